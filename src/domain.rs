@@ -1,0 +1,19 @@
+//! The rules of the gateway: who may send what to whom, and what happens to it then.
+//!
+//! Nothing here knows HTTP or SQL. What the rules need from outside stands in [`ports`]; a test
+//! hands them a store in memory and a clock that it holds. Begin with [`submit`].
+
+pub mod account;
+pub mod clock;
+pub mod conversation;
+pub mod error;
+pub mod gateway;
+pub mod ids;
+pub mod inbox;
+pub mod ports;
+pub mod roster;
+pub mod session;
+pub mod submit;
+
+pub use error::Fault;
+pub use gateway::{Gateway, Limits};

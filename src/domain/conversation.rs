@@ -1,0 +1,126 @@
+//! Conversations: who may speak with whom.
+
+use super::account::{Account, contact_conversation_id};
+use super::clock::Timestamp;
+use super::error::Fault;
+use super::gateway::Gateway;
+use super::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
+
+/// What kind of conversation it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversationCategory {
+    /// Two accounts; its id follows from theirs.
+    Contact,
+}
+
+impl ConversationCategory {
+    /// The name under which the store keeps it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+        }
+    }
+
+    /// The category of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == "contact").then_some(Self::Contact)
+    }
+}
+
+/// A conversation on file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its number inside the store.
+    pub number: ConversationNumber,
+    /// Its public id.
+    pub id: ConversationId,
+    /// Its kind.
+    pub category: ConversationCategory,
+    /// Who made it.
+    pub creator: UserId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who takes part.
+    pub participants: Vec<Participant>,
+}
+
+/// One account in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// The account's number inside the store.
+    pub account: AccountNumber,
+    /// The account's public id.
+    pub user: UserId,
+    /// When it joined.
+    pub joined_at: Timestamp,
+}
+
+impl Conversation {
+    /// Whether `user` takes part.
+    #[must_use]
+    pub fn has(&self, user: UserId) -> bool {
+        self.participants.iter().any(|participant| participant.user == user)
+    }
+
+    /// The participants other than `user`.
+    pub fn others(&self, user: UserId) -> impl Iterator<Item = &Participant> {
+        self.participants.iter().filter(move |participant| participant.user != user)
+    }
+}
+
+/// Two accounts whose conversation shall exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContactPair {
+    /// The conversation's public id, which follows from the two accounts'.
+    pub id: ConversationId,
+    /// Who makes it.
+    pub creator: AccountNumber,
+    /// The other side.
+    pub other: AccountNumber,
+}
+
+impl Gateway {
+    /// The conversation of `creator` and `other`, made if it does not exist yet.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] when `id` is not the one that follows from the two accounts, or when both
+    /// are the same account; [`Fault::NotFound`] when `other` is unknown.
+    pub async fn ensure_contact(
+        &self,
+        creator: &Account,
+        other: UserId,
+        id: ConversationId,
+    ) -> Result<Conversation, Fault> {
+        if other == creator.id {
+            return Err(Fault::invalid("participants", "names nobody but the caller"));
+        }
+        let expected = contact_conversation_id(creator.id, other);
+        if id != expected {
+            let reason = format!("is not the id of this pair, which is {expected}");
+            return Err(Fault::invalid("conversation_id", reason));
+        }
+        let other = self.account(other).await?;
+        let pair = ContactPair { id, creator: creator.number, other: other.number };
+        self.store.ensure_contacts(&[pair], self.clock.now()).await?;
+        self.conversation(creator.id, id).await
+    }
+
+    /// A conversation, as one of its participants may see it.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when there is none, [`Fault::Forbidden`] when `viewer` takes no part.
+    pub async fn conversation(
+        &self,
+        viewer: UserId,
+        id: ConversationId,
+    ) -> Result<Conversation, Fault> {
+        let found = self.store.conversations(&[id]).await?.into_iter().next();
+        let conversation = found.ok_or(Fault::NotFound { what: "conversation" })?;
+        if !conversation.has(viewer) {
+            return Err(Fault::forbidden("the caller takes no part in this conversation"));
+        }
+        Ok(conversation)
+    }
+}

@@ -1,0 +1,125 @@
+//! The few ways in which a request can fail, without a word of HTTP.
+
+use std::error::Error;
+use std::time::Duration;
+
+/// A cause kept for the log; never shown to a caller.
+pub type Source = Box<dyn Error + Send + Sync>;
+
+/// Why the gateway did not do what it was asked. Each dialect gives it its own shape, once.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A field of the request cannot be used.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// The field, in the words of the caller's protocol.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request as a whole cannot be read.
+    #[error("{reason}")]
+    Malformed {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody we know, or no longer.
+    #[error("{reason}")]
+    Unauthorized {
+        /// What was wrong with the credential; never the credential itself.
+        reason: String,
+    },
+    /// Somebody we know, who may not do this.
+    #[error("{reason}")]
+    Forbidden {
+        /// Which rule stands in the way.
+        reason: String,
+    },
+    /// There is no such thing, or the caller may not know that there is.
+    #[error("{what} not found")]
+    NotFound {
+        /// The kind of thing that was looked for.
+        what: &'static str,
+    },
+    /// The request contradicts what is on file.
+    #[error("{reason}")]
+    Conflict {
+        /// The field in contradiction, in the words of the caller's protocol.
+        field: &'static str,
+        /// What it contradicts.
+        reason: String,
+    },
+    /// More bytes or items than the gateway takes.
+    #[error("{what} is {actual}, the limit is {limit}")]
+    TooLarge {
+        /// What was counted, with its unit.
+        what: &'static str,
+        /// The size found, or the first size known to be too large.
+        actual: u64,
+        /// The largest size allowed.
+        limit: u64,
+    },
+    /// The gateway cannot do this now; nothing was stored.
+    #[error("not available now: {reason}")]
+    Unavailable {
+        /// What is missing.
+        reason: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+        /// The cause, for the log.
+        #[source]
+        source: Option<Source>,
+    },
+    /// A mistake of ours.
+    #[error("internal error while {doing}")]
+    Internal {
+        /// What was being done.
+        doing: &'static str,
+        /// The cause, for the log.
+        #[source]
+        source: Source,
+    },
+}
+
+impl Fault {
+    /// A field that cannot be used.
+    pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { field, reason: reason.into() }
+    }
+
+    /// A request that cannot be read.
+    pub fn malformed(reason: impl Into<String>) -> Self {
+        Self::Malformed { reason: reason.into() }
+    }
+
+    /// A credential that is not accepted.
+    pub fn unauthorized(reason: impl Into<String>) -> Self {
+        Self::Unauthorized { reason: reason.into() }
+    }
+
+    /// A rule that stands in the way.
+    pub fn forbidden(reason: impl Into<String>) -> Self {
+        Self::Forbidden { reason: reason.into() }
+    }
+
+    /// A contradiction to what is on file.
+    pub fn conflict(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Conflict { field, reason: reason.into() }
+    }
+
+    /// A mistake of ours, met while `doing` something.
+    pub fn internal(doing: &'static str, source: impl Into<Source>) -> Self {
+        Self::Internal { doing, source: source.into() }
+    }
+
+    /// The store or a queue cannot serve now; worth another try after a second.
+    pub fn unavailable(reason: &'static str, source: Option<Source>) -> Self {
+        Self::Unavailable { reason, retry_after: Duration::from_secs(1), source }
+    }
+
+    /// Whether the fault is ours, so that it belongs in the log.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Internal { .. })
+    }
+}

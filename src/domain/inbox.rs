@@ -1,0 +1,255 @@
+//! Inboxes: what waits for a session, from being stored until it is acknowledged.
+//!
+//! An inbox is a set of rows that acknowledgements delete, never "everything after a cursor": a
+//! number is handed out before its transaction commits, so a cursor could pass a row that nobody
+//! sees yet.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::clock::Timestamp;
+use super::error::Fault;
+use super::gateway::Gateway;
+use super::ids::{
+    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
+    Shard, UserId,
+};
+
+/// A message that passed every rule, ready to be stored. Cheap to clone: the bytes are shared.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    /// Who sends.
+    pub sender: AccountNumber,
+    /// From which session.
+    pub sender_session: SessionNumber,
+    /// Where it belongs.
+    pub conversation: ConversationNumber,
+    /// The sender's id for it: a second one with the same id is a duplicate.
+    pub message_id: MessageId,
+    /// Tells a repeated request from another message under the same id.
+    pub digest: MessageDigest,
+    /// What kind of content is inside, in the words of the dialect.
+    pub category: String,
+    /// The parts that all recipients share.
+    pub body: Bytes,
+    /// What only a few messages have.
+    pub details: Details,
+    /// One row for each session that gets it.
+    pub slots: Vec<Slot>,
+    /// The rosters that were compared; the store compares their generations again.
+    pub guards: Vec<Guard>,
+    /// When the gateway took it.
+    pub accepted_at: Timestamp,
+    /// When it is dropped even if nobody has read it.
+    pub expires_at: Timestamp,
+}
+
+/// Fields that few messages carry; the store keeps them as one versioned blob.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Details {
+    /// The account for which a bot speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub representative: Option<UserId>,
+    /// The message that this one quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<MessageId>,
+    /// Whether devices should stay quiet about it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
+    /// Seconds after which readers should drop it; 0 for never.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub expire_in: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
+
+/// The first 16 bytes of the SHA-256 over everything of a message that a reader could tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageDigest(pub [u8; 16]);
+
+/// One session's own part of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The shard of the session's account.
+    pub shard: Shard,
+    /// The session.
+    pub session: SessionNumber,
+    /// Its part: 64 bytes in Mixin's dialect.
+    pub bytes: Bytes,
+}
+
+/// A roster's generation at the time of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Whose roster.
+    pub account: AccountNumber,
+    /// Its generation then.
+    pub generation: i64,
+}
+
+/// What became of an [`Acceptance`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// On disk, once.
+    Stored(Order),
+    /// The very same message was accepted before.
+    Duplicate,
+    /// Another message was accepted under this id before.
+    MessageIdUsed,
+    /// A roster has changed since the comparison; nothing was stored.
+    RosterMoved,
+}
+
+/// A session's place in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct InboxKey {
+    /// The shard of the session's account.
+    pub shard: Shard,
+    /// The session.
+    pub session: SessionNumber,
+}
+
+/// Which waiting messages a reader wants to hold for a while.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseRequest {
+    /// Whose inbox.
+    pub inbox: InboxKey,
+    /// At most so many messages.
+    pub limit: u32,
+    /// At most so many bytes of bodies, but at least one message.
+    pub max_bytes: u64,
+    /// The present moment: leases that ended before it are free again.
+    pub now: Timestamp,
+    /// When the new leases end.
+    pub until: Timestamp,
+    /// Leaves older messages where they are.
+    pub not_before: Option<Timestamp>,
+}
+
+/// A message as its reader gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its place in the one order of all messages.
+    pub order: Order,
+    /// The sender's id for it.
+    pub message_id: MessageId,
+    /// Where it belongs; nowhere for a message of the gateway itself.
+    pub conversation: Option<ConversationId>,
+    /// Who sent it.
+    pub sender: UserId,
+    /// From which session.
+    pub sender_session: SessionId,
+    /// What kind of content is inside.
+    pub category: String,
+    /// The parts that all recipients share.
+    pub body: Bytes,
+    /// The reader's own part; empty for messages of the gateway itself.
+    pub slot: Bytes,
+    /// What only a few messages have.
+    pub details: Details,
+    /// When the gateway took it.
+    pub accepted_at: Timestamp,
+    /// How often it has been handed out, this time included.
+    pub deliveries: u32,
+}
+
+/// Why messages are missing from an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// They waited for a session that this one took the place of.
+    SignedInAgain,
+}
+
+/// The marker that stands where messages are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub reason: GapReason,
+    /// How many.
+    pub count: u64,
+    /// When the first of them was accepted.
+    pub from: Timestamp,
+    /// When the last of them was accepted.
+    pub to: Timestamp,
+}
+
+/// The category of a [`Gap`]'s message.
+pub const SYSTEM_GAP: &str = "SYSTEM_GAP";
+
+impl Gap {
+    /// The body of the marker's message: JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let reason = match self.reason {
+            GapReason::SignedInAgain => "signed_in_again",
+        };
+        let Self { count, from, to, .. } = self;
+        format!(r#"{{"reason":"{reason}","count":{count},"from":"{from}","to":"{to}"}}"#)
+    }
+}
+
+/// Payloads that nobody waits for any more, found and dropped a few at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// Where the next call goes on; `None` when the round is complete.
+    pub next: Option<Order>,
+    /// How many payloads were dropped.
+    pub dropped: u64,
+}
+
+impl Gateway {
+    /// Hands out what waits in an inbox, and holds it for this reader for a while.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn lease(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<Waiting>, Fault> {
+        let now = self.clock.now();
+        let request = LeaseRequest {
+            inbox,
+            limit: limit.min(self.limits.inbox_page),
+            max_bytes: self.limits.inbox_page_bytes,
+            now,
+            until: now.plus(self.limits.lease),
+            not_before: max_age.map(|age| now.minus(age)),
+        };
+        self.store.lease(request).await
+    }
+
+    /// Drops what its reader has taken care of. Ids that are unknown, not handed out to this
+    /// session, or acknowledged before are no mistake.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.store.acknowledge(inbox, ids).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_says_why_how_many_and_when() {
+        let gap = Gap {
+            reason: GapReason::SignedInAgain,
+            count: 2,
+            from: Timestamp::from_micros(0),
+            to: Timestamp::from_micros(1_000_000),
+        };
+        let expected = r#"{"reason":"signed_in_again","count":2,"from":"1970-01-01T00:00:00Z","to":"1970-01-01T00:00:01Z"}"#;
+        assert_eq!(gap.to_json(), expected);
+    }
+}

@@ -1,0 +1,5 @@
+//! Sealpost: a self-hosted gateway for end-to-end encrypted bot messages.
+
+pub mod domain;
+
+pub use sealpost_sdk as sdk;

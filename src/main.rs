@@ -1,0 +1,3 @@
+//! The `sealpost` command.
+
+fn main() {}
