@@ -60,7 +60,9 @@ pub fn decode(text: &str) -> Result<Vec<u8>, Base64Error> {
 
 /// Whether the first character that differs between the alphabets is the standard one.
 fn is_standard(text: &str) -> bool {
-    text.bytes().find(|byte| b"+/-_".contains(byte)).is_some_and(|byte| b"+/".contains(&byte))
+    text.bytes()
+        .find(|byte| b"+/-_".contains(byte))
+        .is_some_and(|byte| b"+/".contains(&byte))
 }
 
 impl From<base64::DecodeError> for Base64Error {

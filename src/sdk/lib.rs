@@ -4,6 +4,7 @@ pub mod base64url;
 pub mod category;
 pub mod checksum;
 pub mod conversation;
+pub mod envelope;
 pub mod ids;
 pub mod keys;
 pub mod types;
