@@ -67,6 +67,8 @@ pub mod client;
 pub mod conversation;
 pub mod device;
 pub mod envelope;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ids;
 pub mod keys;
 pub mod keystore;
