@@ -76,3 +76,8 @@ pub mod token;
 pub mod types;
 
 mod hex;
+
+/// Compiles the example of the README, so that it stays true.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("README.md")]
+struct Readme;
