@@ -1,5 +1,9 @@
 //! Sealpost: a self-hosted gateway for end-to-end encrypted bot messages.
 
+pub mod admin;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod telemetry;
 
 pub use sealpost_sdk as sdk;
