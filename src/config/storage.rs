@@ -15,6 +15,12 @@ pub struct Storage {
     pub data: PathBuf,
     /// Connections that read beside the one that writes.
     pub readers: u32,
+    /// The largest size of the database in bytes; 0 for as much as the disk has.
+    pub max_bytes: u64,
+    /// How long to wait when another program holds the database.
+    pub busy_seconds: u64,
+    /// Rosters, sessions, accounts and the like that are remembered, of each at most this many.
+    pub cache_entries: u32,
 }
 
 impl Default for Storage {
@@ -35,6 +41,11 @@ impl Storage {
                 reason,
             });
         }
-        within("storage.readers", self.readers.into(), 1, 64)
+        within("storage.readers", self.readers.into(), 1, 64)?;
+        if self.max_bytes > 0 {
+            within("storage.max_bytes", self.max_bytes, 1 << 20, 1 << 46)?;
+        }
+        within("storage.busy_seconds", self.busy_seconds, 0, 60)?;
+        within("storage.cache_entries", self.cache_entries.into(), 0, 10_000_000)
     }
 }

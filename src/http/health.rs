@@ -33,7 +33,11 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(alive, ready), components(schemas(Health)))]
+    #[openapi(
+        paths(alive, ready),
+        components(schemas(Health)),
+        tags((name = "gateway", description = "The gateway itself; no credential needed")),
+    )]
     struct Paths;
     Paths::openapi()
 }
@@ -42,7 +46,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 ///
 /// Says nothing about the database. Restart the gateway when it stays silent.
 #[utoipa::path(
-    get, path = "/healthz", tag = "Gateway", operation_id = "alive", security(()),
+    get, path = "/healthz", tag = "gateway", operation_id = "alive", security(()),
     responses((status = 200, description = "The process answers.", body = Health)),
 )]
 async fn alive() -> Json<Health> {
@@ -53,7 +57,7 @@ async fn alive() -> Json<Health> {
 ///
 /// Asks the database. Send no requests while it does not answer 200.
 #[utoipa::path(
-    get, path = "/readyz", tag = "Gateway", operation_id = "ready", security(()),
+    get, path = "/readyz", tag = "gateway", operation_id = "ready", security(()),
     responses(
         (status = 200, description = "The gateway can do its work.", body = Health),
         (status = 503, description = "The database does not answer; try again later. \

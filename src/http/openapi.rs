@@ -28,7 +28,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// This document
 #[utoipa::path(
-    get, path = "/openapi.yaml", tag = "Gateway", operation_id = "openapi", security(()),
+    get, path = "/openapi.yaml", tag = "gateway", operation_id = "openapi", security(()),
     responses((status = 200, description = "This document.", content_type = "application/yaml",
         body = String)),
 )]
