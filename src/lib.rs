@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod config;
+pub mod delivery;
+pub mod dialect;
 pub mod domain;
 pub mod http;
 pub mod telemetry;

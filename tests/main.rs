@@ -1,1 +1,6 @@
 //! Behaviour, seen from outside: one binary, one module for each part.
+
+mod harness;
+mod mixin;
+mod openapi;
+mod sdk;

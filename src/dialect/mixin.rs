@@ -50,12 +50,14 @@ pub struct MixinSettings {
     pub error_status: ErrorStatus,
     /// The longest life of a request token, from `iat` to `exp`.
     pub longest_token_life: Duration,
+    /// How far a client's clock may be ahead of ours.
+    pub clock_ahead: Duration,
     /// The largest body of a request, bytes.
     pub body_limit: u64,
     /// The longest that a poll of the inbox may wait.
     pub longest_poll: Duration,
-    /// A path under which a proxy publishes this API; tokens signed with and without it are
-    /// accepted. Empty, or `/` and a name.
+    /// The path below which these routes are mounted, `/` and a name, or empty for the root.
+    /// Tokens may be signed with and without it.
     pub path_prefix: String,
 }
 
@@ -64,6 +66,7 @@ impl Default for MixinSettings {
         Self {
             error_status: ErrorStatus::Auto,
             longest_token_life: Duration::from_secs(90 * 24 * 60 * 60),
+            clock_ahead: Duration::from_secs(60),
             body_limit: 8 * 1024 * 1024,
             longest_poll: Duration::from_secs(60),
             path_prefix: String::new(),

@@ -131,8 +131,8 @@ impl Authenticated {
     pub fn for_request(self, state: &MixinState, digests: &[String]) -> Result<Caller, Fault> {
         let Some(claims) = &self.claims else { return Ok(self.caller) };
         let limits = TokenLimits {
-            max_life: i64::try_from(state.settings.longest_token_life.as_secs()).unwrap_or(i64::MAX),
-            ..TokenLimits::default()
+            max_life: seconds(state.settings.longest_token_life),
+            max_clock_ahead: seconds(state.settings.clock_ahead),
         };
         let now = state.gateway.clock.now().as_seconds();
         let mut verdict = Err(TokenError::WrongRequest);
@@ -153,7 +153,7 @@ impl Authenticated {
     pub fn require_fresh(&self, state: &MixinState, limit: Duration) -> Result<(), Fault> {
         let Some(claims) = &self.claims else { return Ok(()) };
         let age = state.gateway.clock.now().as_seconds().saturating_sub(claims.iat);
-        let limit = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
+        let limit = seconds(limit);
         if age <= limit {
             return Ok(());
         }
@@ -164,4 +164,8 @@ impl Authenticated {
 
 fn refused(error: &TokenError) -> Fault {
     Fault::unauthorized(error.to_string())
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

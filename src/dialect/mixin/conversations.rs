@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use sealpost_sdk::ids::{SessionId, UserId};
+use sealpost_sdk::ids::{ConversationId, SessionId, UserId};
 use sealpost_sdk::types::{
     Conversation, CreateConversation, Data, ErrorBody, ObjectType, Participant, ParticipantSession,
 };
@@ -70,7 +70,7 @@ pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest
     path = "/conversations/{id}",
     operation_id = "read_conversation",
     tag = "conversations",
-    params(("id" = String, Path, description = "The conversation", format = Uuid)),
+    params(("id" = ConversationId, Path, description = "The conversation")),
     responses(
         (status = 200, body = Data<Conversation>, description = "The conversation"),
         (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
@@ -88,7 +88,7 @@ pub async fn read(
 ) -> Response {
     let result = async {
         request.caller.require(Scope::Read)?;
-        let id = path_id("id", &id)?;
+        let id: ConversationId = path_id("id", &id)?;
         let found = state.gateway.conversation(request.caller.owner.account.id, id).await?;
         Ok(answer::data(shown(&state, &request, &found).await?))
     };

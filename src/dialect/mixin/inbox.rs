@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sealpost_sdk::base64url;
 use sealpost_sdk::envelope;
-use sealpost_sdk::types::{Data, ErrorBody, InboxMessage};
+use sealpost_sdk::types::{Data, ErrorBody, InboxMessage, ObjectType};
 
 use super::MixinState;
 use super::answer;
@@ -104,18 +106,17 @@ fn message(waiting: &Waiting) -> Result<InboxMessage, Fault> {
         [] => waiting.body.to_vec(),
         slot => slice(&waiting.body, slot)?,
     };
-    let text = |id: Option<String>| id.unwrap_or_default();
     let created_at = waiting.accepted_at.to_string();
     Ok(InboxMessage {
-        kind: sealpost_sdk::types::ObjectType::Message,
-        representative_id: text(waiting.details.representative.map(|id| id.to_string())),
-        quote_message_id: text(waiting.details.quote.map(|id| id.to_string())),
-        conversation_id: text(waiting.conversation.map(|id| id.to_string())),
-        user_id: waiting.sender,
-        session_id: waiting.sender_session,
+        kind: ObjectType::Message,
+        representative_id: waiting.details.representative,
+        quote_message_id: waiting.details.quote,
+        conversation_id: waiting.conversation,
+        user_id: Some(waiting.sender),
+        session_id: Some(waiting.sender_session),
         message_id: waiting.message_id,
         category: waiting.category.clone(),
-        data: base64url::encode_standard(&data),
+        data: STANDARD.encode(&data),
         data_base64: base64url::encode(&data),
         status: "SENT".to_owned(),
         source: "LIST_PENDING_MESSAGES".to_owned(),

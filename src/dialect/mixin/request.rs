@@ -41,7 +41,8 @@ impl FromRequest<Arc<MixinState>> for SignedRequest {
 
     async fn from_request(request: Request, state: &Arc<MixinState>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
+        let id = parts.extensions.get::<RequestId>().cloned();
+        let id = id.unwrap_or_else(|| RequestId("-".into()));
         let token = bearer(&parts);
         let signed = token.is_some_and(looks_signed);
         let style = state.settings.error_status.style(signed);
@@ -118,7 +119,7 @@ async fn check(
     Ok((caller, body))
 }
 
-/// What `sig` may be: over the path as it came, and over the path as a proxy publishes it.
+/// What `sig` may be: over the path as it is here, and over the path below the prefix.
 fn digests(state: &MixinState, parts: &Parts, body: &[u8]) -> Vec<String> {
     let path = path_and_query(&parts.uri);
     let method = parts.method.as_str();
@@ -126,9 +127,6 @@ fn digests(state: &MixinState, parts: &Parts, body: &[u8]) -> Vec<String> {
     let prefix = &state.settings.path_prefix;
     if !prefix.is_empty() {
         digests.push(body_digest(method, &format!("{prefix}{path}"), body));
-        if let Some(inner) = path.strip_prefix(prefix.as_str()) {
-            digests.push(body_digest(method, inner, body));
-        }
     }
     digests
 }

@@ -6,10 +6,11 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use sealpost_sdk::base64url;
 use sealpost_sdk::checksum::Checksum;
-use sealpost_sdk::ids::{Id, UserId};
+use sealpost_sdk::ids::{Id, SessionId, UserId};
 use sealpost_sdk::keys::VerifyingKey;
 use sealpost_sdk::types::{
     CheckAnswer, CheckItem, CreatedSession, Data, ErrorBody, NewSession, ObjectType, SessionInfo,
+    SessionReference,
 };
 
 use super::MixinState;
@@ -161,9 +162,9 @@ pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest
     path = "/sessions/{id}",
     operation_id = "revoke_session",
     tag = "sessions",
-    params(("id" = String, Path, description = "The session to revoke", format = Uuid)),
+    params(("id" = SessionId, Path, description = "The session to revoke")),
     responses(
-        (status = 200, body = Data<serde_json::Map<String, serde_json::Value>>, description = "Revoked"),
+        (status = 200, body = Data<SessionReference>, description = "The session that was revoked"),
         (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "API tokens cannot revoke sessions"),
         (status = 404, body = ErrorBody, description = "No live session of this account has this id"),
@@ -180,9 +181,9 @@ pub async fn revoke(
 ) -> Response {
     let result = async {
         request.caller.require_signature()?;
-        let session = path_id("id", &id)?;
+        let session: SessionId = path_id("id", &id)?;
         state.gateway.revoke_session(request.caller.owner.account.id, session).await?;
-        Ok(answer::data(serde_json::Map::new()))
+        Ok(answer::data(SessionReference { session_id: session }))
     };
     request.answer(result.await)
 }
