@@ -4,3 +4,4 @@ mod harness;
 mod mixin;
 mod openapi;
 mod sdk;
+mod stale_cache;

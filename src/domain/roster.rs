@@ -46,13 +46,22 @@ impl Roster {
     ) -> Self {
         members.sort_unstable_by_key(|member| member.session);
         let checksum = session_checksum(members.iter().map(|member| member.session));
-        Self { account, user, generation, members, checksum }
+        Self {
+            account,
+            user,
+            generation,
+            members,
+            checksum,
+        }
     }
 
     /// The member with this session id.
     #[must_use]
     pub fn member(&self, session: SessionId) -> Option<&RosterMember> {
-        let place = self.members.binary_search_by_key(&session, |member| member.session).ok()?;
+        let place = self
+            .members
+            .binary_search_by_key(&session, |member| member.session)
+            .ok()?;
         self.members.get(place)
     }
 
@@ -69,7 +78,11 @@ impl Roster {
         let live = self.members.iter().map(|member| member.session);
         Difference {
             missing: live.filter(|session| !covered.contains(session)).collect(),
-            surplus: claimed.iter().copied().filter(|id| self.member(*id).is_none()).collect(),
+            surplus: claimed
+                .iter()
+                .copied()
+                .filter(|id| self.member(*id).is_none())
+                .collect(),
         }
     }
 }
@@ -81,14 +94,6 @@ pub struct Difference {
     pub missing: Vec<SessionId>,
     /// Sessions that the sender sealed for and that are not live.
     pub surplus: Vec<SessionId>,
-}
-
-impl Difference {
-    /// Whether the two lists are the same set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.surplus.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -108,7 +113,12 @@ mod tests {
             key: AgreementKey::from_bytes([*id; 32]),
             platform: String::new(),
         });
-        Roster::new(AccountNumber(1), UserId::from_bytes([1; 16]), 1, members.collect())
+        Roster::new(
+            AccountNumber(1),
+            UserId::from_bytes([1; 16]),
+            1,
+            members.collect(),
+        )
     }
 
     #[test]
@@ -121,6 +131,7 @@ mod tests {
         let difference = roster(&[1, 2]).difference(&[session(2), session(9)]);
         assert_eq!(difference.missing, [session(1)]);
         assert_eq!(difference.surplus, [session(9)]);
-        assert!(roster(&[1, 2]).difference(&[session(2), session(1)]).is_empty());
+        let same = roster(&[1, 2]).difference(&[session(2), session(1)]);
+        assert_eq!(same, Difference::default());
     }
 }
