@@ -44,16 +44,11 @@ fn every_operation_has_an_id_a_summary_a_tag_and_its_answers() {
     for (name, operation) in operations {
         for member in ["operationId", "summary"] {
             assert!(
-                operation[member]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty()),
+                operation[member].as_str().is_some_and(|text| !text.is_empty()),
                 "{name}: {member}"
             );
         }
-        assert!(
-            !operation["tags"].as_array().unwrap().is_empty(),
-            "{name}: tags"
-        );
+        assert!(!operation["tags"].as_array().unwrap().is_empty(), "{name}: tags");
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.contains_key("200"), "{name}: no 200");
         for (status, response) in responses {
@@ -84,10 +79,7 @@ fn every_reference_leads_somewhere() {
                 if let Some(target) = members.get("$ref").and_then(Value::as_str) {
                     references += 1;
                     let pointer = target.trim_start_matches('#');
-                    assert!(
-                        document.pointer(pointer).is_some(),
-                        "{target} leads nowhere"
-                    );
+                    assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");
                 }
                 stack.extend(members.values());
             }

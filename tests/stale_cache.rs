@@ -42,38 +42,21 @@ struct Scene {
 
 async fn sign_in(node: &Gateway, user: UserId, key: u8, replaces: Option<SessionId>) -> Session {
     let key = SigningKey::from_seed(&[key; 32]).verifying_key();
-    node.add_device_as_operator(user, key, String::new(), replaces)
-        .await
-        .unwrap()
+    node.add_device_as_operator(user, key, String::new(), replaces).await.unwrap()
 }
 
 async fn scene() -> Scene {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let (here, there) = (node(store.clone(), 1), node(store, 2));
     let bot = here.create_account(AccountKind::Bot, "bot").await.unwrap();
-    let anna = here
-        .create_account(AccountKind::User, "Anna")
-        .await
-        .unwrap();
+    let anna = here.create_account(AccountKind::User, "Anna").await.unwrap();
     let session = sign_in(&here, bot.id, 1, None).await;
     let phone = sign_in(&here, anna.id, 2, None).await;
-    let sender = SessionOwner {
-        session,
-        account: bot,
-    };
-    let scene = Scene {
-        here,
-        there,
-        sender,
-        anna: anna.id,
-        phone,
-    };
+    let sender = SessionOwner { session, account: bot };
+    let scene = Scene { here, there, sender, anna: anna.id, phone };
     // Both nodes have everything in their caches now.
     for node in [&scene.here, &scene.there] {
-        node.store
-            .rosters(&[scene.anna, scene.sender.account.id])
-            .await
-            .unwrap();
+        node.store.rosters(&[scene.anna, scene.sender.account.id]).await.unwrap();
     }
     scene
 }
@@ -85,10 +68,7 @@ impl Scene {
 
     /// A message sealed for what `roster` says.
     fn message(&self, number: u8, roster: &Roster) -> Submission {
-        let slots = roster
-            .members
-            .iter()
-            .map(|member| (member.session, Bytes::from(vec![0; 64])));
+        let slots = roster.members.iter().map(|member| (member.session, Bytes::from(vec![0; 64])));
         Submission {
             message_id: message_id(number),
             conversation: contact_conversation_id(self.sender.account.id, self.anna),
@@ -106,17 +86,11 @@ impl Scene {
     }
 
     async fn submit(&self, node: &Gateway, message: Submission) -> Verdict {
-        node.submit(&self.sender, &[message])
-            .await
-            .unwrap()
-            .remove(0)
+        node.submit(&self.sender, &[message]).await.unwrap().remove(0)
     }
 
     async fn waiting(&self, session: &Session) -> usize {
-        let inbox = InboxKey {
-            shard: session.account.shard(),
-            session: session.number,
-        };
+        let inbox = InboxKey { shard: session.account.shard(), session: session.number };
         self.there.lease(inbox, 100, None).await.unwrap().len()
     }
 }
@@ -126,16 +100,10 @@ async fn a_stale_cache_does_not_let_a_message_through_to_an_old_list() {
     let scene = scene().await;
     let old = scene.roster(&scene.here).await;
     let tablet = sign_in(&scene.there, scene.anna, 3, None).await;
-    assert_eq!(
-        scene.roster(&scene.here).await.generation,
-        old.generation,
-        "the cache is stale"
-    );
+    assert_eq!(scene.roster(&scene.here).await.generation, old.generation, "the cache is stale");
 
     let verdict = scene.submit(&scene.here, scene.message(1, &old)).await;
-    let Verdict::StaleSessions(stale) = verdict else {
-        panic!("{verdict:?}")
-    };
+    let Verdict::StaleSessions(stale) = verdict else { panic!("{verdict:?}") };
     assert_eq!(stale.missing, [tablet.id]);
     assert_eq!(scene.waiting(&scene.phone).await, 0, "nothing was stored");
 }
@@ -144,13 +112,7 @@ async fn a_stale_cache_does_not_let_a_message_through_to_an_old_list() {
 async fn a_sender_who_knows_more_than_the_cache_is_accepted() {
     let scene = scene().await;
     let tablet = sign_in(&scene.there, scene.anna, 3, None).await;
-    let fresh = scene
-        .there
-        .store
-        .fresh_rosters(&[scene.anna])
-        .await
-        .unwrap()
-        .remove(0);
+    let fresh = scene.there.store.fresh_rosters(&[scene.anna]).await.unwrap().remove(0);
     assert_eq!(fresh.members.len(), 2);
 
     let verdict = scene.submit(&scene.here, scene.message(1, &fresh)).await;

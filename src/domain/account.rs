@@ -127,10 +127,7 @@ impl Gateway {
     /// [`Fault::NotFound`] when there is none.
     pub async fn account(&self, id: UserId) -> Result<Account, Fault> {
         let found = self.store.accounts(&[id]).await?;
-        found
-            .into_iter()
-            .next()
-            .ok_or(Fault::NotFound { what: "user" })
+        found.into_iter().next().ok_or(Fault::NotFound { what: "user" })
     }
 
     /// An identity number that cannot be guessed from another: `7000` and eight random digits.

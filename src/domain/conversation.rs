@@ -61,16 +61,12 @@ impl Conversation {
     /// Whether `user` takes part.
     #[must_use]
     pub fn has(&self, user: UserId) -> bool {
-        self.participants
-            .iter()
-            .any(|participant| participant.user == user)
+        self.participants.iter().any(|participant| participant.user == user)
     }
 
     /// The participants other than `user`.
     pub fn others(&self, user: UserId) -> impl Iterator<Item = &Participant> {
-        self.participants
-            .iter()
-            .filter(move |participant| participant.user != user)
+        self.participants.iter().filter(move |participant| participant.user != user)
     }
 }
 
@@ -98,10 +94,7 @@ impl Gateway {
         id: ConversationId,
     ) -> Result<Conversation, Fault> {
         if other == creator.id {
-            return Err(Fault::invalid(
-                "participants",
-                "names nobody but the caller",
-            ));
+            return Err(Fault::invalid("participants", "names nobody but the caller"));
         }
         let expected = contact_conversation_id(creator.id, other);
         if id != expected {
@@ -109,14 +102,8 @@ impl Gateway {
             return Err(Fault::invalid("conversation_id", reason));
         }
         let other = self.account(other).await?;
-        let pair = ContactPair {
-            id,
-            creator: creator.number,
-            other: other.number,
-        };
-        self.store
-            .ensure_contacts(&[pair], self.clock.now())
-            .await?;
+        let pair = ContactPair { id, creator: creator.number, other: other.number };
+        self.store.ensure_contacts(&[pair], self.clock.now()).await?;
         self.conversation(creator.id, id).await
     }
 
@@ -130,13 +117,9 @@ impl Gateway {
         id: ConversationId,
     ) -> Result<Conversation, Fault> {
         let found = self.store.conversations(&[id]).await?.into_iter().next();
-        let conversation = found.ok_or(Fault::NotFound {
-            what: "conversation",
-        })?;
+        let conversation = found.ok_or(Fault::NotFound { what: "conversation" })?;
         if !conversation.has(viewer) {
-            return Err(Fault::forbidden(
-                "the caller takes no part in this conversation",
-            ));
+            return Err(Fault::forbidden("the caller takes no part in this conversation"));
         }
         Ok(conversation)
     }

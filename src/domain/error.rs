@@ -85,56 +85,37 @@ pub enum Fault {
 impl Fault {
     /// A field that cannot be used.
     pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Self::Invalid {
-            field: field.into(),
-            reason: reason.into(),
-        }
+        Self::Invalid { field: field.into(), reason: reason.into() }
     }
 
     /// A request that cannot be read.
     pub fn malformed(reason: impl Into<String>) -> Self {
-        Self::Malformed {
-            reason: reason.into(),
-        }
+        Self::Malformed { reason: reason.into() }
     }
 
     /// A credential that is not accepted.
     pub fn unauthorized(reason: impl Into<String>) -> Self {
-        Self::Unauthorized {
-            reason: reason.into(),
-        }
+        Self::Unauthorized { reason: reason.into() }
     }
 
     /// A rule that stands in the way.
     pub fn forbidden(reason: impl Into<String>) -> Self {
-        Self::Forbidden {
-            reason: reason.into(),
-        }
+        Self::Forbidden { reason: reason.into() }
     }
 
     /// A contradiction to what is on file.
     pub fn conflict(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
-        Self::Conflict {
-            field: field.into(),
-            reason: reason.into(),
-        }
+        Self::Conflict { field: field.into(), reason: reason.into() }
     }
 
     /// A mistake of ours, met while `doing` something.
     pub fn internal(doing: &'static str, source: impl Into<Source>) -> Self {
-        Self::Internal {
-            doing,
-            source: source.into(),
-        }
+        Self::Internal { doing, source: source.into() }
     }
 
     /// The store or a queue cannot serve now; worth another try after a second.
     pub fn unavailable(reason: &'static str, source: Option<Source>) -> Self {
-        Self::Unavailable {
-            reason,
-            retry_after: Duration::from_secs(1),
-            source,
-        }
+        Self::Unavailable { reason, retry_after: Duration::from_secs(1), source }
     }
 
     /// Whether the fault is ours, so that it belongs in the log.

@@ -62,10 +62,7 @@ pub struct Details {
     pub expire_in: i64,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(value: &i64) -> bool {
     *value == 0
 }
@@ -190,9 +187,7 @@ impl Gap {
         let reason = match self.reason {
             GapReason::SignedInAgain => "signed_in_again",
         };
-        let Self {
-            count, from, to, ..
-        } = self;
+        let Self { count, from, to, .. } = self;
         format!(r#"{{"reason":"{reason}","count":{count},"from":"{from}","to":"{to}"}}"#)
     }
 }

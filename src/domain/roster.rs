@@ -46,22 +46,13 @@ impl Roster {
     ) -> Self {
         members.sort_unstable_by_key(|member| member.session);
         let checksum = session_checksum(members.iter().map(|member| member.session));
-        Self {
-            account,
-            user,
-            generation,
-            members,
-            checksum,
-        }
+        Self { account, user, generation, members, checksum }
     }
 
     /// The member with this session id.
     #[must_use]
     pub fn member(&self, session: SessionId) -> Option<&RosterMember> {
-        let place = self
-            .members
-            .binary_search_by_key(&session, |member| member.session)
-            .ok()?;
+        let place = self.members.binary_search_by_key(&session, |member| member.session).ok()?;
         self.members.get(place)
     }
 
@@ -78,11 +69,7 @@ impl Roster {
         let live = self.members.iter().map(|member| member.session);
         Difference {
             missing: live.filter(|session| !covered.contains(session)).collect(),
-            surplus: claimed
-                .iter()
-                .copied()
-                .filter(|id| self.member(*id).is_none())
-                .collect(),
+            surplus: claimed.iter().copied().filter(|id| self.member(*id).is_none()).collect(),
         }
     }
 }
@@ -113,12 +100,7 @@ mod tests {
             key: AgreementKey::from_bytes([*id; 32]),
             platform: String::new(),
         });
-        Roster::new(
-            AccountNumber(1),
-            UserId::from_bytes([1; 16]),
-            1,
-            members.collect(),
-        )
+        Roster::new(AccountNumber(1), UserId::from_bytes([1; 16]), 1, members.collect())
     }
 
     #[test]

@@ -159,9 +159,7 @@ impl Scope {
     /// The scope of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Send, Self::Receive, Self::Read]
-            .into_iter()
-            .find(|scope| scope.as_str() == name)
+        [Self::Send, Self::Receive, Self::Read].into_iter().find(|scope| scope.as_str() == name)
     }
 }
 
@@ -237,24 +235,12 @@ impl Gateway {
             public_key: request.signing_key,
         };
         if statement.verify_new(&request.signature).is_err() {
-            return Err(Fault::invalid(
-                "signature",
-                "is not the new key's over the statement",
-            ));
+            return Err(Fault::invalid("signature", "is not the new key's over the statement"));
         }
-        if statement
-            .verify_adder(&by.session.signing_key, &request.attestation)
-            .is_err()
-        {
-            return Err(Fault::invalid(
-                "attestation",
-                "is not the adding session's signature",
-            ));
+        if statement.verify_adder(&by.session.signing_key, &request.attestation).is_err() {
+            return Err(Fault::invalid("attestation", "is not the adding session's signature"));
         }
-        let attestation = Attestation {
-            added_by: by.session.id,
-            signature: request.attestation,
-        };
+        let attestation = Attestation { added_by: by.session.id, signature: request.attestation };
         self.sign_in(NewSession {
             id: self.random_id(),
             account: by.account.number,
@@ -306,10 +292,7 @@ impl Gateway {
     /// # Errors
     /// [`Fault::NotFound`] unless it is a live session of `user`.
     pub async fn revoke_session(&self, user: UserId, session: SessionId) -> Result<(), Fault> {
-        let ended = self
-            .store
-            .end_session(user, session, self.clock.now())
-            .await?;
+        let ended = self.store.end_session(user, session, self.clock.now()).await?;
         self.bus.publish(Hint::SessionEnded(ended));
         Ok(())
     }
@@ -357,10 +340,7 @@ impl Gateway {
         }
         let mut secret = [0; 32];
         self.entropy.fill(&mut secret);
-        let token = format!(
-            "{API_TOKEN_PREFIX}{}",
-            sealpost_sdk::base64url::encode(&secret)
-        );
+        let token = format!("{API_TOKEN_PREFIX}{}", sealpost_sdk::base64url::encode(&secret));
         let created_at = self.clock.now();
         self.store
             .add_api_token(ApiToken {

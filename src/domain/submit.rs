@@ -117,18 +117,10 @@ impl Gateway {
                 return Err(fault);
             }
             // A refusal may be wrong as long as it is not known whether the id was accepted before.
-            verdicts
-                .iter_mut()
-                .filter(|verdict| !is_stored(verdict))
-                .for_each(|it| *it = None);
+            verdicts.iter_mut().filter(|verdict| !is_stored(verdict)).for_each(|it| *it = None);
         }
-        let undecided = || Verdict::Deferred {
-            after: Duration::from_secs(1),
-        };
-        Ok(verdicts
-            .into_iter()
-            .map(|verdict| verdict.unwrap_or_else(undecided))
-            .collect())
+        let undecided = || Verdict::Deferred { after: Duration::from_secs(1) };
+        Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(undecided)).collect())
     }
 
     async fn decide(
@@ -156,11 +148,8 @@ impl Gateway {
         batch: &[Submission],
         verdicts: &mut [Option<Verdict>],
     ) -> Result<(), Fault> {
-        let refused: Vec<_> = batch
-            .iter()
-            .zip(verdicts)
-            .filter(|(_, verdict)| !is_stored(verdict))
-            .collect();
+        let refused: Vec<_> =
+            batch.iter().zip(verdicts).filter(|(_, verdict)| !is_stored(verdict)).collect();
         if refused.is_empty() {
             return Ok(());
         }
@@ -217,26 +206,16 @@ impl<'a> Desk<'a> {
         let found = gateway.store.conversations(&ids).await?;
         let conversations: HashMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
 
-        let mut users: HashSet<_> = items()
-            .filter_map(|item| recipient(item, sender.account.id, &conversations))
-            .collect();
+        let mut users: HashSet<_> =
+            items().filter_map(|item| recipient(item, sender.account.id, &conversations)).collect();
         users.insert(sender.account.id);
         let users: Vec<_> = users.into_iter().collect();
         let rosters = match fresh {
             true => gateway.store.fresh_rosters(&users).await?,
             false => gateway.store.rosters(&users).await?,
         };
-        let rosters = rosters
-            .into_iter()
-            .map(|roster| (roster.user, roster))
-            .collect();
-        Ok(Self {
-            gateway,
-            sender,
-            rosters,
-            fresh,
-            conversations,
-        })
+        let rosters = rosters.into_iter().map(|roster| (roster.user, roster)).collect();
+        Ok(Self { gateway, sender, rosters, fresh, conversations })
     }
 
     /// Fills in verdicts; returns the items that another look at the rosters has to decide: those
@@ -315,16 +294,9 @@ impl<'a> Desk<'a> {
             return Err(Verdict::RecipientGone);
         };
         if roster.members.is_empty() {
-            return Err(Verdict::Deferred {
-                after: NO_SESSION_RETRY,
-            });
+            return Err(Verdict::Deferred { after: NO_SESSION_RETRY });
         }
-        let sealed_for: Vec<_> = item
-            .content
-            .slots
-            .iter()
-            .map(|(session, _)| *session)
-            .collect();
+        let sealed_for: Vec<_> = item.content.slots.iter().map(|(session, _)| *session).collect();
         let Difference { missing, surplus } = roster.difference(&sealed_for);
         let rejected = |reason| Err(Verdict::Rejected(Fault::invalid("data_base64", reason)));
         if item.checksum != roster.checksum {
@@ -347,47 +319,23 @@ impl<'a> Desk<'a> {
 
     /// Tells sessions that have ended from those that never belonged to the recipient.
     async fn tell_ended(&self, stale: Stale) -> Result<Verdict, Fault> {
-        let Stale {
-            roster,
-            missing,
-            redundant: surplus,
-            ..
-        } = stale;
+        let Stale { roster, missing, redundant: surplus, .. } = stale;
         let ended = match surplus.is_empty() {
             true => Vec::new(),
-            false => {
-                self.gateway
-                    .store
-                    .ended_among(roster.account, &surplus)
-                    .await?
-            }
+            false => self.gateway.store.ended_among(roster.account, &surplus).await?,
         };
-        let (deleted, redundant) = surplus
-            .into_iter()
-            .partition(|session| ended.contains(session));
-        Ok(Verdict::StaleSessions(Stale {
-            roster,
-            missing,
-            redundant,
-            deleted,
-        }))
+        let (deleted, redundant) = surplus.into_iter().partition(|session| ended.contains(session));
+        Ok(Verdict::StaleSessions(Stale { roster, missing, redundant, deleted }))
     }
 
     /// Whether the sender may send this at all, and to whom it goes.
     fn admit(&self, item: &Submission) -> Result<UserId, Fault> {
         if let Some(named) = &item.named_sessions {
             let named: HashSet<_> = named.iter().collect();
-            let sealed: HashSet<_> = item
-                .content
-                .slots
-                .iter()
-                .map(|(session, _)| session)
-                .collect();
+            let sealed: HashSet<_> =
+                item.content.slots.iter().map(|(session, _)| session).collect();
             if named != sealed {
-                return Err(Fault::invalid(
-                    "recipient_sessions",
-                    "differ from the envelope's",
-                ));
+                return Err(Fault::invalid("recipient_sessions", "differ from the envelope's"));
             }
         }
         let sender = self.sender.account.id;
@@ -398,11 +346,7 @@ impl<'a> Desk<'a> {
         let Some(conversation) = self.conversations.get(&item.conversation) else {
             let recipient = item.recipient.ok_or_else(outside)?;
             let is_theirs = item.conversation == contact_conversation_id(sender, recipient);
-            return if is_theirs {
-                Ok(recipient)
-            } else {
-                Err(outside())
-            };
+            return if is_theirs { Ok(recipient) } else { Err(outside()) };
         };
         if !conversation.has(sender) {
             return Err(outside());
@@ -426,11 +370,8 @@ impl<'a> Desk<'a> {
         batch: &[Submission],
         passed: &[Passed],
     ) -> Result<Vec<ConversationNumber>, Fault> {
-        let mut numbers: HashMap<_, _> = self
-            .conversations
-            .values()
-            .map(|one| (one.id, one.number))
-            .collect();
+        let mut numbers: HashMap<_, _> =
+            self.conversations.values().map(|one| (one.id, one.number)).collect();
         let creator = self.sender.account.number;
         let new: Vec<_> = (passed.iter())
             .map(|pass| (batch[pass.index].conversation, pass.roster.account))
@@ -438,17 +379,10 @@ impl<'a> Desk<'a> {
             .map(|(id, other)| ContactPair { id, creator, other })
             .collect();
         if !new.is_empty() {
-            let made = self
-                .gateway
-                .store
-                .ensure_contacts(&new, self.gateway.clock.now())
-                .await?;
+            let made = self.gateway.store.ensure_contacts(&new, self.gateway.clock.now()).await?;
             numbers.extend(new.iter().zip(made).map(|(pair, number)| (pair.id, number)));
         }
-        Ok(passed
-            .iter()
-            .map(|pass| numbers[&batch[pass.index].conversation])
-            .collect())
+        Ok(passed.iter().map(|pass| numbers[&batch[pass.index].conversation]).collect())
     }
 
     fn acceptance(
@@ -460,11 +394,7 @@ impl<'a> Desk<'a> {
         let shard = roster.account.shard();
         let slots = item.content.slots.iter().filter_map(|(session, bytes)| {
             let member = roster.member(*session)?;
-            Some(Slot {
-                shard,
-                session: member.number,
-                bytes: bytes.clone(),
-            })
+            Some(Slot { shard, session: member.number, bytes: bytes.clone() })
         });
         let accepted_at = self.gateway.clock.now();
         Acceptance {
@@ -486,14 +416,8 @@ impl<'a> Desk<'a> {
     /// Both rosters that were looked at: the recipient's for the slots, the sender's for the key.
     fn guards(&self, roster: &Roster) -> Vec<Guard> {
         let own = self.rosters.get(&self.sender.account.id);
-        let guard = |one: &Roster| Guard {
-            account: one.account,
-            generation: one.generation,
-        };
-        own.map(|own| guard(own))
-            .into_iter()
-            .chain([guard(roster)])
-            .collect()
+        let guard = |one: &Roster| Guard { account: one.account, generation: one.generation };
+        own.map(|own| guard(own)).into_iter().chain([guard(roster)]).collect()
     }
 }
 
@@ -505,10 +429,7 @@ fn recipient(
 ) -> Option<UserId> {
     item.recipient.or_else(|| {
         let conversation = conversations.get(&item.conversation)?;
-        conversation
-            .others(sender)
-            .next()
-            .map(|participant| participant.user)
+        conversation.others(sender).next().map(|participant| participant.user)
     })
 }
 
@@ -521,18 +442,9 @@ fn digest_of(item: &Submission) -> MessageDigest {
         hash.update(bytes);
     };
     part(item.conversation.as_bytes());
-    part(
-        item.recipient
-            .as_ref()
-            .map_or(&[], |recipient| recipient.as_bytes()),
-    );
+    part(item.recipient.as_ref().map_or(&[], |recipient| recipient.as_bytes()));
     part(item.category.as_bytes());
-    let Details {
-        representative,
-        quote,
-        silent,
-        expire_in,
-    } = &item.details;
+    let Details { representative, quote, silent, expire_in } = &item.details;
     part(representative.as_ref().map_or(&[], |id| id.as_bytes()));
     part(quote.as_ref().map_or(&[], |id| id.as_bytes()));
     part(&[u8::from(*silent)]);

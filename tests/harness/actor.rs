@@ -46,19 +46,11 @@ impl Person {
 
 impl Actor {
     pub fn new(user: UserId, session: SessionId, key: SigningKey, clock: Arc<TestClock>) -> Self {
-        Self {
-            user,
-            session,
-            key,
-            clock,
-        }
+        Self { user, session, key, clock }
     }
 
     pub fn recipient(&self) -> Recipient {
-        Recipient {
-            session: self.session,
-            key: self.agreement_key(),
-        }
+        Recipient { session: self.session, key: self.agreement_key() }
     }
 
     pub fn agreement_key(&self) -> AgreementKey {
@@ -93,18 +85,15 @@ impl Actor {
     }
 
     pub async fn delete(&self, app: &TestApp, path: &str) -> Answer {
-        app.call(self.request(Method::DELETE, path, Vec::new()))
-            .await
+        app.call(self.request(Method::DELETE, path, Vec::new())).await
     }
 
     pub async fn post(&self, app: &TestApp, path: &str, body: &Value) -> Answer {
-        app.call(self.request(Method::POST, path, body.to_string().into_bytes()))
-            .await
+        app.call(self.request(Method::POST, path, body.to_string().into_bytes())).await
     }
 
     pub async fn post_bytes(&self, app: &TestApp, path: &str, body: &[u8]) -> Answer {
-        app.call(self.request(Method::POST, path, body.to_vec()))
-            .await
+        app.call(self.request(Method::POST, path, body.to_vec())).await
     }
 
     /// A message to `recipient`, sealed for `sessions`.
@@ -128,8 +117,7 @@ impl Actor {
     }
 
     pub async fn send(&self, app: &TestApp, items: &[Item]) -> Answer {
-        self.post(app, "/encrypted_messages", &Value::from(items))
-            .await
+        self.post(app, "/encrypted_messages", &Value::from(items)).await
     }
 
     /// Sends one text and expects it to be accepted.
@@ -144,21 +132,15 @@ impl Actor {
         let answer = self.get(app, "/inbox").await;
         let messages = answer.list();
         let texts = messages.iter().map(|message| self.open(message)).collect();
-        let ids: Vec<_> = messages
-            .iter()
-            .map(|message| message["message_id"].clone())
-            .collect();
+        let ids: Vec<_> = messages.iter().map(|message| message["message_id"].clone()).collect();
         self.acknowledge(app, &ids).await;
         texts
     }
 
     pub async fn acknowledge(&self, app: &TestApp, ids: &[Value]) -> Answer {
-        let list: Vec<_> = ids
-            .iter()
-            .map(|id| json!({"message_id": id, "status": "READ"}))
-            .collect();
-        self.post(app, "/acknowledgements", &Value::from(list))
-            .await
+        let list: Vec<_> =
+            ids.iter().map(|id| json!({"message_id": id, "status": "READ"})).collect();
+        self.post(app, "/acknowledgements", &Value::from(list)).await
     }
 
     /// The text inside a message from the inbox.

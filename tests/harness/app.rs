@@ -52,13 +52,7 @@ impl TestApp {
         change(&mut config);
         let clock = Arc::new(TestClock::at(START));
         let app = open(&config, &clock, 1).await;
-        Self {
-            app: Some(app),
-            clock,
-            directory,
-            config,
-            keys: AtomicU64::new(1),
-        }
+        Self { app: Some(app), clock, directory, config, keys: AtomicU64::new(1) }
     }
 
     /// Stops the gateway and starts it again on the same data.
@@ -124,11 +118,7 @@ impl TestApp {
             Ok(json) => json,
             Err(_) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
         };
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            json,
-        }
+        Answer { status: parts.status.as_u16(), headers: parts.headers, json }
     }
 
     async fn account(&self, kind: AccountKind, name: &str, devices: usize) -> Person {
@@ -137,33 +127,24 @@ impl TestApp {
         for _ in 0..devices {
             signed_in.push(self.sign_in(account.id, None).await);
         }
-        Person {
-            user: account.id,
-            devices: signed_in,
-        }
+        Person { user: account.id, devices: signed_in }
     }
 }
 
 async fn open(config: &Config, clock: &Arc<TestClock>, seed: u64) -> App {
-    App::open(config, clock.clone(), Arc::new(TestEntropy::new(seed)))
-        .await
-        .unwrap()
+    App::open(config, clock.clone(), Arc::new(TestEntropy::new(seed))).await.unwrap()
 }
 
 impl Answer {
     /// The members of the one receipt, or of the one item of a list.
     pub fn only(&self) -> &Value {
-        let list = self.json["data"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no list: {self:?}"));
+        let list = self.json["data"].as_array().unwrap_or_else(|| panic!("no list: {self:?}"));
         assert_eq!(list.len(), 1, "{self:?}");
         &list[0]
     }
 
     pub fn list(&self) -> &[Value] {
-        self.json["data"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no list: {self:?}"))
+        self.json["data"].as_array().unwrap_or_else(|| panic!("no list: {self:?}"))
     }
 
     /// `field` and `reason` of an error of the whole request.
@@ -175,8 +156,6 @@ impl Answer {
 /// `status`, `field` and `reason` of an error object.
 pub fn complaint(error: &Value) -> (u64, &str, &str) {
     let extra = |name: &str| error["extra"][name].as_str().unwrap_or("");
-    let status = error["status"]
-        .as_u64()
-        .unwrap_or_else(|| panic!("no error: {error}"));
+    let status = error["status"].as_u64().unwrap_or_else(|| panic!("no error: {error}"));
     (status, extra("field"), extra("reason"))
 }

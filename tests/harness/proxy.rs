@@ -18,11 +18,7 @@ impl LossyProxy {
     pub async fn start(upstream: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let proxy = Self {
-            url,
-            to_lose: Arc::default(),
-            lost: Arc::default(),
-        };
+        let proxy = Self { url, to_lose: Arc::default(), lost: Arc::default() };
         let (to_lose, lost) = (proxy.to_lose.clone(), proxy.lost.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -71,9 +67,7 @@ async fn pass_on(client: TcpStream, server: TcpStream, to_lose: &AtomicUsize, lo
     while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
         let one_less = |left: usize| left.checked_sub(1);
         if posting.load(Ordering::SeqCst) == 1
-            && to_lose
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-                .is_ok()
+            && to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
         {
             // The gateway has answered, so it has stored; the answer ends here.
             lost.fetch_add(1, Ordering::SeqCst);

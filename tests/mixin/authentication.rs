@@ -13,8 +13,7 @@ use crate::harness::actor::with_token;
 use crate::harness::{Actor, Answer, TestApp};
 
 async fn me(app: &TestApp, token: &str) -> Answer {
-    app.call(with_token(Method::GET, "/me", token, Vec::new()))
-        .await
+    app.call(with_token(Method::GET, "/me", token, Vec::new())).await
 }
 
 /// The reason with which a token is refused.
@@ -35,10 +34,7 @@ async fn setting() -> (TestApp, Actor) {
 async fn a_signed_token_is_good_for_its_request() {
     let (app, bot) = setting().await;
     let answer = bot.get(&app, "/me").await;
-    assert_eq!(
-        (answer.status, &answer.json["data"]["user_id"]),
-        (200, &json!(bot.user))
-    );
+    assert_eq!((answer.status, &answer.json["data"]["user_id"]), (200, &json!(bot.user)));
 }
 
 #[tokio::test]
@@ -67,18 +63,10 @@ async fn a_token_from_the_future_or_for_ever_is_refused() {
     let (app, bot) = setting().await;
     let mut claims = bot.claims("GET", "/me", b"");
     claims.iat += 61;
-    assert!(
-        refusal(&app, &token::sign(&claims, &bot.key).unwrap())
-            .await
-            .contains("iat")
-    );
+    assert!(refusal(&app, &token::sign(&claims, &bot.key).unwrap()).await.contains("iat"));
     let mut claims = bot.claims("GET", "/me", b"");
     claims.exp += 100 * 24 * 60 * 60;
-    assert!(
-        !refusal(&app, &token::sign(&claims, &bot.key).unwrap())
-            .await
-            .is_empty()
-    );
+    assert!(!refusal(&app, &token::sign(&claims, &bot.key).unwrap()).await.is_empty());
 }
 
 #[tokio::test]
@@ -87,12 +75,7 @@ async fn a_revoked_session_is_out_at_once() {
     let token = bot.token("GET", "/me", b"");
     assert_eq!(me(&app, &token).await.status, 200);
     let session = bot.session;
-    assert_eq!(
-        bot.delete(&app, &format!("/sessions/{session}"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(bot.delete(&app, &format!("/sessions/{session}")).await.status, 200);
     assert!(refusal(&app, &token).await.contains("no live session"));
 }
 
@@ -127,9 +110,7 @@ async fn garbage_and_nothing_are_refused_with_a_true_status() {
         let answer = me(&app, token).await;
         assert_eq!(answer.status, 401, "{token}");
     }
-    let nothing = app
-        .call(Request::get("/me").body(Body::empty()).unwrap())
-        .await;
+    let nothing = app.call(Request::get("/me").body(Body::empty()).unwrap()).await;
     assert_eq!(nothing.status, 401);
 }
 
@@ -138,15 +119,9 @@ async fn errors_of_signed_requests_come_with_202_and_the_true_status_inside() {
     let (app, bot) = setting().await;
     let token = bot.token("GET", "/elsewhere", b"");
     let answer = me(&app, &token).await;
-    assert_eq!(
-        (answer.status, &answer.json["error"]["status"]),
-        (202, &json!(401))
-    );
+    assert_eq!((answer.status, &answer.json["error"]["status"]), (202, &json!(401)));
     let missing = bot.get(&app, "/users/7000123").await;
-    assert_eq!(
-        (missing.status, &missing.json["error"]["status"]),
-        (202, &json!(404))
-    );
+    assert_eq!((missing.status, &missing.json["error"]["status"]), (202, &json!(404)));
 }
 
 #[tokio::test]
@@ -155,30 +130,17 @@ async fn an_api_token_does_what_its_scopes_say_and_no_more() {
     let anna = app.person("Anna", 1).await;
     let life = Duration::from_secs(60);
     let scopes = Scopes::of(&[Scope::Send]);
-    let token = app
-        .gateway()
-        .create_api_token(bot.session, scopes, life)
-        .await
-        .unwrap();
+    let token = app.gateway().create_api_token(bot.session, scopes, life).await.unwrap();
     let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
     let body = json!([item]).to_string().into_bytes();
-    let sent = app
-        .call(with_token(
-            Method::POST,
-            "/encrypted_messages",
-            &token,
-            body,
-        ))
-        .await;
+    let sent = app.call(with_token(Method::POST, "/encrypted_messages", &token, body)).await;
     assert_eq!(sent.only()["outcome"], "accepted");
 
     let read = me(&app, &token).await;
     assert_eq!(read.status, 403);
     assert_eq!(read.complaint().2, "this API token lacks the scope `read`");
     let revoke = format!("/sessions/{}", bot.session);
-    let revoke = app
-        .call(with_token(Method::DELETE, &revoke, &token, Vec::new()))
-        .await;
+    let revoke = app.call(with_token(Method::DELETE, &revoke, &token, Vec::new())).await;
     assert_eq!(revoke.status, 403);
 
     app.clock.advance(life);
@@ -189,16 +151,9 @@ async fn an_api_token_does_what_its_scopes_say_and_no_more() {
 async fn an_api_token_ends_with_its_session() {
     let (app, bot) = setting().await;
     let life = Duration::from_secs(60);
-    let token = app
-        .gateway()
-        .create_api_token(bot.session, Scopes::ALL, life)
-        .await
-        .unwrap();
+    let token = app.gateway().create_api_token(bot.session, Scopes::ALL, life).await.unwrap();
     assert_eq!(me(&app, &token).await.status, 200);
-    app.gateway()
-        .revoke_session(bot.user, bot.session)
-        .await
-        .unwrap();
+    app.gateway().revoke_session(bot.user, bot.session).await.unwrap();
     assert_eq!(me(&app, &token).await.status, 401);
 }
 
@@ -208,9 +163,7 @@ async fn an_old_token_does_not_open_the_inbox() {
     let mut claims = bot.claims("GET", "/inbox", b"");
     claims.iat -= 2 * 60 * 60;
     let token = token::sign(&claims, &bot.key).unwrap();
-    let answer = app
-        .call(with_token(Method::GET, "/inbox", &token, Vec::new()))
-        .await;
+    let answer = app.call(with_token(Method::GET, "/inbox", &token, Vec::new())).await;
     assert!(answer.complaint().2.contains("`iat`"), "{answer:?}");
 }
 
@@ -221,9 +174,7 @@ async fn under_a_prefix_tokens_may_be_signed_with_it_and_without() {
     let bot = app.bot("echo").await;
     for signed_path in ["/me", "/mixin/me"] {
         let token = bot.token("GET", signed_path, b"");
-        let answer = app
-            .call(with_token(Method::GET, "/mixin/me", &token, Vec::new()))
-            .await;
+        let answer = app.call(with_token(Method::GET, "/mixin/me", &token, Vec::new())).await;
         assert_eq!(answer.status, 200, "{signed_path}: {answer:?}");
     }
 }

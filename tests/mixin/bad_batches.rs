@@ -46,10 +46,7 @@ async fn an_item_that_is_no_object_fails_the_batch_and_is_numbered() {
     let good = bot.seal(anna.user, &anna.recipients(), 1, "hello");
     let answer = bot.send(&app, &[good, json!(7)]).await;
     assert_eq!(answer.complaint(), (400, "", "item 1 is not an object"));
-    assert!(
-        anna.devices[0].receives(&app).await.is_empty(),
-        "nothing is half done"
-    );
+    assert!(anna.devices[0].receives(&app).await.is_empty(), "nothing is half done");
 }
 
 #[tokio::test]
@@ -64,16 +61,12 @@ async fn an_empty_array_is_an_invalid_field() {
 #[tokio::test]
 async fn a_hundred_and_one_items_are_too_many() {
     let (app, bot, anna) = setting().await;
-    let items: Vec<_> = (0..101)
-        .map(|number| bot.seal(anna.user, &anna.recipients(), number, "x"))
-        .collect();
+    let items: Vec<_> =
+        (0..101).map(|number| bot.seal(anna.user, &anna.recipients(), number, "x")).collect();
     let answer = bot.send(&app, &items).await;
     assert_eq!(answer.status, 413);
     let description = answer.json["error"]["description"].as_str().unwrap();
-    assert_eq!(
-        description,
-        "Too large: the number of items is 101, the limit is 100."
-    );
+    assert_eq!(description, "Too large: the number of items is 101, the limit is 100.");
     assert!(anna.devices[0].receives(&app).await.is_empty());
 }
 
@@ -93,9 +86,7 @@ async fn a_path_or_method_that_does_not_exist_says_so() {
     let wrong_method = bot.get(&app, "/encrypted_messages").await;
     assert_eq!(wrong_method.status, 405);
     let token = bot.token("GET", "/nowhere", b"");
-    let nowhere = app
-        .call(with_token(Method::GET, "/nowhere", &token, Vec::new()))
-        .await;
+    let nowhere = app.call(with_token(Method::GET, "/nowhere", &token, Vec::new())).await;
     assert_eq!(nowhere.status, 404);
     assert_ne!(nowhere.json, Value::Null);
 }

@@ -19,10 +19,7 @@ async fn complaint_about(change: impl FnOnce(&mut Item)) -> (u64, String, String
     let mut item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
     change(&mut item);
     let answer = bot.send(&app, &[item]).await;
-    assert_eq!(
-        answer.status, 200,
-        "one bad item is no bad request: {answer:?}"
-    );
+    assert_eq!(answer.status, 200, "one bad item is no bad request: {answer:?}");
     let receipt = answer.only();
     assert_eq!(receipt["state"], "FAILED");
     assert_eq!(receipt["outcome"], "rejected", "{receipt}");
@@ -41,17 +38,8 @@ async fn expect(field: &str, value: Value, reason: &str) {
 
 #[tokio::test]
 async fn ids_in_unknown_forms() {
-    let forms = [
-        "x",
-        "00000000000040008000000000000001",
-        "{00000000-0000-4000-8000-000000000001}",
-    ];
-    for field in [
-        "message_id",
-        "conversation_id",
-        "recipient_id",
-        "quote_message_id",
-    ] {
+    let forms = ["x", "00000000000040008000000000000001", "{00000000-0000-4000-8000-000000000001}"];
+    for field in ["message_id", "conversation_id", "recipient_id", "quote_message_id"] {
         for form in forms {
             expect(field, json!(form), "").await;
         }
@@ -63,11 +51,7 @@ async fn ids_in_unknown_forms() {
 
 #[tokio::test]
 async fn checksums_that_are_none() {
-    for value in [
-        "abc",
-        "02433E6C68AF77773104B0840F3ED1C4",
-        "zz433e6c68af77773104b0840f3ed1c4",
-    ] {
+    for value in ["abc", "02433E6C68AF77773104B0840F3ED1C4", "zz433e6c68af77773104b0840f3ed1c4"] {
         expect("checksum", json!(value), "32").await;
     }
     expect("checksum", Value::Null, "is missing").await;
@@ -76,18 +60,8 @@ async fn checksums_that_are_none() {
 
 #[tokio::test]
 async fn categories_that_are_not_taken() {
-    expect(
-        "category",
-        json!("NOTHING"),
-        "none of the encrypted categories",
-    )
-    .await;
-    expect(
-        "category",
-        json!("SYSTEM_GAP"),
-        "none of the encrypted categories",
-    )
-    .await;
+    expect("category", json!("NOTHING"), "none of the encrypted categories").await;
+    expect("category", json!("SYSTEM_GAP"), "none of the encrypted categories").await;
     expect("category", Value::Null, "is missing").await;
     let plain = complaint_about(|item| item["category"] = json!("PLAIN_TEXT")).await;
     assert_eq!(plain.0, 403);
@@ -110,12 +84,7 @@ async fn expect_envelope(change: impl FnOnce(&mut Vec<u8>), reason: &str) {
         item["data_base64"] = json!(base64url::encode(&bytes));
     })
     .await;
-    assert_eq!(
-        (complaint.0, complaint.1.as_str()),
-        (422, "data_base64"),
-        "{}",
-        complaint.2
-    );
+    assert_eq!((complaint.0, complaint.1.as_str()), (422, "data_base64"), "{}", complaint.2);
     assert!(complaint.2.contains(reason), "{}", complaint.2);
 }
 
@@ -129,11 +98,7 @@ async fn envelopes_of_the_wrong_length() {
 #[tokio::test]
 async fn envelopes_with_a_version_or_a_count_that_does_not_exist() {
     expect_envelope(|bytes| bytes[0] = 2, "version").await;
-    expect_envelope(
-        |bytes| bytes[1..3].copy_from_slice(&0_u16.to_le_bytes()),
-        "",
-    )
-    .await;
+    expect_envelope(|bytes| bytes[1..3].copy_from_slice(&0_u16.to_le_bytes()), "").await;
     let too_many = |bytes: &mut Vec<u8>| {
         bytes[1..3].copy_from_slice(&511_u16.to_le_bytes());
         bytes.resize(35 + 511 * 64 + 28, 0);
@@ -153,9 +118,7 @@ async fn other_sessions_than_the_checksum_stands_for() {
 
 #[tokio::test]
 async fn a_header_key_that_is_no_live_key_of_the_sender() {
-    let stranger = SigningKey::from_seed(&[9; 32])
-        .verifying_key()
-        .agreement_key();
+    let stranger = SigningKey::from_seed(&[9; 32]).verifying_key().agreement_key();
     let swap = |bytes: &mut Vec<u8>| bytes[3..35].copy_from_slice(stranger.as_bytes());
     expect_envelope(swap, "no live session of the sender").await;
 }
@@ -187,16 +150,11 @@ async fn a_sender_outside_the_conversation() {
     let mut item = bot.seal(anna.user, &anna.recipients(), 2, "hello");
     item["conversation_id"] = theirs.clone();
     let before = bot.send(&app, &[item.clone()]).await;
-    bert.devices[0]
-        .sends(&app, &anna, 3, "now the conversation exists")
-        .await;
+    bert.devices[0].sends(&app, &anna, 3, "now the conversation exists").await;
     let after = bot.send(&app, &[item]).await;
     for answer in [before, after] {
         let (status, _, reason) = complaint(&answer.only()["error"]);
-        assert_eq!(
-            (status, reason),
-            (403, "the sender takes no part in this conversation")
-        );
+        assert_eq!((status, reason), (403, "the sender takes no part in this conversation"));
     }
 }
 
@@ -205,10 +163,7 @@ async fn oneself_as_the_recipient() {
     let (app, bot, _) = setting().await;
     let item = bot.seal(bot.user, &[bot.recipient()], 1, "to myself");
     let answer = bot.send(&app, &[item]).await;
-    assert_eq!(
-        complaint(&answer.only()["error"]),
-        (422, "recipient_id", "is the sender")
-    );
+    assert_eq!(complaint(&answer.only()["error"]), (422, "recipient_id", "is the sender"));
 }
 
 #[tokio::test]

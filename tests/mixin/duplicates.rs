@@ -27,11 +27,7 @@ async fn twice_in_one_batch_is_delivered_once() {
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
     let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
     let answer = bot.send(&app, &[item.clone(), item]).await;
-    let outcomes: Vec<_> = answer
-        .list()
-        .iter()
-        .map(|one| one["outcome"].clone())
-        .collect();
+    let outcomes: Vec<_> = answer.list().iter().map(|one| one["outcome"].clone()).collect();
     assert_eq!(outcomes, ["accepted", "duplicate"]);
     assert_eq!(anna.devices[0].receives(&app).await, ["hello"]);
 }
@@ -67,10 +63,7 @@ async fn two_senders_may_use_the_same_id() {
     let anna = app.person("Anna", 1).await;
     one.sends(&app, &anna, 1, "from one").await;
     two.sends(&app, &anna, 1, "from two").await;
-    assert_eq!(
-        anna.devices[0].receives(&app).await,
-        ["from one", "from two"]
-    );
+    assert_eq!(anna.devices[0].receives(&app).await, ["from one", "from two"]);
 }
 
 #[tokio::test]

@@ -68,14 +68,7 @@ async fn a_page_is_as_long_as_asked_and_the_rest_follows_in_order() {
     }
     let phone = &anna.devices[0];
     let first = phone.get(&app, "/inbox?limit=2").await;
-    assert_eq!(
-        first
-            .list()
-            .iter()
-            .map(|one| phone.open(one))
-            .collect::<Vec<_>>(),
-        ["1", "2"]
-    );
+    assert_eq!(first.list().iter().map(|one| phone.open(one)).collect::<Vec<_>>(), ["1", "2"]);
     assert_eq!(phone.receives(&app).await, ["3"]);
 }
 
@@ -97,10 +90,8 @@ async fn a_waiting_reader_gets_what_comes() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
     let phone = &anna.devices[0];
-    let (answer, ()) = tokio::join!(
-        phone.get(&app, "/inbox?wait=30"),
-        bot.sends(&app, &anna, 1, "hello")
-    );
+    let (answer, ()) =
+        tokio::join!(phone.get(&app, "/inbox?wait=30"), bot.sends(&app, &anna, 1, "hello"));
     assert_eq!(phone.open(answer.only()), "hello");
 }
 
@@ -113,10 +104,7 @@ async fn a_waiting_reader_whose_session_is_revoked_is_sent_away() {
         while app.hub_sessions() == 0 {
             tokio::task::yield_now().await;
         }
-        app.gateway()
-            .revoke_session(anna.user, phone.session)
-            .await
-            .unwrap();
+        app.gateway().revoke_session(anna.user, phone.session).await.unwrap();
     };
     let (answer, ()) = tokio::join!(phone.get(&app, "/inbox?wait=30"), revoke);
     assert_eq!(answer.complaint(), (401, "", "the session was revoked"));
@@ -127,10 +115,7 @@ async fn parameters_that_do_not_fit_are_named() {
     let app = TestApp::start().await;
     let bot = app.bot("echo").await;
     let answer = bot.get(&app, "/inbox?limit=1000").await;
-    assert_eq!(
-        answer.complaint(),
-        (422, "limit", "must be a number from 1 to 100")
-    );
+    assert_eq!(answer.complaint(), (422, "limit", "must be a number from 1 to 100"));
 }
 
 #[tokio::test]
@@ -145,8 +130,5 @@ async fn signing_in_again_leaves_a_marker_for_what_was_not_read() {
     assert_eq!(marker["category"], "SYSTEM_GAP");
     let data = sealpost::sdk::base64url::decode(marker["data_base64"].as_str().unwrap()).unwrap();
     let gap: serde_json::Value = serde_json::from_slice(&data).unwrap();
-    assert_eq!(
-        (&gap["reason"], &gap["count"]),
-        (&json!("signed_in_again"), &json!(2))
-    );
+    assert_eq!((&gap["reason"], &gap["count"]), (&json!("signed_in_again"), &json!(2)));
 }

@@ -69,19 +69,12 @@ async fn the_other_spellings_of_base64_and_uuid_are_understood() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("echo").await, app.person("Anna", 1).await);
     let mut item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
-    let data = item["data_base64"]
-        .as_str()
-        .unwrap()
-        .replace('-', "+")
-        .replace('_', "/");
+    let data = item["data_base64"].as_str().unwrap().replace('-', "+").replace('_', "/");
     let padding = "=".repeat((4 - data.len() % 4) % 4);
     let members = item.as_object_mut().unwrap();
     members.remove("data_base64");
     members.insert("data".into(), format!("{data}{padding}").into());
-    members.insert(
-        "message_id".into(),
-        message_id(0xab).to_string().to_uppercase().into(),
-    );
+    members.insert("message_id".into(), message_id(0xab).to_string().to_uppercase().into());
     members.insert("created_at".into(), 7.into());
     let answer = bot.send(&app, &[item]).await;
     assert_eq!(answer.only()["outcome"], "accepted", "{answer:?}");
@@ -93,13 +86,8 @@ async fn the_other_spellings_of_base64_and_uuid_are_understood() {
 async fn people_write_to_bots_and_to_each_other_the_same_way() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("echo").await, app.person("Anna", 2).await);
-    let as_person = Person {
-        user: bot.user,
-        devices: vec![bot.clone()],
-    };
-    anna.devices[1]
-        .sends(&app, &as_person, 1, "are you there?")
-        .await;
+    let as_person = Person { user: bot.user, devices: vec![bot.clone()] };
+    anna.devices[1].sends(&app, &as_person, 1, "are you there?").await;
     assert_eq!(bot.receives(&app).await, ["are you there?"]);
 }
 
@@ -111,15 +99,8 @@ async fn one_bad_item_leaves_the_others_alone() {
     let mut bad = good(2);
     bad["checksum"] = Value::from(7);
     let answer = bot.send(&app, &[good(1), bad, good(3)]).await;
-    let outcomes: Vec<_> = answer
-        .list()
-        .iter()
-        .map(|one| one["outcome"].as_str())
-        .collect();
-    assert_eq!(
-        outcomes,
-        [Some("accepted"), Some("rejected"), Some("accepted")]
-    );
+    let outcomes: Vec<_> = answer.list().iter().map(|one| one["outcome"].as_str()).collect();
+    assert_eq!(outcomes, [Some("accepted"), Some("rejected"), Some("accepted")]);
     assert_eq!(anna.devices[0].receives(&app).await.len(), 2);
 }
 

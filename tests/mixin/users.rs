@@ -33,12 +33,6 @@ async fn several_accounts_at_once_leave_out_the_unknown() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("Echo").await, app.person("Anna", 1).await);
     let stranger: sealpost::domain::ids::UserId = app.gateway().random_id();
-    let answer = bot
-        .post(
-            &app,
-            "/users/fetch",
-            &json!([bot.user, anna.user, stranger]),
-        )
-        .await;
+    let answer = bot.post(&app, "/users/fetch", &json!([bot.user, anna.user, stranger])).await;
     assert_eq!(answer.list().len(), 2);
 }

@@ -10,10 +10,7 @@ use crate::harness::{Actor, TestApp};
 
 /// How many recipients: 1,000 unless `SEALPOST_BROADCAST` says otherwise.
 fn recipients() -> usize {
-    std::env::var("SEALPOST_BROADCAST")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(1000)
+    std::env::var("SEALPOST_BROADCAST").ok().and_then(|text| text.parse().ok()).unwrap_or(1000)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,30 +31,20 @@ async fn every_live_device_opens_every_message_and_handles_it_once() {
         person.devices[1] = app.sign_in(person.user, Some(old)).await;
     }
 
-    let messages = users
-        .iter()
-        .map(|user| Message::to(user, Text::new(format!("for {user}"))));
+    let messages = users.iter().map(|user| Message::to(user, Text::new(format!("for {user}"))));
     let outcomes = client.send_all(messages).await;
     assert_eq!(outcomes.len(), people.len());
     for item in &outcomes {
-        let Ok(Outcome::Delivered { sessions }) = &item.result else {
-            panic!("{item:?}")
-        };
+        let Ok(Outcome::Delivered { sessions }) = &item.result else { panic!("{item:?}") };
         assert_eq!(sessions.len(), 2);
     }
 
-    let ids: HashMap<UserId, MessageId> = outcomes
-        .iter()
-        .map(|item| (item.recipient, item.message_id))
-        .collect();
+    let ids: HashMap<UserId, MessageId> =
+        outcomes.iter().map(|item| (item.recipient, item.message_id)).collect();
     assert_eq!(ids.values().collect::<HashSet<_>>().len(), people.len());
     let devices: Vec<&Actor> = people.iter().flat_map(|person| &person.devices).collect();
     for some in devices.chunks(50) {
-        join_all(
-            some.iter()
-                .map(|device| reads_once(&app, &url, device, ids[&device.user])),
-        )
-        .await;
+        join_all(some.iter().map(|device| reads_once(&app, &url, device, ids[&device.user]))).await;
     }
 }
 
@@ -67,10 +54,7 @@ async fn reads_once(app: &TestApp, url: &str, device: &Actor, expected: MessageI
     let mut messages = client.messages();
     let message = messages.next().await.unwrap().unwrap();
     assert_eq!(message.message_id, expected);
-    assert_eq!(
-        message.text(),
-        Some(format!("for {}", device.user).as_str())
-    );
+    assert_eq!(message.text(), Some(format!("for {}", device.user).as_str()));
     messages.close().await.unwrap();
     assert!(device.get(app, "/inbox").await.list().is_empty());
 }

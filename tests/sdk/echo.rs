@@ -10,10 +10,7 @@ async fn a_bot_answers_a_person_on_all_devices() {
     let url = format!("http://{}", app.listen().await);
     let (bot, anna) = (app.bot("echo").await, app.person("Anna", 2).await);
     let echo = bot.client(&app, &url);
-    let (phone, tablet) = (
-        anna.devices[0].client(&app, &url),
-        anna.devices[1].client(&app, &url),
-    );
+    let (phone, tablet) = (anna.devices[0].client(&app, &url), anna.devices[1].client(&app, &url));
 
     let answering = async {
         let mut messages = echo.messages();
@@ -23,10 +20,7 @@ async fn a_bot_answers_a_person_on_all_devices() {
         messages.close().await.unwrap();
     };
     let asking = async {
-        phone
-            .send(&bot.user, Text::new("is anybody there?"))
-            .await
-            .unwrap();
+        phone.send(&bot.user, Text::new("is anybody there?")).await.unwrap();
         for device in [&phone, &tablet] {
             let mut messages = device.messages();
             let answer = messages.next().await.unwrap().unwrap();
@@ -36,8 +30,5 @@ async fn a_bot_answers_a_person_on_all_devices() {
         }
     };
     tokio::join!(answering, asking);
-    assert!(
-        anna.devices[0].receives(&app).await.is_empty(),
-        "everything is acknowledged"
-    );
+    assert!(anna.devices[0].receives(&app).await.is_empty(), "everything is acknowledged");
 }

@@ -38,11 +38,7 @@ async fn a_lost_answer_then_a_sign_in_then_a_retry_is_delivered_once() {
     assert_eq!(sent.outcome, Outcome::AlreadyDelivered);
     assert_eq!(anna.devices[0].receives(&app).await, ["hello"]);
     let marker = again.get(&app, "/inbox").await;
-    assert_eq!(
-        marker.only()["category"],
-        "SYSTEM_GAP",
-        "what was lost with the old session"
-    );
+    assert_eq!(marker.only()["category"], "SYSTEM_GAP", "what was lost with the old session");
 }
 
 /// The retry inside one run: the same bytes again, although the list is stale by now.
