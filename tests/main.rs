@@ -3,5 +3,7 @@
 mod harness;
 mod mixin;
 mod openapi;
+mod schema_parity;
 mod sdk;
 mod stale_cache;
+mod storage;
