@@ -3,4 +3,6 @@
 mod harness;
 mod mixin;
 mod openapi;
+mod schema_parity;
 mod sdk;
+mod storage;
