@@ -1,5 +1,7 @@
 //! Behaviour, seen from outside: one binary, one module for each part.
 
+mod admin;
+mod cli;
 mod harness;
 mod mixin;
 mod openapi;
