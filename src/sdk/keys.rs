@@ -1,0 +1,299 @@
+//! Key pairs: Ed25519 for signatures, its X25519 form for agreement.
+//!
+//! One seed makes both. The Ed25519 public key is registered and verifies tokens; the X25519
+//! (Montgomery) form of the same point is what the gateway publishes and what an envelope is
+//! sealed to. Mixin's encrypted-messages document calls both "public key"; here they are two types.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use curve25519_dalek::edwards::CompressedEdwardsY;
+use ed25519_dalek::Signer;
+use rand_core::CryptoRng;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use subtle::ConstantTimeEq;
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
+
+use crate::base64url::{self, Base64Error};
+
+/// Why a key or a signature was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// A key has 32 bytes.
+    #[error("a key has 32 bytes, this one has {length}")]
+    Length {
+        /// Number of bytes found.
+        length: usize,
+    },
+    /// The text is not base64.
+    #[error("malformed key text")]
+    Base64(#[from] Base64Error),
+    /// The bytes are no point of the curve.
+    #[error("the key is no point of the curve")]
+    NotOnCurve,
+    /// The bytes are a point, but not in its one canonical encoding.
+    #[error("the key is not in its canonical encoding")]
+    NotCanonical,
+    /// The point has small order: anyone could agree on the same secret or forge a signature.
+    #[error("the key has small order")]
+    SmallOrder,
+    /// The point has a component of small order beside its main one.
+    #[error("the key has mixed order")]
+    MixedOrder,
+    /// The signature was not made over this message by this key.
+    #[error("the signature does not match")]
+    Signature,
+}
+
+/// An Ed25519 key pair, wiped from memory on drop.
+#[derive(Clone)]
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// Makes the pair that belongs to a seed.
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(seed))
+    }
+
+    /// Makes a new pair.
+    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(seed.as_mut_slice());
+        Self::from_seed(&seed)
+    }
+
+    /// The seed, to be stored in a keystore.
+    #[must_use]
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        VerifyingKey(self.0.verifying_key())
+    }
+
+    /// The X25519 form: the clamped first half of SHA-512 of the seed.
+    #[must_use]
+    pub fn agreement_secret(&self) -> AgreementSecret {
+        AgreementSecret::from_bytes(*Zeroizing::new(self.0.to_scalar_bytes()))
+    }
+
+    /// Signs a message (RFC 8032, pure Ed25519).
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SigningKey(..)")
+    }
+}
+
+/// An Ed25519 public key that is safe to rely on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct VerifyingKey(ed25519_dalek::VerifyingKey);
+
+impl VerifyingKey {
+    /// Checks a key that comes from somebody else.
+    ///
+    /// # Errors
+    /// When the bytes are no point, not its canonical encoding, or a point outside the group of
+    /// prime order. This costs a scalar multiplication; use [`Self::from_stored_bytes`] for keys
+    /// that passed it before.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
+        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::NotOnCurve)?;
+        if point.compress().as_bytes() != bytes {
+            return Err(KeyError::NotCanonical);
+        }
+        if point.is_small_order() {
+            return Err(KeyError::SmallOrder);
+        }
+        if !point.is_torsion_free() {
+            return Err(KeyError::MixedOrder);
+        }
+        Self::from_stored_bytes(bytes)
+    }
+
+    /// Reads a key that [`Self::from_bytes`] accepted when it was stored.
+    ///
+    /// # Errors
+    /// When the bytes are no point of the curve.
+    pub fn from_stored_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
+        let key = ed25519_dalek::VerifyingKey::from_bytes(bytes);
+        key.map(Self).map_err(|_| KeyError::NotOnCurve)
+    }
+
+    /// Reads base64 in any form and checks the key.
+    ///
+    /// # Errors
+    /// When the text is no base64 of 32 bytes, and as [`Self::from_bytes`].
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        Self::from_bytes(&decode_key(text)?)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    /// The 32 bytes as base64url without padding.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        base64url::encode(self.0.as_bytes())
+    }
+
+    /// The X25519 (Montgomery) form. It costs a field inversion: keep the result.
+    #[must_use]
+    pub fn agreement_key(&self) -> AgreementKey {
+        AgreementKey(self.0.to_montgomery().to_bytes())
+    }
+
+    /// Checks a signature by the strict rules: canonical, and no point of small order.
+    ///
+    /// # Errors
+    /// When the signature was not made over this message by this key.
+    pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), KeyError> {
+        let signature = ed25519_dalek::Signature::from_bytes(signature);
+        self.0.verify_strict(message, &signature).map_err(|_| KeyError::Signature)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "VerifyingKey({})", self.to_base64())
+    }
+}
+
+impl Hash for VerifyingKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_bytes().hash(state);
+    }
+}
+
+/// An X25519 public key, as an envelope carries it and the gateway publishes it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AgreementKey([u8; 32]);
+
+impl AgreementKey {
+    /// Takes the 32 bytes as they are; a weak key shows itself when a secret is agreed on.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads base64 in any form.
+    ///
+    /// # Errors
+    /// When the text is no base64 of 32 bytes.
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        decode_key(text).map(Self)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The 32 bytes as base64url without padding.
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        base64url::encode(&self.0)
+    }
+}
+
+impl fmt::Debug for AgreementKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "AgreementKey({})", self.to_base64())
+    }
+}
+
+impl Serialize for AgreementKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_base64())
+    }
+}
+
+impl<'de> Deserialize<'de> for AgreementKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        Self::from_base64(&text).map_err(D::Error::custom)
+    }
+}
+
+/// An X25519 secret with its public key beside it, wiped from memory on drop.
+#[derive(Clone)]
+pub struct AgreementSecret {
+    secret: StaticSecret,
+    public: AgreementKey,
+}
+
+impl AgreementSecret {
+    /// Makes the pair that belongs to 32 secret bytes; they are clamped as RFC 7748 says.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        let secret = StaticSecret::from(bytes);
+        let public = AgreementKey(PublicKey::from(&secret).to_bytes());
+        Self { secret, public }
+    }
+
+    /// The public half, computed once.
+    #[must_use]
+    pub const fn public(&self) -> AgreementKey {
+        self.public
+    }
+
+    /// Agrees on a secret: one scalar multiplication.
+    ///
+    /// # Errors
+    /// [`KeyError::SmallOrder`] when the result is all zero, whatever our own secret is.
+    pub fn shared_secret(&self, theirs: &AgreementKey) -> Result<SharedSecret, KeyError> {
+        let shared = self.secret.diffie_hellman(&PublicKey::from(theirs.0));
+        if shared.was_contributory() { Ok(SharedSecret(shared)) } else { Err(KeyError::SmallOrder) }
+    }
+}
+
+impl fmt::Debug for AgreementSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AgreementSecret(..)")
+    }
+}
+
+/// What two key pairs agree on; the key that wraps message keys. Wiped from memory on drop.
+pub struct SharedSecret(x25519_dalek::SharedSecret);
+
+impl SharedSecret {
+    /// The raw 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SharedSecret(..)")
+    }
+}
+
+impl PartialEq for SharedSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes().ct_eq(other.as_bytes()).into()
+    }
+}
+
+impl Eq for SharedSecret {}
+
+fn decode_key(text: &str) -> Result<[u8; 32], KeyError> {
+    let bytes = base64url::decode(text)?;
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| KeyError::Length { length })
+}

@@ -1,0 +1,150 @@
+//! Sessions: who is signed in, with which key, and how a device is added.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ObjectType, empty};
+use crate::checksum::{Checksum, session_checksum};
+use crate::ids::{SessionId, UserId};
+use crate::keys::{AgreementKey, KeyError};
+
+/// A signed-in device, as `POST /sessions/fetch` and every receipt list it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionInfo {
+    /// Always `session`.
+    #[serde(rename = "type", default)]
+    #[cfg_attr(feature = "openapi", schema(example = "session"))]
+    pub kind: ObjectType,
+    /// The account that the device belongs to.
+    pub user_id: UserId,
+    /// The device.
+    pub session_id: SessionId,
+    /// The device's X25519 public key, base64url without padding.
+    #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "B6N8vBQgk8i3VdwbEOhssCY3StFqqFPtC9_AstrhHHw")
+    )]
+    pub public_key: String,
+    /// What the device runs on.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Android"))]
+    pub platform: String,
+}
+
+impl SessionInfo {
+    /// Describes a device.
+    #[must_use]
+    pub fn new(user_id: UserId, session_id: SessionId, key: &AgreementKey, platform: &str) -> Self {
+        Self {
+            kind: ObjectType::Session,
+            user_id,
+            session_id,
+            public_key: key.to_base64(),
+            platform: platform.to_owned(),
+        }
+    }
+
+    /// The key that messages for this device are sealed to.
+    ///
+    /// # Errors
+    /// When `public_key` is no base64 of 32 bytes.
+    pub fn agreement_key(&self) -> Result<AgreementKey, KeyError> {
+        AgreementKey::from_base64(&self.public_key)
+    }
+}
+
+/// One entry of `recipient_sessions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionReference {
+    /// A session that the envelope has a slot for.
+    pub session_id: SessionId,
+}
+
+/// One question of `POST /sessions/check`: is my list of this account's sessions still right?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckItem {
+    /// The account.
+    pub user_id: UserId,
+    /// Checksum over the sessions that the caller knows.
+    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
+    pub checksum: String,
+}
+
+/// The answer for an account whose sessions differ from what the caller knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CheckAnswer {
+    /// The account.
+    pub user_id: UserId,
+    /// Checksum over its live sessions.
+    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
+    pub checksum: String,
+    /// Its live sessions.
+    #[serde(default)]
+    pub sessions: Vec<SessionInfo>,
+}
+
+impl CheckAnswer {
+    /// Whether the list is what its checksum says.
+    #[must_use]
+    pub fn is_consistent(&self) -> bool {
+        let listed = session_checksum(self.sessions.iter().map(|session| session.session_id));
+        Checksum::parse(&self.checksum) == Ok(listed)
+    }
+}
+
+/// Body of `POST /sessions`: adds a device, or signs one in again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NewSession {
+    /// The new device's Ed25519 public key, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+    )]
+    pub public_key: String,
+    /// What the device runs on.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Android"))]
+    pub platform: String,
+    /// The new key's signature over the session statement, base64url without padding.
+    pub signature: String,
+    /// The adding session's signature over the session statement, base64url without padding.
+    pub attestation: String,
+    /// The session that this one takes the place of; it is revoked in the same step.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty::deserialize")]
+    pub replaces: Option<SessionId>,
+}
+
+/// Answer of `POST /sessions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CreatedSession {
+    /// Always `session`.
+    #[serde(rename = "type", default)]
+    #[cfg_attr(feature = "openapi", schema(example = "session"))]
+    pub kind: ObjectType,
+    /// The account that the device belongs to.
+    pub user_id: UserId,
+    /// The new session.
+    pub session_id: SessionId,
+    /// The device's X25519 public key, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "B6N8vBQgk8i3VdwbEOhssCY3StFqqFPtC9_AstrhHHw")
+    )]
+    pub public_key: String,
+    /// What the device runs on.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Android"))]
+    pub platform: String,
+    /// The adding session's signature, kept as it came.
+    #[serde(default)]
+    pub attestation: String,
+    /// The gateway's own Ed25519 public key, in hex.
+    #[serde(default)]
+    pub server_public_key: String,
+}
