@@ -1,0 +1,313 @@
+//! Holds the shape of the project: who may import whom, and what a reader may rely on.
+
+mod scan;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use table::{CLIENTS, PLAINTEXT, Row, row};
+
+/// A file with more lines than this answers more than one question.
+const LINES: usize = 450;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file under `folder`, by its path from the root of the project.
+fn files_under(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![root().join(folder)];
+    while let Some(next) = waiting.pop() {
+        for entry in fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(
+                    path.strip_prefix(root())
+                        .expect("below the root")
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(root().join(path)).expect("a readable file")
+}
+
+/// The module that a file belongs to: the first name below `src`.
+fn module_of(file: &Path) -> String {
+    let first = file
+        .components()
+        .nth(1)
+        .expect("a file below src")
+        .as_os_str();
+    first.to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// A module that a path leads to, if it leads to one of the project's.
+fn target<'a>(file: &Path, path: &'a [String]) -> Option<&'a str> {
+    let known = |name: &&str| row(name).is_some() || *name == "sdk";
+    match path[0].as_str() {
+        "crate" | "sealpost" => path.get(1).map(String::as_str).filter(known),
+        "sealpost_sdk" => Some("sdk"),
+        // `super` leads out of a file that stands directly in `src`.
+        "super" if file.components().count() == 2 => path.get(1).map(String::as_str).filter(known),
+        _ => None,
+    }
+}
+
+/// What is wrong with one file of the server, each with the row that it breaks.
+fn violations(file: &Path, source: &str) -> Vec<String> {
+    let module = module_of(file);
+    let Some(row) = row(&module) else {
+        return vec![format!(
+            "{}: the module {module} has no row in the table",
+            file.display()
+        )];
+    };
+    let mut found = Vec::new();
+    for path in scan::paths(source) {
+        let name = path.segments.join("::");
+        let place = format!("{}:{}: `{name}`", file.display(), path.line);
+        let to = target(file, &path.segments);
+        if let Some(to) = to.filter(|to| *to != module && !row.may_use.contains(to)) {
+            found.push(format!("{place} leads to {to}.\n{}", quote(row)));
+        }
+        if row.never.contains(&path.segments[0].as_str()) {
+            found.push(format!(
+                "{place} is a crate that {module} never uses.\n{}",
+                quote(row)
+            ));
+        }
+        if name.starts_with("super::super") {
+            found.push(format!(
+                "{place} climbs twice; write it from `crate`, where it can be checked"
+            ));
+        }
+        if let Some(other) = other_dialect(file, &path.segments) {
+            found.push(format!(
+                "{place} leads to the dialect {other}; a dialect never knows another"
+            ));
+        }
+        if !CLIENTS.contains(&module.as_str()) && handles_plaintext(&path.segments) {
+            found.push(format!(
+                "{place} reads or writes messages; only {CLIENTS:?} may, where the program plays a \
+                 client, so that a reader sees by the imports that the gateway cannot read them"
+            ));
+        }
+    }
+    found
+}
+
+fn quote(row: &Row) -> String {
+    format!(
+        "  | {} | may use: {} | never: {} |\n  because {}",
+        row.module,
+        row.may_use.join(", "),
+        row.never.join(", "),
+        row.why
+    )
+}
+
+/// The dialect that a path leads to from the folder of another one.
+fn other_dialect<'a>(file: &Path, path: &'a [String]) -> Option<&'a str> {
+    if file.components().nth(1)?.as_os_str() != "dialect" || path.len() < 3 {
+        return None;
+    }
+    let own = file
+        .components()
+        .nth(2)?
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
+    let leads_to_dialect = path[0] == "crate" && path[1] == "dialect";
+    (leads_to_dialect && path[2] != own.trim_end_matches(".rs")).then_some(path[2].as_str())
+}
+
+fn handles_plaintext(path: &[String]) -> bool {
+    path.windows(2).any(|pair| {
+        PLAINTEXT
+            .iter()
+            .any(|(module, names)| pair[0] == *module && names.contains(&pair[1].as_str()))
+    })
+}
+
+/// The server's own files: the SDK is a package of its own, and `lib.rs` only lists the modules.
+fn server_files() -> Vec<PathBuf> {
+    let mut files = files_under("src", "rs");
+    files.retain(|file| {
+        !file.starts_with("src/sdk")
+            && file != Path::new("src/lib.rs")
+            // A module's tests in a file of their own are tests all the same.
+            && file.file_name().is_some_and(|name| name != "tests.rs")
+    });
+    files
+}
+
+fn assert_none(found: &[String]) {
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn every_module_keeps_to_its_row_of_the_import_table() {
+    let files = server_files();
+    assert!(files.len() > 10, "only {} files were found", files.len());
+    let found: Vec<_> = files
+        .iter()
+        .flat_map(|file| violations(file, &read(file)))
+        .collect();
+    assert_none(&found);
+}
+
+#[test]
+fn the_sdk_does_no_io_outside_its_client() {
+    let mut found = Vec::new();
+    for file in files_under("src/sdk", "rs") {
+        let is_client = file.starts_with("src/sdk/client") || file.ends_with("sdk/client.rs");
+        for path in scan::paths(&read(&file)) {
+            let outside = ["axum", "sqlx", "sealpost"].contains(&path.segments[0].as_str());
+            let io = ["reqwest", "tokio", "getrandom"].contains(&path.segments[0].as_str())
+                || path.segments.join("::").starts_with("std::net");
+            if outside || (io && !is_client) {
+                let name = path.segments.join("::");
+                found.push(format!("{}:{}: `{name}`", file.display(), path.line));
+            }
+        }
+    }
+    assert_none(&found);
+}
+
+#[test]
+fn a_module_is_a_file_of_its_own_name() {
+    let found: Vec<_> = ["src", "tests", "sdk-examples", "benches"]
+        .iter()
+        .flat_map(|folder| files_under(folder, "rs"))
+        .filter(|file| file.file_name().is_some_and(|name| name == "mod.rs"))
+        .map(|file| format!("{}: write name.rs and name/ instead", file.display()))
+        .collect();
+    assert_none(&found);
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let found: Vec<_> = ["src", "tests", "sdk-examples", "benches"]
+        .iter()
+        .flat_map(|folder| files_under(folder, "rs"))
+        .map(|file| (read(&file).lines().count(), file))
+        .filter(|(lines, _)| *lines > LINES)
+        .map(|(lines, file)| format!("{}: {lines} lines, at most {LINES}", file.display()))
+        .collect();
+    assert_none(&found);
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names = |database: &str| -> Vec<_> {
+        let files = files_under(&format!("migrations/{database}"), "sql");
+        files
+            .iter()
+            .map(|file| file.file_name().expect("a file").to_owned())
+            .collect()
+    };
+    let sqlite = names("sqlite");
+    assert!(!sqlite.is_empty(), "no migrations were found");
+    assert_eq!(sqlite, names("postgres"));
+}
+
+/// The checker itself, on text that breaks each rule: a test that cannot fail proves nothing.
+#[test]
+fn made_up_offenders_are_caught() {
+    let cases = [
+        (
+            "src/domain/submit.rs",
+            "use crate::storage::open;",
+            "leads to storage",
+        ),
+        ("src/domain.rs", "use super::http;", "leads to http"),
+        (
+            "src/domain/inbox.rs",
+            "let pool = sqlx::query(\"\");",
+            "`sqlx::query` is a crate",
+        ),
+        (
+            "src/domain/inbox.rs",
+            "use {axum::Json, std::fmt};",
+            "`axum::Json` is a crate",
+        ),
+        (
+            "src/dialect/mixin/inbox.rs",
+            "use crate::{domain, storage};",
+            "leads to storage",
+        ),
+        (
+            "src/dialect/mixin/inbox.rs",
+            "crate::dialect::other::x()",
+            "leads to the dialect other",
+        ),
+        (
+            "src/http/body.rs",
+            "use super::super::storage;",
+            "climbs twice",
+        ),
+        (
+            "src/http.rs",
+            "use sealpost_sdk::ids::UserId;",
+            "leads to sdk",
+        ),
+        (
+            "src/admin.rs",
+            "use sealpost_sdk::envelope::open;",
+            "reads or writes messages",
+        ),
+        (
+            "src/dialect/mixin.rs",
+            "use crate::sdk::envelope::{parse, seal};",
+            "reads or writes",
+        ),
+        (
+            "src/dialect/mixin.rs",
+            "envelope::open(&bytes)",
+            "reads or writes messages",
+        ),
+        ("src/unheard_of.rs", "", "has no row"),
+    ];
+    for (file, source, expected) in cases {
+        let found = violations(Path::new(file), source).join("\n");
+        assert!(
+            found.contains(expected),
+            "{file} with {source}: {found:?} lacks {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn made_up_honest_files_pass() {
+    let cases = [
+        (
+            "src/domain/submit.rs",
+            "use sealpost_sdk::envelope::{self, parse}; use super::ids;",
+        ),
+        (
+            "src/storage/sqlite.rs",
+            "use crate::domain::Fault; use sqlx::Row;",
+        ),
+        (
+            "src/demo.rs",
+            "use sealpost_sdk::envelope::{open, seal}; use crate::app::App;",
+        ),
+        (
+            "src/http/body.rs",
+            "#[cfg(test)] mod tests { use crate::storage::memory; }",
+        ),
+    ];
+    for (file, source) in cases {
+        assert_none(&violations(Path::new(file), source));
+    }
+}
