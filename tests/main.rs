@@ -1,3 +1,6 @@
 //! Behaviour, seen from outside: one binary, one module for each part.
 
 mod architecture;
+mod durability;
+mod interop;
+mod program;
