@@ -1,8 +1,8 @@
 //! The SDK beside two programs that it shares no code with: the PyPI package `mixinsdk`, as a bot
 //! written for the hosted API uses it, and plain `cryptography`.
 //!
-//! Ignored in a bare `cargo test`, because they need Python packages: `scripts/test.sh` installs
-//! those into a virtual environment below `target` and runs these too.
+//! Most are ignored in a bare `cargo test`, because they need Python packages: `scripts/test.sh`
+//! installs those into a virtual environment below `target` and runs these too.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use sealpost::sdk::conversation::contact_conversation_id;
 use sealpost::sdk::envelope::{self, Recipient};
 use sealpost::sdk::ids::{SessionId, UserId};
 use sealpost::sdk::keys::SigningKey;
-use sealpost::sdk::token::{self, RequestClaims, TokenLimits, Unverified};
+use sealpost::sdk::token::{self, RequestClaims, Unverified};
 use serde_json::{Value, json};
 
 /// Sizes of recipient lists: alone, a person with some devices, a group, the largest there is.
@@ -195,6 +195,32 @@ fn the_sdk_opens_what_plain_cryptography_seals() {
             let secret = device.key.agreement_secret();
             let opened = envelope::open(&sealed, device.session, &secret, Some(&[from]));
             assert_eq!(opened.as_deref(), Ok(*body));
+        }
+    }
+}
+
+/// The same from a file, so that a bare `cargo test` has somebody else's bytes to open too.
+#[test]
+fn the_sdk_opens_the_recorded_envelopes() {
+    let recorded: Value = serde_json::from_str(include_str!("vectors/plain_cryptography.json"))
+        .expect("a file of ours");
+    let text = |value: &Value| unhex(value.as_str().expect("a text"));
+    let seed = |value: &Value| -> [u8; 32] { text(value).try_into().expect("32 bytes") };
+    let envelopes = recorded["envelopes"].as_array().expect("a list");
+    assert_eq!(envelopes.len(), 3);
+    for vector in envelopes {
+        let sender = SigningKey::from_seed(&seed(&vector["sender_seed"])).agreement_secret();
+        assert_eq!(
+            sender.public().as_bytes()[..],
+            text(&vector["sender_agreement_key"])
+        );
+        for device in vector["devices"].as_array().expect("a list") {
+            let secret = SigningKey::from_seed(&seed(&device["seed"])).agreement_secret();
+            let session = SessionId::parse(device["session_id"].as_str().expect("a text"));
+            let session = session.expect("an id");
+            let sealed = text(&vector["envelope"]);
+            let opened = envelope::open(&sealed, session, &secret, Some(&[sender.public()]));
+            assert_eq!(opened, Ok(text(&vector["plaintext"])));
         }
     }
 }
