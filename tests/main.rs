@@ -2,5 +2,9 @@
 
 mod architecture;
 mod durability;
+mod harness;
 mod interop;
+mod mixin;
+mod openapi;
 mod program;
+mod sdk;

@@ -1,5 +1,6 @@
 //! The few ways in which a request can fail, without a word of HTTP.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub enum Fault {
     #[error("{field}: {reason}")]
     Invalid {
         /// The field, in the words of the caller's protocol.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What is wrong with it.
         reason: String,
     },
@@ -45,7 +46,7 @@ pub enum Fault {
     #[error("{reason}")]
     Conflict {
         /// The field in contradiction, in the words of the caller's protocol.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// What it contradicts.
         reason: String,
     },
@@ -83,8 +84,8 @@ pub enum Fault {
 
 impl Fault {
     /// A field that cannot be used.
-    pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
-        Self::Invalid { field, reason: reason.into() }
+    pub fn invalid(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.into() }
     }
 
     /// A request that cannot be read.
@@ -103,8 +104,8 @@ impl Fault {
     }
 
     /// A contradiction to what is on file.
-    pub fn conflict(field: &'static str, reason: impl Into<String>) -> Self {
-        Self::Conflict { field, reason: reason.into() }
+    pub fn conflict(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::Conflict { field: field.into(), reason: reason.into() }
     }
 
     /// A mistake of ours, met while `doing` something.

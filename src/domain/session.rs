@@ -307,6 +307,25 @@ impl Gateway {
         Ok(found.filter(|owner| owner.session.is_live()))
     }
 
+    /// The live session that a plain API token acts for, and what the token may do; `None` for a
+    /// token that is unknown, has expired, or whose session has ended.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn api_token_bearer(
+        &self,
+        token: &str,
+    ) -> Result<Option<(SessionOwner, Scopes)>, Fault> {
+        let Some(found) = self.store.api_token(TokenHash::of(token)).await? else {
+            return Ok(None);
+        };
+        if found.expires_at <= self.clock.now() {
+            return Ok(None);
+        }
+        let owner = self.live_session(found.session).await?;
+        Ok(owner.map(|owner| (owner, found.scopes)))
+    }
+
     /// Makes a plain API token for a live session and returns it, this once, as text.
     ///
     /// # Errors

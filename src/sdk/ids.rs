@@ -27,7 +27,7 @@ const TEXT_LENGTH: usize = 36;
 ///
 /// let id: UserId = "6B1E2C5E-0000-4000-8000-0000000000AA".parse()?;
 /// assert_eq!(id.to_string(), "6b1e2c5e-0000-4000-8000-0000000000aa");
-/// assert!(UserId::parse("6b1e2c5e00004000800000000000 0aa").is_err());
+/// assert!(UserId::parse("6b1e2c5e000040008000000000000aaa").is_err());
 /// # Ok::<(), sealpost_sdk::ids::IdError>(())
 /// ```
 pub struct Id<Kind> {
@@ -81,7 +81,10 @@ impl<Kind> Id<Kind> {
     /// Gives a UUID its kind.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self { uuid, kind: PhantomData }
+        Self {
+            uuid,
+            kind: PhantomData,
+        }
     }
 
     /// Makes a version 4 id.
@@ -99,7 +102,9 @@ impl<Kind> Id<Kind> {
         if text.len() != TEXT_LENGTH {
             return Err(IdError::Length { length: text.len() });
         }
-        Uuid::try_parse(text).map(Self::from_uuid).map_err(|_| IdError::Form)
+        Uuid::try_parse(text)
+            .map(Self::from_uuid)
+            .map_err(|_| IdError::Form)
     }
 
     /// The 16 bytes, as they stand in an envelope.
@@ -200,7 +205,7 @@ impl<Kind> Visitor<'_> for IdVisitor<Kind> {
 mod openapi {
     use std::borrow::Cow;
 
-    use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+    use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
     use utoipa::openapi::{RefOr, Schema};
     use utoipa::{PartialSchema, ToSchema};
 
@@ -210,7 +215,7 @@ mod openapi {
         fn schema() -> RefOr<Schema> {
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+                .format(Some(SchemaFormat::Custom("uuid".to_owned())))
                 .description(Some("UUID in its hyphenated form; lower case on output"))
                 .examples(["6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"])
                 .into()
@@ -251,7 +256,11 @@ mod tests {
             " 0f8fad5b-d9cb-469f-a165-70867728950e",
         ] {
             let length = text.len();
-            assert_eq!(SessionId::parse(text), Err(IdError::Length { length }), "{text}");
+            assert_eq!(
+                SessionId::parse(text),
+                Err(IdError::Length { length }),
+                "{text}"
+            );
         }
         for text in [
             "0f8fad5b-d9cb-469f-a165-70867728950g",
@@ -285,6 +294,10 @@ mod tests {
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{TEXT}\""));
         assert!(serde_json::from_str::<UserId>("7").is_err());
         let error = serde_json::from_str::<UserId>("\"7\"").unwrap_err();
-        assert!(error.to_string().starts_with("an id has 36 characters, this text has 1 bytes"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("an id has 36 characters, this text has 1 bytes")
+        );
     }
 }

@@ -108,7 +108,9 @@ impl VerifyingKey {
     /// prime order. This costs a scalar multiplication; use [`Self::from_stored_bytes`] for keys
     /// that passed it before.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::NotOnCurve)?;
+        let point = CompressedEdwardsY(*bytes)
+            .decompress()
+            .ok_or(KeyError::NotOnCurve)?;
         if point.compress().as_bytes() != bytes {
             return Err(KeyError::NotCanonical);
         }
@@ -162,7 +164,9 @@ impl VerifyingKey {
     /// When the signature was not made over this message by this key.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), KeyError> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0.verify_strict(message, &signature).map_err(|_| KeyError::Signature)
+        self.0
+            .verify_strict(message, &signature)
+            .map_err(|_| KeyError::Signature)
     }
 }
 
@@ -257,7 +261,11 @@ impl AgreementSecret {
     /// [`KeyError::SmallOrder`] when the result is all zero, whatever our own secret is.
     pub fn shared_secret(&self, theirs: &AgreementKey) -> Result<SharedSecret, KeyError> {
         let shared = self.secret.diffie_hellman(&PublicKey::from(theirs.0));
-        if shared.was_contributory() { Ok(SharedSecret(shared)) } else { Err(KeyError::SmallOrder) }
+        if shared.was_contributory() {
+            Ok(SharedSecret(shared))
+        } else {
+            Err(KeyError::SmallOrder)
+        }
     }
 }
 

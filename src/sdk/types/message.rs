@@ -14,7 +14,11 @@ pub struct OutgoingMessage {
     /// The conversation. That of two accounts is created when it does not exist yet.
     pub conversation_id: ConversationId,
     /// The account that the message is for; without it, everyone else in the conversation.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty::deserialize")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "empty::deserialize"
+    )]
     pub recipient_id: Option<UserId>,
     /// Made by the sender; sending it again with the same payload delivers nothing twice.
     pub message_id: MessageId,
@@ -26,16 +30,27 @@ pub struct OutgoingMessage {
     pub data_base64: String,
     /// Checksum over the sessions that the envelope covers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "02433e6c68af77773104b0840f3ed1c4")
+    )]
     pub checksum: String,
     /// The sessions that the envelope covers, when the sender names them outside it too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recipient_sessions: Vec<SessionReference>,
     /// The account that the sender speaks for.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty::deserialize")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "empty::deserialize"
+    )]
     pub representative_id: Option<UserId>,
     /// The message that this one answers.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty::deserialize")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "empty::deserialize"
+    )]
     pub quote_message_id: Option<MessageId>,
     /// Asks the recipient's devices not to notify.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -69,7 +69,10 @@ pub struct CheckItem {
     /// The account.
     pub user_id: UserId,
     /// Checksum over the sessions that the caller knows.
-    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "02433e6c68af77773104b0840f3ed1c4")
+    )]
     pub checksum: String,
 }
 
@@ -80,7 +83,10 @@ pub struct CheckAnswer {
     /// The account.
     pub user_id: UserId,
     /// Checksum over its live sessions.
-    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "02433e6c68af77773104b0840f3ed1c4")
+    )]
     pub checksum: String,
     /// Its live sessions.
     #[serde(default)]
@@ -115,7 +121,11 @@ pub struct NewSession {
     /// The adding session's signature over the session statement, base64url without padding.
     pub attestation: String,
     /// The session that this one takes the place of; it is revoked in the same step.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty::deserialize")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "empty::deserialize"
+    )]
     pub replaces: Option<SessionId>,
 }
 

@@ -1,0 +1,4 @@
+//! The protocols that the gateway speaks. Each folder translates one of them into the rules of
+//! [`crate::domain`] and back; deleting a folder and its line here removes a protocol.
+
+pub mod mixin;

@@ -1,0 +1,94 @@
+//! Mixin's bot API: the gateway's main protocol.
+//!
+//! Begin with [`messages`]: `POST /encrypted_messages` is what the gateway exists for.
+
+pub mod acknowledgements;
+pub mod answer;
+pub mod auth;
+pub mod conversations;
+pub mod error;
+pub mod inbox;
+pub mod messages;
+pub mod openapi;
+pub mod outgoing;
+pub mod receipts;
+pub mod request;
+pub mod sessions;
+pub mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+use crate::delivery::hub::Hub;
+use crate::domain::gateway::Gateway;
+use auth::VerifiedTokens;
+use error::ErrorStatus;
+
+pub use openapi::openapi;
+
+/// What the handlers work with.
+pub struct MixinState {
+    /// The rules and what they stand on.
+    pub gateway: Arc<Gateway>,
+    /// Who is listening on this node.
+    pub hub: Arc<Hub>,
+    /// The gateway's own Ed25519 public key, lower-case hex.
+    pub server_public_key: String,
+    /// What the operator chose.
+    pub settings: MixinSettings,
+    /// Tokens whose signature was found right.
+    pub verified: VerifiedTokens,
+}
+
+/// What an operator may choose for this dialect.
+#[derive(Clone, Debug)]
+pub struct MixinSettings {
+    /// Which HTTP status an error has.
+    pub error_status: ErrorStatus,
+    /// The longest life of a request token, from `iat` to `exp`.
+    pub longest_token_life: Duration,
+    /// How far a client's clock may be ahead of ours.
+    pub clock_ahead: Duration,
+    /// The largest body of a request, bytes.
+    pub body_limit: u64,
+    /// The longest that a poll of the inbox may wait.
+    pub longest_poll: Duration,
+    /// The path below which these routes are mounted, `/` and a name, or empty for the root.
+    /// Tokens may be signed with and without it.
+    pub path_prefix: String,
+}
+
+impl Default for MixinSettings {
+    fn default() -> Self {
+        Self {
+            error_status: ErrorStatus::Auto,
+            longest_token_life: Duration::from_secs(90 * 24 * 60 * 60),
+            clock_ahead: Duration::from_secs(60),
+            body_limit: 8 * 1024 * 1024,
+            longest_poll: Duration::from_secs(60),
+            path_prefix: String::new(),
+        }
+    }
+}
+
+/// The routes of this dialect.
+pub fn router(state: Arc<MixinState>) -> Router {
+    Router::new()
+        .route("/encrypted_messages", post(messages::post_encrypted))
+        .route("/sessions/fetch", post(sessions::fetch))
+        .route("/sessions/check", post(sessions::check))
+        .route("/sessions", post(sessions::create))
+        .route("/sessions/{id}", delete(sessions::revoke))
+        .route("/conversations", post(conversations::create))
+        .route("/conversations/{id}", get(conversations::read))
+        .route("/acknowledgements", post(acknowledgements::post))
+        .route("/inbox", get(inbox::read))
+        .route("/me", get(users::me))
+        .route("/users/{id}", get(users::read))
+        .route("/users/fetch", post(users::fetch))
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(state)
+}

@@ -1,0 +1,171 @@
+//! Who is calling: a signed request token, or a plain API token.
+//!
+//! A signed token (RFC 7519, `alg` EdDSA) is bound to one method, path and body by its claim
+//! `sig`. Only the verdict over its signature is remembered; its times, its binding and its
+//! session are looked at on every request, so a revoked session is out at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use sealpost_sdk::token::{RequestClaims, TokenError, TokenLimits, Unverified, check_claims};
+use sha2::{Digest, Sha256};
+
+use super::MixinState;
+use crate::domain::error::Fault;
+use crate::domain::inbox::InboxKey;
+use crate::domain::session::{API_TOKEN_PREFIX, Scope, Scopes, SessionOwner};
+
+/// Somebody we know, at one of their devices.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The session and its account.
+    pub owner: SessionOwner,
+    /// What the credential allows.
+    pub scopes: Scopes,
+    /// Whether the request itself was signed.
+    pub signed: bool,
+}
+
+impl Caller {
+    /// Refuses a caller whose credential does not cover `scope`.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] that names the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Fault> {
+        if self.scopes.allows(scope) {
+            return Ok(());
+        }
+        let scope = scope.as_str();
+        Err(Fault::forbidden(format!("this API token lacks the scope `{scope}`")))
+    }
+
+    /// Refuses a plain API token: what changes who may act for an account asks for a signature.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`].
+    pub fn require_signature(&self) -> Result<(), Fault> {
+        if self.signed {
+            return Ok(());
+        }
+        Err(Fault::forbidden("this asks for a signed token; an API token is not enough"))
+    }
+
+    /// Where this session's messages wait.
+    #[must_use]
+    pub fn inbox(&self) -> InboxKey {
+        let session = &self.owner.session;
+        InboxKey { shard: session.account.shard(), session: session.number }
+    }
+}
+
+/// Tokens whose signature was found right, by their SHA-256: the tokens themselves are not kept.
+pub type VerifiedTokens = Cache<[u8; 32], Arc<RequestClaims>>;
+
+/// An empty memory for at most 10,000 tokens, each for at most ten minutes.
+#[must_use]
+pub fn verified_tokens() -> VerifiedTokens {
+    Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(600)).build()
+}
+
+/// A credential that is good by itself; a signed one still has to fit its request.
+#[derive(Debug)]
+pub struct Authenticated {
+    caller: Caller,
+    claims: Option<Arc<RequestClaims>>,
+}
+
+/// Whether this credential has the form of a signed token.
+#[must_use]
+pub fn looks_signed(token: &str) -> bool {
+    !token.starts_with(API_TOKEN_PREFIX) && token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+/// Looks at a credential before the body is read, so that a stranger cannot make us read one.
+///
+/// # Errors
+/// [`Fault::Unauthorized`] with the reason; others when the store fails.
+pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticated, Fault> {
+    if token.starts_with(API_TOKEN_PREFIX) {
+        let found = state.gateway.api_token_bearer(token).await?;
+        let (owner, scopes) = found.ok_or_else(|| {
+            Fault::unauthorized("the API token is unknown, has expired or was revoked")
+        })?;
+        return Ok(Authenticated { caller: Caller { owner, scopes, signed: false }, claims: None });
+    }
+    let fingerprint: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+    let (claims, owner) = match state.verified.get(&fingerprint) {
+        Some(claims) => {
+            let owner = live_owner(state, &claims).await?;
+            (claims, owner)
+        }
+        None => {
+            let unverified = Unverified::parse(token).map_err(|error| refused(&error))?;
+            let owner = live_owner(state, unverified.claims()).await?;
+            let claims = unverified.verify(&owner.session.signing_key);
+            let claims = Arc::new(claims.map_err(|error| refused(&error))?);
+            state.verified.insert(fingerprint, claims.clone());
+            (claims, owner)
+        }
+    };
+    if claims.uid != owner.account.id {
+        return Err(Fault::unauthorized("`sid` is not a session of `uid`"));
+    }
+    let caller = Caller { owner, scopes: Scopes::ALL, signed: true };
+    Ok(Authenticated { caller, claims: Some(claims) })
+}
+
+async fn live_owner(state: &MixinState, claims: &RequestClaims) -> Result<SessionOwner, Fault> {
+    let owner = state.gateway.live_session(claims.sid).await?;
+    owner.ok_or_else(|| {
+        Fault::unauthorized("`sid` is no live session; it was revoked or never existed")
+    })
+}
+
+impl Authenticated {
+    /// Checks that a signed token stands for this very request. `digests` are those of the
+    /// request, one for each path under which the caller may know it.
+    ///
+    /// # Errors
+    /// [`Fault::Unauthorized`] with the reason.
+    pub fn for_request(self, state: &MixinState, digests: &[String]) -> Result<Caller, Fault> {
+        let Some(claims) = &self.claims else { return Ok(self.caller) };
+        let limits = TokenLimits {
+            max_life: seconds(state.settings.longest_token_life),
+            max_clock_ahead: seconds(state.settings.clock_ahead),
+        };
+        let now = state.gateway.clock.now().as_seconds();
+        let mut verdict = Err(TokenError::WrongRequest);
+        for digest in digests {
+            verdict = check_claims(claims, now, digest, &limits);
+            if !matches!(verdict, Err(TokenError::WrongRequest)) {
+                break;
+            }
+        }
+        verdict.map_err(|error| refused(&error))?;
+        Ok(self.caller)
+    }
+
+    /// How old a signed token is, for requests that ask for a fresh one.
+    ///
+    /// # Errors
+    /// [`Fault::Unauthorized`] when it was issued longer than `limit` ago.
+    pub fn require_fresh(&self, state: &MixinState, limit: Duration) -> Result<(), Fault> {
+        let Some(claims) = &self.claims else { return Ok(()) };
+        let age = state.gateway.clock.now().as_seconds().saturating_sub(claims.iat);
+        let limit = seconds(limit);
+        if age <= limit {
+            return Ok(());
+        }
+        let reason = format!("`iat` is {age} s ago; this path takes tokens of the last {limit} s");
+        Err(Fault::unauthorized(reason))
+    }
+}
+
+fn refused(error: &TokenError) -> Fault {
+    Fault::unauthorized(error.to_string())
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,173 @@
+//! A request, read once and known to come from its caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
+use axum::http::{Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use sealpost_sdk::token::body_digest;
+use serde::de::DeserializeOwned;
+
+use super::MixinState;
+use super::auth::{Caller, authenticate, looks_signed};
+use super::error::{ErrorStyle, Failure};
+use crate::domain::error::Fault;
+use crate::http::body;
+use crate::http::fault_log;
+use crate::http::request_id::RequestId;
+
+/// How old a signed token may be where repeating the request would do something again.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// A request that carries a good credential, with the body that the credential was checked for.
+#[derive(Debug)]
+pub struct SignedRequest {
+    /// Who sent it.
+    pub caller: Caller,
+    /// Its body, as it came.
+    pub body: Bytes,
+    /// What an error of it looks like.
+    pub style: ErrorStyle,
+    /// Its id in the log.
+    pub id: RequestId,
+}
+
+impl FromRequest<Arc<MixinState>> for SignedRequest {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Arc<MixinState>) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let id = parts.extensions.get::<RequestId>().cloned();
+        let id = id.unwrap_or_else(|| RequestId("-".into()));
+        let token = bearer(&parts);
+        let signed = token.is_some_and(looks_signed);
+        let style = state.settings.error_status.style(signed);
+        match check(state, &parts, token, body).await {
+            Ok((caller, body)) => Ok(Self { caller, body, style, id }),
+            Err(fault) => {
+                fault_log::log(&fault, &id);
+                Err(Failure { fault, style }.into_response())
+            }
+        }
+    }
+}
+
+impl SignedRequest {
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`Fault::Malformed`] when it is no JSON, [`Fault::Invalid`] when a member does not fit.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        parse(&self.body)
+    }
+
+    /// The answer to this request: the handler's, or its fault in this request's style.
+    pub fn answer(&self, result: Result<Response, Fault>) -> Response {
+        result.unwrap_or_else(|fault| {
+            fault_log::log(&fault, &self.id);
+            Failure { fault, style: self.style }.into_response()
+        })
+    }
+}
+
+/// Reads JSON and names the member that does not fit.
+///
+/// # Errors
+/// [`Fault::Malformed`] when it is no JSON, [`Fault::Invalid`] when a member does not fit.
+pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Fault> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if !inner.is_data() {
+            return Fault::malformed(format!("the body is not JSON: {inner}"));
+        }
+        let reason = without_position(&inner);
+        if path == "." { Fault::invalid("body", reason) } else { Fault::invalid(path, reason) }
+    })?;
+    reader.end().map_err(|error| Fault::malformed(format!("the body is not JSON: {error}")))?;
+    Ok(value)
+}
+
+/// serde_json's message without "at line 1 column 5", which means nothing to a program's author
+/// who has the member's name.
+pub(super) fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned()
+}
+
+async fn check(
+    state: &MixinState,
+    parts: &Parts,
+    token: Option<&str>,
+    body: Body,
+) -> Result<(Caller, Bytes), Fault> {
+    let token = token.ok_or_else(|| {
+        Fault::unauthorized("there is no `Authorization: Bearer …` header with a token")
+    })?;
+    let authenticated = authenticate(state, token).await?;
+    if parts.uri.path() == "/inbox" {
+        authenticated.require_fresh(state, FRESH)?;
+    }
+    let body = body::read(body, state.settings.body_limit).await?;
+    let digests = digests(state, parts, &body);
+    let caller = authenticated.for_request(state, &digests)?;
+    Ok((caller, body))
+}
+
+/// What `sig` may be: over the path as it is here, and over the path below the prefix.
+fn digests(state: &MixinState, parts: &Parts, body: &[u8]) -> Vec<String> {
+    let path = path_and_query(&parts.uri);
+    let method = parts.method.as_str();
+    let mut digests = vec![body_digest(method, path, body)];
+    let prefix = &state.settings.path_prefix;
+    if !prefix.is_empty() {
+        digests.push(body_digest(method, &format!("{prefix}{path}"), body));
+    }
+    digests
+}
+
+fn path_and_query(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |path| path.as_str())
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Body {
+        #[expect(dead_code, reason = "only its errors matter here")]
+        items: Vec<u8>,
+    }
+
+    #[test]
+    fn a_member_that_does_not_fit_is_named() {
+        let fault = parse::<Body>(br#"{"items":[1,"x"]}"#).unwrap_err();
+        assert_eq!(fault.to_string(), "items[1]: invalid type: string \"x\", expected u8");
+    }
+
+    #[test]
+    fn what_is_no_json_is_malformed() {
+        assert!(matches!(parse::<Body>(b"{").unwrap_err(), Fault::Malformed { .. }));
+        assert!(matches!(parse::<Body>(br#"{"items":[]} x"#).unwrap_err(), Fault::Malformed { .. }));
+        assert!(matches!(parse::<Body>(b"\xff").unwrap_err(), Fault::Malformed { .. }));
+    }
+
+    #[test]
+    fn a_missing_member_is_invalid() {
+        let fault = parse::<Body>(b"{}").unwrap_err();
+        assert_eq!(fault.to_string(), "body: missing field `items`");
+    }
+}

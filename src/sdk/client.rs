@@ -1,0 +1,72 @@
+//! A bot over HTTP: it sends, it receives, and it does the whole loop in between.
+//!
+//! Sending to a person means sealing for each of that person's devices, and devices come and go.
+//! [`Bot::send`] fetches the list of devices, seals, posts, and when the gateway answers that the
+//! list has changed, seals again for the list that came with the answer and sends only what failed.
+//! A request that got no answer is sent again with the very same bytes. The message keeps its id
+//! through all of this, so it is delivered once.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use sealpost_sdk::client::{Bot, Text};
+//!
+//! let bot = Bot::from_keystore("echo.json")?;
+//! let mut messages = bot.messages();
+//! while let Some(message) = messages.next().await {
+//!     let message = message?;
+//!     if let Some(text) = message.text() {
+//!         bot.reply(&message, Text::new(text)).await?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a caller can rely on:
+//! - Readable text never leaves the program. A session without a usable key is an error that names
+//!   the session ([`SendError::UnusableKey`]), and only encrypted categories can be made at all.
+//! - Everything has a bound: time for each try, number of tries, pauses, rounds, size of answers,
+//!   memory for sessions and keys. [`BotBuilder`] moves them.
+//! - `Retry-After` is honoured; other pauses grow and are drawn at random.
+//! - What the gateway decides about one message is an [`Outcome`], not an error, and one message of
+//!   [`Bot::send_all`] never fails another.
+
+mod account;
+mod acknowledge;
+mod answer;
+mod batch;
+mod bot;
+mod builder;
+mod clock;
+mod content;
+mod credential;
+mod entropy;
+mod error;
+mod gateway;
+mod http_date;
+mod incoming;
+mod message;
+mod messages;
+mod outcome;
+mod receipt;
+mod recent;
+mod retry;
+mod run;
+mod schedule;
+mod send;
+mod sessions;
+
+#[cfg(test)]
+mod tests;
+
+pub use account::AddedSession;
+pub use bot::Bot;
+pub use builder::{BotBuilder, BuildError, DEFAULT_BASE_URL};
+pub use clock::{Clock, SystemClock};
+pub use content::{ContactCard, Content, ContentError, Post, Text};
+pub use error::RequestError;
+pub use incoming::{Incoming, UnreadableReason};
+pub use message::Message;
+pub use messages::{Messages, ReceiveError};
+pub use outcome::{ItemOutcome, Outcome, SendError, Sent};
+pub use retry::RetryPolicy;

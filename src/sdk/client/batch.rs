@@ -1,0 +1,261 @@
+//! One batch on its way: find the sessions, seal, post, read the receipts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand_core::CryptoRng;
+use reqwest::Method;
+
+use crate::base64url;
+use crate::envelope::{self, SealError, WrapCache};
+use crate::ids::{MessageId, UserId};
+use crate::keys::KeyError;
+use crate::types::{OutgoingMessage, Receipt, SessionReference, User};
+
+use super::bot::Core;
+use super::credential::Identity;
+use super::error::RequestError;
+use super::gateway::Call;
+use super::outcome::{Outcome, SendError};
+use super::receipt::{self, Verdict};
+use super::schedule::Job;
+use super::sessions::KnownSessions;
+
+/// A request body larger than this is split; gateways take eight MiB.
+const BODY_LIMIT: usize = 6 * 1024 * 1024;
+
+/// Where a job stands after its batch.
+pub(super) enum Progress {
+    Done(Result<Outcome, SendError>),
+    /// Seal again, to these sessions.
+    Again(Arc<KnownSessions>),
+}
+
+/// A job that is ready to be sealed.
+struct Ready {
+    job: Job,
+    sessions: Arc<KnownSessions>,
+}
+
+/// A job that is sealed, and its item of the request body.
+struct Sealed {
+    job: Job,
+    item: Vec<u8>,
+}
+
+/// Takes every job one round further.
+pub(super) async fn run(core: &Core, jobs: Vec<Job>) -> Vec<(Job, Progress)> {
+    pause(core, &jobs).await;
+    let mut settled = Vec::with_capacity(jobs.len());
+    let ready = find_sessions(core, jobs, &mut settled).await;
+    let sealed = seal(core, ready, &mut settled).await;
+    for request in split(sealed) {
+        post(core, request, &mut settled).await;
+    }
+    settled
+}
+
+/// A list that was stale once is sealed again at once; one that stays stale is given time.
+async fn pause(core: &Core, jobs: &[Job]) {
+    let rounds = jobs.iter().map(|job| job.round).max().unwrap_or_default();
+    if rounds >= 2 {
+        core.clock
+            .sleep(core.gateway.retry.backoff(rounds - 1, &core.entropy))
+            .await;
+    }
+}
+
+async fn find_sessions(
+    core: &Core,
+    jobs: Vec<Job>,
+    settled: &mut Vec<(Job, Progress)>,
+) -> Vec<Ready> {
+    let unknown: Vec<UserId> = jobs
+        .iter()
+        .filter(|job| job.fresh.is_none())
+        .map(|job| job.message.recipient)
+        .collect();
+    let found = core.directory.load(&unknown).await.map_err(Arc::new);
+    let mut ready = Vec::with_capacity(jobs.len());
+    let mut without = Vec::new();
+    for mut job in jobs {
+        let sessions = match (job.fresh.take(), &found) {
+            (Some(fresh), _) => Some(fresh),
+            (None, Ok(found)) => found.get(&job.message.recipient).cloned(),
+            (None, Err(error)) => {
+                let error = SendError::Request(Arc::clone(error));
+                settled.push((job, Progress::Done(Err(error))));
+                continue;
+            }
+        };
+        match sessions {
+            Some(sessions) => ready.push(Ready { job, sessions }),
+            None => without.push(job),
+        }
+    }
+    settle_without_sessions(core, without, settled).await;
+    ready
+}
+
+/// Nothing can be sealed for these: either the account is gone, or nobody is signed in.
+async fn settle_without_sessions(core: &Core, jobs: Vec<Job>, settled: &mut Vec<(Job, Progress)>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let recipients: Vec<UserId> = jobs.iter().map(|job| job.message.recipient).collect();
+    let existing = existing_accounts(core, &recipients).await.map_err(Arc::new);
+    for job in jobs {
+        let result = match &existing {
+            Ok(existing) if existing.contains(&job.message.recipient) => {
+                Ok(Outcome::Deferred { retry_after: None })
+            }
+            Ok(_) => Ok(Outcome::RecipientGone),
+            Err(error) => Err(SendError::Request(Arc::clone(error))),
+        };
+        settled.push((job, Progress::Done(result)));
+    }
+}
+
+async fn existing_accounts(core: &Core, users: &[UserId]) -> Result<HashSet<UserId>, RequestError> {
+    let users: Vec<User> = core
+        .gateway
+        .call(Call::post("/users/fetch", users)?)
+        .await?;
+    Ok(users.into_iter().map(|user| user.user_id).collect())
+}
+
+/// Seals on a thread that may compute: cold keys cost a scalar multiplication each.
+///
+/// A job is missing from both lists when the runtime is shutting down; the caller notices.
+async fn seal(core: &Core, ready: Vec<Ready>, settled: &mut Vec<(Job, Progress)>) -> Vec<Sealed> {
+    let identity = Arc::clone(&core.identity);
+    let cache = Arc::clone(&core.wrap_cache);
+    let mut rng = core.entropy.fork();
+    let work = tokio::task::spawn_blocking(move || {
+        let seal = |ready: Ready| {
+            let item = seal_one(&ready, &identity, &cache, &mut rng);
+            (ready.job, item)
+        };
+        ready.into_iter().map(seal).collect::<Vec<_>>()
+    });
+    let mut sealed = Vec::new();
+    for (job, item) in work.await.unwrap_or_default() {
+        match item {
+            Ok(item) => sealed.push(Sealed { job, item }),
+            Err(error) => settled.push((job, Progress::Done(Err(error)))),
+        }
+    }
+    sealed
+}
+
+fn seal_one(
+    ready: &Ready,
+    identity: &Identity,
+    cache: &WrapCache,
+    rng: &mut impl CryptoRng,
+) -> Result<Vec<u8>, SendError> {
+    let Ready { job, sessions } = ready;
+    let message = &job.message;
+    let recipient = message.recipient;
+    if let Some((session, source)) = sessions.unusable {
+        return Err(SendError::UnusableKey {
+            recipient,
+            session,
+            source,
+        });
+    }
+    let content = &message.content;
+    let envelope = envelope::seal(
+        content.bytes(),
+        &identity.agreement,
+        &sessions.recipients,
+        Some(cache),
+        rng,
+    )
+    .map_err(|error| match error {
+        SealError::WeakKey { session } => SendError::UnusableKey {
+            recipient,
+            session,
+            source: KeyError::SmallOrder,
+        },
+        error => SendError::Seal(error),
+    })?;
+    let item = OutgoingMessage {
+        conversation_id: job.conversation,
+        recipient_id: Some(recipient),
+        message_id: job.id,
+        category: content.category().to_owned(),
+        data_base64: base64url::encode(&envelope),
+        checksum: sessions.checksum.to_string(),
+        recipient_sessions: sessions
+            .recipients
+            .iter()
+            .map(|recipient| SessionReference {
+                session_id: recipient.session,
+            })
+            .collect(),
+        representative_id: message.representative,
+        quote_message_id: message.quote,
+        silent: message.silent,
+        expire_in: message.expire_in,
+    };
+    serde_json::to_vec(&item)
+        .map_err(|error| SendError::Request(Arc::new(RequestError::Body(error))))
+}
+
+/// Splits where the body would grow beyond what a gateway takes; mostly not at all.
+fn split(sealed: Vec<Sealed>) -> Vec<Vec<Sealed>> {
+    let mut requests: Vec<Vec<Sealed>> = Vec::new();
+    let mut size = 0;
+    for next in sealed {
+        size += next.item.len() + 1;
+        match requests.last_mut() {
+            Some(request) if size <= BODY_LIMIT => request.push(next),
+            _ => {
+                size = next.item.len() + 1;
+                requests.push(vec![next]);
+            }
+        }
+    }
+    requests
+}
+
+async fn post(core: &Core, request: Vec<Sealed>, settled: &mut Vec<(Job, Progress)>) {
+    let (jobs, items): (Vec<Job>, Vec<Vec<u8>>) = request
+        .into_iter()
+        .map(|sealed| (sealed.job, sealed.item))
+        .unzip();
+    let body = Bytes::from([&b"["[..], &items.join(&b","[..]), b"]"].concat());
+    let call = Call::new(Method::POST, "/encrypted_messages", body);
+    let receipts: Vec<Receipt> = match core.gateway.call(call).await {
+        Ok(receipts) => receipts,
+        Err(error) => {
+            let error = Arc::new(error);
+            let failed = |job| {
+                (
+                    job,
+                    Progress::Done(Err(SendError::Request(Arc::clone(&error)))),
+                )
+            };
+            return settled.extend(jobs.into_iter().map(failed));
+        }
+    };
+    let mut receipts = receipts.into_iter();
+    for job in jobs {
+        // Receipts come in the order of the request; the id is looked at all the same.
+        let receipt = receipts.next().filter(|receipt| is_for(receipt, &job));
+        let progress = match receipt.map(receipt::verdict) {
+            None => Progress::Done(Err(SendError::NoReceipt { message_id: job.id })),
+            Some(Verdict::Final(outcome)) => Progress::Done(Ok(outcome)),
+            Some(Verdict::Stale(sessions)) => {
+                Progress::Again(core.directory.learn(job.message.recipient, &sessions))
+            }
+        };
+        settled.push((job, progress));
+    }
+}
+
+fn is_for(receipt: &Receipt, job: &Job) -> bool {
+    MessageId::parse(&receipt.message_id).is_ok_and(|id| id == job.id)
+}

@@ -1,0 +1,74 @@
+//! What goes into `Authorization`: a token signed for one request, or a plain API token.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::ids::{SessionId, UserId};
+use crate::keys::{AgreementSecret, SigningKey};
+use crate::token::{self, RequestClaims, TokenError};
+
+use super::clock::{Clock, unix_seconds};
+
+/// Who the bot is: its account, its session and that session's key in both forms.
+pub(super) struct Identity {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) signing: SigningKey,
+    pub(super) agreement: AgreementSecret,
+}
+
+/// How the bot proves to the gateway who it is.
+pub(super) enum Credential {
+    /// A token for each request, bound to its method, path and body.
+    Signed {
+        /// The signer.
+        identity: Arc<Identity>,
+        /// How long each token is good for.
+        lifetime: Duration,
+    },
+    /// An opaque token that the gateway made.
+    ApiToken(Zeroizing<String>),
+}
+
+impl Credential {
+    /// The value of the `Authorization` header for one try of one request.
+    pub(super) fn bearer(
+        &self,
+        method: &str,
+        path_and_query: &str,
+        body: &[u8],
+        token_id: &str,
+        clock: &dyn Clock,
+    ) -> Result<String, TokenError> {
+        let (identity, lifetime) = match self {
+            Self::ApiToken(token) => return Ok(format!("Bearer {}", **token)),
+            Self::Signed { identity, lifetime } => (identity, lifetime),
+        };
+        let now = unix_seconds(clock);
+        let claims = RequestClaims {
+            uid: identity.user,
+            sid: identity.session,
+            iat: now,
+            exp: now.saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX)),
+            jti: token_id.to_owned(),
+            sig: token::body_digest(method, path_and_query, body),
+            scp: "FULL".to_owned(),
+        };
+        Ok(format!(
+            "Bearer {}",
+            token::sign(&claims, &identity.signing)?
+        ))
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Signed { .. } => "Credential::Signed(..)",
+            Self::ApiToken(_) => "Credential::ApiToken(..)",
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! A message that came in, and how it is opened.
+
+use std::fmt;
+
+use crate::base64url::{self, Base64Error};
+use crate::category;
+use crate::envelope::{self, OpenError};
+use crate::ids::{ConversationId, MessageId, SessionId, UserId};
+use crate::types::InboxMessage;
+
+use super::bot::Core;
+use super::content::Content;
+use super::error::RequestError;
+use super::message::Message;
+
+/// A message that a person or another bot sent to this bot, opened.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Incoming {
+    /// The message.
+    pub message_id: MessageId,
+    /// The conversation it was sent in.
+    pub conversation_id: ConversationId,
+    /// Who sent it. For an encrypted message this is proved by the key that sealed it.
+    pub sender: UserId,
+    /// The device it was sent from, when the gateway says so.
+    pub sender_session: Option<SessionId>,
+    /// What is in the message.
+    pub category: String,
+    /// The message that this one answers.
+    pub quoted: Option<MessageId>,
+    /// When the gateway accepted it, RFC 3339.
+    pub created_at: String,
+    /// The plaintext. Of a category that is not encrypted: what the gateway handed out, which
+    /// nobody proves.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a message that came in cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnreadableReason {
+    /// The gateway's description of the message is not what this protocol says.
+    #[error("the gateway describes it in an unknown way")]
+    Shape(#[source] serde_json::Error),
+    /// The message names no sender or no conversation.
+    #[error("it names no {member}")]
+    Missing {
+        /// The member that is missing.
+        member: &'static str,
+    },
+    /// The payload is no base64.
+    #[error("its payload is no base64")]
+    Base64(#[source] Base64Error),
+    /// The envelope cannot be opened: it is malformed, for another session, from a key that is no
+    /// live key of its sender, or was changed on the way.
+    #[error("its envelope cannot be opened")]
+    Open(#[source] OpenError),
+}
+
+/// Why opening came to nothing: the message itself, or a question to the gateway.
+pub(super) enum OpenFailure {
+    Unreadable(UnreadableReason),
+    Request(RequestError),
+}
+
+impl Incoming {
+    /// The text of an encrypted text message.
+    ///
+    /// `None` for every other category, so a text that the gateway could have written itself is
+    /// never taken for one that a person sealed.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self.category == category::ENCRYPTED_TEXT {
+            true => std::str::from_utf8(&self.bytes).ok(),
+            false => None,
+        }
+    }
+
+    /// Whether the message was sealed by its sender and opened here.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        category::is_encrypted(&self.category)
+    }
+
+    /// An answer in the same conversation, to be sent by
+    /// [`Bot::send_message`](super::Bot::send_message) or with others.
+    pub fn reply(&self, content: impl Into<Content>) -> Message {
+        Message::to(&self.sender, content).in_conversation(self.conversation_id)
+    }
+}
+
+/// Says everything but the plaintext.
+impl fmt::Debug for Incoming {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Incoming")
+            .field("message_id", &self.message_id)
+            .field("conversation_id", &self.conversation_id)
+            .field("sender", &self.sender)
+            .field("category", &self.category)
+            .field("length", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<RequestError> for OpenFailure {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<UnreadableReason> for OpenFailure {
+    fn from(reason: UnreadableReason) -> Self {
+        Self::Unreadable(reason)
+    }
+}
+
+/// Opens a message that the gateway handed out.
+pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming, OpenFailure> {
+    let sender = message
+        .user_id
+        .ok_or(UnreadableReason::Missing { member: "sender" })?;
+    let conversation_id = message.conversation_id.ok_or(UnreadableReason::Missing {
+        member: "conversation",
+    })?;
+    let text = match message.data_base64.is_empty() {
+        true => &message.data,
+        false => &message.data_base64,
+    };
+    let payload = base64url::decode(text).map_err(UnreadableReason::Base64)?;
+    let bytes = match category::is_encrypted(&message.category) {
+        true => open_envelope(core, sender, &payload).await?,
+        false => payload,
+    };
+    Ok(Incoming {
+        message_id: message.message_id,
+        conversation_id,
+        sender,
+        sender_session: message.session_id,
+        category: message.category.clone(),
+        quoted: message.quote_message_id,
+        created_at: message.created_at.clone(),
+        bytes,
+    })
+}
+
+/// Opens an envelope that must have been sealed by a live session of `sender`. A key that is not on
+/// the remembered list may belong to a new device, so the list is fetched once more.
+async fn open_envelope(
+    core: &Core,
+    sender: UserId,
+    payload: &[u8],
+) -> Result<Vec<u8>, OpenFailure> {
+    let try_open = |senders: &[_]| {
+        let identity = &core.identity;
+        envelope::open_cached(
+            payload,
+            identity.session,
+            &identity.agreement,
+            Some(senders),
+            &core.wrap_cache,
+        )
+    };
+    if let Some(known) = core.directory.cached(&sender) {
+        match try_open(&known.keys()) {
+            Err(OpenError::UnknownSender) => {}
+            opened => return Ok(opened.map_err(UnreadableReason::Open)?),
+        }
+    }
+    let fetched = core.directory.fetch(&[sender]).await?;
+    let keys = fetched
+        .get(&sender)
+        .map(|known| known.keys())
+        .unwrap_or_default();
+    Ok(try_open(&keys).map_err(UnreadableReason::Open)?)
+}

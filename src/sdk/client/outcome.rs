@@ -1,0 +1,105 @@
+//! What became of a message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::envelope::SealError;
+use crate::ids::{MessageId, SessionId, UserId};
+use crate::keys::KeyError;
+use crate::types::ApiError;
+
+use super::error::RequestError;
+
+/// What the gateway decided about one message.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Stored for these sessions of the recipient; each of them can open its copy.
+    Delivered {
+        /// The sessions that the message went to.
+        sessions: Vec<SessionId>,
+    },
+    /// The gateway holds this message id already: an earlier try, whose answer was lost, had
+    /// succeeded. Nothing is delivered twice.
+    AlreadyDelivered,
+    /// The account does not exist (any more). Stop sending to it.
+    RecipientGone,
+    /// The gateway will not take this message, now or later.
+    Rejected {
+        /// Why.
+        error: ApiError,
+    },
+    /// Not now: the recipient has no live session or a full inbox. Try again later, with the same
+    /// message id.
+    Deferred {
+        /// When the gateway suggests to try again.
+        retry_after: Option<Duration>,
+    },
+    /// The recipient's sessions changed again and again, faster than the message could be resealed
+    /// within the configured number of rounds. Trying again later is right.
+    StillStale,
+}
+
+impl Outcome {
+    /// Whether the message is on the gateway, by this call or an earlier one.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        matches!(self, Self::Delivered { .. } | Self::AlreadyDelivered)
+    }
+}
+
+/// A message that was sent, and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// The id under which the gateway knows the message.
+    pub message_id: MessageId,
+    /// What the gateway decided.
+    pub outcome: Outcome,
+}
+
+/// One line of the answer of [`Bot::send_all`](super::Bot::send_all).
+#[derive(Debug)]
+pub struct ItemOutcome {
+    /// The id under which the message was sent.
+    pub message_id: MessageId,
+    /// The account it was for.
+    pub recipient: UserId,
+    /// What the gateway decided, or why it could not be asked.
+    pub result: Result<Outcome, SendError>,
+}
+
+/// Why a message could not be put before the gateway.
+///
+/// After [`Request`](Self::Request) it is unknown whether the gateway has the message; sending again
+/// with the same message id is safe.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// A request failed for good. Shared, because one request carries many messages.
+    #[error("failed to reach a decision about the message")]
+    Request(#[source] Arc<RequestError>),
+    /// A session of the recipient has no key that can be sealed to. Nothing was sent: leaving the
+    /// session out would hide the message from that device, and readable text is never sent.
+    #[error("session {session} of {recipient} has no usable key")]
+    UnusableKey {
+        /// The recipient.
+        recipient: UserId,
+        /// The session whose key is unusable.
+        session: SessionId,
+        /// What is wrong with the key.
+        #[source]
+        source: KeyError,
+    },
+    /// The message could not be sealed.
+    #[error("failed to seal the message")]
+    Seal(#[source] SealError),
+    /// The gateway's answer holds no receipt for the message.
+    #[error("the gateway's answer holds no receipt for message {message_id}")]
+    NoReceipt {
+        /// The message without a receipt.
+        message_id: MessageId,
+    },
+    /// The runtime is shutting down and ended the work half-way.
+    #[error("the runtime ended before the message was sealed")]
+    Interrupted,
+}

@@ -1,0 +1,97 @@
+//! A bot's main loop, for programs that do nothing else.
+
+use std::future::Future;
+use std::pin::pin;
+
+use super::bot::Bot;
+use super::error::RequestError;
+use super::incoming::Incoming;
+use super::messages::ReceiveError;
+
+impl Bot {
+    /// Gives every message to `handler`, one after the other, until the program is told to stop
+    /// (Ctrl-C, on Unix also SIGTERM).
+    ///
+    /// A handler that has begun is let finish, and what was handled is acknowledged before this
+    /// returns. The handler also gets messages that cannot be read, as
+    /// [`ReceiveError::Unreadable`].
+    ///
+    /// # Errors
+    /// When the gateway refuses to hand out messages.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sealpost_sdk::client::{Bot, Text};
+    ///
+    /// let bot = Bot::from_keystore("echo.json")?;
+    /// bot.run(async |message| {
+    ///     let Ok(message) = message else { return };
+    ///     if let Some(text) = message.text() {
+    ///         let sent = bot.reply(&message, Text::new(text)).await;
+    ///         println!("{sent:?}");
+    ///     }
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run(
+        &self,
+        handler: impl AsyncFnMut(Result<Incoming, ReceiveError>),
+    ) -> Result<(), RequestError> {
+        self.run_until(told_to_stop(), handler).await
+    }
+
+    /// As [`run`](Self::run), until `stop` resolves.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until(
+        &self,
+        stop: impl Future<Output = ()>,
+        mut handler: impl AsyncFnMut(Result<Incoming, ReceiveError>),
+    ) -> Result<(), RequestError> {
+        let mut stop = pin!(stop);
+        let mut messages = self.messages();
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                message = messages.next() => message,
+            };
+            match message {
+                None => break,
+                Some(Err(ReceiveError::Refused(error))) => return Err(error),
+                Some(message) => handler(message).await,
+            }
+        }
+        messages.close().await
+    }
+}
+
+async fn told_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

@@ -1,0 +1,227 @@
+//! Which sessions an account has, as far as this bot knows.
+//!
+//! Lists are kept for a while. An old one is harmless: the gateway compares it with the truth and
+//! hands back the fresh one, which [`learn`](SessionDirectory::learn) puts here.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures_util::{StreamExt, stream};
+
+use crate::checksum::{Checksum, session_checksum};
+use crate::envelope::Recipient;
+use crate::ids::{SessionId, UserId};
+use crate::keys::{AgreementKey, KeyError};
+use crate::types::{CheckAnswer, CheckItem, SessionInfo};
+
+use super::error::RequestError;
+use super::gateway::{Call, Gateway};
+use super::recent::RecentMap;
+
+/// How many accounts one request may ask about.
+pub(super) const FETCH_LIMIT: usize = 500;
+
+/// The live sessions of one account.
+#[derive(Debug, Clone)]
+pub(super) struct KnownSessions {
+    pub(super) recipients: Vec<Recipient>,
+    pub(super) checksum: Checksum,
+    /// The first session that cannot be sealed to, and why.
+    pub(super) unusable: Option<(SessionId, KeyError)>,
+}
+
+/// Session lists of many accounts, fetched as needed, bounded in number and age.
+pub(super) struct SessionDirectory {
+    gateway: Arc<Gateway>,
+    known: Mutex<RecentMap<UserId, Arc<KnownSessions>>>,
+    age: Duration,
+    capacity: usize,
+}
+
+impl KnownSessions {
+    pub(super) fn new(sessions: &[SessionInfo]) -> Self {
+        let mut recipients = Vec::with_capacity(sessions.len());
+        let mut unusable = None;
+        for info in sessions {
+            match info.agreement_key() {
+                Ok(key) => recipients.push(Recipient {
+                    session: info.session_id,
+                    key,
+                }),
+                Err(error) => unusable = unusable.or(Some((info.session_id, error))),
+            }
+        }
+        let checksum = session_checksum(sessions.iter().map(|info| info.session_id));
+        Self {
+            recipients,
+            checksum,
+            unusable,
+        }
+    }
+
+    pub(super) fn keys(&self) -> Vec<AgreementKey> {
+        self.recipients
+            .iter()
+            .map(|recipient| recipient.key)
+            .collect()
+    }
+}
+
+impl SessionDirectory {
+    pub(super) fn new(gateway: Arc<Gateway>, age: Duration, capacity: usize) -> Self {
+        let known = Mutex::new(RecentMap::with_capacity(capacity));
+        Self {
+            gateway,
+            known,
+            age,
+            capacity,
+        }
+    }
+
+    /// The sessions of each of `users`, from memory or else from the gateway. Accounts without a
+    /// live session are left out.
+    pub(super) async fn load(
+        &self,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<KnownSessions>>, RequestError> {
+        let mut found = HashMap::with_capacity(users.len());
+        let mut unknown = Vec::new();
+        for user in users {
+            match self.cached(user) {
+                Some(sessions) => drop(found.insert(*user, sessions)),
+                None => unknown.push(*user),
+            }
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        for chunk in unknown.chunks(FETCH_LIMIT) {
+            found.extend(self.fetch(chunk).await?);
+        }
+        Ok(found)
+    }
+
+    /// Fetches what is not remembered yet of `users`, several requests at once, as far as there is
+    /// room for it.
+    pub(super) async fn warm_up(
+        &self,
+        users: impl IntoIterator<Item = UserId>,
+        concurrency: usize,
+    ) {
+        let unknown: Vec<UserId> = users
+            .into_iter()
+            .filter(|user| self.cached(user).is_none())
+            .take(self.capacity / 2)
+            .collect();
+        let fetches = unknown.chunks(FETCH_LIMIT).map(|chunk| self.fetch(chunk));
+        stream::iter(fetches)
+            .buffer_unordered(concurrency)
+            .for_each(|_| ready(()))
+            .await;
+    }
+
+    /// Asks the gateway about at most [`FETCH_LIMIT`] accounts, whatever is remembered of them.
+    pub(super) async fn fetch(
+        &self,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<KnownSessions>>, RequestError> {
+        let listed = self.ask(users).await?;
+        Ok(self.learn_all(users, listed))
+    }
+
+    /// As [`fetch`](Self::fetch), for any number of accounts, and gives what the gateway said.
+    pub(super) async fn list(&self, users: &[UserId]) -> Result<Vec<SessionInfo>, RequestError> {
+        let mut all = Vec::new();
+        for chunk in users.chunks(FETCH_LIMIT) {
+            let listed = self.ask(chunk).await?;
+            self.learn_all(chunk, listed.clone());
+            all.extend(listed);
+        }
+        Ok(all)
+    }
+
+    /// Compares what is remembered with the gateway and brings it up to date. Gives the accounts
+    /// whose sessions were not known as they are.
+    pub(super) async fn check(&self, users: &[UserId]) -> Result<Vec<UserId>, RequestError> {
+        let mut changed = Vec::new();
+        for chunk in users.chunks(FETCH_LIMIT) {
+            let items: Vec<CheckItem> = chunk
+                .iter()
+                .map(|user| {
+                    let known = self.cached(user);
+                    let checksum = known.map_or_else(Checksum::default, |known| known.checksum);
+                    CheckItem {
+                        user_id: *user,
+                        checksum: checksum.to_string(),
+                    }
+                })
+                .collect();
+            let answers: Vec<CheckAnswer> = self
+                .gateway
+                .call(Call::post("/sessions/check", &items)?)
+                .await?;
+            for answer in answers {
+                match answer.sessions.as_slice() {
+                    [] => self.forget(&answer.user_id),
+                    sessions => drop(self.learn(answer.user_id, sessions)),
+                }
+                changed.push(answer.user_id);
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Remembers what the gateway said about `user`.
+    pub(super) fn learn(&self, user: UserId, sessions: &[SessionInfo]) -> Arc<KnownSessions> {
+        let known = Arc::new(KnownSessions::new(sessions));
+        let now = self.gateway.clock.now();
+        self.lock().insert(user, Arc::clone(&known), now);
+        known
+    }
+
+    /// What is remembered of `user` and not too old.
+    pub(super) fn cached(&self, user: &UserId) -> Option<Arc<KnownSessions>> {
+        let oldest = self
+            .gateway
+            .clock
+            .now()
+            .checked_sub(self.age)
+            .unwrap_or(UNIX_EPOCH);
+        self.lock().get(user, oldest).map(Arc::clone)
+    }
+
+    async fn ask(&self, users: &[UserId]) -> Result<Vec<SessionInfo>, RequestError> {
+        self.gateway
+            .call(Call::post("/sessions/fetch", users)?)
+            .await
+    }
+
+    fn learn_all(
+        &self,
+        users: &[UserId],
+        listed: Vec<SessionInfo>,
+    ) -> HashMap<UserId, Arc<KnownSessions>> {
+        let mut by_user: HashMap<UserId, Vec<SessionInfo>> = HashMap::new();
+        for info in listed {
+            by_user.entry(info.user_id).or_default().push(info);
+        }
+        let mut found = HashMap::with_capacity(by_user.len());
+        for user in users {
+            match by_user.remove(user) {
+                Some(sessions) => drop(found.insert(*user, self.learn(*user, &sessions))),
+                None => self.forget(user),
+            }
+        }
+        found
+    }
+
+    fn forget(&self, user: &UserId) {
+        self.lock().remove(user);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RecentMap<UserId, Arc<KnownSessions>>> {
+        // Only whole entries are written, so a panic elsewhere leaves nothing half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

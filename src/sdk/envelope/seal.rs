@@ -1,0 +1,178 @@
+//! Writing an envelope.
+
+use aes::Aes128Enc;
+use aes::cipher::KeyInit;
+use aes_gcm::AesGcm;
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::aead::consts::U12;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::envelope::layout::{self, IV, MAX_SESSIONS, MESSAGE_KEY, NONCE, SLOT, VERSION};
+use crate::envelope::parse::first_duplicate;
+use crate::envelope::wrap_cache::WrapCache;
+use crate::envelope::wrap_key::WrapKey;
+use crate::ids::SessionId;
+use crate::keys::{AgreementKey, AgreementSecret};
+
+/// AES-128-GCM that only ever runs its cipher forwards, so half a key schedule will do.
+pub(super) type BodyCipher = AesGcm<Aes128Enc, U12>;
+
+/// A device to seal to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recipient {
+    /// The device's session.
+    pub session: SessionId,
+    /// The public key that is published for it.
+    pub key: AgreementKey,
+}
+
+/// Why nothing was sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// There is nobody to seal to.
+    #[error("no recipients")]
+    NoRecipients,
+    /// More recipients than an envelope has room for.
+    #[error("an envelope has room for {MAX_SESSIONS} sessions, not for {count}")]
+    TooManyRecipients {
+        /// Number of recipients.
+        count: usize,
+    },
+    /// A session is named twice.
+    #[error("session {session} is named more than once")]
+    DuplicateSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// A session's public key would let anyone read the message.
+    #[error("the public key of session {session} is weak")]
+    WeakKey {
+        /// The session.
+        session: SessionId,
+    },
+    /// AES-GCM takes at most 64 GiB under one key.
+    #[error("a plaintext of {length} bytes is too long")]
+    TooLong {
+        /// Length of the plaintext.
+        length: usize,
+    },
+}
+
+/// Encrypts a message once and wraps its key for every recipient.
+///
+/// With a `cache`, a recipient that was sealed to before costs two AES blocks in place of a scalar
+/// multiplication. Randomness is drawn from `rng` in one call.
+///
+/// # Errors
+/// When there are no recipients or more than [`MAX_SESSIONS`], a session is named twice, or a key
+/// is weak (of small order). Nothing is ever left out silently.
+///
+/// ```
+/// use rand_chacha::ChaCha20Rng;
+/// use rand_core::SeedableRng;
+/// use sealpost_sdk::envelope::{Recipient, WrapCache, open, seal};
+/// use sealpost_sdk::ids::SessionId;
+/// use sealpost_sdk::keys::SigningKey;
+///
+/// # let mut rng = ChaCha20Rng::from_seed([1; 32]); // a generator seeded by the system in earnest
+/// let bot = SigningKey::generate(&mut rng).agreement_secret();
+/// let phone = SigningKey::generate(&mut rng).agreement_secret();
+/// let session = SessionId::random(&mut rng);
+///
+/// let recipients = [Recipient { session, key: phone.public() }];
+/// let envelope = seal(b"hello", &bot, &recipients, Some(&WrapCache::new()), &mut rng)?;
+/// assert_eq!(open(&envelope, session, &phone, Some(&[bot.public()])).as_deref(), Ok(&b"hello"[..]));
+/// # Ok::<(), sealpost_sdk::envelope::SealError>(())
+/// ```
+pub fn seal(
+    plaintext: &[u8],
+    sender: &AgreementSecret,
+    recipients: &[Recipient],
+    cache: Option<&WrapCache>,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<Vec<u8>, SealError> {
+    let count = checked_count(recipients)?;
+    let mut random = Zeroizing::new(vec![0; MESSAGE_KEY + NONCE + IV * recipients.len()]);
+    rng.fill_bytes(&mut random);
+    let too_long = SealError::TooLong {
+        length: plaintext.len(),
+    };
+    let (message_key, rest) = random.split_first_chunk::<MESSAGE_KEY>().ok_or(too_long)?;
+    let (nonce, ivs) = rest.split_first_chunk::<NONCE>().ok_or(too_long)?;
+    let (ivs, _) = ivs.as_chunks::<IV>();
+
+    let mut envelope = Vec::with_capacity(layout::length(recipients.len(), plaintext.len()));
+    envelope.push(VERSION);
+    envelope.extend_from_slice(&count.to_le_bytes());
+    envelope.extend_from_slice(sender.public().as_bytes());
+    let mut slots = vec![[0; SLOT]; recipients.len()];
+    wrap_all(message_key, sender, recipients, cache, ivs, &mut slots)?;
+    envelope.extend_from_slice(slots.as_flattened());
+    envelope.extend_from_slice(nonce);
+    let body_start = envelope.len();
+    envelope.extend_from_slice(plaintext);
+    let body = envelope.get_mut(body_start..).unwrap_or_default();
+    let cipher = BodyCipher::new(message_key.into());
+    let tag = cipher
+        .encrypt_inout_detached(nonce.into(), &[], body.into())
+        .map_err(|_| too_long)?;
+    envelope.extend_from_slice(&tag);
+    Ok(envelope)
+}
+
+fn checked_count(recipients: &[Recipient]) -> Result<u16, SealError> {
+    let count = recipients.len();
+    if count == 0 {
+        return Err(SealError::NoRecipients);
+    }
+    if let Some(session) = first_duplicate(recipients.iter().map(|recipient| recipient.session)) {
+        return Err(SealError::DuplicateSession { session });
+    }
+    match u16::try_from(count) {
+        Ok(short) if count <= MAX_SESSIONS => Ok(short),
+        _ => Err(SealError::TooManyRecipients { count }),
+    }
+}
+
+/// Fills the slots: known recipients under one look at the cache, then the others.
+fn wrap_all(
+    message_key: &[u8; MESSAGE_KEY],
+    sender: &AgreementSecret,
+    recipients: &[Recipient],
+    cache: Option<&WrapCache>,
+    ivs: &[[u8; IV]],
+    slots: &mut [[u8; SLOT]],
+) -> Result<(), SealError> {
+    let mut missing = Vec::new();
+    let table = cache.map(WrapCache::read);
+    let known = table.as_ref().and_then(|table| table.of(&sender.public()));
+    for ((recipient, iv), slot) in recipients.iter().zip(ivs).zip(slots) {
+        match known.and_then(|known| known.get(&recipient.key)) {
+            Some(key) => key.wrap(message_key, recipient.session, iv, slot),
+            None => missing.push((recipient, iv, slot)),
+        }
+    }
+    drop(table);
+    if missing.is_empty() {
+        return Ok(());
+    }
+
+    let mut agreed = Vec::with_capacity(missing.len());
+    for (recipient, iv, slot) in missing {
+        let secret = sender
+            .shared_secret(&recipient.key)
+            .map_err(|_| SealError::WeakKey {
+                session: recipient.session,
+            })?;
+        let key = WrapKey::new(&secret);
+        key.wrap(message_key, recipient.session, iv, slot);
+        if cache.is_some() {
+            agreed.push((recipient.key, key));
+        }
+    }
+    if let Some(cache) = cache {
+        cache.insert(sender.public(), agreed);
+    }
+    Ok(())
+}

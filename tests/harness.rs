@@ -1,0 +1,11 @@
+//! A gateway of one's own, and people and bots who use it.
+
+pub mod actor;
+pub mod app;
+pub mod client;
+pub mod entropy;
+pub mod proxy;
+
+pub use actor::{Actor, Item, Person};
+pub use app::{Answer, TestApp};
+pub use proxy::LossyProxy;

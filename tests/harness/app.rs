@@ -1,0 +1,161 @@
+//! The whole gateway on a real database, with a clock and a randomness that the test holds.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use http_body_util::BodyExt;
+use sealpost::app::App;
+use sealpost::config::Config;
+use sealpost::domain::account::AccountKind;
+use sealpost::domain::clock::{TestClock, Timestamp};
+use sealpost::domain::gateway::Gateway;
+use sealpost::domain::ids::{SessionId, UserId};
+use sealpost::sdk::keys::SigningKey;
+use serde_json::Value;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use super::actor::{Actor, Person};
+use super::entropy::TestEntropy;
+
+/// 2026-01-02T03:04:05Z.
+const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+
+pub struct TestApp {
+    app: Option<App>,
+    pub clock: Arc<TestClock>,
+    pub directory: TempDir,
+    config: Config,
+    keys: AtomicU64,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub json: Value,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.storage.data = directory.path().join("data");
+        change(&mut config);
+        let clock = Arc::new(TestClock::at(START));
+        let app = open(&config, &clock, 1).await;
+        Self { app: Some(app), clock, directory, config, keys: AtomicU64::new(1) }
+    }
+
+    /// Stops the gateway and starts it again on the same data.
+    pub async fn restart(&mut self) {
+        self.app.take().unwrap().close().await;
+        self.app = Some(open(&self.config, &self.clock, 2).await);
+    }
+
+    pub fn router(&self) -> Router {
+        self.app.as_ref().unwrap().router()
+    }
+
+    pub fn gateway(&self) -> Arc<Gateway> {
+        self.app.as_ref().unwrap().gateway().clone()
+    }
+
+    /// Serves on loopback for as long as the runtime of the test lives; returns `127.0.0.1:port`.
+    pub async fn listen(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        address.to_string()
+    }
+
+    /// How many sessions somebody listens for.
+    pub fn hub_sessions(&self) -> usize {
+        self.app.as_ref().unwrap().hub().sessions()
+    }
+
+    pub async fn bot(&self, name: &str) -> Actor {
+        let person = self.account(AccountKind::Bot, name, 1).await;
+        person.devices.into_iter().next().unwrap()
+    }
+
+    pub async fn person(&self, name: &str, devices: usize) -> Person {
+        self.account(AccountKind::User, name, devices).await
+    }
+
+    /// Signs another device of `user` in; in the place of `replaces` if given.
+    pub async fn sign_in(&self, user: UserId, replaces: Option<SessionId>) -> Actor {
+        let key = self.fresh_key();
+        let session = self
+            .gateway()
+            .add_device_as_operator(user, key.verifying_key(), "Test".into(), replaces)
+            .await
+            .unwrap();
+        Actor::new(user, session.id, key, self.clock.clone())
+    }
+
+    pub fn fresh_key(&self) -> SigningKey {
+        let number = self.keys.fetch_add(1, Ordering::SeqCst);
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&number.to_le_bytes());
+        SigningKey::from_seed(&seed)
+    }
+
+    pub async fn call(&self, request: Request<Body>) -> Answer {
+        let response = self.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let json = match serde_json::from_slice(&bytes) {
+            Ok(json) => json,
+            Err(_) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+        Answer { status: parts.status.as_u16(), headers: parts.headers, json }
+    }
+
+    async fn account(&self, kind: AccountKind, name: &str, devices: usize) -> Person {
+        let account = self.gateway().create_account(kind, name).await.unwrap();
+        let mut signed_in = Vec::new();
+        for _ in 0..devices {
+            signed_in.push(self.sign_in(account.id, None).await);
+        }
+        Person { user: account.id, devices: signed_in }
+    }
+}
+
+async fn open(config: &Config, clock: &Arc<TestClock>, seed: u64) -> App {
+    App::open(config, clock.clone(), Arc::new(TestEntropy::new(seed))).await.unwrap()
+}
+
+impl Answer {
+    /// The members of the one receipt, or of the one item of a list.
+    pub fn only(&self) -> &Value {
+        let list = self.json["data"].as_array().unwrap_or_else(|| panic!("no list: {self:?}"));
+        assert_eq!(list.len(), 1, "{self:?}");
+        &list[0]
+    }
+
+    pub fn list(&self) -> &[Value] {
+        self.json["data"].as_array().unwrap_or_else(|| panic!("no list: {self:?}"))
+    }
+
+    /// `field` and `reason` of an error of the whole request.
+    pub fn complaint(&self) -> (u64, &str, &str) {
+        complaint(&self.json["error"])
+    }
+}
+
+/// `status`, `field` and `reason` of an error object.
+pub fn complaint(error: &Value) -> (u64, &str, &str) {
+    let extra = |name: &str| error["extra"][name].as_str().unwrap_or("");
+    let status = error["status"].as_u64().unwrap_or_else(|| panic!("no error: {error}"));
+    (status, extra("field"), extra("reason"))
+}

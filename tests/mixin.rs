@@ -1,0 +1,12 @@
+//! The Mixin dialect, as a client meets it.
+
+mod authentication;
+mod bad_batches;
+mod bad_items;
+mod conversations;
+mod duplicates;
+mod inbox;
+mod sending;
+mod sessions;
+mod stale_lists;
+mod users;
