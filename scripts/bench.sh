@@ -17,5 +17,5 @@ grep -m 1 "model name" /proc/cpuinfo 2>/dev/null || true
 echo "$(getconf _NPROCESSORS_ONLN) processors, load $(cut -d ' ' -f 1-3 /proc/loadavg 2>/dev/null)"
 
 step "envelope: the SDK beside the bare primitives of the same run"
-cargo bench --package sealpost-sdk --bench envelope -- "$@"
+cargo bench --package sealpost --bench envelope -- "$@"
 close_step

@@ -51,16 +51,33 @@ fn module_of(file: &Path) -> String {
     first.to_string_lossy().trim_end_matches(".rs").to_owned()
 }
 
-/// A module that a path leads to, if it leads to one of the project's.
-fn target<'a>(file: &Path, path: &'a [String]) -> Option<&'a str> {
-    let known = |name: &&str| row(name).is_some() || *name == "sdk";
-    match path[0].as_str() {
-        "crate" | "sealpost" => path.get(1).map(String::as_str).filter(known),
-        "sealpost_sdk" => Some("sdk"),
-        // `super` leads out of a file that stands directly in `src`.
-        "super" if file.components().count() == 2 => path.get(1).map(String::as_str).filter(known),
-        _ => None,
-    }
+/// A path as it would be written from the root of the crate, whatever it climbs; a path into
+/// another crate stays as it is.
+fn absolute(file: &Path, path: &[String]) -> Vec<String> {
+    let climbs = path
+        .iter()
+        .take_while(|segment| *segment == "super")
+        .count();
+    let (start, rest): (Vec<_>, _) = match path[0].as_str() {
+        "crate" | "sealpost" => (vec!["crate".to_owned()], &path[1..]),
+        "sealpost_sdk" => (vec!["crate".to_owned(), "sdk".to_owned()], &path[1..]),
+        "super" => {
+            let own = file.with_extension("");
+            let own = own
+                .components()
+                .skip(1)
+                .map(|name| name.as_os_str().to_string_lossy());
+            let own: Vec<_> = std::iter::once("crate".to_owned())
+                .chain(own.map(Into::into))
+                .collect();
+            (
+                own[..own.len().saturating_sub(climbs).max(1)].to_vec(),
+                &path[climbs..],
+            )
+        }
+        _ => (Vec::new(), path),
+    };
+    [&start, rest].concat()
 }
 
 /// What is wrong with one file of the server, each with the row that it breaks.
@@ -74,29 +91,23 @@ fn violations(file: &Path, source: &str) -> Vec<String> {
     };
     let mut found = Vec::new();
     for path in scan::paths(source) {
-        let name = path.segments.join("::");
-        let place = format!("{}:{}: `{name}`", file.display(), path.line);
-        let to = target(file, &path.segments);
-        if let Some(to) = to.filter(|to| *to != module && !row.may_use.contains(to)) {
+        let written = path.segments.join("::");
+        let place = format!("{}:{}: `{written}`", file.display(), path.line);
+        let path = absolute(file, &path.segments);
+        if let Some(to) = module_in(&path).filter(|to| *to != module && !row.may_use.contains(to)) {
             found.push(format!("{place} leads to {to}.\n{}", quote(row)));
         }
-        if row.never.contains(&path.segments[0].as_str()) {
+        if row.never.contains(&path[0].as_str()) {
             found.push(format!(
                 "{place} is a crate that {module} never uses.\n{}",
                 quote(row)
             ));
         }
-        if name.starts_with("super::super") {
-            found.push(format!(
-                "{place} climbs twice; write it from `crate`, where it can be checked"
-            ));
+        if let Some(other) = other_dialect(file, &path) {
+            let why = "a dialect never knows another: removing one must not touch the rest";
+            found.push(format!("{place} leads to the dialect {other}; {why}"));
         }
-        if let Some(other) = other_dialect(file, &path.segments) {
-            found.push(format!(
-                "{place} leads to the dialect {other}; a dialect never knows another"
-            ));
-        }
-        if !CLIENTS.contains(&module.as_str()) && handles_plaintext(&path.segments) {
+        if !CLIENTS.contains(&module.as_str()) && handles_plaintext(&path) {
             found.push(format!(
                 "{place} reads or writes messages; only {CLIENTS:?} may, where the program plays a \
                  client, so that a reader sees by the imports that the gateway cannot read them"
@@ -104,6 +115,12 @@ fn violations(file: &Path, source: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// The module of the project that a path leads into.
+fn module_in(path: &[String]) -> Option<&str> {
+    let name = path.get(1).filter(|_| path[0] == "crate")?.as_str();
+    (row(name).is_some() || name == "sdk").then_some(name)
 }
 
 fn quote(row: &Row) -> String {
@@ -118,17 +135,14 @@ fn quote(row: &Row) -> String {
 
 /// The dialect that a path leads to from the folder of another one.
 fn other_dialect<'a>(file: &Path, path: &'a [String]) -> Option<&'a str> {
-    if file.components().nth(1)?.as_os_str() != "dialect" || path.len() < 3 {
-        return None;
-    }
-    let own = file
+    let own = file.with_extension("");
+    let mut own = own
         .components()
-        .nth(2)?
-        .as_os_str()
-        .to_string_lossy()
-        .into_owned();
-    let leads_to_dialect = path[0] == "crate" && path[1] == "dialect";
-    (leads_to_dialect && path[2] != own.trim_end_matches(".rs")).then_some(path[2].as_str())
+        .skip(1)
+        .map(|name| name.as_os_str().to_string_lossy());
+    let (in_dialects, own) = (own.next()? == "dialect", own.next()?);
+    let leads_to_one = path.len() > 2 && path[0] == "crate" && path[1] == "dialect";
+    (in_dialects && leads_to_one && path[2] != own).then(|| path[2].as_str())
 }
 
 fn handles_plaintext(path: &[String]) -> bool {
@@ -254,7 +268,12 @@ fn made_up_offenders_are_caught() {
         (
             "src/http/body.rs",
             "use super::super::storage;",
-            "climbs twice",
+            "leads to storage",
+        ),
+        (
+            "src/dialect/mixin/me.rs",
+            "use super::super::other::x;",
+            "leads to the dialect other",
         ),
         (
             "src/http.rs",
@@ -290,6 +309,10 @@ fn made_up_offenders_are_caught() {
 #[test]
 fn made_up_honest_files_pass() {
     let cases = [
+        (
+            "src/storage/sqlite/inbox.rs",
+            "use super::super::batch::Batch; use super::rows::http;",
+        ),
         (
             "src/domain/submit.rs",
             "use sealpost_sdk::envelope::{self, parse}; use super::ids;",
