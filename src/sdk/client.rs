@@ -36,8 +36,10 @@ mod acknowledge;
 mod answer;
 mod batch;
 mod bot;
+mod build_error;
 mod builder;
 mod clock;
+mod connect;
 mod content;
 mod credential;
 mod entropy;
@@ -53,6 +55,7 @@ mod recent;
 mod retry;
 mod run;
 mod schedule;
+mod seal;
 mod send;
 mod sessions;
 
@@ -61,7 +64,8 @@ mod tests;
 
 pub use account::AddedSession;
 pub use bot::Bot;
-pub use builder::{BotBuilder, BuildError, DEFAULT_BASE_URL};
+pub use build_error::BuildError;
+pub use builder::{BotBuilder, DEFAULT_BASE_URL};
 pub use clock::{Clock, SystemClock};
 pub use content::{ContactCard, Content, ContentError, Post, Text};
 pub use error::RequestError;

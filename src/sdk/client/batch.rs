@@ -4,22 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rand_core::CryptoRng;
 use reqwest::Method;
 
-use crate::base64url;
-use crate::envelope::{self, SealError, WrapCache};
 use crate::ids::{MessageId, UserId};
-use crate::keys::KeyError;
-use crate::types::{OutgoingMessage, Receipt, SessionReference, User};
+use crate::types::{Receipt, User};
 
 use super::bot::Core;
-use super::credential::Identity;
 use super::error::RequestError;
 use super::gateway::Call;
 use super::outcome::{Outcome, SendError};
 use super::receipt::{self, Verdict};
 use super::schedule::Job;
+use super::seal::{self, Ready, Sealed};
 use super::sessions::KnownSessions;
 
 /// A request body larger than this is split; gateways take eight MiB.
@@ -32,24 +28,17 @@ pub(super) enum Progress {
     Again(Arc<KnownSessions>),
 }
 
-/// A job that is ready to be sealed.
-struct Ready {
-    job: Job,
-    sessions: Arc<KnownSessions>,
-}
-
-/// A job that is sealed, and its item of the request body.
-struct Sealed {
-    job: Job,
-    item: Vec<u8>,
-}
-
 /// Takes every job one round further.
 pub(super) async fn run(core: &Core, jobs: Vec<Job>) -> Vec<(Job, Progress)> {
     pause(core, &jobs).await;
     let mut settled = Vec::with_capacity(jobs.len());
     let ready = find_sessions(core, jobs, &mut settled).await;
-    let sealed = seal(core, ready, &mut settled).await;
+    let (sealed, failed) = seal::seal(core, ready).await;
+    settled.extend(
+        failed
+            .into_iter()
+            .map(|(job, error)| (job, Progress::Done(Err(error)))),
+    );
     for request in split(sealed) {
         post(core, request, &mut settled).await;
     }
@@ -123,85 +112,6 @@ async fn existing_accounts(core: &Core, users: &[UserId]) -> Result<HashSet<User
         .call(Call::post("/users/fetch", users)?)
         .await?;
     Ok(users.into_iter().map(|user| user.user_id).collect())
-}
-
-/// Seals on a thread that may compute: cold keys cost a scalar multiplication each.
-///
-/// A job is missing from both lists when the runtime is shutting down; the caller notices.
-async fn seal(core: &Core, ready: Vec<Ready>, settled: &mut Vec<(Job, Progress)>) -> Vec<Sealed> {
-    let identity = Arc::clone(&core.identity);
-    let cache = Arc::clone(&core.wrap_cache);
-    let mut rng = core.entropy.fork();
-    let work = tokio::task::spawn_blocking(move || {
-        let seal = |ready: Ready| {
-            let item = seal_one(&ready, &identity, &cache, &mut rng);
-            (ready.job, item)
-        };
-        ready.into_iter().map(seal).collect::<Vec<_>>()
-    });
-    let mut sealed = Vec::new();
-    for (job, item) in work.await.unwrap_or_default() {
-        match item {
-            Ok(item) => sealed.push(Sealed { job, item }),
-            Err(error) => settled.push((job, Progress::Done(Err(error)))),
-        }
-    }
-    sealed
-}
-
-fn seal_one(
-    ready: &Ready,
-    identity: &Identity,
-    cache: &WrapCache,
-    rng: &mut impl CryptoRng,
-) -> Result<Vec<u8>, SendError> {
-    let Ready { job, sessions } = ready;
-    let message = &job.message;
-    let recipient = message.recipient;
-    if let Some((session, source)) = sessions.unusable {
-        return Err(SendError::UnusableKey {
-            recipient,
-            session,
-            source,
-        });
-    }
-    let content = &message.content;
-    let envelope = envelope::seal(
-        content.bytes(),
-        &identity.agreement,
-        &sessions.recipients,
-        Some(cache),
-        rng,
-    )
-    .map_err(|error| match error {
-        SealError::WeakKey { session } => SendError::UnusableKey {
-            recipient,
-            session,
-            source: KeyError::SmallOrder,
-        },
-        error => SendError::Seal(error),
-    })?;
-    let item = OutgoingMessage {
-        conversation_id: job.conversation,
-        recipient_id: Some(recipient),
-        message_id: job.id,
-        category: content.category().to_owned(),
-        data_base64: base64url::encode(&envelope),
-        checksum: sessions.checksum.to_string(),
-        recipient_sessions: sessions
-            .recipients
-            .iter()
-            .map(|recipient| SessionReference {
-                session_id: recipient.session,
-            })
-            .collect(),
-        representative_id: message.representative,
-        quote_message_id: message.quote,
-        silent: message.silent,
-        expire_in: message.expire_in,
-    };
-    serde_json::to_vec(&item)
-        .map_err(|error| SendError::Request(Arc::new(RequestError::Body(error))))
 }
 
 /// Splits where the body would grow beyond what a gateway takes; mostly not at all.

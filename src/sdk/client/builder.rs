@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
 use zeroize::Zeroizing;
 
 use crate::envelope::WrapCache;
-use crate::keystore::{Keystore, KeystoreError};
+use crate::keystore::Keystore;
 
 use super::bot::{Bot, Core};
+use super::build_error::BuildError;
 use super::clock::{Clock, SystemClock};
+use super::connect;
 use super::credential::{Credential, Identity};
 use super::entropy::Entropy;
 use super::gateway::Gateway;
@@ -22,7 +23,6 @@ use super::sessions::SessionDirectory;
 /// Where a gateway listens when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8080";
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MIB: usize = 1024 * 1024;
 
 /// Settings of a bot; made by [`Bot::builder`].
@@ -43,40 +43,6 @@ pub struct BotBuilder {
     concurrency: usize,
     rounds: u32,
     answer_limit: usize,
-}
-
-/// Why no bot could be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The keystore file could not be used.
-    #[error("failed to read the keystore")]
-    Keystore(#[from] KeystoreError),
-    /// The base URL is none, or has parts that a base URL cannot have.
-    #[error("{url:?} is no base URL: {reason}")]
-    BaseUrl {
-        /// The URL as given.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The API token is not one that a gateway makes.
-    #[error("an API token begins with \"spt_\" and holds visible ASCII characters only")]
-    ApiToken,
-    /// A setting is outside the range in which it makes sense.
-    #[error("{setting} must be {range}")]
-    Setting {
-        /// Name of the setting.
-        setting: &'static str,
-        /// What it may be.
-        range: &'static str,
-    },
-    /// The HTTP client could not be made; mostly because the machine has no root certificates.
-    #[error("failed to set up the HTTP client")]
-    Http(#[source] reqwest::Error),
-    /// The operating system gave no randomness.
-    #[error("failed to get randomness from the operating system")]
-    Randomness(#[source] getrandom::Error),
 }
 
 impl BotBuilder {
@@ -196,7 +162,7 @@ impl BotBuilder {
             .clone()
             .or_else(|| self.keystore.base_url.clone())
             .unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        let base = parse_base_url(&url)?;
+        let base = connect::parse_base_url(&url)?;
         let entropy = Arc::new(match self.seed {
             Some(seed) => Entropy::from_seed(seed),
             None => Entropy::from_system().map_err(BuildError::Randomness)?,
@@ -219,7 +185,7 @@ impl BotBuilder {
         };
         let http = match self.http {
             Some(client) => client,
-            None => http_client(&base).map_err(BuildError::Http)?,
+            None => connect::http_client(&base).map_err(BuildError::Http)?,
         };
         let gateway = Arc::new(Gateway {
             http,
@@ -309,40 +275,6 @@ impl Bot {
     pub fn builder(keystore: Keystore) -> BotBuilder {
         BotBuilder::new(keystore)
     }
-}
-
-fn parse_base_url(text: &str) -> Result<Url, BuildError> {
-    let refuse = |reason: String| BuildError::BaseUrl {
-        url: text.to_owned(),
-        reason,
-    };
-    let url = Url::parse(text).map_err(|error| refuse(error.to_string()))?;
-    let reason = if !matches!(url.scheme(), "http" | "https") {
-        "its scheme is neither http nor https"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "it carries a user name or password"
-    } else if url.query().is_some() || url.fragment().is_some() {
-        "it carries a query or fragment"
-    } else {
-        return Ok(url);
-    };
-    Err(refuse(reason.to_owned()))
-}
-
-fn http_client(base: &Url) -> Result<reqwest::Client, reqwest::Error> {
-    // Fails when the program installed a provider already, and then that one is used.
-    let _already_installed = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("sealpost-sdk/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(Duration::from_secs(60))
-        .tcp_keepalive(Duration::from_secs(30));
-    if base.scheme() == "http" {
-        // Nothing will be verified, so a machine without root certificates is good enough.
-        return builder.tls_certs_only([]).build();
-    }
-    builder.https_only(true).build()
 }
 
 impl fmt::Debug for BotBuilder {

@@ -84,10 +84,14 @@ impl RequestError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Api { error, .. } => is_temporary_status(error.status),
-            Self::Transport { .. } | Self::RequestIdMismatch { .. } => true,
+            Self::Transport { source, .. } => !source.is_builder(),
             // A proxy's page in place of an answer while the gateway restarts.
             Self::Answer { status, .. } => is_temporary_status(*status),
-            Self::AnswerTooLarge { .. } | Self::Token(_) | Self::Body(_) => false,
+            // Among these is a mix-up of answers: somebody has to look at what stands in between.
+            Self::AnswerTooLarge { .. }
+            | Self::RequestIdMismatch { .. }
+            | Self::Token(_)
+            | Self::Body(_) => false,
         }
     }
 }

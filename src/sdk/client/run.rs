@@ -35,21 +35,24 @@ impl Bot {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn run(
+    pub async fn run<F: Future<Output = ()>>(
         &self,
-        handler: impl AsyncFnMut(Result<Incoming, ReceiveError>),
+        handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
     ) -> Result<(), RequestError> {
         self.run_until(told_to_stop(), handler).await
     }
 
     /// As [`run`](Self::run), until `stop` resolves.
     ///
+    /// To be spawned, the handler must own what it uses: a closure that clones the bot and gives an
+    /// `async move` block, in place of an `async` closure that borrows it.
+    ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until(
+    pub async fn run_until<F: Future<Output = ()>>(
         &self,
         stop: impl Future<Output = ()>,
-        mut handler: impl AsyncFnMut(Result<Incoming, ReceiveError>),
+        mut handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
     ) -> Result<(), RequestError> {
         let mut stop = pin!(stop);
         let mut messages = self.messages();

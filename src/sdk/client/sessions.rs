@@ -4,11 +4,11 @@
 //! hands back the fresh one, which [`learn`](SessionDirectory::learn) puts here.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use crate::checksum::{Checksum, session_checksum};
 use crate::envelope::Recipient;
@@ -114,11 +114,14 @@ impl SessionDirectory {
             .filter(|user| self.cached(user).is_none())
             .take(self.capacity / 2)
             .collect();
-        let fetches = unknown.chunks(FETCH_LIMIT).map(|chunk| self.fetch(chunk));
-        stream::iter(fetches)
-            .buffer_unordered(concurrency)
-            .for_each(|_| ready(()))
-            .await;
+        let mut running = FuturesUnordered::new();
+        for chunk in unknown.chunks(FETCH_LIMIT) {
+            if running.len() >= concurrency {
+                running.next().await;
+            }
+            running.push(self.fetch(chunk));
+        }
+        while running.next().await.is_some() {}
     }
 
     /// Asks the gateway about at most [`FETCH_LIMIT`] accounts, whatever is remembered of them.

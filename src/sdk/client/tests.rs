@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod gateway;
 mod receiving;
 mod repeating;
 mod sending;

@@ -147,3 +147,21 @@ fn a_keystore_that_is_not_there_is_a_typed_error() {
     let built = Bot::from_keystore("/nonexistent/keystore.json");
     assert!(matches!(built, Err(BuildError::Keystore(_))));
 }
+
+#[tokio::test]
+async fn everything_can_be_done_on_a_task_of_its_own() {
+    fn sendable(_: impl Send) {}
+
+    let world = World::new().await;
+    let bot = world.bot();
+    let user = world.bot;
+    sendable(bot.send(&user, Text::new("a")));
+    sendable(bot.send_all([(user, Text::new("a"))]));
+    sendable(bot.check_sessions(&[]));
+    sendable(bot.sessions_of(&[]));
+    sendable(bot.messages().close());
+    sendable(bot.messages().next());
+    sendable(bot.me());
+    sendable(bot.run_until(async {}, |_| async {}));
+    sendable(bot.run(|_| async {}));
+}

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 
 use super::world::{Fault, World, error, message_id};
-use crate::client::{ReceiveError, Text, UnreadableReason};
+use crate::client::{Incoming, ReceiveError, Text, UnreadableReason};
 use crate::envelope::OpenError;
 
 #[tokio::test]
@@ -256,4 +256,31 @@ async fn a_bot_answers_until_it_is_told_to_stop_and_leaves_nothing_unacknowledge
     .unwrap();
     assert_eq!(world.read(&world.devices(alice)[1]), ["one", "two"]);
     assert_eq!(world.state().acknowledged, [message_id(1), message_id(2)]);
+}
+
+#[tokio::test]
+async fn a_bot_may_run_on_a_task_of_its_own() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "one")]);
+    let bot = world.bot();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        let echo = |message: Result<Incoming, ReceiveError>| {
+            let bot = bot.clone();
+            async move {
+                drop(
+                    bot.reply(&message.unwrap(), Text::new("here"))
+                        .await
+                        .unwrap(),
+                )
+            }
+        };
+        bot.run_until(stopped, echo).await
+    });
+    world.until(|state| state.accepted.len() == 1).await;
+    stop.send(()).unwrap();
+    task.await.unwrap().unwrap();
+    assert_eq!(world.state().acknowledged, [message_id(1)]);
 }

@@ -1,0 +1,45 @@
+//! Sends one text to many people: `broadcast KEYSTORE RECIPIENTS TEXT`.
+//!
+//! `RECIPIENTS` is a file with one user id on each line. Every person's every device gets its own
+//! sealed copy; people who have changed devices are sealed for again on the way. One line for each
+//! person who could not be reached goes to standard error.
+
+use std::{env, fs};
+
+use sealpost_sdk::client::{Bot, Text};
+use sealpost_sdk::ids::UserId;
+use sealpost_sdk::keystore::Keystore;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [keystore, recipients, text] = arguments.as_slice() else {
+        return Err("usage: broadcast KEYSTORE RECIPIENTS TEXT".into());
+    };
+    let mut builder = Bot::builder(Keystore::from_file(keystore)?);
+    if let Ok(url) = env::var("SEALPOST_URL") {
+        builder = builder.base_url(url);
+    }
+    let bot = builder.concurrency(8).build()?;
+
+    let recipients = fs::read_to_string(recipients)?;
+    let recipients = recipients
+        .lines()
+        .map(UserId::parse)
+        .collect::<Result<Vec<_>, _>>()?;
+    let messages = recipients
+        .iter()
+        .map(|person| (*person, Text::new(text.as_str())));
+    let items = bot.send_all(messages).await;
+
+    let mut delivered = 0;
+    for item in &items {
+        match &item.result {
+            Ok(outcome) if outcome.is_delivered() => delivered += 1,
+            Ok(outcome) => eprintln!("{}: {outcome:?}", item.recipient),
+            Err(error) => eprintln!("{}: {error}", item.recipient),
+        }
+    }
+    println!("delivered to {delivered} of {} people", items.len());
+    Ok(())
+}

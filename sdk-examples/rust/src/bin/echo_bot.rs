@@ -1,0 +1,19 @@
+//! Answers every text with the same text: `echo_bot KEYSTORE`. Ctrl-C stops it.
+
+use sealpost_sdk::client::{Bot, Text};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let keystore = std::env::args().nth(1).ok_or("usage: echo_bot KEYSTORE")?;
+    let bot = Bot::from_keystore(keystore)?;
+    bot.run(async |message| {
+        let Ok(message) = message else {
+            return eprintln!("skipped: {message:?}");
+        };
+        let Some(text) = message.text() else { return };
+        let answer = bot.reply(&message, Text::new(text)).await;
+        println!("{} said {} bytes: {answer:?}", message.sender, text.len());
+    })
+    .await?;
+    Ok(())
+}
