@@ -232,7 +232,7 @@ impl Gateway {
         let statement = SessionStatement {
             user: by.account.id,
             added_by: by.session.id,
-            public_key: request.signing_key.clone(),
+            public_key: request.signing_key,
         };
         if statement.verify_new(&request.signature).is_err() {
             return Err(Fault::invalid("signature", "is not the new key's over the statement"));
@@ -356,7 +356,11 @@ impl Gateway {
     }
 }
 
-fn checked_platform(platform: &str) -> Result<String, Fault> {
+/// The platform as it will be kept.
+///
+/// # Errors
+/// [`Fault::Invalid`] when it is too long or holds control characters.
+pub fn checked_platform(platform: &str) -> Result<String, Fault> {
     let length = platform.chars().count();
     if length > PLATFORM_LIMIT {
         let reason = format!("has {length} characters, the limit is {PLATFORM_LIMIT}");

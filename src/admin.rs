@@ -1,0 +1,62 @@
+//! The operator's API: accounts, sessions, tokens and the gateway's state.
+//!
+//! It listens on a Unix socket in the data directory that only the directory's owner may open;
+//! that is its authentication. The `sealpost` command speaks it too, over the socket when a
+//! gateway runs and within its own process when none does.
+
+mod accounts;
+pub mod client;
+mod request;
+mod sessions;
+mod status;
+mod tokens;
+pub mod types;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{delete, get, post};
+
+use crate::domain::Gateway;
+use crate::domain::clock::Timestamp;
+use crate::http::problem;
+
+/// What the operator's API works with.
+#[derive(Clone)]
+pub struct AdminState {
+    /// The rules.
+    pub gateway: Arc<Gateway>,
+    /// The gateway's own Ed25519 key in hex, as keystores hold it.
+    pub server_public_key: Arc<str>,
+    /// When this process opened the data directory.
+    pub started_at: Timestamp,
+    /// Where clients are served; `None` when they are not.
+    pub address: Option<SocketAddr>,
+}
+
+/// The operator's API, problem documents included.
+pub fn router(state: AdminState) -> Router {
+    let account = "/admin/v1/accounts/{user_id}";
+    Router::new()
+        .route("/admin/v1/status", get(status::status))
+        .route(
+            "/admin/v1/accounts",
+            get(accounts::list).post(accounts::create),
+        )
+        .route(account, get(accounts::show))
+        .route(
+            &format!("{account}/sessions"),
+            get(sessions::list).post(sessions::add),
+        )
+        .route("/admin/v1/sessions/{session_id}", delete(sessions::revoke))
+        .route(
+            "/admin/v1/sessions/{session_id}/tokens",
+            post(tokens::create),
+        )
+        .fallback(problem::unknown_path)
+        .method_not_allowed_fallback(problem::unknown_method)
+        .layer(from_fn(problem::write))
+        .with_state(state)
+}

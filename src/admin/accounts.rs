@@ -1,0 +1,145 @@
+//! `/admin/v1/accounts`: making and finding accounts.
+
+use std::collections::HashSet;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use sealpost_sdk::keys::VerifyingKey;
+use serde::Deserialize;
+
+use super::AdminState;
+use super::request;
+use super::types::{
+    AccountInfo, AccountPage, CreateAccount, CreatedAccount, CreatedSession, NewSession,
+};
+use crate::domain::account::{Account, AccountKind};
+use crate::domain::session::checked_platform;
+use crate::domain::{Fault, Gateway};
+use crate::http::problem::Problem;
+
+/// Accounts in a page when nothing else is asked for, and at most.
+const PAGE: u32 = 100;
+const LARGEST_PAGE: u32 = 1000;
+
+pub(super) async fn create(
+    State(state): State<AdminState>,
+    body: Body,
+) -> Result<(StatusCode, Json<CreatedAccount>), Problem> {
+    let asked: CreateAccount = request::json(body).await?;
+    let Some(kind) = AccountKind::from_name(&asked.kind) else {
+        return Err(Fault::invalid("kind", "is neither `bot` nor `user`").into());
+    };
+    // Everything that can be refused beforehand is, so that no account is left without its devices.
+    let sessions = checked_sessions(&state.gateway, asked.sessions)?;
+    let account = state.gateway.create_account(kind, &asked.full_name).await?;
+    let mut created = Vec::with_capacity(sessions.len());
+    for (key, platform) in sessions {
+        let added = state
+            .gateway
+            .add_device_as_operator(account.id, key, platform, None)
+            .await?;
+        created.push(CreatedSession {
+            session_id: added.id,
+            platform: added.platform,
+        });
+    }
+    let answer = CreatedAccount {
+        user_id: account.id,
+        identity_number: account.external_name,
+        server_public_key: state.server_public_key.to_string(),
+        sessions: created,
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+fn checked_sessions(
+    gateway: &Gateway,
+    sessions: Vec<NewSession>,
+) -> Result<Vec<(VerifyingKey, String)>, Fault> {
+    let limit = u64::from(gateway.limits.sessions_per_account);
+    let actual = sessions.len() as u64;
+    if actual > limit {
+        return Err(Fault::TooLarge {
+            what: "the number of sessions",
+            actual,
+            limit,
+        });
+    }
+    let mut keys = HashSet::new();
+    let mut checked = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        let key = request::public_key(&session.public_key)?;
+        if !keys.insert(key.to_bytes()) {
+            return Err(Fault::invalid("public_key", "is given for two sessions"));
+        }
+        if session.replaces.is_some() {
+            return Err(Fault::invalid(
+                "replaces",
+                "makes no sense for a new account",
+            ));
+        }
+        checked.push((key, checked_platform(&session.platform)?));
+    }
+    Ok(checked)
+}
+
+/// Which page of accounts.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn list(
+    State(state): State<AdminState>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<AccountPage>, Problem> {
+    let Query(page) = page.map_err(|rejection| request::query_fault(&rejection))?;
+    let limit = page.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(Fault::invalid("limit", format!("is not between 1 and {LARGEST_PAGE}")).into());
+    }
+    let after = match page.after {
+        Some(text) => Some(
+            state
+                .gateway
+                .account(request::id("after", &text)?)
+                .await?
+                .number,
+        ),
+        None => None,
+    };
+    // One more than asked for tells whether there is another page.
+    let mut found = state.gateway.store.list_accounts(after, limit + 1).await?;
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    let next = found.last().filter(|_| more).map(|account| account.id);
+    Ok(Json(AccountPage {
+        accounts: found.into_iter().map(info).collect(),
+        next,
+    }))
+}
+
+pub(super) async fn show(
+    State(state): State<AdminState>,
+    Path(user_id): Path<String>,
+) -> Result<Json<AccountInfo>, Problem> {
+    let account = state
+        .gateway
+        .account(request::id("user_id", &user_id)?)
+        .await?;
+    Ok(Json(info(account)))
+}
+
+fn info(account: Account) -> AccountInfo {
+    AccountInfo {
+        user_id: account.id,
+        identity_number: account.external_name,
+        kind: account.kind.as_str().to_owned(),
+        full_name: account.full_name,
+        created_at: account.created_at.to_string(),
+    }
+}

@@ -1,0 +1,77 @@
+//! `/admin/v1/…/sessions`: the signed-in devices of an account.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+use super::AdminState;
+use super::request;
+use super::types::{AddedSession, NewSession, SessionInfo, SessionList};
+use crate::domain::Fault;
+use crate::domain::session::Session;
+use crate::http::problem::Problem;
+
+pub(super) async fn list(
+    State(state): State<AdminState>,
+    Path(user_id): Path<String>,
+) -> Result<Json<SessionList>, Problem> {
+    let user = state
+        .gateway
+        .account(request::id("user_id", &user_id)?)
+        .await?
+        .id;
+    let rosters = state.gateway.store.fresh_rosters(&[user]).await?;
+    let members = rosters.iter().flat_map(|roster| &roster.members);
+    let mut sessions = Vec::new();
+    for member in members {
+        // A session that ended since the roster was read is left out.
+        if let Some(owner) = state.gateway.live_session(member.session).await? {
+            sessions.push(info(owner.session));
+        }
+    }
+    Ok(Json(SessionList { sessions }))
+}
+
+fn info(session: Session) -> SessionInfo {
+    SessionInfo {
+        session_id: session.id,
+        platform: session.platform,
+        public_key: session.agreement_key.to_base64(),
+        created_at: session.created_at.to_string(),
+        added_by: session.attestation.map(|attestation| attestation.added_by),
+    }
+}
+
+pub(super) async fn add(
+    State(state): State<AdminState>,
+    Path(user_id): Path<String>,
+    body: Body,
+) -> Result<(StatusCode, Json<AddedSession>), Problem> {
+    let user = request::id("user_id", &user_id)?;
+    let asked: NewSession = request::json(body).await?;
+    let key = request::public_key(&asked.public_key)?;
+    let gateway = &state.gateway;
+    let session = gateway
+        .add_device_as_operator(user, key, asked.platform, asked.replaces)
+        .await?;
+    let answer = AddedSession {
+        user_id: session.user,
+        session_id: session.id,
+        platform: session.platform,
+        server_public_key: state.server_public_key.to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+pub(super) async fn revoke(
+    State(state): State<AdminState>,
+    Path(session_id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = request::id("session_id", &session_id)?;
+    let Some(owner) = state.gateway.live_session(id).await? else {
+        return Err(Fault::NotFound { what: "session" }.into());
+    };
+    state.gateway.revoke_session(owner.account.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,153 @@
+//! What goes over the admin socket: read by one `sealpost` process, written by another.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{SessionId, UserId};
+
+/// `POST /admin/v1/accounts`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateAccount {
+    /// `bot` or `user`.
+    pub kind: String,
+    /// The name shown to others.
+    pub full_name: String,
+    /// Its devices; may be empty.
+    #[serde(default)]
+    pub sessions: Vec<NewSession>,
+}
+
+/// One device to sign in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewSession {
+    /// Its Ed25519 public key, base64url.
+    pub public_key: String,
+    /// What kind of device it says it is.
+    #[serde(default)]
+    pub platform: String,
+    /// The session that it takes the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<SessionId>,
+}
+
+/// The answer to [`CreateAccount`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreatedAccount {
+    /// The new account.
+    pub user_id: UserId,
+    /// Its short public name.
+    pub identity_number: String,
+    /// The gateway's own Ed25519 key in hex, as keystores hold it.
+    pub server_public_key: String,
+    /// Its devices, in the order of the request.
+    pub sessions: Vec<CreatedSession>,
+}
+
+/// One device that was signed in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreatedSession {
+    /// Its new id.
+    pub session_id: SessionId,
+    /// What kind of device it says it is.
+    pub platform: String,
+}
+
+/// The answer to `POST /admin/v1/accounts/{user_id}/sessions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AddedSession {
+    /// The account.
+    pub user_id: UserId,
+    /// The new session.
+    pub session_id: SessionId,
+    /// What kind of device it says it is.
+    pub platform: String,
+    /// The gateway's own Ed25519 key in hex, as keystores hold it.
+    pub server_public_key: String,
+}
+
+/// An account, as `GET /admin/v1/accounts/{user_id}` and the list show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountInfo {
+    /// Its public id.
+    pub user_id: UserId,
+    /// Its short public name.
+    pub identity_number: String,
+    /// `bot` or `user`.
+    pub kind: String,
+    /// The name shown to others.
+    pub full_name: String,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+}
+
+/// A page of accounts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountPage {
+    /// In the order in which they were made.
+    pub accounts: Vec<AccountInfo>,
+    /// What to pass as `after` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<UserId>,
+}
+
+/// `GET /admin/v1/accounts/{user_id}/sessions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionList {
+    /// The live ones, in the order of their ids.
+    pub sessions: Vec<SessionInfo>,
+}
+
+/// A live session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// Its id.
+    pub session_id: SessionId,
+    /// What kind of device it says it is.
+    pub platform: String,
+    /// Its X25519 public key, base64url, as senders see it.
+    pub public_key: String,
+    /// When it signed in, RFC 3339.
+    pub created_at: String,
+    /// The session that added it; absent when an operator did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<SessionId>,
+}
+
+/// `POST /admin/v1/sessions/{session_id}/tokens`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateToken {
+    /// Some of `send`, `receive`, `read`.
+    pub scopes: Vec<String>,
+    /// How long it works.
+    pub life_seconds: u64,
+}
+
+/// The answer to [`CreateToken`]. Its `Debug` shows no token.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CreatedToken {
+    /// The token; shown this once, only its hash is kept.
+    pub token: String,
+    /// When it stops working, RFC 3339.
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for CreatedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedToken")
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `GET /admin/v1/status`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Since the data directory was opened.
+    pub uptime_seconds: u64,
+    /// Where clients are served; absent when they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The gateway's own Ed25519 key in hex.
+    pub server_public_key: String,
+}

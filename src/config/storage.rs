@@ -1,0 +1,51 @@
+//! The section `[storage]`: the data directory and the database in it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, within};
+
+/// The data directory and the database in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// The directory that holds the database, the lock and the admin socket; a relative path
+    /// starts at the working directory.
+    pub data: PathBuf,
+    /// Connections that read beside the one that writes.
+    pub readers: u32,
+    /// The largest size of the database in bytes; 0 for as much as the disk has.
+    pub max_bytes: u64,
+    /// How long to wait when another program holds the database.
+    pub busy_seconds: u64,
+    /// Rosters, sessions, accounts and the like that are remembered, of each at most this many.
+    pub cache_entries: u32,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./sealpost-data"),
+            readers: 4,
+        }
+    }
+}
+
+impl Storage {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if self.data.as_os_str().is_empty() {
+            let reason = "is empty; it must name a directory".to_owned();
+            return Err(ConfigError::Value {
+                key: "storage.data",
+                reason,
+            });
+        }
+        within("storage.readers", self.readers.into(), 1, 64)?;
+        if self.max_bytes > 0 {
+            within("storage.max_bytes", self.max_bytes, 1 << 20, 1 << 46)?;
+        }
+        within("storage.busy_seconds", self.busy_seconds, 0, 60)?;
+        within("storage.cache_entries", self.cache_entries.into(), 0, 10_000_000)
+    }
+}

@@ -1,0 +1,10 @@
+//! What every protocol shares: the listener, the layers around a request, problem documents.
+
+pub mod body;
+pub mod fault_log;
+pub mod health;
+pub mod layers;
+pub mod openapi;
+pub mod problem;
+pub mod request_id;
+pub mod server;

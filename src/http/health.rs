@@ -1,0 +1,70 @@
+//! `GET /healthz` and `GET /readyz`: for whoever watches the gateway.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::middleware::from_fn;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+
+use super::problem::{self, Problem};
+use crate::domain::Gateway;
+
+/// What the gateway says about its health.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+struct Health {
+    /// `alive` or `ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+}
+
+/// The two paths.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .layer(from_fn(problem::write))
+        .with_state(gateway)
+}
+
+/// The two paths' part of the OpenAPI document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(
+        paths(alive, ready),
+        components(schemas(Health)),
+        tags((name = "gateway", description = "The gateway itself; no credential needed")),
+    )]
+    struct Paths;
+    Paths::openapi()
+}
+
+/// Whether the process answers
+///
+/// Says nothing about the database. Restart the gateway when it stays silent.
+#[utoipa::path(
+    get, path = "/healthz", tag = "gateway", operation_id = "alive", security(()),
+    responses((status = 200, description = "The process answers.", body = Health)),
+)]
+async fn alive() -> Json<Health> {
+    Json(Health { status: "alive" })
+}
+
+/// Whether the gateway can do its work
+///
+/// Asks the database. Send no requests while it does not answer 200.
+#[utoipa::path(
+    get, path = "/readyz", tag = "gateway", operation_id = "ready", security(()),
+    responses(
+        (status = 200, description = "The gateway can do its work.", body = Health),
+        (status = 503, description = "The database does not answer; try again later. \
+            A problem document (RFC 9457) says more.", content_type = "application/problem+json"),
+    ),
+)]
+async fn ready(State(gateway): State<Arc<Gateway>>) -> Result<Json<Health>, Problem> {
+    gateway.store.ping().await?;
+    Ok(Json(Health { status: "ready" }))
+}

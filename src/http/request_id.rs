@@ -1,0 +1,101 @@
+//! The id of a request: the caller's own or one that we make, echoed in the answer and in the log.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::domain::ports::Entropy;
+
+/// The header that carries it, both ways.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id taken from a caller, in characters.
+const LIMIT: usize = 128;
+
+/// The id of the request at hand; every handler finds it in the request's extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(pub Arc<str>);
+
+impl RequestId {
+    /// The caller's id, if it is 1 to 128 visible ASCII characters.
+    fn from_header(value: &HeaderValue) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        (visible && (1..=LIMIT).contains(&text.len())).then(|| Self(text.into()))
+    }
+
+    /// A version 4 UUID.
+    fn random(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes);
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Self(id.hyphenated().to_string().into())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Gives the request its id and the answer the same one.
+pub(super) async fn layer(
+    State(entropy): State<Arc<dyn Entropy>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let claimed = request
+        .headers()
+        .get(X_REQUEST_ID)
+        .and_then(RequestId::from_header);
+    let id = claimed.unwrap_or_else(|| RequestId::random(&*entropy));
+    request.extensions_mut().insert(id.clone());
+    let mut response = next.run(request).await;
+    // Visible ASCII is always a header value.
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(text: &str) -> Option<String> {
+        let value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+        RequestId::from_header(&value).map(|id| id.to_string())
+    }
+
+    #[test]
+    fn a_callers_id_is_taken_as_it_is() {
+        for good in ["a", "A-1_!~", &"x".repeat(128)] {
+            assert_eq!(taken(good).as_deref(), Some(good));
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_empty_too_long_or_invisible_is_replaced() {
+        for bad in ["", " ", "a b", "ä", "a\tb", &"x".repeat(129)] {
+            assert_eq!(taken(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_our_own_is_a_version_4_uuid() -> Result<(), uuid::Error> {
+        struct Zeros;
+        impl Entropy for Zeros {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0);
+            }
+        }
+        let id = uuid::Uuid::try_parse(&RequestId::random(&Zeros).0)?;
+        assert_eq!(id.get_version_num(), 4);
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! The listener: accepts connections, bounds them, and stops without breaking off an answer.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How a listener treats its connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Connections at the same time; further ones wait in the system's queue.
+    pub connections: u32,
+    /// How long a client may take to send the head of a request.
+    pub head_timeout: Duration,
+    /// How long requests may take to finish when the listener stops.
+    pub stop_timeout: Duration,
+}
+
+/// Serves `router` until `stop` is over. Then nothing more is accepted, idle connections close, and
+/// what is under way may finish until the stop time-out.
+pub async fn serve<L: Listener>(
+    mut listener: L,
+    router: Router,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) {
+    let builder = connection_builder(settings);
+    let places = Arc::new(Semaphore::new(settings.connections as usize));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await.0)
+        };
+        let (place, io) = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            Some(_) = connections.join_next() => continue,
+            next = next => next,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = builder
+            .serve_connection(TokioIo::new(io), service)
+            .into_owned();
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                // Clients go away in the middle of things every day.
+                tracing::trace!(%error, "a connection broke off");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if timeout(settings.stop_timeout, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = connections.len(),
+            "broke off what did not finish in time"
+        );
+    }
+    connections.shutdown().await;
+}
+
+fn connection_builder(settings: Settings) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20))
+        // A fetch is small; a client with more to do than this opens another connection.
+        .max_concurrent_streams(128);
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::{Notify, oneshot};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    type Outcome = Result<(), Box<dyn Error>>;
+
+    const SETTINGS: Settings = Settings {
+        connections: 8,
+        head_timeout: Duration::from_secs(10),
+        stop_timeout: Duration::from_secs(10),
+    };
+
+    struct Running {
+        address: std::net::SocketAddr,
+        stop: oneshot::Sender<()>,
+        task: JoinHandle<()>,
+    }
+
+    async fn start(router: Router, settings: Settings) -> Result<Running, std::io::Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(serve(listener, router, settings, stopped));
+        Ok(Running {
+            address,
+            stop,
+            task,
+        })
+    }
+
+    async fn ask(stream: &mut TcpStream) -> Result<(), std::io::Error> {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_does_not_hold_up_the_stop() -> Outcome {
+        let router = Router::new().route("/", get(async || "hello"));
+        let running = start(router, SETTINGS).await?;
+        let mut client = TcpStream::connect(running.address).await?;
+        ask(&mut client).await?;
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await?;
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        let _ = running.stop.send(());
+        running.task.await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_before_the_stop() -> Outcome {
+        let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (seen, gate) = (arrived.clone(), go_on.clone());
+        let handler = async move || {
+            seen.notify_one();
+            gate.notified().await;
+            "done"
+        };
+        let running = start(Router::new().route("/", get(handler)), SETTINGS).await?;
+        let mut client = TcpStream::connect(running.address).await?;
+        ask(&mut client).await?;
+        arrived.notified().await;
+        let _ = running.stop.send(());
+        go_on.notify_one();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await?;
+        assert!(answer.ends_with("done"), "{answer}");
+        running.task.await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_request_that_never_ends_is_broken_off_in_time() -> Outcome {
+        let arrived = Arc::new(Notify::new());
+        let seen = arrived.clone();
+        let handler = async move || {
+            seen.notify_one();
+            std::future::pending::<&'static str>().await
+        };
+        let settings = Settings {
+            stop_timeout: Duration::from_millis(1),
+            ..SETTINGS
+        };
+        let running = start(Router::new().route("/", get(handler)), settings).await?;
+        let mut client = TcpStream::connect(running.address).await?;
+        ask(&mut client).await?;
+        arrived.notified().await;
+        let _ = running.stop.send(());
+        running.task.await?;
+        Ok(())
+    }
+}

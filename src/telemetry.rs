@@ -1,0 +1,3 @@
+//! What the gateway tells its operator about itself.
+
+pub mod logs;
