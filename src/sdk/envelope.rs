@@ -23,6 +23,8 @@
 //! What version 1 does not give: a slot is neither authenticated nor bound to its message, and a
 //! key that leaks opens everything that was ever sealed to it.
 
+#[cfg(test)]
+mod fixture;
 mod layout;
 mod open;
 mod parse;

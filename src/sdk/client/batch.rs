@@ -158,8 +158,9 @@ async fn post(core: &Core, request: Vec<Sealed>, settled: &mut Vec<(Job, Progres
         let progress = match receipt.map(receipt::verdict) {
             None => Progress::Done(Err(SendError::NoReceipt { message_id: job.id })),
             Some(Verdict::Final(outcome)) => Progress::Done(Ok(outcome)),
-            Some(Verdict::Stale(sessions)) => {
-                Progress::Again(core.directory.learn(job.message.recipient, &sessions))
+            Some(Verdict::Stale(stale)) => {
+                core.on_refresh.tell(&job, &stale);
+                Progress::Again(core.directory.learn(job.message.recipient, &stale.sessions))
             }
         };
         settled.push((job, progress));

@@ -17,6 +17,7 @@ use super::incoming::Incoming;
 use super::message::Message;
 use super::messages::Messages;
 use super::outcome::{ItemOutcome, SendError, Sent};
+use super::refreshed::Listener;
 use super::send;
 use super::sessions::SessionDirectory;
 
@@ -36,6 +37,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) concurrency: usize,
     pub(super) rounds: u32,
+    pub(super) on_refresh: Listener,
     pub(super) poll_wait: Duration,
     pub(super) base_url: String,
     pub(super) server_public_key: Option<VerifyingKey>,

@@ -17,6 +17,7 @@ use super::connect;
 use super::credential::{Credential, Identity};
 use super::entropy::Entropy;
 use super::gateway::Gateway;
+use super::refreshed::{Listener, Refreshed};
 use super::retry::RetryPolicy;
 use super::sessions::SessionDirectory;
 
@@ -42,6 +43,7 @@ pub struct BotBuilder {
     session_capacity: usize,
     concurrency: usize,
     rounds: u32,
+    on_refresh: Listener,
     answer_limit: usize,
 }
 
@@ -62,6 +64,7 @@ impl BotBuilder {
             session_capacity: 20_000,
             concurrency: 4,
             rounds: 5,
+            on_refresh: Listener::default(),
             answer_limit: 64 * MIB,
         }
     }
@@ -144,6 +147,12 @@ impl BotBuilder {
         self
     }
 
+    /// Calls `listener` for each message whose list of sessions was old; for logs and counters.
+    pub fn on_refresh(mut self, listener: impl Fn(&Refreshed) + Send + Sync + 'static) -> Self {
+        self.on_refresh = Listener::new(listener);
+        self
+    }
+
     /// The largest answer that is read; 64 MiB by default.
     pub fn answer_limit(mut self, bytes: usize) -> Self {
         self.answer_limit = bytes;
@@ -212,6 +221,7 @@ impl BotBuilder {
             clock: self.clock,
             concurrency: self.concurrency,
             rounds: self.rounds,
+            on_refresh: self.on_refresh,
             poll_wait: self.poll_wait,
             base_url: url,
             server_public_key: self.keystore.server_public_key,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::ids::SessionId;
 use crate::types::{self, ApiError, Receipt, ReceiptState, SessionInfo};
 
 use super::outcome::Outcome;
@@ -18,8 +19,17 @@ const MESSAGE_ID_USED: &str = "message_id_used";
 pub(super) enum Verdict {
     /// Nothing more.
     Final(Outcome),
-    /// Seal again to these sessions and send again.
-    Stale(Vec<SessionInfo>),
+    /// Seal again to the fresh list and send again.
+    Stale(Stale),
+}
+
+/// The fresh list, and how the old one differed.
+#[derive(Debug, PartialEq)]
+pub(super) struct Stale {
+    pub(super) sessions: Vec<SessionInfo>,
+    pub(super) missing: Vec<SessionId>,
+    pub(super) redundant: Vec<SessionId>,
+    pub(super) deleted: Vec<SessionId>,
 }
 
 pub(super) fn verdict(receipt: Receipt) -> Verdict {
@@ -42,15 +52,29 @@ pub(super) fn verdict(receipt: Receipt) -> Verdict {
             // Everyone signed out in between. They may come back.
             Verdict::Final(Outcome::Deferred { retry_after: None })
         }
-        Some(Word::StaleSessions) => Verdict::Stale(receipt.sessions),
+        Some(Word::StaleSessions) => stale(receipt),
         _ if receipt.error.is_some() => Verdict::Final(rejected(receipt.error)),
-        None | Some(Word::Unknown) if !receipt.sessions.is_empty() => {
-            Verdict::Stale(receipt.sessions)
-        }
+        None | Some(Word::Unknown) if !receipt.sessions.is_empty() => stale(receipt),
         None => Verdict::Final(Outcome::RecipientGone),
         // "Gone" makes bots stop for ever, so a word that we do not know is never read as that.
         Some(_) => Verdict::Final(rejected(None)),
     }
+}
+
+fn stale(receipt: Receipt) -> Verdict {
+    let Receipt {
+        sessions,
+        missing,
+        redundant,
+        deleted,
+        ..
+    } = receipt;
+    Verdict::Stale(Stale {
+        sessions,
+        missing,
+        redundant,
+        deleted,
+    })
 }
 
 fn delivered(sessions: &[SessionInfo]) -> Outcome {
@@ -103,7 +127,7 @@ mod tests {
             matches!(success, Verdict::Final(Outcome::Delivered { sessions }) if sessions.len() == 1)
         );
         let stale = read(json!({"state": "FAILED", "sessions": [session()]}));
-        assert!(matches!(stale, Verdict::Stale(sessions) if sessions.len() == 1));
+        assert!(matches!(stale, Verdict::Stale(stale) if stale.sessions.len() == 1));
         let gone = read(json!({"state": "FAILED", "sessions": []}));
         assert_eq!(gone, Verdict::Final(Outcome::RecipientGone));
     }

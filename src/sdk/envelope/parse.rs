@@ -262,3 +262,164 @@ fn session_of(slot: &[u8; SLOT]) -> SessionId {
     id.copy_from_slice(&slot[..16]);
     SessionId::from_bytes(id)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::envelope::fixture::{devices, sealed, sender};
+
+    /// An envelope that is sound in form, with slots for sessions 1, 2, 3 and so on.
+    fn envelope(count: u16) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        bytes.extend(count.to_le_bytes());
+        bytes.extend([9; KEY]);
+        for number in 1..=u128::from(count) {
+            bytes.extend(number.to_be_bytes());
+            bytes.extend([5; 48]);
+        }
+        bytes.extend([7; NONCE + 16]);
+        bytes
+    }
+
+    fn refused(bytes: &[u8]) -> ParseError {
+        parse(bytes).unwrap_err()
+    }
+
+    #[test]
+    fn the_parts_are_where_the_layout_says() {
+        let devices = devices(3);
+        let bytes = sealed(b"hello", &devices, None);
+        assert_eq!(bytes.len(), 3 + 32 + 3 * 64 + 12 + 5 + 16);
+        let envelope = parse(&bytes).unwrap();
+        assert_eq!(envelope.sender_key(), sender().public());
+        assert_eq!(envelope.len(), 3);
+        assert!(
+            envelope
+                .sessions()
+                .eq(devices.iter().map(|device| device.session))
+        );
+        assert_eq!(
+            envelope.slot(devices[1].session).unwrap(),
+            &bytes[35 + 64..35 + 128]
+        );
+        assert_eq!(envelope.nonce(), &bytes[227..239]);
+        assert_eq!(envelope.ciphertext(), &bytes[239..]);
+    }
+
+    #[test]
+    fn every_truncation_is_refused_until_only_the_body_is_short() {
+        let bytes = envelope(2);
+        for length in 0..MIN_LENGTH {
+            assert_eq!(
+                refused(&bytes[..length]),
+                ParseError::TooShort { actual: length }
+            );
+        }
+        let expected_at_least = bytes.len();
+        for length in MIN_LENGTH..bytes.len() {
+            let error = ParseError::Length {
+                expected_at_least,
+                actual: length,
+            };
+            assert_eq!(refused(&bytes[..length]), error);
+        }
+        assert!(parse(&bytes).is_ok());
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        for version in [0, 2, 255] {
+            let mut bytes = envelope(1);
+            bytes[0] = version;
+            assert_eq!(refused(&bytes), ParseError::Version { version });
+        }
+    }
+
+    #[test]
+    fn one_to_510_sessions_are_understood() {
+        assert_eq!(parse(&envelope(1)).unwrap().len(), 1);
+        assert_eq!(parse(&envelope(510)).unwrap().len(), 510);
+        assert_eq!(
+            refused(&envelope(511)),
+            ParseError::TooManySessions { count: 511 }
+        );
+        let mut bytes = envelope(1);
+        bytes[1..3].copy_from_slice(&[0, 0]);
+        assert_eq!(refused(&bytes), ParseError::NoSessions);
+        bytes[1..3].copy_from_slice(&[255, 255]);
+        assert_eq!(
+            refused(&bytes),
+            ParseError::TooManySessions { count: 65_535 }
+        );
+    }
+
+    #[test]
+    fn the_same_session_twice_is_refused_wherever_it_stands() {
+        let mut bytes = envelope(300);
+        let first = bytes[35..51].to_vec();
+        bytes[35 + 64 * 299..][..16].copy_from_slice(&first);
+        let session = SessionId::from_bytes(1_u128.to_be_bytes());
+        assert_eq!(refused(&bytes), ParseError::DuplicateSession { session });
+    }
+
+    #[test]
+    fn a_slice_is_an_envelope_with_one_slot() {
+        let devices = devices(3);
+        let bytes = sealed(b"hello", &devices, None);
+        let envelope = parse(&bytes).unwrap();
+        let shared = envelope.shared_bytes();
+        for slot in envelope.slots() {
+            let slice = slice(&shared, slot.bytes).unwrap();
+            assert_eq!(envelope.slice_for(slot.session), Some(slice.clone()));
+            assert_eq!(slice.len(), OVERHEAD + 5);
+            let slice = parse(&slice).unwrap();
+            assert!(slice.sessions().eq([slot.session]));
+            assert_eq!(slice.sender_key(), envelope.sender_key());
+            assert_eq!(slice.shared_bytes(), shared);
+        }
+    }
+
+    #[test]
+    fn nobody_elses_slice_is_cut() {
+        let bytes = envelope(2);
+        let envelope = parse(&bytes).unwrap();
+        assert_eq!(envelope.slice_for(SessionId::from_bytes([8; 16])), None);
+        assert_eq!(
+            slice(&[0; 59], &[0; 64]),
+            Err(SliceError::TooShort { actual: 59 })
+        );
+        assert!(slice(&[0; 60], &[0; 64]).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_is_made_of_its_parts(
+            bytes in prop::collection::vec(any::<u8>(), 0..600),
+            count in 0..6_u8,
+        ) {
+            // Most random bytes fail at the first check, so the head is made to fit.
+            let mut bytes = bytes;
+            if let Some(head) = bytes.first_chunk_mut() {
+                *head = [VERSION, count, 0];
+            }
+            if let Ok(envelope) = parse(&bytes) {
+                let mut again = bytes[..3].to_vec();
+                again.extend(envelope.sender_key().as_bytes());
+                again.extend(envelope.slots().flat_map(|slot| slot.bytes));
+                again.extend(envelope.nonce());
+                again.extend(envelope.ciphertext());
+                prop_assert_eq!(again, bytes);
+            }
+        }
+
+        #[test]
+        fn any_bytes_parse_or_fail_but_never_panic(bytes: Vec<u8>) {
+            if let Ok(envelope) = parse(&bytes) {
+                prop_assert!((1..=MAX_SESSIONS).contains(&envelope.len()));
+            }
+        }
+    }
+}

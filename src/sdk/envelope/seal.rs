@@ -176,3 +176,119 @@ fn wrap_all(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::envelope::fixture::{devices, recipients, rng, sealed, sender};
+    use crate::envelope::{open, parse};
+
+    fn refused(recipients: &[Recipient]) -> SealError {
+        seal(b"hello", &sender(), recipients, None, &mut rng(3)).unwrap_err()
+    }
+
+    #[test]
+    fn the_cache_changes_nothing_but_the_time() {
+        let devices = devices(20);
+        let cache = WrapCache::new();
+        let cold = sealed(b"hello", &devices, None);
+        assert_eq!(
+            sealed(b"hello", &devices[..7], Some(&cache)).len(),
+            35 + 64 * 7 + 33
+        );
+        assert_eq!(sealed(b"hello", &devices, Some(&cache)), cold);
+        assert_eq!(cache.len(), 20);
+        assert_eq!(sealed(b"hello", &devices, Some(&cache)), cold);
+    }
+
+    #[test]
+    fn a_cache_that_is_too_small_still_seals_for_everyone() {
+        let devices = devices(40);
+        let cache = WrapCache::with_capacity(3);
+        for _ in 0..3 {
+            let bytes = sealed(b"hello", &devices, Some(&cache));
+            for device in &devices {
+                let opened = open(&bytes, device.session, &device.secret, None);
+                assert_eq!(opened.as_deref(), Ok(&b"hello"[..]));
+            }
+        }
+        assert_eq!(cache.len(), 3);
+    }
+
+    #[test]
+    fn keys_ivs_and_nonces_are_new_in_every_envelope() {
+        let devices = devices(2);
+        let mut rng = rng(4);
+        let seal = |rng: &mut _| seal(b"hello", &sender(), &recipients(&devices), None, rng);
+        let (one, other) = (seal(&mut rng).unwrap(), seal(&mut rng).unwrap());
+        let (one, other) = (parse(&one).unwrap(), parse(&other).unwrap());
+        assert_ne!(one.nonce(), other.nonce());
+        assert_ne!(one.ciphertext(), other.ciphertext());
+        let mut ivs: Vec<_> = [one, other]
+            .iter()
+            .flat_map(|it| it.slots().map(|slot| slot.bytes[16..32].to_vec()))
+            .collect();
+        ivs.sort();
+        ivs.dedup();
+        assert_eq!(ivs.len(), 4);
+    }
+
+    #[test]
+    fn one_to_510_different_recipients_are_sealed_for() {
+        let recipient = |number: u128| Recipient {
+            session: SessionId::from_bytes(number.to_be_bytes()),
+            key: sender().public(),
+        };
+        assert_eq!(refused(&[]), SealError::NoRecipients);
+        let many: Vec<_> = (0..511).map(recipient).collect();
+        assert_eq!(refused(&many), SealError::TooManyRecipients { count: 511 });
+        assert!(seal(b"", &sender(), &many[..510], None, &mut rng(3)).is_ok());
+        let session = recipient(1).session;
+        let twice = [recipient(1), recipient(2), recipient(1)];
+        assert_eq!(refused(&twice), SealError::DuplicateSession { session });
+    }
+
+    #[test]
+    fn a_weak_key_is_named_and_nothing_is_sealed_or_kept() {
+        let mut recipients = recipients(&devices(3));
+        recipients[1].key = AgreementKey::from_bytes([0; 32]);
+        let session = recipients[1].session;
+        let cache = WrapCache::new();
+        let result = seal(b"hello", &sender(), &recipients, Some(&cache), &mut rng(3));
+        assert_eq!(result, Err(SealError::WeakKey { session }));
+        assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn two_sessions_may_share_a_key() {
+        let mut recipients = recipients(&devices(2));
+        recipients[1].key = recipients[0].key;
+        let cache = WrapCache::new();
+        assert!(seal(b"hello", &sender(), &recipients, Some(&cache), &mut rng(3)).is_ok());
+        assert_eq!(cache.len(), 1);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn every_recipient_opens_what_was_sealed(plaintext: Vec<u8>, count in 1..6_usize) {
+            let devices = devices(count);
+            let bytes = sealed(&plaintext, &devices, None);
+            prop_assert_eq!(bytes.len(), layout::length(count, plaintext.len()));
+            let slice_of = |device: &crate::envelope::fixture::Device| {
+                parse(&bytes).unwrap().slice_for(device.session).unwrap()
+            };
+            let senders = [sender().public()];
+            for device in &devices {
+                for envelope in [&bytes, &slice_of(device)] {
+                    let opened = open(envelope, device.session, &device.secret, Some(&senders));
+                    prop_assert_eq!(opened.as_ref(), Ok(&plaintext));
+                }
+            }
+        }
+    }
+}

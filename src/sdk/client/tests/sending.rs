@@ -1,5 +1,6 @@
 //! Sending: sessions, rounds, receipts, batches, order.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -68,6 +69,33 @@ async fn only_stale_items_are_sealed_again_from_the_receipt_under_their_old_id()
             assert_eq!(world.read(&device), ["hello"]);
         }
     }
+}
+
+#[tokio::test]
+async fn a_listener_hears_of_every_stale_message() {
+    let world = World::new().await;
+    let alice = world.account(2);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&heard);
+    let bot = world
+        .builder()
+        .on_refresh(move |refreshed| listener.lock().unwrap().push(refreshed.clone()))
+        .build()
+        .unwrap();
+    world.fault("/encrypted_messages", Fault::SignIn(alice));
+    let sent = bot.send(&alice, Text::new("a")).await.unwrap();
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 1);
+    assert_eq!(
+        (heard[0].message_id, heard[0].recipient),
+        (sent.message_id, alice)
+    );
+    let live: Vec<_> = world
+        .devices(alice)
+        .iter()
+        .map(|device| device.session)
+        .collect();
+    assert_eq!((heard[0].round, &heard[0].sessions), (1, &live));
 }
 
 #[tokio::test]

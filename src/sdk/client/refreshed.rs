@@ -1,0 +1,56 @@
+//! What a program may hear about lists that were old.
+
+use std::sync::Arc;
+
+use crate::ids::{MessageId, SessionId, UserId};
+use crate::types::SessionInfo;
+
+use super::receipt::Stale;
+use super::schedule::Job;
+
+/// A message came back because the list of its recipient's sessions was old, and is about to be
+/// sealed again for the fresh list. Nothing has to be done; this is for logs and counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refreshed {
+    /// The message; it keeps its id.
+    pub message_id: MessageId,
+    /// The account that it is for.
+    pub recipient: UserId,
+    /// How often it had been sealed, this time included.
+    pub round: u32,
+    /// The live sessions.
+    pub sessions: Vec<SessionId>,
+    /// Live sessions that the envelope had no slot for.
+    pub missing: Vec<SessionId>,
+    /// Sessions in the envelope that never were the recipient's.
+    pub redundant: Vec<SessionId>,
+    /// Sessions in the envelope that have been revoked.
+    pub deleted: Vec<SessionId>,
+}
+
+type Callback = dyn Fn(&Refreshed) + Send + Sync;
+
+/// Somebody who wants to hear.
+#[derive(Clone, Default)]
+pub(super) struct Listener(Option<Arc<Callback>>);
+
+impl Listener {
+    pub(super) fn new(listener: impl Fn(&Refreshed) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    pub(super) fn tell(&self, job: &Job, stale: &Stale) {
+        let Some(listener) = &self.0 else { return };
+        let ids = |sessions: &[SessionInfo]| sessions.iter().map(|info| info.session_id).collect();
+        listener(&Refreshed {
+            message_id: job.id,
+            recipient: job.message.recipient,
+            round: job.round + 1,
+            sessions: ids(&stale.sessions),
+            missing: stale.missing.clone(),
+            redundant: stale.redundant.clone(),
+            deleted: stale.deleted.clone(),
+        });
+    }
+}
