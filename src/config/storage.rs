@@ -28,6 +28,9 @@ impl Default for Storage {
         Self {
             data: PathBuf::from("./sealpost-data"),
             readers: 4,
+            max_bytes: 0,
+            busy_seconds: 2,
+            cache_entries: 100_000,
         }
     }
 }
@@ -46,6 +49,11 @@ impl Storage {
             within("storage.max_bytes", self.max_bytes, 1 << 20, 1 << 46)?;
         }
         within("storage.busy_seconds", self.busy_seconds, 0, 60)?;
-        within("storage.cache_entries", self.cache_entries.into(), 0, 10_000_000)
+        within(
+            "storage.cache_entries",
+            self.cache_entries.into(),
+            0,
+            10_000_000,
+        )
     }
 }

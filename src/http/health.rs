@@ -25,6 +25,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
+        .method_not_allowed_fallback(problem::unknown_method)
         .layer(from_fn(problem::write))
         .with_state(gateway)
 }

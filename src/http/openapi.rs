@@ -7,14 +7,16 @@ use axum::routing::get;
 use bytes::Bytes;
 use utoipa::OpenApi;
 
+use super::problem;
+
 /// Serves the document.
 pub fn router(yaml: String) -> Router {
     let yaml = Bytes::from(yaml);
     let content_type = HeaderValue::from_static("application/yaml");
-    Router::new().route(
-        "/openapi.yaml",
-        get(async move || ([(CONTENT_TYPE, content_type)], yaml)),
-    )
+    let answer = async move || ([(CONTENT_TYPE, content_type)], yaml);
+    Router::new()
+        .route("/openapi.yaml", get(answer))
+        .method_not_allowed_fallback(problem::unknown_method)
 }
 
 /// The path's own part of the document.
