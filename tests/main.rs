@@ -1,7 +1,9 @@
 //! Behaviour, seen from outside: one binary, one module for each part.
 
 mod architecture;
+mod documents;
 mod durability;
+mod footprint;
 mod harness;
 mod interop;
 mod mixin;
