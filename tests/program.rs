@@ -163,12 +163,14 @@ impl Program {
 
     /// The id of the gateway's own process, which below strace is not the child's.
     pub fn process_id(&self) -> u32 {
-        let lock = fs::read_to_string(self.data.join("gateway.lock")).expect("a lock file");
-        let lock: serde_json::Value = serde_json::from_str(&lock).expect("a lock file in JSON");
-        lock["pid"]
-            .as_u64()
-            .and_then(|pid| pid.try_into().ok())
-            .expect("a process id")
+        self.holder().expect("a lock file with a process id")
+    }
+
+    /// The process that the lock file names.
+    fn holder(&self) -> Option<u32> {
+        let lock = fs::read_to_string(self.data.join("gateway.lock")).ok()?;
+        let lock: serde_json::Value = serde_json::from_str(&lock).ok()?;
+        lock["pid"].as_u64()?.try_into().ok()
     }
 
     /// Ends it as a power cut would: no handler runs, nothing is written any more.
@@ -189,22 +191,24 @@ impl Program {
     }
 
     fn signal(&self, name: &str) {
-        let process = self.process_id().to_string();
-        let status = Command::new("kill").args(["-s", name, &process]).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "kill -s {name} {process} failed"
-        );
+        let process = self.process_id();
+        assert!(signal(process, name), "process {process} got no SIG{name}");
     }
+}
+
+/// Sends a signal by the shell's own `kill`: a small system has no program of that name.
+fn signal(process: u32, name: &str) -> bool {
+    let command = format!("kill -s {name} {process}");
+    let status = Command::new("sh").args(["-c", &command]).status();
+    status.is_ok_and(|status| status.success())
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             // A test has failed: end the gateway, then what it may run below.
-            if self.data.join("gateway.lock").exists() {
-                let process = self.process_id().to_string();
-                let _ = Command::new("kill").args(["-s", "KILL", &process]).status();
+            if let Some(process) = self.holder() {
+                signal(process, "KILL");
             }
             let _ = self.child.kill();
             let _ = self.child.wait();
