@@ -10,6 +10,7 @@ mod http;
 mod strace_log;
 mod stream;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,13 @@ use std::path::{Path, PathBuf};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sealpost::domain::clock::{Clock as _, SystemClock};
+use sealpost::sdk::ids::MessageId;
+use sealpost::sdk::types::{Data, Receipt, ReceiptState};
 
 use crate::program::{self, Program};
 use actors::Actor;
 use disk::{Disk, Unsynced};
+use strace_log::{Call, Event};
 use stream::{Cast, Ledger, Stream, check_inboxes};
 
 /// Connections that post at the same time.
@@ -98,13 +102,46 @@ fn spin(micros: u64) {
     }
 }
 
+/// The messages that the gateway's answers in a log promise to keep.
+fn promised(events: &[Event]) -> BTreeSet<MessageId> {
+    let answers = events.iter().filter_map(|event| match &event.call {
+        Call::Answer { bytes } => Some(bytes),
+        _ => None,
+    });
+    let receipts = answers.flat_map(|bytes| {
+        let body = bytes
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .map(|at| &bytes[at + 4..]);
+        let body = body.expect("an answer with a body, in one piece");
+        let answer: Data<Vec<Receipt>> = serde_json::from_slice(body).expect("a list of receipts");
+        answer.data
+    });
+    let stored = receipts.filter(|receipt| receipt.state == ReceiptState::Success);
+    stored
+        .map(|receipt| MessageId::parse(&receipt.message_id).expect("an id"))
+        .collect()
+}
+
+/// Moments at which a power cut hurts most: a group has been written and is about to be synced.
+fn moments(events: &[Event], wal: &Path, count: usize, rng: &mut ChaCha20Rng) -> Vec<usize> {
+    let syncs = (0..events.len())
+        .filter(|at| matches!(&events[*at].call, Call::Sync { path } if path == wal));
+    let syncs: Vec<_> = syncs.collect();
+    let mut any =
+        || syncs[usize::try_from(rng.next_u64() % 1_000_000).expect("small") % syncs.len()];
+    (0..count).map(|_| any()).collect()
+}
+
 #[test]
 fn every_commit_is_synced_before_its_answer_and_survives_without_the_unsynced_writes() {
     let seed = seed();
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (data, cast) = new_gateway_data(folder.path());
-    let mut disk = Disk::of(&data).expect("the files of the database");
+    let before = Disk::of(&data).expect("the files of the database");
     let log = folder.path().join("strace.log");
+    let wal = data.join("sealpost.db-wal");
 
     let gateway = Program::serve_traced(&data, &log);
     let mut ledger = Ledger::default();
@@ -120,16 +157,14 @@ fn every_commit_is_synced_before_its_answer_and_survives_without_the_unsynced_wr
     let stream = Stream::start(gateway.address(), &cast, CONNECTIONS, seed.wrapping_add(1));
     stream.wait_for(60);
     gateway.kill();
-    let concurrent = stream.end();
-    ledger.sent.extend(concurrent.sent);
-    ledger.promised.extend(concurrent.promised);
+    ledger.merge(stream.end());
 
     let log = fs::read_to_string(&log).expect("the log that strace wrote");
     let events = strace_log::read(&log, &data).expect("every call is understood");
-    let counts = commits::check(&events, &data.join("sealpost.db-wal"), one_by_one)
+    let counts = commits::check(&events, &wal, one_by_one)
         .unwrap_or_else(|breach| panic!("SEALPOST_SEED={seed}: {breach}"));
     say(&format!(
-        "power cut: {} commits, {} syncs of the write-ahead log, {} answers",
+        "power cut, SEALPOST_SEED={seed}: {} commits, {} syncs of the write-ahead log, {} answers",
         counts.commits, counts.syncs, counts.answers
     ));
     assert!(
@@ -140,28 +175,35 @@ fn every_commit_is_synced_before_its_answer_and_survives_without_the_unsynced_wr
         counts.commits >= one_by_one,
         "the log shows the commits: {counts:?}"
     );
+    assert!(
+        promised(&events).is_superset(&ledger.promised),
+        "the log shows every answer"
+    );
 
-    disk.replay(&events);
-    for unsynced in [
-        Unsynced::Lost,
-        Unsynced::Half { from: 0 },
-        Unsynced::Half { from: 1 },
-    ] {
-        let rebuilt = folder
-            .path()
-            .join(format!("{unsynced:?}").replace(|c: char| !c.is_alphanumeric(), ""));
-        disk.write_to(&rebuilt, unsynced)
-            .expect("a folder to write to");
-        let gateway = Program::serve(&rebuilt);
-        let found = check_inboxes(gateway.address(), &cast, &ledger, seed);
-        say(&format!(
-            "  {} unsynced writes, {unsynced:?}: {} answered SUCCESS and there once, {} there \
-             without an answer, {} sent again",
-            disk.unsynced(),
-            found.promised,
-            found.unanswered,
-            found.resent
-        ));
-        gateway.stop();
+    let mut cuts = moments(&events, &wal, 6, &mut rng);
+    cuts.push(events.len());
+    for (number, cut) in cuts.into_iter().enumerate() {
+        let mut disk = before.clone();
+        disk.replay(&events[..cut]);
+        ledger.promised = promised(&events[..cut]);
+        for (kind, unsynced) in [
+            ("lost", Unsynced::Lost),
+            ("half", Unsynced::Half { from: cut % 2 }),
+        ] {
+            let rebuilt = folder.path().join(format!("{kind}-{number}"));
+            disk.write_to(&rebuilt, unsynced)
+                .expect("a folder to write to");
+            let gateway = Program::serve(&rebuilt);
+            let found = check_inboxes(gateway.address(), &cast, &ledger, seed);
+            say(&format!(
+                "  call {cut}, {} unsynced writes {kind}: {} answered SUCCESS and there once, {} \
+                 there without an answer, {} sent again",
+                disk.unsynced(),
+                found.promised,
+                found.unanswered,
+                found.resent
+            ));
+            gateway.stop();
+        }
     }
 }

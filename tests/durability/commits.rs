@@ -49,7 +49,7 @@ pub fn check(events: &[Event], wal: &Path, one_by_one: usize) -> Result<Counts, 
                 counts.syncs += 1;
                 unsynced_commit = unsynced_commit.filter(|written| event.began < *written);
             }
-            Call::Answer if counts.answers < one_by_one => {
+            Call::Answer { .. } if counts.answers < one_by_one => {
                 if let Some(line) = unsynced_commit {
                     return Err(format!(
                         "an answer left before the commit of line {line} was synced"
@@ -64,7 +64,7 @@ pub fn check(events: &[Event], wal: &Path, one_by_one: usize) -> Result<Counts, 
                 syncs_before_answer = counts.syncs;
                 counts.answers += 1;
             }
-            Call::Answer => counts.answers += 1,
+            Call::Answer { .. } => counts.answers += 1,
             _ => {}
         }
     }
@@ -94,7 +94,7 @@ mod tests {
                 bytes: vec![1; FRAME_HEADER],
             },
             "sync" => Call::Sync { path: WAL.into() },
-            _ => Call::Answer,
+            _ => Call::Answer { bytes: Vec::new() },
         };
         let event = |(at, name)| Event {
             began: at,

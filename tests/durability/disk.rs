@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::strace_log::{Call, Event};
@@ -110,7 +111,7 @@ impl Disk {
                 }
                 Call::Sync { path } if *path == self.folder => self.sync_names(event.began),
                 Call::Sync { path } => self.file(path).sync(event.began),
-                Call::Answer => {}
+                Call::Answer { .. } => {}
             }
         }
     }
@@ -132,7 +133,10 @@ impl Disk {
 
     /// Writes the files into another folder, as a machine would find them after a power cut.
     pub fn write_to(&self, folder: &Path, unsynced: Unsynced) -> io::Result<()> {
-        fs::create_dir_all(folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         for (path, file) in &self.files {
             if file.named || unsynced != Unsynced::Lost {
                 let name = path.file_name().unwrap_or_default();

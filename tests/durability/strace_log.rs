@@ -18,8 +18,8 @@ pub enum Call {
     Create { file: PathBuf },
     /// What was written to this file, or which names were made in this folder, is on disk now.
     Sync { path: PathBuf },
-    /// The first bytes of a successful answer to a client.
-    Answer,
+    /// A successful answer to a client, as it left: headers and body.
+    Answer { bytes: Vec<u8> },
 }
 
 /// A call with the lines of the log at which it began and ended. What ended before another began
@@ -72,12 +72,19 @@ pub fn read(log: &str, folder: &Path) -> Result<Vec<Event>, String> {
 
 /// The call in a whole line, if it succeeded and matters.
 fn parse(text: &str, folder: &Path) -> Result<Option<Call>, String> {
-    let Some((name, arguments)) = text.split_once('(') else {
+    let Some((name, rest)) = text.split_once('(') else {
         return Ok(None);
     };
-    let Some((arguments, result)) = arguments.rsplit_once(") = ") else {
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        // The arrival of a signal, the end of a process.
         return Ok(None);
-    };
+    }
+    // strace puts the results below each other, so there may be many spaces before the sign.
+    let (arguments, result) = rest.rsplit_once(" = ").ok_or("a call without a result")?;
+    let arguments = arguments
+        .trim_end()
+        .strip_suffix(')')
+        .ok_or("a call without an end")?;
     if result.starts_with(['-', '?']) {
         return Ok(None);
     }
@@ -94,9 +101,13 @@ fn parse(text: &str, folder: &Path) -> Result<Option<Call>, String> {
             if is_database(Path::new(&target)) {
                 return write(name, target.into(), arguments, result).map(Some);
             }
-            let to_peer = target.starts_with("socket:") || target.starts_with("TCP");
-            let answers = to_peer && quoted(arguments)?.starts_with(b"HTTP/1.1 200 ");
-            Ok(answers.then_some(Call::Answer))
+            if !target.starts_with("socket:") && !target.starts_with("TCP") {
+                return Ok(None);
+            }
+            let bytes = all_quoted(arguments)?;
+            Ok(bytes
+                .starts_with(b"HTTP/1.1 200 ")
+                .then_some(Call::Answer { bytes }))
         }
         "fsync" | "fdatasync" => {
             let path = PathBuf::from(described(arguments).ok_or("no file is named")?);
@@ -155,14 +166,32 @@ fn described(arguments: &str) -> Option<String> {
 
 /// The first quoted argument.
 fn quoted(arguments: &str) -> Result<Vec<u8>, String> {
+    next_quoted(arguments).map(|(bytes, _)| bytes)
+}
+
+/// All quoted arguments, one behind the other: what a call writes from several buffers.
+fn all_quoted(arguments: &str) -> Result<Vec<u8>, String> {
+    let mut all = Vec::new();
+    let mut rest = arguments;
+    while rest.contains('"') {
+        let (bytes, after) = next_quoted(rest)?;
+        all.extend(bytes);
+        rest = after;
+    }
+    Ok(all)
+}
+
+/// The first quoted argument and what follows it.
+fn next_quoted(arguments: &str) -> Result<(Vec<u8>, &str), String> {
     let Some((_, rest)) = arguments.split_once('"') else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), ""));
     };
     let (text, after) = rest.split_once('"').ok_or("a text without an end")?;
     if after.starts_with("...") {
         return Err("a text that strace has cut".to_owned());
     }
-    unescape(text).ok_or_else(|| "a text that is not in hex".to_owned())
+    let bytes = unescape(text).ok_or("a text that is not in hex")?;
+    Ok((bytes, after))
 }
 
 /// `\x41\x42` or, where strace prints names as they are, plain text.
@@ -211,7 +240,7 @@ mod tests {
     fn a_call_that_was_interrupted_ends_where_it_resumes() {
         let log = "7 fsync(5</d/sealpost.db-wal> <unfinished ...>\n\
                    8 fsync(6</d> <unfinished ...>\n\
-                   7 <... fsync resumed>) = 0";
+                   7 <... fsync resumed>)              = 0";
         let call = Call::Sync {
             path: PathBuf::from("/d/sealpost.db-wal"),
         };
@@ -240,7 +269,8 @@ mod tests {
             let hex: String = text.iter().map(|byte| format!("\\x{byte:02x}")).collect();
             format!("7 writev(9<socket:[3]>, [{{iov_base=\"{hex}\", iov_len=13}}], 1) = 13")
         };
-        assert_eq!(events(&answer("200")).len(), 1);
+        let bytes = b"HTTP/1.1 200 ".to_vec();
+        assert_eq!(events(&answer("200"))[0].call, Call::Answer { bytes });
         assert_eq!(events(&answer("503")).len(), 0);
     }
 

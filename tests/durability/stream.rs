@@ -41,7 +41,8 @@ impl Ledger {
         answer.is_ok()
     }
 
-    fn merge(&mut self, other: Self) {
+    /// Adds what somebody else sent.
+    pub fn merge(&mut self, other: Self) {
         self.sent.extend(other.sent);
         self.promised.extend(other.promised);
     }
