@@ -227,6 +227,24 @@ mod openapi {
             Cow::Borrowed("Uuid")
         }
     }
+
+    #[cfg(test)]
+    mod tests {
+        use utoipa::PartialSchema;
+
+        use crate::types::SessionReference;
+
+        #[test]
+        #[expect(clippy::unwrap_used, reason = "tests")]
+        fn ids_of_every_kind_are_one_schema() {
+            let schema = serde_json::to_value(SessionReference::schema()).unwrap();
+            let session = schema
+                .pointer("/properties/session_id")
+                .unwrap()
+                .to_string();
+            assert!(session.contains("#/components/schemas/Uuid"), "{session}");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub mod client;
 pub mod conversation;
 pub mod device;
 pub mod envelope;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ids;
 pub mod keys;
 pub mod keystore;
@@ -74,3 +76,8 @@ pub mod token;
 pub mod types;
 
 mod hex;
+
+/// Compiles the example of the README, so that it stays true.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("README.md")]
+struct Readme;

@@ -19,8 +19,9 @@ use super::message::Message;
 pub struct Incoming {
     /// The message.
     pub message_id: MessageId,
-    /// The conversation it was sent in.
-    pub conversation_id: ConversationId,
+    /// The conversation it was sent in; none for what the gateway itself has to say
+    /// (`SYSTEM_GAP`).
+    pub conversation_id: Option<ConversationId>,
     /// Who sent it. For an encrypted message this is proved by the key that sealed it.
     pub sender: UserId,
     /// The device it was sent from, when the gateway says so.
@@ -43,12 +44,9 @@ pub enum UnreadableReason {
     /// The gateway's description of the message is not what this protocol says.
     #[error("the gateway describes it in an unknown way")]
     Shape(#[source] serde_json::Error),
-    /// The message names no sender or no conversation.
-    #[error("it names no {member}")]
-    Missing {
-        /// The member that is missing.
-        member: &'static str,
-    },
+    /// The message names no sender.
+    #[error("it names no sender")]
+    NoSender,
     /// The payload is no base64.
     #[error("its payload is no base64")]
     Base64(#[source] Base64Error),
@@ -86,7 +84,10 @@ impl Incoming {
     /// An answer in the same conversation, to be sent by
     /// [`Bot::send_message`](super::Bot::send_message) or with others.
     pub fn reply(&self, content: impl Into<Content>) -> Message {
-        Message::to(&self.sender, content).in_conversation(self.conversation_id)
+        Message {
+            conversation: self.conversation_id,
+            ..Message::to(&self.sender, content)
+        }
     }
 }
 
@@ -118,12 +119,7 @@ impl From<UnreadableReason> for OpenFailure {
 
 /// Opens a message that the gateway handed out.
 pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming, OpenFailure> {
-    let sender = message
-        .user_id
-        .ok_or(UnreadableReason::Missing { member: "sender" })?;
-    let conversation_id = message.conversation_id.ok_or(UnreadableReason::Missing {
-        member: "conversation",
-    })?;
+    let sender = message.user_id.ok_or(UnreadableReason::NoSender)?;
     let text = match message.data_base64.is_empty() {
         true => &message.data,
         false => &message.data_base64,
@@ -135,7 +131,7 @@ pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming
     };
     Ok(Incoming {
         message_id: message.message_id,
-        conversation_id,
+        conversation_id: message.conversation_id,
         sender,
         sender_session: message.session_id,
         category: message.category.clone(),

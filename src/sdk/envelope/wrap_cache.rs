@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use crate::envelope::wrap_key::WrapKey;
 use crate::keys::AgreementKey;
 
-/// Entries that a cache holds unless told otherwise; about one KiB each.
+/// Entries that a cache holds unless told otherwise; each takes less than half a KiB.
 const DEFAULT_CAPACITY: usize = 65_536;
 
 /// A bounded cache of wrap keys, shared by reference between tasks and threads.

@@ -134,6 +134,20 @@ async fn a_readable_category_is_handed_out_but_is_no_text_of_the_sender() {
 }
 
 #[tokio::test]
+async fn what_the_gateway_itself_says_belongs_to_no_conversation() {
+    let world = World::new().await;
+    let mut marker = world.item(world.bot, 1, "SYSTEM_GAP", "e30");
+    marker["conversation_id"] = json!("");
+    world.deliver(vec![marker]);
+    let message = world.bot().messages().next().await.unwrap().unwrap();
+    assert_eq!(
+        (message.category.as_str(), message.conversation_id),
+        ("SYSTEM_GAP", None)
+    );
+    assert_eq!(message.bytes, b"{}");
+}
+
+#[tokio::test]
 async fn failing_polls_are_waited_out() {
     let world = World::new().await;
     let alice = world.account(1);
