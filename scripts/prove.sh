@@ -9,12 +9,14 @@ usage: scripts/prove.sh [PROOF ...]
 Runs the named proofs, or all of them:
 
   kills       kill -9 in a stream of posts, a hundred rounds, and the power cut
+  broadcast   one text to ten thousand people, of whom some have signed in again
   fuzz        ten minutes of fuzzing for each target in fuzz/
   properties  the SDK's properties with many more cases than in an ordinary test run
 
 Environment:
   SEALPOST_KILLS     rounds of kill -9 (default 100)
   SEALPOST_SEED      repeats a run: each one prints its own
+  SEALPOST_BROADCAST people in the broadcast (default 10000)
   FUZZ_SECONDS       time for each target (default 600)
   PROPTEST_CASES     cases for each property (default 20000)
 HELP
@@ -31,13 +33,19 @@ prove_kills() {
         -- --test-threads 1
 }
 
+prove_broadcast() {
+    local people=${SEALPOST_BROADCAST:-10000}
+    step "a broadcast to $people people"
+    SEALPOST_BROADCAST=$people cargo test --release --package sealpost --test main sdk::broadcast
+}
+
 prove_fuzz() {
     local seconds=${FUZZ_SECONDS:-600} target
     if ! cargo fuzz --version >/dev/null 2>&1 || ! cargo +nightly --version >/dev/null 2>&1; then
         step "fuzzing"
         echo "NOT DONE: fuzzing needs a nightly toolchain and cargo-fuzz" \
             "(rustup toolchain install nightly; cargo install cargo-fuzz)."
-        echo "The properties below are no substitute: they do not look for new paths."
+        echo "The properties are no substitute: they do not look for new paths."
         not_done="$not_done fuzz"
         return 0
     fi
@@ -58,13 +66,13 @@ not_done=""
 proofs=()
 for argument in "$@"; do
     case $argument in
-        kills | fuzz | properties) proofs+=("$argument") ;;
+        kills | broadcast | fuzz | properties) proofs+=("$argument") ;;
         --help | -h) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
     esac
 done
 if [ ${#proofs[@]} -eq 0 ]; then
-    proofs=(kills fuzz properties)
+    proofs=(kills broadcast properties fuzz)
 fi
 
 require_rust
