@@ -17,6 +17,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
 use crate::base64url::{self, Base64Error};
+use crate::hex;
 
 /// Why a key or a signature was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum KeyError {
         /// Number of bytes found.
         length: usize,
     },
+    /// The text is not hexadecimal of 32 bytes.
+    #[error("a key in hexadecimal has 64 digits")]
+    Hex,
     /// The text is not base64.
     #[error("malformed key text")]
     Base64(#[from] Base64Error),
@@ -140,6 +144,14 @@ impl VerifyingKey {
         Self::from_bytes(&decode_key(text)?)
     }
 
+    /// Reads 64 hexadecimal digits, the form of keystores, and checks the key.
+    ///
+    /// # Errors
+    /// When the text is no hexadecimal of 32 bytes, and as [`Self::from_bytes`].
+    pub fn from_hex(text: &str) -> Result<Self, KeyError> {
+        Self::from_bytes(&hex::decode(text).ok_or(KeyError::Hex)?)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; 32] {
@@ -150,6 +162,12 @@ impl VerifyingKey {
     #[must_use]
     pub fn to_base64(&self) -> String {
         base64url::encode(self.0.as_bytes())
+    }
+
+    /// The 32 bytes as 64 lower-case hexadecimal digits, the form of keystores.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0.as_bytes())
     }
 
     /// The X25519 (Montgomery) form. It costs a field inversion: keep the result.
