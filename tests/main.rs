@@ -9,4 +9,7 @@ mod interop;
 mod mixin;
 mod openapi;
 mod program;
+mod schema_parity;
 mod sdk;
+mod stale_cache;
+mod storage;

@@ -43,7 +43,10 @@ fn every_operation_has_an_id_a_summary_a_tag_and_its_answers() {
     assert!(operations.len() >= 12, "{}", operations.len());
     for (name, operation) in operations {
         for member in ["operationId", "summary"] {
-            assert!(operation[member].as_str().is_some_and(|text| !text.is_empty()), "{name}: {member}");
+            assert!(
+                operation[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{name}: {member}"
+            );
         }
         assert!(!operation["tags"].as_array().unwrap().is_empty(), "{name}: tags");
         let responses = operation["responses"].as_object().unwrap();

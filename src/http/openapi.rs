@@ -34,8 +34,5 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     responses((status = 200, description = "This document.", content_type = "application/yaml",
         body = String)),
 )]
-#[expect(
-    dead_code,
-    reason = "carries the description; the route is a closure over the text"
-)]
+#[expect(dead_code, reason = "carries the description; the route is a closure over the text")]
 fn document() {}

@@ -1,7 +1,7 @@
 //! The whole gateway on a real database, with a clock and a randomness that the test holds.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;

@@ -40,7 +40,11 @@ async fn a_signed_token_is_good_for_its_request() {
 #[tokio::test]
 async fn a_token_for_another_path_method_or_body_is_refused() {
     let (app, bot) = setting().await;
-    for token in [bot.token("GET", "/users/1", b""), bot.token("POST", "/me", b""), bot.token("GET", "/me", b"x")] {
+    for token in [
+        bot.token("GET", "/users/1", b""),
+        bot.token("POST", "/me", b""),
+        bot.token("GET", "/me", b"x"),
+    ] {
         assert!(refusal(&app, &token).await.contains("sig"));
     }
 }

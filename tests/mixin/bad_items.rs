@@ -145,7 +145,8 @@ async fn a_sender_outside_the_conversation() {
     let (app, bot, anna) = setting().await;
     let bert = app.person("Bert", 1).await;
     // The id that belongs to Anna and Bert, used by the bot.
-    let theirs = bert.devices[0].seal(anna.user, &anna.recipients(), 1, "x")["conversation_id"].clone();
+    let theirs =
+        bert.devices[0].seal(anna.user, &anna.recipients(), 1, "x")["conversation_id"].clone();
     let mut item = bot.seal(anna.user, &anna.recipients(), 2, "hello");
     item["conversation_id"] = theirs.clone();
     let before = bot.send(&app, &[item.clone()]).await;

@@ -1,0 +1,53 @@
+-- Messages and who still waits for them. These tables are hot: small integers, no foreign key,
+-- no index beside the primary key.
+
+-- The one order of all messages. The row is raised once for each group commit and never falls,
+-- so a number is not used twice even when every message is gone.
+CREATE TABLE sequences (
+    name  TEXT   NOT NULL PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+
+INSERT INTO sequences (name, value) VALUES ('messages', 0);
+
+-- What all readers of a message share, once for each shard that has one of them.
+CREATE TABLE payloads (
+    shard          BIGINT NOT NULL,
+    number         BIGINT NOT NULL,
+    sender_account BIGINT NOT NULL,
+    sender_session BIGINT NOT NULL,
+    conversation   BIGINT,
+    message_id     BYTEA  NOT NULL,
+    category       TEXT   NOT NULL,
+    accepted_at    BIGINT NOT NULL,
+    expires_at     BIGINT NOT NULL,
+    -- Rare fields, versioned; empty when there is none.
+    details        BYTEA  NOT NULL,
+    -- Who it was stored for, packed, so that the sweeper can look for their rows.
+    waiting        BYTEA  NOT NULL,
+    body           BYTEA  NOT NULL,
+    PRIMARY KEY (shard, number)
+);
+
+-- One row for each session that a message waits for; deleted by its acknowledgement.
+CREATE TABLE inbox (
+    shard        BIGINT NOT NULL,
+    session      BIGINT NOT NULL,
+    number       BIGINT NOT NULL,
+    -- Nobody else gets the row before this time; 0 when nobody holds it.
+    leased_until BIGINT NOT NULL DEFAULT 0,
+    -- How often it was handed out; it can be acknowledged once this is above 0.
+    deliveries   BIGINT NOT NULL DEFAULT 0,
+    slot         BYTEA  NOT NULL,
+    PRIMARY KEY (shard, session, number)
+);
+
+-- Message ids that were accepted, in the sender's shard; dropped by time.
+CREATE TABLE seen_messages (
+    shard       BIGINT NOT NULL,
+    sender      BIGINT NOT NULL,
+    message_id  BYTEA  NOT NULL,
+    digest      BYTEA  NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    PRIMARY KEY (shard, sender, message_id)
+);

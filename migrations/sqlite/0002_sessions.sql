@@ -1,0 +1,31 @@
+-- Signed-in devices, live and ended, and the plain tokens that act for them.
+
+CREATE TABLE sessions (
+    number        INTEGER NOT NULL PRIMARY KEY,
+    id            BLOB    NOT NULL UNIQUE,
+    account       INTEGER NOT NULL REFERENCES accounts (number),
+    -- Unique over all sessions ever, so that no key comes back under another name.
+    signing_key   BLOB    NOT NULL UNIQUE,
+    agreement_key BLOB    NOT NULL,
+    platform      TEXT    NOT NULL,
+    -- The session that added this one, and its signature: both or neither.
+    added_by      BLOB,
+    attestation   BLOB,
+    created_at    INTEGER NOT NULL,
+    ended_at      INTEGER
+) STRICT;
+
+-- A roster is an account's live sessions.
+CREATE INDEX sessions_live ON sessions (account) WHERE ended_at IS NULL;
+
+CREATE TABLE api_tokens (
+    -- SHA-256 of the token; the token itself is kept nowhere.
+    hash       BLOB    NOT NULL PRIMARY KEY,
+    session    INTEGER NOT NULL REFERENCES sessions (number),
+    scopes     INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Ending a session takes its tokens with it.
+CREATE INDEX api_tokens_session ON api_tokens (session);

@@ -1,0 +1,16 @@
+-- Conversations and who takes part.
+
+CREATE TABLE conversations (
+    number     INTEGER NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL UNIQUE,
+    category   TEXT    NOT NULL,
+    creator    INTEGER NOT NULL REFERENCES accounts (number),
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE participants (
+    conversation INTEGER NOT NULL REFERENCES conversations (number),
+    account      INTEGER NOT NULL REFERENCES accounts (number),
+    joined_at    INTEGER NOT NULL,
+    PRIMARY KEY (conversation, account)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,55 @@
+-- Messages and who still waits for them. These tables are hot: small integers, no foreign key,
+-- no index beside the primary key.
+
+-- The one order of all messages. The row is raised once for each group commit and never falls,
+-- so a number is not used twice even when every message is gone.
+CREATE TABLE sequences (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO sequences (name, value) VALUES ('messages', 0);
+
+-- What all readers of a message share, once: appended at the right edge. SQLite keeps one copy
+-- whatever the number of recipients and finds it by its number alone; `shard` is the first
+-- recipient's.
+CREATE TABLE payloads (
+    number         INTEGER NOT NULL PRIMARY KEY,
+    shard          INTEGER NOT NULL,
+    sender_account INTEGER NOT NULL,
+    sender_session INTEGER NOT NULL,
+    conversation   INTEGER,
+    message_id     BLOB    NOT NULL,
+    category       TEXT    NOT NULL,
+    accepted_at    INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL,
+    -- Rare fields, versioned; empty when there is none.
+    details        BLOB    NOT NULL,
+    -- Who it was stored for, packed, so that the sweeper can look for their rows.
+    waiting        BLOB    NOT NULL,
+    -- Last, so that nothing has to read past it.
+    body           BLOB    NOT NULL
+) STRICT;
+
+-- One row for each session that a message waits for; deleted by its acknowledgement.
+CREATE TABLE inbox (
+    shard        INTEGER NOT NULL,
+    session      INTEGER NOT NULL,
+    number       INTEGER NOT NULL,
+    -- Nobody else gets the row before this time; 0 when nobody holds it.
+    leased_until INTEGER NOT NULL DEFAULT 0,
+    -- How often it was handed out; it can be acknowledged once this is above 0.
+    deliveries   INTEGER NOT NULL DEFAULT 0,
+    slot         BLOB    NOT NULL,
+    PRIMARY KEY (shard, session, number)
+) STRICT, WITHOUT ROWID;
+
+-- Message ids that were accepted, in the sender's shard; dropped by time.
+CREATE TABLE seen_messages (
+    shard       INTEGER NOT NULL,
+    sender      INTEGER NOT NULL,
+    message_id  BLOB    NOT NULL,
+    digest      BLOB    NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    PRIMARY KEY (shard, sender, message_id)
+) STRICT, WITHOUT ROWID;

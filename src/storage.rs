@@ -1,0 +1,23 @@
+//! Where everything is kept.
+//!
+//! [`open`] gives the store that the configuration describes: a database on disk
+//! ([`SqliteStore`]) inside a cache ([`CachedStore`]). [`MemoryStore`] does the same without a
+//! disk, for tests of the rules. What a store has to do is written down in [`crate::domain::ports`]
+//! and held by `conformance`, which every store passes.
+
+mod batch;
+mod cached;
+#[doc(hidden)]
+pub mod conformance;
+mod error;
+mod gap;
+mod memory;
+mod open;
+mod packed;
+mod sqlite;
+
+pub use cached::{CacheConfig, CachedStore};
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use open::{OpenError, StorageConfig, open};
+pub use sqlite::SqliteStore;

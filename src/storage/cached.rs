@@ -1,0 +1,456 @@
+//! A store around a store: what nearly every request asks for is kept in memory.
+//!
+//! A cache must not bring an old value back. A read may start before a change and come back after
+//! it; if its result were kept, the change would be forgotten again. So each cache counts the
+//! changes ([`Remembered`]): a reader notes the count before it asks the inner store, and what it
+//! brings is kept only if the count is still the same. Both the comparison and the change happen
+//! under one lock, which hits never touch.
+//!
+//! Changes run on tasks of their own, so that a caller that goes away between the change and the
+//! invalidation leaves no old value behind.
+//!
+//! A stale roster is harmless even so: [`Inbox::accept`] compares generations in its transaction,
+//! and a roster that it finds moved is dropped here.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use moka::sync::Cache;
+
+use crate::domain::Fault;
+use crate::domain::account::{Account, NewAccount};
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::{ContactPair, Conversation};
+use crate::domain::ids::{
+    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
+    UserId,
+};
+use crate::domain::inbox::{
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting,
+};
+use crate::domain::ports::{Accounts, Conversations, Inbox, Rosters, Sessions, Store};
+use crate::domain::roster::Roster;
+use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+
+/// How much is remembered, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// Entries in each cache, at most.
+    pub entries: u64,
+    /// How long rosters, sessions, accounts and conversations are kept.
+    pub life: Duration,
+    /// How long API tokens are kept.
+    pub token_life: Duration,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        let (life, token_life) = (Duration::from_secs(60), Duration::from_secs(10));
+        Self {
+            entries: 100_000,
+            life,
+            token_life,
+        }
+    }
+}
+
+/// A store that remembers what it read.
+pub struct CachedStore {
+    inner: Arc<dyn Store>,
+    caches: Arc<Caches>,
+}
+
+struct Caches {
+    rosters: Remembered<UserId, Arc<Roster>>,
+    sessions: Remembered<SessionId, SessionOwner>,
+    tokens: Remembered<TokenHash, ApiToken>,
+    /// Accounts and contact conversations never change once they exist, and what does not exist
+    /// is not remembered.
+    accounts: Remembered<UserId, Account>,
+    conversations: Remembered<ConversationId, Conversation>,
+    /// Whose roster a generation belongs to.
+    users: Cache<AccountNumber, UserId>,
+}
+
+impl CachedStore {
+    /// Puts caches around `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, config: &CacheConfig) -> Self {
+        let caches = Caches {
+            rosters: Remembered::new(config.entries, config.life),
+            sessions: Remembered::new(config.entries, config.life),
+            tokens: Remembered::new(config.entries, config.token_life),
+            accounts: Remembered::new(config.entries, config.life),
+            conversations: Remembered::new(config.entries, config.life),
+            users: Cache::builder().max_capacity(config.entries).build(),
+        };
+        Self {
+            inner,
+            caches: Arc::new(caches),
+        }
+    }
+
+    /// Runs a change to its end, whatever becomes of the caller, and then forgets what it touched.
+    async fn change<T, F>(
+        &self,
+        change: impl FnOnce(Arc<dyn Store>) -> F,
+        forget: impl FnOnce(&Caches, &Result<T, Fault>) + Send + 'static,
+    ) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let change = change(Arc::clone(&self.inner));
+        let caches = Arc::clone(&self.caches);
+        let task = tokio::spawn(async move {
+            let outcome = change.await;
+            forget(&caches, &outcome);
+            outcome
+        });
+        task.await
+            .unwrap_or_else(|error| Err(Fault::internal("changing a session", error)))
+    }
+}
+
+/// A cache that takes nothing older than the last change.
+struct Remembered<K, V> {
+    cache: Cache<K, V>,
+    changes: Mutex<u64>,
+}
+
+/// The number of changes when a read began.
+#[derive(Clone, Copy)]
+struct Before(u64);
+
+impl<K, V> Remembered<K, V>
+where
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    fn new(entries: u64, life: Duration) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(entries)
+            .time_to_live(life)
+            .build();
+        Self {
+            cache,
+            changes: Mutex::new(0),
+        }
+    }
+
+    fn get(&self, key: &K) -> Option<V> {
+        self.cache.get(key)
+    }
+
+    fn changes(&self) -> MutexGuard<'_, u64> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called before the inner store is asked.
+    fn before(&self) -> Before {
+        Before(*self.changes())
+    }
+
+    /// Keeps what the inner store said, unless something has changed since.
+    fn keep(&self, before: Before, entries: impl IntoIterator<Item = (K, V)>) {
+        let changes = self.changes();
+        if *changes == before.0 {
+            for (key, value) in entries {
+                self.cache.insert(key, value);
+            }
+        }
+    }
+
+    /// To be called after a change.
+    fn forget(&self, keys: impl IntoIterator<Item = K>) {
+        let mut changes = self.changes();
+        *changes += 1;
+        for key in keys {
+            self.cache.invalidate(&key);
+        }
+    }
+
+    fn forget_everything(&self) {
+        let mut changes = self.changes();
+        *changes += 1;
+        self.cache.invalidate_all();
+    }
+
+    /// Answers from memory where it can; `read` is asked for the rest.
+    async fn get_or_read<F>(
+        &self,
+        keys: &[K],
+        key_of: impl Fn(&V) -> K,
+        read: impl FnOnce(Vec<K>) -> F,
+    ) -> Result<Vec<V>, Fault>
+    where
+        F: Future<Output = Result<Vec<V>, Fault>>,
+    {
+        let mut found = Vec::with_capacity(keys.len());
+        let mut unknown = Vec::new();
+        let mut asked = HashSet::with_capacity(keys.len());
+        for key in keys.iter().filter(|key| asked.insert(**key)) {
+            match self.get(key) {
+                Some(value) => found.push(value),
+                None => unknown.push(*key),
+            }
+        }
+        if !unknown.is_empty() {
+            let before = self.before();
+            let read = read(unknown).await?;
+            self.keep(
+                before,
+                read.iter().map(|value| (key_of(value), value.clone())),
+            );
+            found.extend(read);
+        }
+        Ok(found)
+    }
+}
+
+impl Caches {
+    fn know_users(&self, rosters: &[Arc<Roster>]) {
+        for roster in rosters {
+            if !self.users.contains_key(&roster.account) {
+                self.users.insert(roster.account, roster.user);
+            }
+        }
+    }
+
+    /// Drops the rosters of these accounts; all of them if it is unknown whose they are.
+    fn forget_rosters(&self, accounts: impl IntoIterator<Item = AccountNumber>) {
+        let users: Option<Vec<UserId>> = accounts
+            .into_iter()
+            .map(|account| self.users.get(&account))
+            .collect();
+        match users {
+            Some(users) => self.rosters.forget(users),
+            None => self.rosters.forget_everything(),
+        }
+    }
+}
+
+#[async_trait]
+impl Accounts for CachedStore {
+    async fn create_account(&self, account: NewAccount) -> Result<Account, Fault> {
+        self.inner.create_account(account).await
+    }
+
+    async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
+        let read = |unknown: Vec<UserId>| async move { self.inner.accounts(&unknown).await };
+        self.caches
+            .accounts
+            .get_or_read(ids, |account| account.id, read)
+            .await
+    }
+
+    async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
+        self.inner.account_by_identity_number(number).await
+    }
+
+    async fn list_accounts(
+        &self,
+        after: Option<AccountNumber>,
+        limit: u32,
+    ) -> Result<Vec<Account>, Fault> {
+        self.inner.list_accounts(after, limit).await
+    }
+}
+
+#[async_trait]
+impl Sessions for CachedStore {
+    async fn sign_in(
+        &self,
+        session: NewSession,
+        limit: u32,
+        gap_id: MessageId,
+    ) -> Result<SignedIn, Fault> {
+        let (account, replaces) = (session.account, session.replaces);
+        self.change(
+            move |inner| async move { inner.sign_in(session, limit, gap_id).await },
+            move |caches, _| {
+                caches.forget_rosters([account]);
+                if let Some(replaced) = replaces {
+                    caches.sessions.forget([replaced]);
+                    caches.tokens.forget_everything();
+                }
+            },
+        )
+        .await
+    }
+
+    async fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> Result<SessionNumber, Fault> {
+        self.change(
+            move |inner| async move { inner.end_session(user, session, at).await },
+            move |caches, _| {
+                caches.rosters.forget([user]);
+                caches.sessions.forget([session]);
+                caches.tokens.forget_everything();
+            },
+        )
+        .await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
+        let read = |_| async { Ok(Vec::from_iter(self.inner.session(id).await?)) };
+        let key_of = |owner: &SessionOwner| owner.session.id;
+        Ok(self
+            .caches
+            .sessions
+            .get_or_read(&[id], key_of, read)
+            .await?
+            .pop())
+    }
+
+    async fn ended_among(
+        &self,
+        account: AccountNumber,
+        sessions: &[SessionId],
+    ) -> Result<Vec<SessionId>, Fault> {
+        self.inner.ended_among(account, sessions).await
+    }
+
+    async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
+        self.inner.add_api_token(token).await
+    }
+
+    async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
+        let read = |_| async { Ok(Vec::from_iter(self.inner.api_token(hash).await?)) };
+        Ok(self
+            .caches
+            .tokens
+            .get_or_read(&[hash], |token| token.hash, read)
+            .await?
+            .pop())
+    }
+}
+
+#[async_trait]
+impl Rosters for CachedStore {
+    async fn rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
+        let read = |unknown: Vec<UserId>| async move {
+            let rosters = self.inner.rosters(&unknown).await?;
+            self.caches.know_users(&rosters);
+            Ok(rosters)
+        };
+        self.caches
+            .rosters
+            .get_or_read(users, |roster| roster.user, read)
+            .await
+    }
+
+    async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
+        let before = self.caches.rosters.before();
+        let rosters = self.inner.fresh_rosters(users).await?;
+        self.caches.know_users(&rosters);
+        let entries = rosters
+            .iter()
+            .map(|roster| (roster.user, Arc::clone(roster)));
+        self.caches.rosters.keep(before, entries);
+        Ok(rosters)
+    }
+}
+
+#[async_trait]
+impl Conversations for CachedStore {
+    async fn ensure_contacts(
+        &self,
+        pairs: &[ContactPair],
+        at: Timestamp,
+    ) -> Result<Vec<ConversationNumber>, Fault> {
+        let known: Option<Vec<_>> = pairs
+            .iter()
+            .map(|pair| {
+                self.caches
+                    .conversations
+                    .get(&pair.id)
+                    .map(|found| found.number)
+            })
+            .collect();
+        match known {
+            Some(numbers) => Ok(numbers),
+            None => self.inner.ensure_contacts(pairs, at).await,
+        }
+    }
+
+    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
+        let read =
+            |unknown: Vec<ConversationId>| async move { self.inner.conversations(&unknown).await };
+        self.caches
+            .conversations
+            .get_or_read(ids, |found| found.id, read)
+            .await
+    }
+}
+
+#[async_trait]
+impl Inbox for CachedStore {
+    async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
+        let guards: Vec<Vec<AccountNumber>> = messages
+            .iter()
+            .map(|message| message.guards.iter().map(|guard| guard.account).collect())
+            .collect();
+        let outcomes = self.inner.accept(messages).await?;
+        let moved: HashSet<AccountNumber> = outcomes
+            .iter()
+            .zip(guards)
+            .filter(|(outcome, _)| **outcome == Accepted::RosterMoved)
+            .flat_map(|(_, accounts)| accounts)
+            .collect();
+        if !moved.is_empty() {
+            self.caches.forget_rosters(moved);
+        }
+        Ok(outcomes)
+    }
+
+    async fn seen(
+        &self,
+        sender: AccountNumber,
+        ids: &[MessageId],
+    ) -> Result<Vec<Option<MessageDigest>>, Fault> {
+        self.inner.seen(sender, ids).await
+    }
+
+    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
+        self.inner.lease(request).await
+    }
+
+    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+        self.inner.acknowledge(inbox, ids).await
+    }
+
+    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
+        self.inner.release(inbox, orders).await
+    }
+
+    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
+        self.inner.sweep(from, limit).await
+    }
+
+    async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_seen(before, limit).await
+    }
+}
+
+#[async_trait]
+impl Store for CachedStore {
+    async fn ping(&self) -> Result<(), Fault> {
+        self.inner.ping().await
+    }
+
+    async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        self.inner.setting_or(name, fresh).await
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

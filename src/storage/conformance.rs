@@ -1,0 +1,91 @@
+//! What every store must do, as short stories that any store can be told.
+//!
+//! Compiled always, used by tests only: `tests/storage.rs` runs it on each store.
+
+pub mod scene;
+
+mod accounts;
+mod inbox;
+mod messages;
+mod sessions;
+mod upkeep;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::ports::Store;
+use scene::Scene;
+
+/// One thing that a store must do, told on an empty one.
+type Behaviour = fn(Scene) -> BoxFuture<'static, ()>;
+
+macro_rules! behaviours {
+    ($($module:ident: $($name:ident),+;)+) => {
+        &[$($((stringify!($name), |scene| Box::pin($module::$name(scene)))),+),+]
+    };
+}
+
+const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
+    accounts:
+        an_account_is_found_by_its_names,
+        names_are_unique,
+        accounts_are_listed_in_pages,
+        contacts_are_made_once,
+        a_setting_keeps_its_first_value;
+    sessions:
+        signing_in_raises_the_generation_and_joins_the_roster,
+        a_session_remembers_everything,
+        a_key_is_used_once_for_ever,
+        an_account_has_no_more_sessions_than_its_limit,
+        only_a_live_session_of_the_account_can_be_replaced,
+        signing_in_again_replaces_and_leaves_a_gap,
+        an_unread_gap_is_counted_in_the_next_one,
+        a_replaced_session_with_nothing_waiting_leaves_no_gap,
+        ending_a_session_drops_what_waited,
+        a_session_ends_once_and_for_its_own_user,
+        ended_sessions_are_told_from_live_and_foreign_ones,
+        tokens_go_with_their_session;
+    messages:
+        a_message_is_handed_out_as_it_came,
+        the_same_message_is_stored_once,
+        an_id_belongs_to_its_first_message,
+        an_id_belongs_to_its_sender,
+        a_moved_roster_stores_nothing,
+        a_repeated_message_is_a_duplicate_whatever_the_roster_is,
+        items_of_one_call_keep_their_order,
+        each_message_is_judged_alone,
+        seen_digests_come_in_the_order_of_the_ids,
+        many_messages_with_many_slots_arrive_whole;
+    inbox:
+        messages_are_handed_out_oldest_first,
+        a_lease_takes_no_more_than_its_limits,
+        a_lease_hides_a_message_until_its_time_is_over,
+        parallel_leases_are_disjoint,
+        an_acknowledged_message_is_gone_for_its_session_only,
+        only_what_was_handed_out_can_be_acknowledged,
+        an_overdue_message_can_still_be_acknowledged,
+        a_late_acknowledgement_far_behind_is_found,
+        released_messages_are_free_at_once,
+        expired_messages_are_not_handed_out,
+        older_messages_can_be_left_where_they_are;
+    upkeep:
+        only_payloads_that_nobody_waits_for_are_swept,
+        a_sweep_goes_on_where_the_last_one_stopped,
+        a_swept_message_stays_a_duplicate,
+        old_message_ids_are_forgotten_a_few_at_a_time,
+        the_store_answers_a_ping;
+};
+
+/// Tells every story to an empty store that `make` gives.
+///
+/// # Panics
+/// When the store does not do what a store must do.
+pub async fn run_all(make: impl AsyncFn() -> Arc<dyn Store>) {
+    for (name, behaviour) in BEHAVIOURS {
+        eprintln!("conformance: {name}");
+        let store = make().await;
+        behaviour(Scene::new(Arc::clone(&store))).await;
+        store.close().await;
+    }
+}

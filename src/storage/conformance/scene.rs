@@ -1,0 +1,218 @@
+//! The people of the stories: accounts, their devices, and what they send.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealpost_sdk::conversation::contact_conversation_id;
+use sealpost_sdk::keys::{SigningKey, VerifyingKey};
+
+use crate::domain::Fault;
+use crate::domain::account::{Account, AccountKind, Dialect, NewAccount};
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::ContactPair;
+use crate::domain::ids::{ConversationNumber, MessageId, SessionId, UserId};
+use crate::domain::inbox::{
+    Acceptance, Accepted, Details, Guard, InboxKey, LeaseRequest, MessageDigest, Slot, Waiting,
+};
+use crate::domain::ports::Store;
+use crate::domain::roster::Roster;
+use crate::domain::session::{NewSession, Session, SignedIn};
+
+/// When the stories begin.
+pub const START: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+/// How many sessions an account may have in the stories.
+pub const SESSION_LIMIT: u32 = 3;
+
+/// `seconds` after the beginning.
+pub fn at(seconds: u64) -> Timestamp {
+    START.plus(Duration::from_secs(seconds))
+}
+
+pub fn message_id(n: u16) -> MessageId {
+    MessageId::from_bytes(spread(n))
+}
+
+pub fn user_id(n: u16) -> UserId {
+    UserId::from_bytes(spread(n))
+}
+
+pub fn session_id(n: u16) -> SessionId {
+    SessionId::from_bytes(spread(n))
+}
+
+pub fn key(n: u16) -> VerifyingKey {
+    let mut seed = [7; 32];
+    seed[..2].copy_from_slice(&n.to_le_bytes());
+    SigningKey::from_seed(&seed).verifying_key()
+}
+
+/// Numbers next to each other become ids far from each other.
+fn spread(n: u16) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[0] = n.wrapping_mul(179).to_be_bytes()[1];
+    bytes[14..].copy_from_slice(&n.to_be_bytes());
+    bytes
+}
+
+pub fn inbox_of(session: &Session) -> InboxKey {
+    InboxKey {
+        shard: session.account.shard(),
+        session: session.number,
+    }
+}
+
+/// A store, and shorthands for what the stories do with it.
+pub struct Scene {
+    pub store: Arc<dyn Store>,
+}
+
+impl Scene {
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    pub fn new_account(n: u16) -> NewAccount {
+        NewAccount {
+            id: user_id(n),
+            dialect: Dialect::Mixin,
+            external_name: format!("7000{n:08}"),
+            kind: AccountKind::User,
+            full_name: format!("Person {n}"),
+            created_at: START,
+        }
+    }
+
+    pub async fn account(&self, n: u16) -> Account {
+        self.store
+            .create_account(Self::new_account(n))
+            .await
+            .unwrap()
+    }
+
+    pub fn new_session(account: &Account, n: u16) -> NewSession {
+        NewSession {
+            id: session_id(n),
+            account: account.number,
+            signing_key: key(n),
+            platform: "Test".to_owned(),
+            attestation: None,
+            created_at: START,
+            replaces: None,
+        }
+    }
+
+    pub async fn sign_in(&self, session: NewSession) -> Result<SignedIn, Fault> {
+        self.store
+            .sign_in(session, SESSION_LIMIT, message_id(60_000))
+            .await
+    }
+
+    pub async fn session(&self, account: &Account, n: u16) -> Session {
+        self.sign_in(Self::new_session(account, n))
+            .await
+            .unwrap()
+            .session
+    }
+
+    /// An account with one session, both numbered `n`.
+    pub async fn device(&self, n: u16) -> Session {
+        let account = self.account(n).await;
+        self.session(&account, n).await
+    }
+
+    pub async fn roster(&self, user: UserId) -> Arc<Roster> {
+        self.store.fresh_rosters(&[user]).await.unwrap().remove(0)
+    }
+
+    pub async fn contact(&self, one: &Session, other: &Session) -> ConversationNumber {
+        let id = contact_conversation_id(one.user, other.user);
+        let pair = ContactPair {
+            id,
+            creator: one.account,
+            other: other.account,
+        };
+        self.store.ensure_contacts(&[pair], START).await.unwrap()[0]
+    }
+
+    /// A message from one device to others, with the guards that hold now.
+    pub async fn message(&self, from: &Session, to: &[&Session], n: u16) -> Acceptance {
+        let users: Vec<UserId> = to.iter().map(|session| session.user).collect();
+        let rosters = self.store.fresh_rosters(&users).await.unwrap();
+        let guard = |it: &Arc<Roster>| Guard {
+            account: it.account,
+            generation: it.generation,
+        };
+        let slot = |session: &&Session| Slot {
+            shard: session.account.shard(),
+            session: session.number,
+            bytes: Bytes::from(vec![session.number.0.to_le_bytes()[0]; 64]),
+        };
+        Acceptance {
+            sender: from.account,
+            sender_session: from.number,
+            conversation: self.contact(from, to[0]).await,
+            message_id: message_id(n),
+            digest: MessageDigest([n.to_le_bytes()[0]; 16]),
+            category: "ENCRYPTED_TEXT".to_owned(),
+            body: Bytes::from(format!("body of {n}")),
+            details: Details::default(),
+            slots: to.iter().map(slot).collect(),
+            guards: rosters.iter().map(guard).collect(),
+            accepted_at: START,
+            expires_at: at(7 * 24 * 3600),
+        }
+    }
+
+    pub async fn accept(&self, message: Acceptance) -> Accepted {
+        self.store.accept(vec![message]).await.unwrap()[0]
+    }
+
+    /// Stores a message that nothing speaks against.
+    pub async fn send(&self, from: &Session, to: &[&Session], n: u16) {
+        let message = self.message(from, to, n).await;
+        assert!(matches!(self.accept(message).await, Accepted::Stored(_)));
+    }
+
+    /// What would be leased at that time, for ten seconds.
+    pub fn request(session: &Session, now: Timestamp) -> LeaseRequest {
+        LeaseRequest {
+            inbox: inbox_of(session),
+            limit: 100,
+            max_bytes: 1 << 20,
+            now,
+            until: now.plus(Duration::from_secs(10)),
+            not_before: None,
+        }
+    }
+
+    pub async fn lease(&self, session: &Session, now: Timestamp) -> Vec<Waiting> {
+        self.store.lease(Self::request(session, now)).await.unwrap()
+    }
+
+    pub async fn acknowledge(&self, session: &Session, ids: &[u16]) {
+        let ids = ids.iter().map(|n| message_id(*n)).collect();
+        self.store
+            .acknowledge(inbox_of(session), ids)
+            .await
+            .unwrap();
+    }
+}
+
+/// The ids of messages, in the order in which they were handed out.
+pub fn ids(messages: &[Waiting]) -> Vec<MessageId> {
+    messages.iter().map(|message| message.message_id).collect()
+}
+
+pub fn message_ids(numbers: impl IntoIterator<Item = u16>) -> Vec<MessageId> {
+    numbers.into_iter().map(message_id).collect()
+}
+
+/// The field that a refusal names as contradicting what is on file.
+pub fn conflict<T>(outcome: Result<T, Fault>) -> Option<String> {
+    match outcome {
+        Err(Fault::Conflict { field, .. }) => Some(field.into_owned()),
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong in a store, and whose fault that is.
+
+use std::sync::Arc;
+
+use crate::domain::Fault;
+
+/// Why a store could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused a statement.
+    #[error("the database failed while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database says.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A value on file is not what its column may hold.
+    #[error("column {column} holds a value of the wrong form")]
+    Corrupt {
+        /// The column.
+        column: &'static str,
+    },
+    /// A job of the writer panicked; its transaction was undone.
+    #[error("the writer panicked")]
+    Panicked,
+    /// More is waiting for the writer than it may hold.
+    #[error("too many requests wait for the writer")]
+    QueueFull,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// What a failure says about the next attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Somebody else holds the database.
+    Locked,
+    /// There is no room for this.
+    Full,
+    /// The files cannot be reached.
+    Unreachable,
+    /// The queue is full or gone.
+    Overloaded,
+    /// A mistake of ours.
+    Ours,
+}
+
+// SQLite's primary result codes, the low byte of the code it gives.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const READ_ONLY: i32 = 8;
+const INPUT_OUTPUT: i32 = 10;
+const FULL: i32 = 13;
+const CANNOT_OPEN: i32 = 14;
+const PROTOCOL: i32 = 15;
+
+impl StoreError {
+    /// Whether trying the jobs of a failed group one by one could help some of them.
+    pub(super) fn may_be_one_jobs_fault(&self) -> bool {
+        matches!(self.kind(), Kind::Full | Kind::Ours)
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Database { source, .. } => database_kind(source),
+            Self::QueueFull | Self::Closed => Kind::Overloaded,
+            Self::Corrupt { .. } | Self::Panicked => Kind::Ours,
+        }
+    }
+}
+
+fn database_kind(error: &sqlx::Error) -> Kind {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<i32>().ok());
+            match code.map(|code| code & 0xff) {
+                Some(BUSY | LOCKED | PROTOCOL) => Kind::Locked,
+                Some(FULL) => Kind::Full,
+                Some(INPUT_OUTPUT | CANNOT_OPEN | READ_ONLY) => Kind::Unreachable,
+                _ => Kind::Ours,
+            }
+        }
+        sqlx::Error::PoolTimedOut => Kind::Overloaded,
+        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Kind::Unreachable
+        }
+        _ => Kind::Ours,
+    }
+}
+
+/// Turns the database's word into ours, with what was being done.
+pub(super) fn during(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Database { doing, source }
+}
+
+impl From<Arc<StoreError>> for Fault {
+    /// Several callers may share one failure: that of the group that their jobs were in.
+    fn from(error: Arc<StoreError>) -> Self {
+        let reason = match error.kind() {
+            Kind::Locked => "the database is locked",
+            Kind::Full => "the disk is full",
+            Kind::Unreachable => "the database cannot be reached",
+            Kind::Overloaded => "too much is waiting",
+            Kind::Ours => return Self::internal("using the database", error),
+        };
+        Self::unavailable(reason, Some(Box::new(error)))
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Arc::new(error).into()
+    }
+}

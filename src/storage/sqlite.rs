@@ -1,0 +1,179 @@
+//! The store on an embedded SQLite database.
+//!
+//! One connection writes, in groups ([`super::batch`]); a few others read beside it, which the
+//! write-ahead log allows. Whatever can be found out by reading is found out by a reader, so that
+//! the writer has little left to do: a lease, for example, is chosen by a reader and only taken
+//! by the writer, if nobody was faster.
+//!
+//! `synchronous=FULL`: a commit returns when its log is on the disk. Group commit makes that
+//! affordable; nothing is gained by less.
+
+mod accept;
+mod accounts;
+mod claims;
+mod connect;
+mod conversations;
+mod inbox;
+mod migrate;
+mod rosters;
+mod rows;
+mod sessions;
+mod sign_in;
+mod sweep;
+mod values;
+mod writer;
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{SqliteConnection, query};
+
+use super::batch::{Answer, Bounds, Writer};
+use super::error::{StoreError, during};
+use super::open::{OpenError, StorageConfig};
+use crate::domain::Fault;
+use crate::domain::ports::Store;
+use rows::value;
+use sweep::SeenKey;
+use writer::{Apply, Job, SqliteWriter, Step};
+
+/// After so many bytes a group takes no more messages; it keeps a commit, and with it everybody's
+/// waiting time, short.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// A store on an embedded SQLite database.
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: Writer<Job>,
+    /// How far the search for message ids to forget has come.
+    forgotten: Mutex<Option<SeenKey>>,
+}
+
+impl SqliteStore {
+    /// Opens the database file, makes it if it does not exist, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database, or belongs to another version.
+    pub async fn open(config: &StorageConfig) -> Result<Self, OpenError> {
+        let path = &config.path;
+        connect::create_file(path).map_err(|source| OpenError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let unusable = |source| OpenError::Database {
+            path: path.clone(),
+            source,
+        };
+        let options = connect::writer_options(config);
+        let mut connection = connect::writer(&options).await.map_err(unusable)?;
+        migrate::migrate(&mut connection, path).await?;
+        let readers = connect::readers(config).await.map_err(unusable)?;
+        let bounds = Bounds {
+            queue_jobs: config.queue_length.max(1),
+            queue_bytes: config.queue_bytes,
+            group_jobs: config.queue_length.max(1),
+            group_bytes: GROUP_BYTES,
+        };
+        let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
+        Ok(Self {
+            readers,
+            writer,
+            forgotten: Mutex::new(None),
+        })
+    }
+
+    /// How many transactions were committed since the database was opened.
+    #[must_use]
+    pub fn commit_groups(&self) -> u64 {
+        self.writer.groups()
+    }
+
+    /// Queues a job and waits until it is on disk.
+    async fn write(&self, job: Job) -> Result<(), Fault> {
+        self.writer
+            .submit::<SqliteWriter>(job)
+            .await
+            .map_err(Fault::from)
+    }
+
+    /// Queues a job that leaves an answer, and waits until it is on disk.
+    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Fault> {
+        let answer = Answer::default();
+        self.write(job(answer.clone())).await?;
+        answer
+            .take()
+            .ok_or_else(|| Fault::internal("reading the writer's answer", NO_ANSWER))
+    }
+
+    /// Queues a step that needs no company, and waits until it is on disk.
+    async fn change<I, T>(&self, input: I, apply: Apply<I, T>) -> Result<T, Fault>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.ask(|answer| {
+            Job::Change(Box::new(Step {
+                input,
+                apply,
+                answer,
+            }))
+        })
+        .await?
+    }
+}
+
+const NO_ANSWER: &str = "the job left none";
+
+const PING: &str = "SELECT count(*) FROM settings";
+
+const READ_SETTING: &str = "SELECT value FROM settings WHERE name = ?1";
+
+const KEEP_SETTING: &str = "
+    INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn ping(&self) -> Result<(), Fault> {
+        query(PING)
+            .execute(&self.readers)
+            .await
+            .map_err(during("reading"))?;
+        // An empty transaction: it takes the lock that a write needs, and costs no trip to the disk.
+        self.change((), |(), _| Box::pin(async { Ok(Ok(())) }))
+            .await
+    }
+
+    async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        let kept = query(READ_SETTING)
+            .bind(name)
+            .fetch_optional(&self.readers)
+            .await;
+        if let Some(row) = kept.map_err(during("reading a setting"))? {
+            return Ok(value(&row, "value")?);
+        }
+        self.change((name, fresh), |input, connection| {
+            Box::pin(keep_setting(input, connection))
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+async fn keep_setting(
+    (name, fresh): &(&'static str, Vec<u8>),
+    connection: &mut SqliteConnection,
+) -> Result<Result<Vec<u8>, Fault>, StoreError> {
+    let doing = "keeping a setting";
+    let insert = query(KEEP_SETTING).bind(*name).bind(fresh.as_slice());
+    insert
+        .execute(&mut *connection)
+        .await
+        .map_err(during(doing))?;
+    let row = query(READ_SETTING).bind(*name).fetch_one(connection).await;
+    Ok(Ok(value(&row.map_err(during(doing))?, "value")?))
+}

@@ -1,0 +1,283 @@
+//! Storing messages: the messages of a whole group share their statements.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use sqlx::{SqliteConnection, SqliteExecutor, query};
+
+use super::super::batch::Answer;
+use super::super::error::{StoreError, during};
+use super::super::packed::{pack_details, pack_waiting};
+use super::rows::{array, json_list, value};
+use super::values::{Binding, Rows};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SHARDS, Shard};
+use crate::domain::inbox::{Acceptance, Accepted, InboxKey, MessageDigest, Slot};
+
+/// One request's messages.
+pub(super) struct AcceptJob {
+    messages: Vec<Prepared>,
+    pub answer: Answer<Vec<Accepted>>,
+}
+
+/// A message with its packed columns, which are made before it queues for the writer.
+struct Prepared {
+    message: Acceptance,
+    details: Vec<u8>,
+    waiting: Vec<u8>,
+}
+
+impl AcceptJob {
+    /// Prepares messages for the writer.
+    pub(super) fn new(messages: Vec<Acceptance>, answer: Answer<Vec<Accepted>>) -> Self {
+        let prepare = |message: Acceptance| {
+            let inboxes = message.slots.iter();
+            let inboxes = inboxes.map(|slot| InboxKey {
+                shard: slot.shard,
+                session: slot.session,
+            });
+            let waiting = pack_waiting(inboxes);
+            Prepared {
+                details: pack_details(&message.details),
+                waiting,
+                message,
+            }
+        };
+        Self {
+            messages: messages.into_iter().map(prepare).collect(),
+            answer,
+        }
+    }
+
+    pub(super) fn cost(&self) -> usize {
+        self.messages.iter().map(Prepared::cost).sum()
+    }
+}
+
+impl Prepared {
+    fn cost(&self) -> usize {
+        let slots = self.message.slots.iter().map(|slot| slot.bytes.len() + 64);
+        512 + self.message.body.len() + slots.sum::<usize>()
+    }
+}
+
+/// Stores the messages of all jobs, in their order, and says what became of each.
+pub(super) async fn accept(
+    connection: &mut SqliteConnection,
+    jobs: &[&AcceptJob],
+) -> Result<(), StoreError> {
+    let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
+    if messages.is_empty() {
+        jobs.iter().for_each(|job| job.answer.set(Vec::new()));
+        return Ok(());
+    }
+    let keys = messages
+        .iter()
+        .map(|it| (it.message.sender, it.message.message_id));
+    let seen = seen_digests(&mut *connection, keys).await?;
+    let moved = moved_rosters(connection, &messages).await?;
+    let verdicts = judge(&messages, &seen, &moved);
+    let good = messages
+        .iter()
+        .zip(&verdicts)
+        .filter(|(_, verdict)| verdict.is_none());
+    let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
+    let first = store(connection, &good).await?;
+    answer(jobs, verdicts, first);
+    Ok(())
+}
+
+/// Hands the verdicts back to the jobs; the messages without one were stored from `first` on.
+fn answer(jobs: &[&AcceptJob], verdicts: Vec<Option<Accepted>>, first: i64) {
+    let mut number = first;
+    let mut verdicts = verdicts.into_iter().map(|verdict| {
+        verdict.unwrap_or_else(|| {
+            number += 1;
+            Accepted::Stored(Order(number - 1))
+        })
+    });
+    for job in jobs {
+        job.answer
+            .set(verdicts.by_ref().take(job.messages.len()).collect());
+    }
+}
+
+const SEEN: &str = "
+    SELECT wanted.key AS place, seen_messages.digest
+    FROM json_each(?1) AS wanted
+    CROSS JOIN seen_messages ON seen_messages.shard = wanted.value % ?3
+        AND seen_messages.sender = wanted.value
+        AND seen_messages.message_id = substr(?2, wanted.key * 16 + 1, 16)";
+
+/// The digests under which ids were accepted before, in the order of `keys`.
+pub(super) async fn seen_digests(
+    executor: impl SqliteExecutor<'_>,
+    keys: impl Iterator<Item = (AccountNumber, MessageId)>,
+) -> Result<Vec<Option<MessageDigest>>, StoreError> {
+    let mut ids: Vec<u8> = Vec::new();
+    let mut count = 0;
+    let senders = json_list(keys, |json, (sender, id)| {
+        count += 1;
+        ids.extend(id.as_bytes());
+        write!(json, "{}", sender.0)
+    });
+    let mut digests = vec![None; count];
+    let rows = query(SEEN)
+        .bind(senders)
+        .bind(ids)
+        .bind(SHARDS)
+        .fetch_all(executor)
+        .await;
+    for row in rows.map_err(during("looking for repeated messages"))? {
+        let place: i64 = value(&row, "place")?;
+        let place = usize::try_from(place)
+            .ok()
+            .and_then(|place| digests.get_mut(place));
+        *place.ok_or(StoreError::Corrupt { column: "place" })? =
+            Some(MessageDigest(array(&row, "digest")?));
+    }
+    Ok(digests)
+}
+
+const MOVED: &str = "
+    SELECT wanted.value ->> 0 AS account, wanted.value ->> 1 AS generation
+    FROM json_each(?1) AS wanted
+    LEFT JOIN accounts ON accounts.number = wanted.value ->> 0
+    WHERE accounts.roster_generation IS NOT wanted.value ->> 1";
+
+/// The guards (account, generation) that no longer hold.
+async fn moved_rosters(
+    connection: &mut SqliteConnection,
+    messages: &[&Prepared],
+) -> Result<HashSet<(i64, i64)>, StoreError> {
+    let guards = messages.iter().flat_map(|it| &it.message.guards);
+    let guards: HashSet<_> = guards
+        .map(|guard| (guard.account.0, guard.generation))
+        .collect();
+    let list = json_list(guards, |json, (account, generation)| {
+        write!(json, "[{account},{generation}]")
+    });
+    let rows = query(MOVED).bind(list).fetch_all(connection).await;
+    let rows = rows.map_err(during("comparing roster generations"))?;
+    rows.iter()
+        .map(|row| Ok((value(row, "account")?, value(row, "generation")?)))
+        .collect()
+}
+
+/// What becomes of each message that is not to be stored; `None` for those that are.
+fn judge(
+    messages: &[&Prepared],
+    seen: &[Option<MessageDigest>],
+    moved: &HashSet<(i64, i64)>,
+) -> Vec<Option<Accepted>> {
+    let mut taken = HashMap::new();
+    let verdict = |(it, seen): (&&Prepared, &Option<MessageDigest>)| {
+        let message = &it.message;
+        let key = (message.sender, message.message_id);
+        match seen.or_else(|| taken.get(&key).copied()) {
+            Some(digest) if digest == message.digest => return Some(Accepted::Duplicate),
+            Some(_) => return Some(Accepted::MessageIdUsed),
+            None => {}
+        }
+        let mut guards = message.guards.iter();
+        if guards.any(|guard| moved.contains(&(guard.account.0, guard.generation))) {
+            return Some(Accepted::RosterMoved);
+        }
+        taken.insert(key, message.digest);
+        None
+    };
+    messages.iter().zip(seen).map(verdict).collect()
+}
+
+const TAKE_NUMBERS: &str = "
+    UPDATE sequences SET value = value + ?1 WHERE name = 'messages' RETURNING value";
+
+/// Takes `count` numbers of the one order; returns the first.
+pub(super) async fn take_numbers(
+    connection: &mut SqliteConnection,
+    count: usize,
+) -> Result<i64, StoreError> {
+    let count = i64::try_from(count).map_err(|_| StoreError::Corrupt { column: "value" })?;
+    let row = query(TAKE_NUMBERS).bind(count).fetch_one(connection).await;
+    let last: i64 = value(&row.map_err(during("numbering messages"))?, "value")?;
+    Ok(last - count + 1)
+}
+
+static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
+    let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, \
+        conversation, message_id, category, accepted_at, expires_at, details, waiting, body)";
+    Rows::new(head, 12, 6)
+});
+
+static INBOX_ROWS: LazyLock<Rows> =
+    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number, slot)", 4, 9));
+
+/// The payload rows of this group hold everything of these but the digests. `ORDER BY` keeps
+/// neighbours in the tree together.
+const SEEN_ROWS: &str = "
+    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
+    SELECT sender_account % ?4, sender_account, message_id,
+        substr(?3, (number - ?1) * 16 + 1, 16), accepted_at
+    FROM payloads WHERE number BETWEEN ?1 AND ?2
+    ORDER BY sender_account, message_id";
+
+/// Inserts messages that passed; returns the number of the first.
+async fn store(
+    connection: &mut SqliteConnection,
+    messages: &[&Prepared],
+) -> Result<i64, StoreError> {
+    if messages.is_empty() {
+        return Ok(0);
+    }
+    let first = take_numbers(connection, messages.len()).await?;
+    let numbered: Vec<(i64, &Prepared)> = (first..).zip(messages.iter().copied()).collect();
+    PAYLOAD_ROWS
+        .insert(connection, &numbered, bind_payload)
+        .await
+        .map_err(during("storing messages"))?;
+
+    let slots = numbered
+        .iter()
+        .flat_map(|(number, it)| it.message.slots.iter().map(move |slot| (*number, slot)));
+    // In the order of their keys, so that rows of one inbox go to one page of the tree.
+    let mut slots: Vec<(i64, &Slot)> = slots.collect();
+    slots.sort_unstable_by_key(|(number, slot)| (slot.shard, slot.session, *number));
+    INBOX_ROWS
+        .insert(connection, &slots, |row, (number, slot)| {
+            row.bind(slot.shard.0)
+                .bind(slot.session.0)
+                .bind(*number)
+                .bind(&slot.bytes[..])
+        })
+        .await
+        .map_err(during("storing slots"))?;
+
+    let digests: Vec<u8> = messages.iter().flat_map(|it| it.message.digest.0).collect();
+    let last = numbered.last().map_or(first, |(number, _)| *number);
+    query(SEEN_ROWS)
+        .bind(first)
+        .bind(last)
+        .bind(digests)
+        .bind(SHARDS)
+        .execute(connection)
+        .await
+        .map_err(during("storing message ids"))?;
+    Ok(first)
+}
+
+fn bind_payload(row: Binding, (number, it): &(i64, &Prepared)) -> Binding {
+    let message = &it.message;
+    let shard = message.slots.first().map_or(Shard(0), |slot| slot.shard);
+    row.bind(*number)
+        .bind(shard.0)
+        .bind(message.sender.0)
+        .bind(message.sender_session.0)
+        .bind(message.conversation.0)
+        .bind(&message.message_id.as_bytes()[..])
+        .bind(message.category.as_str())
+        .bind(message.accepted_at.as_micros())
+        .bind(message.expires_at.as_micros())
+        .bind(it.details.as_slice())
+        .bind(it.waiting.as_slice())
+        .bind(&message.body[..])
+}

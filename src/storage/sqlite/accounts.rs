@@ -1,0 +1,122 @@
+//! Accounts by their public names.
+
+use async_trait::async_trait;
+use sqlx::{SqliteConnection, query};
+
+use super::SqliteStore;
+use super::rows::{account, account_columns, id_list, value};
+use crate::domain::Fault;
+use crate::domain::account::{Account, Dialect, NewAccount};
+use crate::domain::ids::{AccountNumber, UserId};
+use crate::domain::ports::Accounts;
+use crate::storage::error::{StoreError, during};
+
+const BY_IDS: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM json_each(?1) AS wanted CROSS JOIN accounts ON accounts.id = unhex(wanted.value)"
+);
+
+const BY_EXTERNAL_NAME: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts WHERE dialect = ?1 AND external_name = ?2"
+);
+
+const PAGE: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts WHERE number > ?1 ORDER BY number LIMIT ?2"
+);
+
+#[async_trait]
+impl Accounts for SqliteStore {
+    async fn create_account(&self, account: NewAccount) -> Result<Account, Fault> {
+        self.change(account, |account, connection| {
+            Box::pin(create(account, connection))
+        })
+        .await
+    }
+
+    async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
+        let list = id_list(ids.iter().copied());
+        let rows = query(BY_IDS).bind(list).fetch_all(&self.readers).await;
+        let rows = rows.map_err(during("reading accounts"))?;
+        Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
+    }
+
+    async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
+        let found = query(BY_EXTERNAL_NAME)
+            .bind(Dialect::Mixin.as_str())
+            .bind(number);
+        let row = found.fetch_optional(&self.readers).await;
+        let row = row.map_err(during("reading an account"))?;
+        Ok(row.as_ref().map(account).transpose()?)
+    }
+
+    async fn list_accounts(
+        &self,
+        after: Option<AccountNumber>,
+        limit: u32,
+    ) -> Result<Vec<Account>, Fault> {
+        let after = after.map_or(0, |number| number.0);
+        let rows = query(PAGE)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await;
+        let rows = rows.map_err(during("listing accounts"))?;
+        Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
+    }
+}
+
+const TAKEN: &str = "
+    SELECT id = ?1 AS by_id FROM accounts WHERE id = ?1
+    UNION ALL
+    SELECT id = ?1 AS by_id FROM accounts WHERE dialect = ?2 AND external_name = ?3";
+
+const CREATE: &str = "
+    INSERT INTO accounts (id, dialect, external_name, kind, full_name, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    RETURNING number";
+
+async fn create(
+    new: &NewAccount,
+    connection: &mut SqliteConnection,
+) -> Result<Result<Account, Fault>, StoreError> {
+    let doing = "creating an account";
+    let taken = query(TAKEN)
+        .bind(&new.id.as_bytes()[..])
+        .bind(new.dialect.as_str())
+        .bind(new.external_name.as_str())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(during(doing))?;
+    if let Some(row) = taken {
+        let field = if value(&row, "by_id")? {
+            "user_id"
+        } else {
+            "identity_number"
+        };
+        return Ok(Err(Fault::conflict(field, "is taken")));
+    }
+    let row = query(CREATE)
+        .bind(&new.id.as_bytes()[..])
+        .bind(new.dialect.as_str())
+        .bind(new.external_name.as_str())
+        .bind(new.kind.as_str())
+        .bind(new.full_name.as_str())
+        .bind(new.created_at.as_micros())
+        .fetch_one(connection)
+        .await
+        .map_err(during(doing))?;
+    Ok(Ok(Account {
+        number: AccountNumber(value(&row, "number")?),
+        id: new.id,
+        dialect: new.dialect,
+        external_name: new.external_name.clone(),
+        kind: new.kind,
+        full_name: new.full_name.clone(),
+        created_at: new.created_at,
+    }))
+}

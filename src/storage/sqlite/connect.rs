@@ -1,0 +1,81 @@
+//! Opening the file and its connections.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use super::super::error::{StoreError, during};
+use super::super::open::StorageConfig;
+
+/// Size of a page; SQLite's own default, written down because the size limit is counted in pages.
+const PAGE_BYTES: u64 = 4096;
+
+/// The writer copies its log into the database after so many pages (64 MiB). Doing it more often
+/// writes the same pages again and again: a quarter to a half of the throughput.
+const CHECKPOINT_PAGES: &str = "16000";
+
+/// The log file is cut back to this size (128 MiB) after it had to grow beyond.
+const LOG_BYTES: &str = "134217728";
+
+/// The writer's page cache, in KiB when negative.
+const WRITER_CACHE: &str = "-16384";
+
+/// How long a request waits for a free reader.
+const READER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes the file if it does not exist, for its owner's eyes only. SQLite gives the files that it
+/// puts beside it the same permissions.
+pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn options(config: &StorageConfig) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&config.path)
+        .busy_timeout(config.busy_timeout)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+/// How the one connection that writes is opened.
+pub(super) fn writer_options(config: &StorageConfig) -> SqliteConnectOptions {
+    let options = options(config)
+        .page_size(4096)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES)
+        .pragma("cache_size", WRITER_CACHE);
+    match config.max_size {
+        Some(bytes) => options.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string()),
+        None => options,
+    }
+}
+
+/// Opens the connection that writes.
+pub(super) async fn writer(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    options
+        .connect()
+        .await
+        .map_err(during("opening the writer's connection"))
+}
+
+/// Opens the connections that read.
+pub(super) async fn readers(config: &StorageConfig) -> Result<SqlitePool, StoreError> {
+    SqlitePoolOptions::new()
+        .max_connections(config.readers.max(1))
+        .acquire_timeout(READER_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_with(options(config).pragma("query_only", "ON"))
+        .await
+        .map_err(during("opening the readers' connections"))
+}

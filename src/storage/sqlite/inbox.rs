@@ -1,0 +1,211 @@
+//! Messages and who waits for them: the readers' half, and what is asked of the writer.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{SqlitePool, query};
+
+use super::SqliteStore;
+use super::accept::{AcceptJob, seen_digests};
+use super::claims::{ClaimJob, RowsJob};
+use super::rows::{bytes, id, id_list, optional_id, time, value};
+use super::writer::Job;
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, MessageId, Order};
+use crate::domain::inbox::{
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting,
+};
+use crate::domain::ports::Inbox;
+use crate::storage::error::{StoreError, during};
+use crate::storage::packed::unpack_details;
+
+/// How often a reader looks again when others were faster than it.
+const LEASE_ATTEMPTS: u32 = 4;
+
+/// How many rows of an inbox are looked through first for acknowledged messages. What is
+/// acknowledged was handed out a moment ago and stands at the beginning.
+const FIRST_WINDOW: i64 = 1000;
+
+/// SQLite's word for "without limit".
+const WHOLE_INBOX: i64 = -1;
+
+#[async_trait]
+impl Inbox for SqliteStore {
+    async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ask(|answer| Job::Accept(AcceptJob::new(messages, answer)))
+            .await
+    }
+
+    async fn seen(
+        &self,
+        sender: AccountNumber,
+        ids: &[MessageId],
+    ) -> Result<Vec<Option<MessageDigest>>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = ids.iter().map(|id| (sender, *id));
+        Ok(seen_digests(&self.readers, keys).await?)
+    }
+
+    /// A reader looks for free rows, so a poll of an empty inbox writes nothing; then the writer
+    /// takes those that nobody else has taken meanwhile.
+    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
+        for _ in 0..LEASE_ATTEMPTS {
+            let mut found = free_messages(&self.readers, &request).await?;
+            if found.is_empty() {
+                break;
+            }
+            let (inbox, until) = (request.inbox, request.until);
+            let rows = found
+                .iter()
+                .map(|message| (message.order, message.deliveries))
+                .collect();
+            let held = self
+                .ask(|answer| {
+                    Job::Claim(ClaimJob {
+                        inbox,
+                        rows,
+                        until,
+                        answer,
+                    })
+                })
+                .await?;
+            found.retain(|message| held.contains(&message.order));
+            if !found.is_empty() {
+                found.iter_mut().for_each(|message| message.deliveries += 1);
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+        let orders = handed_out(&self.readers, inbox, &ids).await?;
+        if orders.is_empty() {
+            return Ok(());
+        }
+        self.write(Job::Acknowledge(RowsJob { inbox, orders }))
+            .await
+    }
+
+    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        self.write(Job::Release(RowsJob { inbox, orders })).await
+    }
+
+    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
+        self.sweep_payloads(from, limit).await
+    }
+
+    async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        self.forget_seen_ids(before, limit).await
+    }
+}
+
+/// `CROSS JOIN` fixes the order of the loops: along the inbox, then to each payload by its number.
+const FREE: &str = "
+    SELECT inbox.number, inbox.deliveries, inbox.slot, payloads.message_id,
+        conversations.id AS conversation, accounts.id AS sender, sessions.id AS sender_session,
+        payloads.category, payloads.details, payloads.accepted_at, payloads.body
+    FROM inbox
+    CROSS JOIN payloads ON payloads.number = inbox.number
+    CROSS JOIN accounts ON accounts.number = payloads.sender_account
+    CROSS JOIN sessions ON sessions.number = payloads.sender_session
+    LEFT JOIN conversations ON conversations.number = payloads.conversation
+    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.leased_until <= ?3
+        AND payloads.expires_at > ?3 AND payloads.accepted_at >= ?4
+    ORDER BY inbox.number
+    LIMIT ?5";
+
+/// The oldest messages that nobody holds, as far as the request allows.
+async fn free_messages(
+    readers: &SqlitePool,
+    request: &LeaseRequest,
+) -> Result<Vec<Waiting>, StoreError> {
+    let doing = "looking for waiting messages";
+    let mut rows = query(FREE)
+        .bind(request.inbox.shard.0)
+        .bind(request.inbox.session.0)
+        .bind(request.now.as_micros())
+        .bind(request.not_before.map_or(i64::MIN, Timestamp::as_micros))
+        .bind(request.limit)
+        .fetch(readers);
+    let mut found = Vec::new();
+    let mut size = 0_u64;
+    while let Some(row) = rows.try_next().await.map_err(during(doing))? {
+        let message = waiting(&row)?;
+        size = size.saturating_add(message.body.len() as u64);
+        if size > request.max_bytes && !found.is_empty() {
+            break;
+        }
+        found.push(message);
+    }
+    Ok(found)
+}
+
+fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
+    Ok(Waiting {
+        order: Order(value(row, "number")?),
+        message_id: id(row, "message_id")?,
+        conversation: optional_id(row, "conversation")?,
+        sender: id(row, "sender")?,
+        sender_session: id(row, "sender_session")?,
+        category: value(row, "category")?,
+        body: bytes(row, "body")?,
+        slot: bytes(row, "slot")?,
+        details: unpack_details(value(row, "details")?)?,
+        accepted_at: time(row, "accepted_at")?,
+        deliveries: value(row, "deliveries")?,
+    })
+}
+
+/// Message ids stand in the payloads alone; an index from them to the rows of each inbox would
+/// cost every accepted message more than this search costs its acknowledgement.
+const HANDED_OUT: &str = "
+    SELECT recent.number, payloads.message_id
+    FROM (
+        SELECT number FROM inbox
+        WHERE shard = ?1 AND session = ?2 AND deliveries > 0 ORDER BY number LIMIT ?3
+    ) AS recent
+    CROSS JOIN payloads ON payloads.number = recent.number
+    WHERE payloads.message_id IN (SELECT unhex(value) FROM json_each(?4))";
+
+/// The rows of an inbox that were handed out with one of these ids.
+async fn handed_out(
+    readers: &SqlitePool,
+    inbox: InboxKey,
+    ids: &[MessageId],
+) -> Result<Vec<Order>, StoreError> {
+    let wanted: HashSet<MessageId> = ids.iter().copied().collect();
+    let list = id_list(wanted.iter().copied());
+    let mut orders = Vec::new();
+    for window in [FIRST_WINDOW, WHOLE_INBOX] {
+        let rows = query(HANDED_OUT)
+            .bind(inbox.shard.0)
+            .bind(inbox.session.0)
+            .bind(window)
+            .bind(list.as_str())
+            .fetch_all(readers)
+            .await
+            .map_err(during("looking for acknowledged messages"))?;
+        let found = rows.iter().map(|row| id(row, "message_id"));
+        let found = found.collect::<Result<HashSet<MessageId>, _>>()?;
+        orders = rows
+            .iter()
+            .map(|row| value(row, "number").map(Order))
+            .collect::<Result<Vec<_>, _>>()?;
+        if found.len() == wanted.len() {
+            break;
+        }
+    }
+    Ok(orders)
+}

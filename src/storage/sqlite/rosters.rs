@@ -1,0 +1,88 @@
+//! The live sessions of accounts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::query;
+
+use super::SqliteStore;
+use super::rows::{agreement_key, id, id_list, optional_id, value};
+use crate::domain::Fault;
+use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
+use crate::domain::ports::Rosters;
+use crate::domain::roster::{Roster, RosterMember};
+use crate::storage::error::{StoreError, during};
+
+/// One statement reads sessions and generation together, so they belong to the same moment.
+const ROSTERS: &str = "
+    SELECT accounts.number AS account, accounts.id AS user_id, accounts.roster_generation,
+        sessions.id AS session_id, sessions.number AS session, sessions.agreement_key,
+        sessions.platform
+    FROM json_each(?1) AS wanted
+    CROSS JOIN accounts ON accounts.id = unhex(wanted.value)
+    LEFT JOIN sessions ON sessions.account = accounts.number AND sessions.ended_at IS NULL
+    ORDER BY accounts.number";
+
+#[async_trait]
+impl Rosters for SqliteStore {
+    async fn rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
+        self.fresh_rosters(users).await
+    }
+
+    async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut users = users.to_vec();
+        users.sort_unstable();
+        users.dedup();
+        let rows = query(ROSTERS)
+            .bind(id_list(users))
+            .fetch_all(&self.readers)
+            .await;
+        let rows = rows.map_err(during("reading rosters"))?;
+        let members = rows
+            .iter()
+            .map(member)
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let accounts = members.chunk_by(|one, next| one.account == next.account);
+        Ok(accounts.filter_map(roster).collect())
+    }
+}
+
+/// A row: an account, and one of its sessions if it has any.
+struct Member {
+    account: AccountNumber,
+    user: UserId,
+    generation: i64,
+    member: Option<RosterMember>,
+}
+
+fn member(row: &sqlx::sqlite::SqliteRow) -> Result<Member, StoreError> {
+    let member = match optional_id(row, "session_id")? {
+        None => None,
+        Some(session) => Some(RosterMember {
+            session,
+            number: SessionNumber(value(row, "session")?),
+            key: agreement_key(row, "agreement_key")?,
+            platform: value(row, "platform")?,
+        }),
+    };
+    Ok(Member {
+        account: AccountNumber(value(row, "account")?),
+        user: id(row, "user_id")?,
+        generation: value(row, "roster_generation")?,
+        member,
+    })
+}
+
+fn roster(rows: &[Member]) -> Option<Arc<Roster>> {
+    let first = rows.first()?;
+    let members = rows.iter().filter_map(|row| row.member.clone()).collect();
+    Some(Arc::new(Roster::new(
+        first.account,
+        first.user,
+        first.generation,
+        members,
+    )))
+}

@@ -1,0 +1,140 @@
+//! Sessions and API tokens, as they are read; the changes stand in `sign_in.rs`.
+
+use async_trait::async_trait;
+use sqlx::{SqliteConnection, query};
+
+use super::SqliteStore;
+use super::rows::{account_columns, array, id, id_list, session_owner, time, value};
+use super::sign_in;
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
+use crate::domain::ports::Sessions;
+use crate::domain::session::{ApiToken, NewSession, Scopes, SessionOwner, SignedIn, TokenHash};
+use crate::storage::error::{StoreError, during};
+
+const BY_ID: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    ", sessions.number AS session_number, sessions.id AS session_id, sessions.signing_key,
+        sessions.agreement_key, sessions.platform, sessions.added_by, sessions.attestation,
+        sessions.created_at AS session_created_at, sessions.ended_at
+    FROM sessions JOIN accounts ON accounts.number = sessions.account
+    WHERE sessions.id = ?1"
+);
+
+const ENDED_AMONG: &str = "
+    SELECT sessions.id
+    FROM json_each(?2) AS wanted CROSS JOIN sessions ON sessions.id = unhex(wanted.value)
+    WHERE sessions.account = ?1 AND sessions.ended_at IS NOT NULL";
+
+const TOKEN: &str = "
+    SELECT api_tokens.hash, sessions.id, api_tokens.scopes, api_tokens.created_at,
+        api_tokens.expires_at
+    FROM api_tokens JOIN sessions ON sessions.number = api_tokens.session
+    WHERE api_tokens.hash = ?1";
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn sign_in(
+        &self,
+        session: NewSession,
+        limit: u32,
+        gap_id: MessageId,
+    ) -> Result<SignedIn, Fault> {
+        self.change((session, limit, gap_id), |input, connection| {
+            Box::pin(sign_in::sign_in(input, connection))
+        })
+        .await
+    }
+
+    async fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> Result<SessionNumber, Fault> {
+        self.change((user, session, at), |input, connection| {
+            Box::pin(sign_in::end_session(input, connection))
+        })
+        .await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
+        let found = query(BY_ID)
+            .bind(&id.as_bytes()[..])
+            .fetch_optional(&self.readers)
+            .await;
+        let row = found.map_err(during("reading a session"))?;
+        Ok(row.as_ref().map(session_owner).transpose()?)
+    }
+
+    async fn ended_among(
+        &self,
+        account: AccountNumber,
+        sessions: &[SessionId],
+    ) -> Result<Vec<SessionId>, Fault> {
+        if sessions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = id_list(sessions.iter().copied());
+        let rows = query(ENDED_AMONG)
+            .bind(account.0)
+            .bind(list)
+            .fetch_all(&self.readers)
+            .await;
+        let rows = rows.map_err(during("reading ended sessions"))?;
+        Ok(rows
+            .iter()
+            .map(|row| id(row, "id"))
+            .collect::<Result<_, _>>()?)
+    }
+
+    async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
+        self.change(token, |token, connection| {
+            Box::pin(add_token(token, connection))
+        })
+        .await
+    }
+
+    async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
+        let found = query(TOKEN)
+            .bind(&hash.0[..])
+            .fetch_optional(&self.readers)
+            .await;
+        let Some(row) = found.map_err(during("reading a token"))? else {
+            return Ok(None);
+        };
+        Ok(Some(ApiToken {
+            hash: TokenHash(array(&row, "hash")?),
+            session: id(&row, "id")?,
+            scopes: Scopes::from_bits(value(&row, "scopes")?),
+            created_at: time(&row, "created_at")?,
+            expires_at: time(&row, "expires_at")?,
+        }))
+    }
+}
+
+const ADD_TOKEN: &str = "
+    INSERT INTO api_tokens (hash, session, scopes, created_at, expires_at)
+    SELECT ?1, sessions.number, ?3, ?4, ?5 FROM sessions
+    WHERE sessions.id = ?2 AND sessions.ended_at IS NULL";
+
+async fn add_token(
+    token: &ApiToken,
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Fault>, StoreError> {
+    let added = query(ADD_TOKEN)
+        .bind(&token.hash.0[..])
+        .bind(&token.session.as_bytes()[..])
+        .bind(token.scopes.bits())
+        .bind(token.created_at.as_micros())
+        .bind(token.expires_at.as_micros())
+        .execute(connection)
+        .await
+        .map_err(during("keeping a token"))?;
+    if added.rows_affected() == 0 {
+        return Ok(Err(Fault::NotFound { what: "session" }));
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,266 @@
+//! Beginning and ending sessions: each is one transaction, with everything that follows from it.
+
+use sqlx::{SqliteConnection, query};
+
+use super::accept::take_numbers;
+use super::rows::{count, id, time, value};
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
+use crate::domain::inbox::{Gap, GapReason, InboxKey, SYSTEM_GAP};
+use crate::domain::session::{NewSession, Session, SignedIn};
+use crate::storage::error::{StoreError, during};
+use crate::storage::gap::Missing;
+use crate::storage::packed::pack_waiting;
+
+/// The account, its live sessions without the replaced one, the replaced one if it is live, and
+/// whether the key is on file: everything that can speak against signing in.
+const CIRCUMSTANCES: &str = "
+    SELECT accounts.id AS user_id,
+        (SELECT count(*) FROM sessions
+            WHERE account = ?1 AND ended_at IS NULL AND id IS NOT ?2) AS others,
+        (SELECT number FROM sessions
+            WHERE account = ?1 AND ended_at IS NULL AND id = ?2) AS replaced,
+        EXISTS (SELECT 1 FROM sessions WHERE signing_key = ?3) AS key_on_file
+    FROM accounts WHERE number = ?1";
+
+const CREATE: &str = "
+    INSERT INTO sessions (id, account, signing_key, agreement_key, platform, added_by,
+        attestation, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    RETURNING number";
+
+/// Signs a session in, in the place of another one if it says so.
+pub(super) async fn sign_in(
+    (new, limit, gap_id): &(NewSession, u32, MessageId),
+    connection: &mut SqliteConnection,
+) -> Result<Result<SignedIn, Fault>, StoreError> {
+    let doing = "signing a session in";
+    let replaces = new.replaces.map(|session| session.as_bytes().to_vec());
+    let circumstances = query(CIRCUMSTANCES)
+        .bind(new.account.0)
+        .bind(replaces)
+        .bind(&new.signing_key.to_bytes()[..])
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(during(doing))?;
+    let Some(row) = circumstances else {
+        return Ok(Err(Fault::NotFound { what: "user" }));
+    };
+    let replaced: Option<i64> = value(&row, "replaced")?;
+    if value(&row, "key_on_file")? {
+        return Ok(Err(Fault::conflict(
+            "public_key",
+            "is on file for a session",
+        )));
+    }
+    if new.replaces.is_some() && replaced.is_none() {
+        return Ok(Err(Fault::NotFound { what: "session" }));
+    }
+    if count(&row, "others")? >= u64::from(*limit) {
+        let reason = format!("the account has all the {limit} sessions that it may have");
+        return Ok(Err(Fault::conflict("sessions", reason)));
+    }
+    let user = id(&row, "user_id")?;
+    let session = create(connection, new, user).await?;
+    let replaced = replaced.map(SessionNumber);
+    if let Some(old) = replaced {
+        let old = InboxKey {
+            shard: new.account.shard(),
+            session: old,
+        };
+        let missing = missing(connection, old).await?;
+        end(connection, old, new.created_at).await?;
+        if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
+            leave_gap(connection, &session, *gap_id, &gap).await?;
+        }
+    }
+    raise_generation(connection, new.account).await?;
+    Ok(Ok(SignedIn { session, replaced }))
+}
+
+async fn create(
+    connection: &mut SqliteConnection,
+    new: &NewSession,
+    user: UserId,
+) -> Result<Session, StoreError> {
+    let agreement_key = new.signing_key.agreement_key();
+    let (added_by, signature) = match &new.attestation {
+        Some(word) => (
+            Some(word.added_by.as_bytes().to_vec()),
+            Some(word.signature.to_vec()),
+        ),
+        None => (None, None),
+    };
+    let row = query(CREATE)
+        .bind(&new.id.as_bytes()[..])
+        .bind(new.account.0)
+        .bind(&new.signing_key.to_bytes()[..])
+        .bind(&agreement_key.as_bytes()[..])
+        .bind(new.platform.as_str())
+        .bind(added_by)
+        .bind(signature)
+        .bind(new.created_at.as_micros())
+        .fetch_one(connection)
+        .await
+        .map_err(during("creating a session"))?;
+    Ok(Session {
+        number: SessionNumber(value(&row, "number")?),
+        id: new.id,
+        account: new.account,
+        user,
+        signing_key: new.signing_key,
+        agreement_key,
+        platform: new.platform.clone(),
+        attestation: new.attestation,
+        created_at: new.created_at,
+        ended_at: None,
+    })
+}
+
+const FIND_LIVE: &str = "
+    SELECT sessions.number, sessions.account
+    FROM sessions JOIN accounts ON accounts.number = sessions.account
+    WHERE sessions.id = ?1 AND accounts.id = ?2 AND sessions.ended_at IS NULL";
+
+/// Ends a live session of a user.
+pub(super) async fn end_session(
+    (user, session, at): &(UserId, SessionId, Timestamp),
+    connection: &mut SqliteConnection,
+) -> Result<Result<SessionNumber, Fault>, StoreError> {
+    let found = query(FIND_LIVE)
+        .bind(&session.as_bytes()[..])
+        .bind(&user.as_bytes()[..])
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(during("looking for a session"))?;
+    let Some(row) = found else {
+        return Ok(Err(Fault::NotFound { what: "session" }));
+    };
+    let account = AccountNumber(value(&row, "account")?);
+    let inbox = InboxKey {
+        shard: account.shard(),
+        session: SessionNumber(value(&row, "number")?),
+    };
+    end(connection, inbox, *at).await?;
+    raise_generation(connection, account).await?;
+    Ok(Ok(inbox.session))
+}
+
+const END: &str = "UPDATE sessions SET ended_at = ?2 WHERE number = ?1";
+const DROP_TOKENS: &str = "DELETE FROM api_tokens WHERE session = ?1";
+const DROP_INBOX: &str = "DELETE FROM inbox WHERE shard = ?1 AND session = ?2";
+
+/// Marks a session as ended; its tokens and what waited for it go.
+async fn end(
+    connection: &mut SqliteConnection,
+    inbox: InboxKey,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let session = inbox.session.0;
+    let doing = "ending a session";
+    let mark = query(END).bind(session).bind(at.as_micros());
+    mark.execute(&mut *connection)
+        .await
+        .map_err(during(doing))?;
+    let tokens = query(DROP_TOKENS).bind(session).execute(&mut *connection);
+    tokens.await.map_err(during(doing))?;
+    let rows = query(DROP_INBOX)
+        .bind(inbox.shard.0)
+        .bind(session)
+        .execute(connection);
+    rows.await.map_err(during(doing))?;
+    Ok(())
+}
+
+const RAISE: &str = "
+    UPDATE accounts SET roster_generation = roster_generation + 1 WHERE number = ?1";
+
+async fn raise_generation(
+    connection: &mut SqliteConnection,
+    account: AccountNumber,
+) -> Result<(), StoreError> {
+    let raise = query(RAISE).bind(account.0).execute(connection);
+    raise
+        .await
+        .map_err(during("raising a roster's generation"))?;
+    Ok(())
+}
+
+/// One row for all ordinary messages of an inbox, and one with its body for each unread marker.
+const MISSING: &str = "
+    SELECT NULL AS marker, count(*) AS count, min(payloads.accepted_at) AS first,
+        max(payloads.accepted_at) AS last
+    FROM inbox CROSS JOIN payloads ON payloads.number = inbox.number
+    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND payloads.category <> ?3
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT payloads.body, 1, payloads.accepted_at, payloads.accepted_at
+    FROM inbox CROSS JOIN payloads ON payloads.number = inbox.number
+    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND payloads.category = ?3";
+
+async fn missing(
+    connection: &mut SqliteConnection,
+    inbox: InboxKey,
+) -> Result<Missing, StoreError> {
+    let rows = query(MISSING)
+        .bind(inbox.shard.0)
+        .bind(inbox.session.0)
+        .bind(SYSTEM_GAP)
+        .fetch_all(connection)
+        .await
+        .map_err(during("counting waiting messages"))?;
+    let mut missing = Missing::default();
+    for row in rows {
+        let first = time(&row, "first")?;
+        match value::<Option<&[u8]>>(&row, "marker")? {
+            Some(body) => missing.add_marker(body, first),
+            None => missing.add(count(&row, "count")?, first, time(&row, "last")?),
+        }
+    }
+    Ok(missing)
+}
+
+const GAP_PAYLOAD: &str = "
+    INSERT INTO payloads (number, shard, sender_account, sender_session, message_id, category,
+        accepted_at, expires_at, details, waiting, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?9, ?10)";
+
+const GAP_ROW: &str = "
+    INSERT INTO inbox (shard, session, number, slot) VALUES (?1, ?2, ?3, x'')";
+
+/// Leaves a marker in a new session's inbox. It does not expire: it stands for what did.
+async fn leave_gap(
+    connection: &mut SqliteConnection,
+    session: &Session,
+    message: MessageId,
+    gap: &Gap,
+) -> Result<(), StoreError> {
+    let doing = "leaving a gap marker";
+    let number = take_numbers(connection, 1).await?;
+    let inbox = InboxKey {
+        shard: session.account.shard(),
+        session: session.number,
+    };
+    let payload = query(GAP_PAYLOAD)
+        .bind(number)
+        .bind(inbox.shard.0)
+        .bind(session.account.0)
+        .bind(session.number.0)
+        .bind(&message.as_bytes()[..])
+        .bind(SYSTEM_GAP)
+        .bind(session.created_at.as_micros())
+        .bind(i64::MAX)
+        .bind(pack_waiting(std::iter::once(inbox)))
+        .bind(gap.to_json().into_bytes());
+    payload
+        .execute(&mut *connection)
+        .await
+        .map_err(during(doing))?;
+    let row = query(GAP_ROW)
+        .bind(inbox.shard.0)
+        .bind(inbox.session.0)
+        .bind(number);
+    row.execute(connection).await.map_err(during(doing))?;
+    Ok(())
+}

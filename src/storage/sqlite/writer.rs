@@ -1,0 +1,148 @@
+//! The one connection that writes: what it can be asked, and the transaction around a group.
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection, query};
+
+use super::super::batch::{Answer, Batch};
+use super::super::error::{StoreError, during};
+use super::accept::{self, AcceptJob};
+use super::claims::{self, ClaimJob, RowsJob};
+use super::connect;
+use crate::domain::Fault;
+
+/// What the writer can be asked. The frequent kinds are named, so that those of a whole group
+/// share their statements; everything rare is a [`Change`].
+pub(super) enum Job {
+    /// Store messages.
+    Accept(AcceptJob),
+    /// Hold rows for a reader.
+    Claim(ClaimJob),
+    /// Let go of rows that a reader holds.
+    Release(RowsJob),
+    /// Delete rows that a reader is done with.
+    Acknowledge(RowsJob),
+    /// Anything else.
+    Change(Box<dyn Change>),
+}
+
+/// A step that needs no company in its statements.
+#[async_trait]
+pub(super) trait Change: Send + Sync {
+    /// Does the step inside the group's transaction.
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), StoreError>;
+}
+
+/// What a step does. A [`Fault`] is the step's own answer, which leaves the group alone: the step
+/// must not have written anything then.
+pub(super) type Apply<I, T> = for<'a> fn(
+    &'a I,
+    &'a mut SqliteConnection,
+) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
+
+/// A [`Change`] made of its input and a function.
+pub(super) struct Step<I, T> {
+    pub input: I,
+    pub apply: Apply<I, T>,
+    pub answer: Answer<Result<T, Fault>>,
+}
+
+#[async_trait]
+impl<I: Send + Sync, T: Send> Change for Step<I, T> {
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let outcome = (self.apply)(&self.input, connection).await?;
+        self.answer.set(outcome);
+        Ok(())
+    }
+}
+
+/// The writer's end of the queue.
+pub(super) struct SqliteWriter {
+    options: SqliteConnectOptions,
+    /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
+    connection: Option<SqliteConnection>,
+}
+
+impl SqliteWriter {
+    /// A writer that begins with `connection` and opens others by `options`.
+    pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+        Self {
+            options,
+            connection: Some(connection),
+        }
+    }
+}
+
+impl Batch for SqliteWriter {
+    type Job = Job;
+
+    fn cost(job: &Job) -> usize {
+        match job {
+            Job::Accept(job) => job.cost(),
+            Job::Claim(job) => job.cost(),
+            Job::Release(job) | Job::Acknowledge(job) => job.cost(),
+            Job::Change(_) => 1024,
+        }
+    }
+
+    async fn run(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect::writer(&self.options).await?,
+        };
+        let outcome = transaction(&mut connection, jobs).await;
+        if outcome.is_ok() {
+            self.connection = Some(connection);
+        } else {
+            // Closing rolls back what is left of the transaction. A failure to close adds nothing
+            // to the one at hand.
+            let _ = connection.close_hard().await;
+        }
+        outcome
+    }
+
+    async fn close(self) {
+        if let Some(connection) = self.connection {
+            // All that could be lost is the last checkpoint, which the next start makes up for.
+            let _ = connection.close().await;
+        }
+    }
+}
+
+/// Jobs of a group are concurrent, so any order among the kinds is right. Changes come first, so
+/// that no message slips past a roster that moves in the same group; claims come last, so
+/// that a reader gets what has just arrived.
+async fn transaction(connection: &mut SqliteConnection, jobs: &[Job]) -> Result<(), StoreError> {
+    query("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await
+        .map_err(during("beginning a transaction"))?;
+    let mut kinds = Kinds::default();
+    for job in jobs {
+        match job {
+            Job::Change(change) => change.apply(connection).await?,
+            Job::Accept(job) => kinds.accept.push(job),
+            Job::Acknowledge(job) => kinds.acknowledge.push(job),
+            Job::Release(job) => kinds.release.push(job),
+            Job::Claim(job) => kinds.claim.push(job),
+        }
+    }
+    accept::accept(connection, &kinds.accept).await?;
+    claims::acknowledge(connection, &kinds.acknowledge).await?;
+    claims::release(connection, &kinds.release).await?;
+    claims::claim(connection, &kinds.claim).await?;
+    query("COMMIT")
+        .execute(connection)
+        .await
+        .map_err(during("committing"))?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Kinds<'a> {
+    accept: Vec<&'a AcceptJob>,
+    acknowledge: Vec<&'a RowsJob>,
+    release: Vec<&'a RowsJob>,
+    claim: Vec<&'a ClaimJob>,
+}
