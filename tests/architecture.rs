@@ -25,11 +25,7 @@ fn files_under(folder: &str, extension: &str) -> Vec<PathBuf> {
             if path.is_dir() {
                 waiting.push(path);
             } else if path.extension().is_some_and(|found| found == extension) {
-                found.push(
-                    path.strip_prefix(root())
-                        .expect("below the root")
-                        .to_owned(),
-                );
+                found.push(path.strip_prefix(root()).expect("below the root").to_owned());
             }
         }
     }
@@ -43,37 +39,23 @@ fn read(path: &Path) -> String {
 
 /// The module that a file belongs to: the first name below `src`.
 fn module_of(file: &Path) -> String {
-    let first = file
-        .components()
-        .nth(1)
-        .expect("a file below src")
-        .as_os_str();
+    let first = file.components().nth(1).expect("a file below src").as_os_str();
     first.to_string_lossy().trim_end_matches(".rs").to_owned()
 }
 
 /// A path as it would be written from the root of the crate, whatever it climbs; a path into
 /// another crate stays as it is.
 fn absolute(file: &Path, path: &[String]) -> Vec<String> {
-    let climbs = path
-        .iter()
-        .take_while(|segment| *segment == "super")
-        .count();
+    let climbs = path.iter().take_while(|segment| *segment == "super").count();
     let (start, rest): (Vec<_>, _) = match path[0].as_str() {
         "crate" | "sealpost" => (vec!["crate".to_owned()], &path[1..]),
         "sealpost_sdk" => (vec!["crate".to_owned(), "sdk".to_owned()], &path[1..]),
         "super" => {
             let own = file.with_extension("");
-            let own = own
-                .components()
-                .skip(1)
-                .map(|name| name.as_os_str().to_string_lossy());
-            let own: Vec<_> = std::iter::once("crate".to_owned())
-                .chain(own.map(Into::into))
-                .collect();
-            (
-                own[..own.len().saturating_sub(climbs).max(1)].to_vec(),
-                &path[climbs..],
-            )
+            let own = own.components().skip(1).map(|name| name.as_os_str().to_string_lossy());
+            let own: Vec<_> =
+                std::iter::once("crate".to_owned()).chain(own.map(Into::into)).collect();
+            (own[..own.len().saturating_sub(climbs).max(1)].to_vec(), &path[climbs..])
         }
         _ => (Vec::new(), path),
     };
@@ -84,10 +66,7 @@ fn absolute(file: &Path, path: &[String]) -> Vec<String> {
 fn violations(file: &Path, source: &str) -> Vec<String> {
     let module = module_of(file);
     let Some(row) = row(&module) else {
-        return vec![format!(
-            "{}: the module {module} has no row in the table",
-            file.display()
-        )];
+        return vec![format!("{}: the module {module} has no row in the table", file.display())];
     };
     let mut found = Vec::new();
     for path in scan::paths(source) {
@@ -98,10 +77,7 @@ fn violations(file: &Path, source: &str) -> Vec<String> {
             found.push(format!("{place} leads to {to}.\n{}", quote(row)));
         }
         if row.never.contains(&path[0].as_str()) {
-            found.push(format!(
-                "{place} is a crate that {module} never uses.\n{}",
-                quote(row)
-            ));
+            found.push(format!("{place} is a crate that {module} never uses.\n{}", quote(row)));
         }
         if let Some(other) = other_dialect(file, &path) {
             let why = "a dialect never knows another: removing one must not touch the rest";
@@ -136,10 +112,7 @@ fn quote(row: &Row) -> String {
 /// The dialect that a path leads to from the folder of another one.
 fn other_dialect<'a>(file: &Path, path: &'a [String]) -> Option<&'a str> {
     let own = file.with_extension("");
-    let mut own = own
-        .components()
-        .skip(1)
-        .map(|name| name.as_os_str().to_string_lossy());
+    let mut own = own.components().skip(1).map(|name| name.as_os_str().to_string_lossy());
     let (in_dialects, own) = (own.next()? == "dialect", own.next()?);
     let leads_to_one = path.len() > 2 && path[0] == "crate" && path[1] == "dialect";
     (in_dialects && leads_to_one && path[2] != own).then(|| path[2].as_str())
@@ -173,10 +146,7 @@ fn assert_none(found: &[String]) {
 fn every_module_keeps_to_its_row_of_the_import_table() {
     let files = server_files();
     assert!(files.len() > 10, "only {} files were found", files.len());
-    let found: Vec<_> = files
-        .iter()
-        .flat_map(|file| violations(file, &read(file)))
-        .collect();
+    let found: Vec<_> = files.iter().flat_map(|file| violations(file, &read(file))).collect();
     assert_none(&found);
 }
 
@@ -225,10 +195,7 @@ fn no_file_is_too_long_to_read() {
 fn both_databases_have_the_same_migrations() {
     let names = |database: &str| -> Vec<_> {
         let files = files_under(&format!("migrations/{database}"), "sql");
-        files
-            .iter()
-            .map(|file| file.file_name().expect("a file").to_owned())
-            .collect()
+        files.iter().map(|file| file.file_name().expect("a file").to_owned()).collect()
     };
     let sqlite = names("sqlite");
     assert!(!sqlite.is_empty(), "no migrations were found");
@@ -239,96 +206,34 @@ fn both_databases_have_the_same_migrations() {
 #[test]
 fn made_up_offenders_are_caught() {
     let cases = [
-        (
-            "src/domain/submit.rs",
-            "use crate::storage::open;",
-            "leads to storage",
-        ),
+        ("src/domain/submit.rs", "use crate::storage::open;", "leads to storage"),
         ("src/domain.rs", "use super::http;", "leads to http"),
-        (
-            "src/domain/inbox.rs",
-            "let pool = sqlx::query(\"\");",
-            "`sqlx::query` is a crate",
-        ),
-        (
-            "src/domain/inbox.rs",
-            "use {axum::Json, std::fmt};",
-            "`axum::Json` is a crate",
-        ),
-        (
-            "src/dialect/mixin/inbox.rs",
-            "use crate::{domain, storage};",
-            "leads to storage",
-        ),
-        (
-            "src/dialect/mixin/inbox.rs",
-            "crate::dialect::other::x()",
-            "leads to the dialect other",
-        ),
-        (
-            "src/http/body.rs",
-            "use super::super::storage;",
-            "leads to storage",
-        ),
-        (
-            "src/dialect/mixin/me.rs",
-            "use super::super::other::x;",
-            "leads to the dialect other",
-        ),
-        (
-            "src/http.rs",
-            "use sealpost_sdk::ids::UserId;",
-            "leads to sdk",
-        ),
-        (
-            "src/admin.rs",
-            "use sealpost_sdk::envelope::open;",
-            "reads or writes messages",
-        ),
-        (
-            "src/dialect/mixin.rs",
-            "use crate::sdk::envelope::{parse, seal};",
-            "reads or writes",
-        ),
-        (
-            "src/dialect/mixin.rs",
-            "envelope::open(&bytes)",
-            "reads or writes messages",
-        ),
+        ("src/domain/inbox.rs", "let pool = sqlx::query(\"\");", "`sqlx::query` is a crate"),
+        ("src/domain/inbox.rs", "use {axum::Json, std::fmt};", "`axum::Json` is a crate"),
+        ("src/dialect/mixin/inbox.rs", "use crate::{domain, storage};", "leads to storage"),
+        ("src/dialect/mixin/inbox.rs", "crate::dialect::other::x()", "leads to the dialect other"),
+        ("src/http/body.rs", "use super::super::storage;", "leads to storage"),
+        ("src/dialect/mixin/me.rs", "use super::super::other::x;", "leads to the dialect other"),
+        ("src/http.rs", "use sealpost_sdk::ids::UserId;", "leads to sdk"),
+        ("src/admin.rs", "use sealpost_sdk::envelope::open;", "reads or writes messages"),
+        ("src/dialect/mixin.rs", "use crate::sdk::envelope::{parse, seal};", "reads or writes"),
+        ("src/dialect/mixin.rs", "envelope::open(&bytes)", "reads or writes messages"),
         ("src/unheard_of.rs", "", "has no row"),
     ];
     for (file, source, expected) in cases {
         let found = violations(Path::new(file), source).join("\n");
-        assert!(
-            found.contains(expected),
-            "{file} with {source}: {found:?} lacks {expected:?}"
-        );
+        assert!(found.contains(expected), "{file} with {source}: {found:?} lacks {expected:?}");
     }
 }
 
 #[test]
 fn made_up_honest_files_pass() {
     let cases = [
-        (
-            "src/storage/sqlite/inbox.rs",
-            "use super::super::batch::Batch; use super::rows::http;",
-        ),
-        (
-            "src/domain/submit.rs",
-            "use sealpost_sdk::envelope::{self, parse}; use super::ids;",
-        ),
-        (
-            "src/storage/sqlite.rs",
-            "use crate::domain::Fault; use sqlx::Row;",
-        ),
-        (
-            "src/demo.rs",
-            "use sealpost_sdk::envelope::{open, seal}; use crate::app::App;",
-        ),
-        (
-            "src/http/body.rs",
-            "#[cfg(test)] mod tests { use crate::storage::memory; }",
-        ),
+        ("src/storage/sqlite/inbox.rs", "use super::super::batch::Batch; use super::rows::http;"),
+        ("src/domain/submit.rs", "use sealpost_sdk::envelope::{self, parse}; use super::ids;"),
+        ("src/storage/sqlite.rs", "use crate::domain::Fault; use sqlx::Row;"),
+        ("src/demo.rs", "use sealpost_sdk::envelope::{open, seal}; use crate::app::App;"),
+        ("src/http/body.rs", "#[cfg(test)] mod tests { use crate::storage::memory; }"),
     ];
     for (file, source) in cases {
         assert_none(&violations(Path::new(file), source));

@@ -47,16 +47,12 @@ fn say(text: &str) {
 fn setting(name: &str, default: u64) -> u64 {
     let text = std::env::var(name).ok();
     text.map_or(default, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} is no number: {text}"))
+        text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}"))
     })
 }
 
 fn seed() -> u64 {
-    setting(
-        "SEALPOST_SEED",
-        SystemClock.now().as_micros().unsigned_abs(),
-    )
+    setting("SEALPOST_SEED", SystemClock.now().as_micros().unsigned_abs())
 }
 
 #[test]
@@ -84,19 +80,14 @@ fn what_was_answered_success_survives_kill_9() {
              {} sent again",
             found.promised, found.unanswered, found.resent
         ));
-        assert!(
-            found.promised > 0,
-            "a round without an answer proves nothing"
-        );
+        assert!(found.promised > 0, "a round without an answer proves nothing");
     }
     gateway.stop();
 }
 
 /// Lets some time pass without giving the processor to the gateway on purpose.
 fn spin(micros: u64) {
-    let until = SystemClock
-        .now()
-        .plus(std::time::Duration::from_micros(micros));
+    let until = SystemClock.now().plus(std::time::Duration::from_micros(micros));
     while SystemClock.now() < until {
         std::hint::spin_loop();
     }
@@ -109,18 +100,13 @@ fn promised(events: &[Event]) -> BTreeSet<MessageId> {
         _ => None,
     });
     let receipts = answers.flat_map(|bytes| {
-        let body = bytes
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .map(|at| &bytes[at + 4..]);
+        let body = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| &bytes[at + 4..]);
         let body = body.expect("an answer with a body, in one piece");
         let answer: Data<Vec<Receipt>> = serde_json::from_slice(body).expect("a list of receipts");
         answer.data
     });
     let stored = receipts.filter(|receipt| receipt.state == ReceiptState::Success);
-    stored
-        .map(|receipt| MessageId::parse(&receipt.message_id).expect("an id"))
-        .collect()
+    stored.map(|receipt| MessageId::parse(&receipt.message_id).expect("an id")).collect()
 }
 
 /// Moments at which a power cut hurts most: a group has been written and is about to be synced.
@@ -149,10 +135,7 @@ fn every_commit_is_synced_before_its_answer_and_survives_without_the_unsynced_wr
     let mut bot = Actor::connect(gateway.address(), &cast.bot, seed).expect("it listens");
     for _ in 0..one_by_one {
         let batch = bot.batch(3, &cast.devices);
-        assert!(
-            ledger.post(&mut bot, batch),
-            "the gateway answers until it is killed"
-        );
+        assert!(ledger.post(&mut bot, batch), "the gateway answers until it is killed");
     }
     let stream = Stream::start(gateway.address(), &cast, CONNECTIONS, seed.wrapping_add(1));
     stream.wait_for(60);
@@ -167,18 +150,9 @@ fn every_commit_is_synced_before_its_answer_and_survives_without_the_unsynced_wr
         "power cut, SEALPOST_SEED={seed}: {} commits, {} syncs of the write-ahead log, {} answers",
         counts.commits, counts.syncs, counts.answers
     ));
-    assert!(
-        counts.answers >= one_by_one + 60,
-        "the log shows the answers: {counts:?}"
-    );
-    assert!(
-        counts.commits >= one_by_one,
-        "the log shows the commits: {counts:?}"
-    );
-    assert!(
-        promised(&events).is_superset(&ledger.promised),
-        "the log shows every answer"
-    );
+    assert!(counts.answers >= one_by_one + 60, "the log shows the answers: {counts:?}");
+    assert!(counts.commits >= one_by_one, "the log shows the commits: {counts:?}");
+    assert!(promised(&events).is_superset(&ledger.promised), "the log shows every answer");
 
     let mut cuts = moments(&events, &wal, 6, &mut rng);
     cuts.push(events.len());
@@ -186,13 +160,11 @@ fn every_commit_is_synced_before_its_answer_and_survives_without_the_unsynced_wr
         let mut disk = before.clone();
         disk.replay(&events[..cut]);
         ledger.promised = promised(&events[..cut]);
-        for (kind, unsynced) in [
-            ("lost", Unsynced::Lost),
-            ("half", Unsynced::Half { from: cut % 2 }),
-        ] {
+        for (kind, unsynced) in
+            [("lost", Unsynced::Lost), ("half", Unsynced::Half { from: cut % 2 })]
+        {
             let rebuilt = folder.path().join(format!("{kind}-{number}"));
-            disk.write_to(&rebuilt, unsynced)
-                .expect("a folder to write to");
+            disk.write_to(&rebuilt, unsynced).expect("a folder to write to");
             let gateway = Program::serve(&rebuilt);
             let found = check_inboxes(gateway.address(), &cast, &ledger, seed);
             say(&format!(

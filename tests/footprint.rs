@@ -25,16 +25,8 @@ fn a_gateway_is_ready_within_a_second_and_idles_in_little_memory() {
     };
     // Other tests run beside this one, so the best of some starts counts.
     let starts: Vec<_> = (0..5).map(start).collect();
-    let fastest = starts
-        .iter()
-        .map(|(took, _)| *took)
-        .min()
-        .expect("some starts");
-    let smallest = starts
-        .iter()
-        .map(|(_, memory)| *memory)
-        .min()
-        .expect("some starts");
+    let fastest = starts.iter().map(|(took, _)| *took).min().expect("some starts");
+    let smallest = starts.iter().map(|(_, memory)| *memory).min().expect("some starts");
     assert!(fastest < READY_WITHIN, "ready after {fastest:?} at best");
     assert!(smallest < IDLE_MEMORY, "{smallest} KiB resident at best");
 }

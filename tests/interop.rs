@@ -23,14 +23,8 @@ use serde_json::{Value, json};
 const SIZES: [usize; 4] = [1, 3, 64, envelope::MAX_SESSIONS];
 
 /// Texts of every length around a block, and one that is not ASCII. `mixinsdk` reads text only.
-const TEXTS: [&str; 6] = [
-    "",
-    "a",
-    "fifteen bytes..",
-    "sixteen bytes...",
-    "seventeen bytes..",
-    "żółć ✉ 🦭",
-];
+const TEXTS: [&str; 6] =
+    ["", "a", "fifteen bytes..", "sixteen bytes...", "seventeen bytes..", "żółć ✉ 🦭"];
 
 /// A device, with its key.
 struct Device {
@@ -40,17 +34,11 @@ struct Device {
 
 impl Device {
     fn new(rng: &mut ChaCha20Rng) -> Self {
-        Self {
-            session: SessionId::random(rng),
-            key: SigningKey::generate(rng),
-        }
+        Self { session: SessionId::random(rng), key: SigningKey::generate(rng) }
     }
 
     fn recipient(&self) -> Recipient {
-        Recipient {
-            session: self.session,
-            key: self.key.verifying_key().agreement_key(),
-        }
+        Recipient { session: self.session, key: self.key.verifying_key().agreement_key() }
     }
 
     /// Seed and public key, 64 bytes in hex: the form in which these libraries keep a key.
@@ -67,9 +55,7 @@ fn unhex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
     digits
         .map(|pair| {
-            std::str::from_utf8(pair)
-                .ok()
-                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+            std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())
         })
         .collect::<Option<_>>()
         .expect("hex from a script of ours")
@@ -88,9 +74,7 @@ fn python(script: &str, job: &Value) -> Value {
         "SEALPOST_INTEROP_PYTHON names no Python with the packages of tests/interop/requirements.txt; \
          scripts/test.sh makes one and runs this test",
     );
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/interop")
-        .join(script);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(script);
     let mut child = Command::new(python)
         .arg(file)
         .stdin(Stdio::piped())
@@ -98,16 +82,10 @@ fn python(script: &str, job: &Value) -> Value {
         .spawn()
         .expect("Python starts");
     let mut input = child.stdin.take().expect("the input is piped");
-    input
-        .write_all(job.to_string().as_bytes())
-        .expect("Python reads");
+    input.write_all(job.to_string().as_bytes()).expect("Python reads");
     drop(input);
     let output = child.wait_with_output().expect("Python ends");
-    assert!(
-        output.status.success(),
-        "{script} ended with {}",
-        output.status
-    );
+    assert!(output.status.success(), "{script} ended with {}", output.status);
     serde_json::from_slice(&output.stdout).expect("the script answers in JSON")
 }
 
@@ -123,9 +101,7 @@ fn sealed_cases(rng: &mut ChaCha20Rng) -> Vec<(Value, &'static str)> {
             let whole = whole.expect("good keys, and no more of them than allowed");
             for device in [&devices[0], &devices[size / 2], &devices[size - 1]] {
                 let parsed = envelope::parse(&whole).expect("what was just sealed");
-                let slice = parsed
-                    .slice_for(device.session)
-                    .expect("a slot for every recipient");
+                let slice = parsed.slice_for(device.session).expect("a slot for every recipient");
                 for bytes in [&whole, &slice] {
                     let case = json!({
                         "data": standard_base64(bytes),
@@ -146,10 +122,7 @@ fn sealed_cases(rng: &mut ChaCha20Rng) -> Vec<(Value, &'static str)> {
 fn mixinsdk_opens_what_the_sdk_seals() {
     let cases = sealed_cases(&mut ChaCha20Rng::seed_from_u64(1));
     let (sealed, texts): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let answer = python(
-        "mixin_sdk.py",
-        &json!({"sealed": sealed, "pairs": [], "requests": []}),
-    );
+    let answer = python("mixin_sdk.py", &json!({"sealed": sealed, "pairs": [], "requests": []}));
     assert_eq!(answer["opened"], json!(texts));
 }
 
@@ -158,10 +131,7 @@ fn mixinsdk_opens_what_the_sdk_seals() {
 fn plain_cryptography_opens_what_the_sdk_seals() {
     let cases = sealed_cases(&mut ChaCha20Rng::seed_from_u64(2));
     let (sealed, texts): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
-    let answer = python(
-        "plain.py",
-        &json!({"sealed": sealed, "to_seal": [], "tokens": []}),
-    );
+    let answer = python("plain.py", &json!({"sealed": sealed, "to_seal": [], "tokens": []}));
     let expected: Vec<_> = texts.iter().map(|text| hex(text.as_bytes())).collect();
     assert_eq!(answer["opened"], json!(expected));
 }
@@ -184,10 +154,7 @@ fn the_sdk_opens_what_plain_cryptography_seals() {
     let seed = hex(&*sender.key.seed());
     let bodies: [&[u8]; 4] = [b"", b"text", &[0; 16], &[0xff; 1000]];
     let to_seal = bodies.map(|body| json!({"plaintext": hex(body), "seed": seed, "to": to}));
-    let answer = python(
-        "plain.py",
-        &json!({"sealed": [], "to_seal": to_seal, "tokens": []}),
-    );
+    let answer = python("plain.py", &json!({"sealed": [], "to_seal": to_seal, "tokens": []}));
     let from = sender.key.verifying_key().agreement_key();
     for (index, body) in bodies.iter().enumerate() {
         let sealed = unhex(answer["sealed"][index].as_str().expect("a text"));
@@ -210,10 +177,7 @@ fn the_sdk_opens_the_recorded_envelopes() {
     assert_eq!(envelopes.len(), 3);
     for vector in envelopes {
         let sender = SigningKey::from_seed(&seed(&vector["sender_seed"])).agreement_secret();
-        assert_eq!(
-            sender.public().as_bytes()[..],
-            text(&vector["sender_agreement_key"])
-        );
+        assert_eq!(sender.public().as_bytes()[..], text(&vector["sender_agreement_key"]));
         for device in vector["devices"].as_array().expect("a list") {
             let secret = SigningKey::from_seed(&seed(&device["seed"])).agreement_secret();
             let session = SessionId::parse(device["session_id"].as_str().expect("a text"));
@@ -229,17 +193,9 @@ fn the_sdk_opens_the_recorded_envelopes() {
 #[ignore = "needs the Python packages that scripts/test.sh installs"]
 fn mixinsdk_and_the_sdk_agree_on_conversation_ids() {
     let rng = &mut ChaCha20Rng::seed_from_u64(4);
-    let pairs: Vec<_> = (0..20)
-        .map(|_| (UserId::random(rng), UserId::random(rng)))
-        .collect();
-    let answer = python(
-        "mixin_sdk.py",
-        &json!({"sealed": [], "pairs": pairs, "requests": []}),
-    );
-    let ours: Vec<_> = pairs
-        .iter()
-        .map(|(a, b)| contact_conversation_id(*a, *b))
-        .collect();
+    let pairs: Vec<_> = (0..20).map(|_| (UserId::random(rng), UserId::random(rng))).collect();
+    let answer = python("mixin_sdk.py", &json!({"sealed": [], "pairs": pairs, "requests": []}));
+    let ours: Vec<_> = pairs.iter().map(|(a, b)| contact_conversation_id(*a, *b)).collect();
     assert_eq!(answer["conversation_ids"], json!(ours));
 }
 
@@ -257,20 +213,12 @@ fn the_sdk_verifies_the_tokens_of_mixinsdk() {
         "path": path,
         "body": body,
     });
-    let answer = python(
-        "mixin_sdk.py",
-        &json!({"sealed": [], "pairs": [], "requests": [request]}),
-    );
+    let answer = python("mixin_sdk.py", &json!({"sealed": [], "pairs": [], "requests": [request]}));
     let unverified = Unverified::parse(answer["tokens"][0].as_str().expect("a text"));
-    let claims = unverified
-        .expect("a token")
-        .verify(&device.key.verifying_key());
+    let claims = unverified.expect("a token").verify(&device.key.verifying_key());
     let claims = claims.expect("a token with a good signature");
     assert_eq!((claims.uid, claims.sid), (user, device.session));
-    assert_eq!(
-        claims.sig,
-        token::body_digest(method, path, body.as_bytes())
-    );
+    assert_eq!(claims.sig, token::body_digest(method, path, body.as_bytes()));
 }
 
 #[test]
@@ -291,9 +239,6 @@ fn pyjwt_verifies_the_tokens_of_the_sdk() {
     let token = token::sign(&claims, &device.key).expect("a key that signs");
     let public_key = hex(&device.key.verifying_key().to_bytes());
     let tokens = [json!({"token": token, "public_key": public_key})];
-    let answer = python(
-        "plain.py",
-        &json!({"sealed": [], "to_seal": [], "tokens": tokens}),
-    );
+    let answer = python("plain.py", &json!({"sealed": [], "to_seal": [], "tokens": tokens}));
     assert_eq!(answer["claims"][0], json!(claims));
 }

@@ -48,16 +48,7 @@ pub fn run(data: &Path, arguments: &[&str]) -> Output {
 /// Makes a bot and returns its keystore, which is kept beside the data directory.
 pub fn create_bot(data: &Path, name: &str) -> Keystore {
     let file = data.with_file_name(format!("{name}.json"));
-    run(
-        data,
-        &[
-            "bot",
-            "create",
-            name,
-            "--out",
-            file.to_str().expect("a path in Unicode"),
-        ],
-    );
+    run(data, &["bot", "create", name, "--out", file.to_str().expect("a path in Unicode")]);
     Keystore::from_file(&file).expect("a keystore that the SDK reads")
 }
 
@@ -66,18 +57,7 @@ pub fn create_user(data: &Path, name: &str, devices: usize) -> Vec<Keystore> {
     let folder = data.with_file_name(name);
     let count = devices.to_string();
     let folder_text = folder.to_str().expect("a path in Unicode");
-    run(
-        data,
-        &[
-            "user",
-            "create",
-            name,
-            "--devices",
-            &count,
-            "--out-dir",
-            folder_text,
-        ],
-    );
+    run(data, &["user", "create", name, "--devices", &count, "--out-dir", folder_text]);
     let keystore = |number| {
         let file = folder.join(format!("device-{number}.json"));
         Keystore::from_file(&file).expect("a keystore that the SDK reads")
@@ -138,22 +118,15 @@ impl Program {
             lines.for_each(drop);
         });
         let line = first_line.recv_timeout(PATIENCE).ok().flatten();
-        let address = line.as_deref().and_then(|line| {
-            line.strip_prefix("sealpost listening on http://")?
-                .parse()
-                .ok()
-        });
+        let address = line
+            .as_deref()
+            .and_then(|line| line.strip_prefix("sealpost listening on http://")?.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
             let log = fs::read_to_string(&errors).unwrap_or_default();
             panic!("the gateway said {line:?} where its address was expected; its log:\n{log}");
         };
-        Self {
-            child,
-            data: data.to_owned(),
-            errors,
-            address,
-        }
+        Self { child, data: data.to_owned(), errors, address }
     }
 
     /// Where it listens.
@@ -184,10 +157,7 @@ impl Program {
         self.signal("TERM");
         let status = self.child.wait().expect("the child was started here");
         let log = fs::read_to_string(&self.errors).unwrap_or_default();
-        assert!(
-            status.success(),
-            "the gateway ended with {status}; its log:\n{log}"
-        );
+        assert!(status.success(), "the gateway ended with {status}; its log:\n{log}");
     }
 
     fn signal(&self, name: &str) {

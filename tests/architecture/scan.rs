@@ -51,10 +51,7 @@ fn read_path(
             _ => break,
         }
         at += 1;
-        if tokens
-            .get(at)
-            .is_none_or(|(token, _)| *token != Token::Separator)
-        {
+        if tokens.get(at).is_none_or(|(token, _)| *token != Token::Separator) {
             break;
         }
         at += 1;
@@ -85,10 +82,7 @@ fn read_group(
 
 /// The tokens without the items that stand under `#[cfg(test)]`.
 fn without_tests(tokens: &[(Token, usize)]) -> Vec<(Token, usize)> {
-    let marker: Vec<Token> = self::tokens("#[cfg(test)]")
-        .into_iter()
-        .map(|(t, _)| t)
-        .collect();
+    let marker: Vec<Token> = self::tokens("#[cfg(test)]").into_iter().map(|(t, _)| t).collect();
     let mut kept = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -135,9 +129,7 @@ fn tokens(source: &str) -> Vec<(Token, usize)> {
                 at + 2
             }
             letter if is_word(letter) => {
-                let end = (at..text.len())
-                    .find(|i| !is_word(text[*i]))
-                    .unwrap_or(text.len());
+                let end = (at..text.len()).find(|i| !is_word(text[*i])).unwrap_or(text.len());
                 found.push((Token::Word(text[at..end].iter().collect()), line));
                 end
             }
@@ -147,10 +139,7 @@ fn tokens(source: &str) -> Vec<(Token, usize)> {
                 at + 1
             }
         };
-        line += text[at..end]
-            .iter()
-            .filter(|letter| **letter == '\n')
-            .count();
+        line += text[at..end].iter().filter(|letter| **letter == '\n').count();
         at = end;
     }
     found
@@ -161,9 +150,7 @@ fn is_word(letter: char) -> bool {
 }
 
 fn end_of_line(text: &[char], at: usize) -> usize {
-    (at..text.len())
-        .find(|i| text[*i] == '\n')
-        .unwrap_or(text.len())
+    (at..text.len()).find(|i| text[*i] == '\n').unwrap_or(text.len())
 }
 
 fn end_of_block_comment(text: &[char], at: usize) -> usize {
@@ -180,10 +167,7 @@ fn end_of_string(text: &[char], at: usize) -> usize {
 }
 
 fn hashes_after(text: &[char], at: usize) -> usize {
-    text[at.min(text.len())..]
-        .iter()
-        .take_while(|letter| **letter == '#')
-        .count()
+    text[at.min(text.len())..].iter().take_while(|letter| **letter == '#').count()
 }
 
 fn starts_raw_string(text: &[char], at: usize) -> bool {
@@ -205,11 +189,7 @@ fn end_of_quote(text: &[char], at: usize) -> usize {
         let end = (at + 3..text.len()).find(|i| text[*i] == '\'');
         return end.map_or(text.len(), |i| i + 1);
     }
-    if text.get(at + 2) == Some(&'\'') {
-        at + 3
-    } else {
-        at + 1
-    }
+    if text.get(at + 2) == Some(&'\'') { at + 3 } else { at + 1 }
 }
 
 #[cfg(test)]
@@ -217,21 +197,14 @@ mod tests {
     use super::paths;
 
     fn joined(source: &str) -> Vec<String> {
-        paths(source)
-            .into_iter()
-            .map(|path| path.segments.join("::"))
-            .collect()
+        paths(source).into_iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
     fn grouped_imports_are_written_out() {
         assert_eq!(
             joined("use crate::{domain::{self, Fault as F}, http::*};"),
-            [
-                "crate::domain::self",
-                "crate::domain::Fault",
-                "crate::http::*"
-            ]
+            ["crate::domain::self", "crate::domain::Fault", "crate::http::*"]
         );
     }
 

@@ -20,16 +20,7 @@ pub const TABLE: &[Row] = &[
     Row {
         module: "domain",
         may_use: &["sdk"],
-        never: &[
-            "axum",
-            "hyper",
-            "tower",
-            "tower_http",
-            "reqwest",
-            "sqlx",
-            "tokio",
-            "utoipa",
-        ],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio", "utoipa"],
         why: "the rules can be read and tested without a server and without a database",
     },
     Row {
@@ -71,15 +62,7 @@ pub const TABLE: &[Row] = &[
     Row {
         module: "config",
         may_use: &["domain"],
-        never: &[
-            "axum",
-            "hyper",
-            "tower",
-            "tower_http",
-            "reqwest",
-            "sqlx",
-            "tokio",
-        ],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio"],
         why: "a setting is a value; each module is handed its own",
     },
     Row {
@@ -96,15 +79,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         module: "cli",
-        may_use: &[
-            "sdk",
-            "admin",
-            "app",
-            "config",
-            "domain",
-            "telemetry",
-            "demo",
-        ],
+        may_use: &["sdk", "admin", "app", "config", "domain", "telemetry", "demo"],
         never: &["sqlx"],
         why: "a command changes data through the admin interface, running gateway or not",
     },

@@ -43,23 +43,14 @@ impl Actor {
     pub fn connect(address: SocketAddr, keystore: &Keystore, seed: u64) -> io::Result<Self> {
         let connection = Connection::open(address)?;
         let rng = ChaCha20Rng::seed_from_u64(seed);
-        Ok(Self {
-            keystore: keystore.clone(),
-            connection,
-            rng,
-        })
+        Ok(Self { keystore: keystore.clone(), connection, rng })
     }
 
     /// A batch of messages for every device of a person; the text of each is its own id.
     pub fn batch(&mut self, size: usize, devices: &[Keystore]) -> Batch {
-        let messages: Vec<_> = (0..size)
-            .map(|_| MessageId::random(&mut self.rng))
-            .collect();
+        let messages: Vec<_> = (0..size).map(|_| MessageId::random(&mut self.rng)).collect();
         let items: Vec<_> = messages.iter().map(|id| self.seal(*id, devices)).collect();
-        Batch {
-            body: serde_json::to_vec(&items).expect("plain data"),
-            messages,
-        }
+        Batch { body: serde_json::to_vec(&items).expect("plain data"), messages }
     }
 
     fn seal(&mut self, message_id: MessageId, devices: &[Keystore]) -> OutgoingMessage {
@@ -122,17 +113,12 @@ impl Actor {
 
     fn acknowledge(&mut self, page: &[InboxMessage]) {
         let status = AcknowledgementStatus::Read;
-        let read = page.iter().map(|message| Acknowledgement {
-            message_id: message.message_id,
-            status,
-        });
+        let read =
+            page.iter().map(|message| Acknowledgement { message_id: message.message_id, status });
         let body = serde_json::to_vec(&read.collect::<Vec<_>>()).expect("plain data");
         let answer: io::Result<Vec<Acknowledgement>> =
             self.call("POST", "/acknowledgements", &body);
-        assert_eq!(
-            answer.expect("the gateway answers a reader").len(),
-            page.len()
-        );
+        assert_eq!(answer.expect("the gateway answers a reader").len(), page.len());
     }
 
     fn call<T: DeserializeOwned>(

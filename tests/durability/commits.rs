@@ -56,10 +56,7 @@ pub fn check(events: &[Event], wal: &Path, one_by_one: usize) -> Result<Counts, 
                     ));
                 }
                 if counts.syncs == syncs_before_answer {
-                    return Err(format!(
-                        "the answer of line {} followed no sync",
-                        event.began
-                    ));
+                    return Err(format!("the answer of line {} followed no sync", event.began));
                 }
                 syncs_before_answer = counts.syncs;
                 counts.answers += 1;
@@ -83,37 +80,19 @@ mod tests {
 
     fn events(calls: &[&str]) -> Vec<Event> {
         let call = |name: &&str| match *name {
-            "page" => Call::Write {
-                file: WAL.into(),
-                offset: 0,
-                bytes: vec![7; 4096],
-            },
-            "commit" => Call::Write {
-                file: WAL.into(),
-                offset: 0,
-                bytes: vec![1; FRAME_HEADER],
-            },
+            "page" => Call::Write { file: WAL.into(), offset: 0, bytes: vec![7; 4096] },
+            "commit" => Call::Write { file: WAL.into(), offset: 0, bytes: vec![1; FRAME_HEADER] },
             "sync" => Call::Sync { path: WAL.into() },
             _ => Call::Answer { bytes: Vec::new() },
         };
-        let event = |(at, name)| Event {
-            began: at,
-            ended: at,
-            call: call(name),
-        };
+        let event = |(at, name)| Event { began: at, ended: at, call: call(name) };
         calls.iter().enumerate().map(event).collect()
     }
 
     #[test]
     fn honest_logs_are_counted() {
-        let log = events(&[
-            "commit", "page", "sync", "answer", "commit", "sync", "answer",
-        ]);
-        let counts = Counts {
-            commits: 2,
-            syncs: 2,
-            answers: 2,
-        };
+        let log = events(&["commit", "page", "sync", "answer", "commit", "sync", "answer"]);
+        let counts = Counts { commits: 2, syncs: 2, answers: 2 };
         assert_eq!(check(&log, Path::new(WAL), 2), Ok(counts));
     }
 

@@ -55,59 +55,31 @@ impl Disk {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             // Sockets are no files, and the lock belongs to whoever runs.
-            if entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with("sealpost.db")
-            {
+            if entry.file_name().to_string_lossy().starts_with("sealpost.db") {
                 let contents = fs::read(entry.path())?;
-                files.insert(
-                    entry.path(),
-                    File {
-                        named: true,
-                        contents,
-                        ..File::default()
-                    },
-                );
+                files.insert(entry.path(), File { named: true, contents, ..File::default() });
             }
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-            files,
-        })
+        Ok(Self { folder: folder.to_owned(), files })
     }
 
     /// Does to the disk what the process did.
     pub fn replay(&mut self, events: &[Event]) {
         for event in events {
             match &event.call {
-                Call::Write {
-                    file,
-                    offset,
-                    bytes,
-                } => {
-                    let kind = ChangeKind::Write {
-                        offset: *offset,
-                        bytes: bytes.clone(),
-                    };
-                    self.file(file).waiting.push(Change {
-                        ended: event.ended,
-                        kind,
-                    });
+                Call::Write { file, offset, bytes } => {
+                    let kind = ChangeKind::Write { offset: *offset, bytes: bytes.clone() };
+                    self.file(file).waiting.push(Change { ended: event.ended, kind });
                 }
                 Call::Truncate { file, length } => {
                     let kind = ChangeKind::Truncate { length: *length };
-                    self.file(file).waiting.push(Change {
-                        ended: event.ended,
-                        kind,
-                    });
+                    self.file(file).waiting.push(Change { ended: event.ended, kind });
                 }
                 Call::Create { file } => {
                     let created = event.ended;
-                    self.files.entry(file.clone()).or_insert_with(|| File {
-                        created,
-                        ..File::default()
-                    });
+                    self.files
+                        .entry(file.clone())
+                        .or_insert_with(|| File { created, ..File::default() });
                 }
                 Call::Sync { path } if *path == self.folder => self.sync_names(event.began),
                 Call::Sync { path } => self.file(path).sync(event.began),
@@ -133,10 +105,7 @@ impl Disk {
 
     /// Writes the files into another folder, as a machine would find them after a power cut.
     pub fn write_to(&self, folder: &Path, unsynced: Unsynced) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         for (path, file) in &self.files {
             if file.named || unsynced != Unsynced::Lost {
                 let name = path.file_name().unwrap_or_default();
@@ -163,13 +132,9 @@ impl File {
     fn after_power_cut(&self, unsynced: Unsynced) -> Vec<u8> {
         let mut contents = self.contents.clone();
         if let Unsynced::Half { from } = unsynced {
-            self.waiting
-                .iter()
-                .skip(from)
-                .step_by(2)
-                .for_each(|change| {
-                    change.kind.apply(&mut contents);
-                });
+            self.waiting.iter().skip(from).step_by(2).for_each(|change| {
+                change.kind.apply(&mut contents);
+            });
         }
         contents
     }
@@ -194,45 +159,23 @@ mod tests {
     use super::*;
 
     fn write(file: &str, at: usize, offset: u64, bytes: &[u8]) -> Event {
-        let call = Call::Write {
-            file: file.into(),
-            offset,
-            bytes: bytes.to_vec(),
-        };
-        Event {
-            began: at,
-            ended: at,
-            call,
-        }
+        let call = Call::Write { file: file.into(), offset, bytes: bytes.to_vec() };
+        Event { began: at, ended: at, call }
     }
 
     fn sync(path: &str, began: usize, ended: usize) -> Event {
-        Event {
-            began,
-            ended,
-            call: Call::Sync { path: path.into() },
-        }
+        Event { began, ended, call: Call::Sync { path: path.into() } }
     }
 
     fn contents(disk: &Disk, unsynced: Unsynced) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().expect("a folder");
-        disk.write_to(folder.path(), unsynced)
-            .expect("a folder to write to");
+        disk.write_to(folder.path(), unsynced).expect("a folder to write to");
         fs::read(folder.path().join("sealpost.db")).ok()
     }
 
     fn disk(events: &[Event]) -> Disk {
-        let mut disk = Disk {
-            folder: "/d".into(),
-            ..Disk::default()
-        };
-        disk.files.insert(
-            "/d/sealpost.db".into(),
-            File {
-                named: true,
-                ..File::default()
-            },
-        );
+        let mut disk = Disk { folder: "/d".into(), ..Disk::default() };
+        disk.files.insert("/d/sealpost.db".into(), File { named: true, ..File::default() });
         disk.replay(events);
         disk
     }
@@ -240,17 +183,10 @@ mod tests {
     #[test]
     fn what_no_sync_followed_is_lost() {
         let file = "/d/sealpost.db";
-        let disk = disk(&[
-            write(file, 1, 0, b"ab"),
-            sync(file, 2, 3),
-            write(file, 4, 2, b"cd"),
-        ]);
+        let disk = disk(&[write(file, 1, 0, b"ab"), sync(file, 2, 3), write(file, 4, 2, b"cd")]);
         assert_eq!(disk.unsynced(), 1);
         assert_eq!(contents(&disk, Unsynced::Lost).as_deref(), Some(&b"ab"[..]));
-        assert_eq!(
-            contents(&disk, Unsynced::Half { from: 0 }).as_deref(),
-            Some(&b"abcd"[..])
-        );
+        assert_eq!(contents(&disk, Unsynced::Half { from: 0 }).as_deref(), Some(&b"abcd"[..]));
     }
 
     #[test]
@@ -263,15 +199,8 @@ mod tests {
     #[test]
     fn a_new_file_needs_a_sync_of_its_folder() {
         let file = "/d/sealpost.db";
-        let create = Event {
-            began: 1,
-            ended: 1,
-            call: Call::Create { file: file.into() },
-        };
-        let mut disk = Disk {
-            folder: "/d".into(),
-            ..Disk::default()
-        };
+        let create = Event { began: 1, ended: 1, call: Call::Create { file: file.into() } };
+        let mut disk = Disk { folder: "/d".into(), ..Disk::default() };
         disk.replay(&[create, write(file, 2, 0, b"x"), sync(file, 3, 3)]);
         assert_eq!(contents(&disk, Unsynced::Lost), None);
         disk.replay(&[sync("/d", 4, 4)]);

@@ -49,10 +49,7 @@ impl Connection {
 
     fn read_answer(&mut self) -> io::Result<Answer> {
         let first = self.read_line()?;
-        let status = first
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
+        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| broken("no status"))?;
         let mut length = None;
         loop {

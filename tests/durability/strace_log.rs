@@ -7,11 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// Bytes for one of the database's files.
-    Write {
-        file: PathBuf,
-        offset: u64,
-        bytes: Vec<u8>,
-    },
+    Write { file: PathBuf, offset: u64, bytes: Vec<u8> },
     /// A new length for one of them.
     Truncate { file: PathBuf, length: u64 },
     /// One of them, which may not have existed before.
@@ -61,11 +57,7 @@ pub fn read(log: &str, folder: &Path) -> Result<Vec<Event>, String> {
         };
         let call = parse(&text, folder);
         let call = call.map_err(|why| format!("line {}: {why}: {:.200}", number + 1, text))?;
-        events.extend(call.map(|call| Event {
-            began,
-            ended: number,
-            call,
-        }));
+        events.extend(call.map(|call| Event { began, ended: number, call }));
     }
     Ok(events)
 }
@@ -81,17 +73,12 @@ fn parse(text: &str, folder: &Path) -> Result<Option<Call>, String> {
     }
     // strace puts the results below each other, so there may be many spaces before the sign.
     let (arguments, result) = rest.rsplit_once(" = ").ok_or("a call without a result")?;
-    let arguments = arguments
-        .trim_end()
-        .strip_suffix(')')
-        .ok_or("a call without an end")?;
+    let arguments = arguments.trim_end().strip_suffix(')').ok_or("a call without an end")?;
     if result.starts_with(['-', '?']) {
         return Ok(None);
     }
     let is_database = |path: &Path| {
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         path.parent() == Some(folder)
             && name.is_some_and(|name| name.starts_with("sealpost.db") && !name.ends_with("-shm"))
     };
@@ -105,9 +92,7 @@ fn parse(text: &str, folder: &Path) -> Result<Option<Call>, String> {
                 return Ok(None);
             }
             let bytes = all_quoted(arguments)?;
-            Ok(bytes
-                .starts_with(b"HTTP/1.1 200 ")
-                .then_some(Call::Answer { bytes }))
+            Ok(bytes.starts_with(b"HTTP/1.1 200 ").then_some(Call::Answer { bytes }))
         }
         "fsync" | "fdatasync" => {
             let path = PathBuf::from(described(arguments).ok_or("no file is named")?);
@@ -144,16 +129,9 @@ fn write(name: &str, file: PathBuf, arguments: &str, result: &str) -> Result<Cal
     }
     let offset = last_number(arguments).ok_or("no offset")?;
     let mut bytes = quoted(arguments)?;
-    let written = result
-        .split_whitespace()
-        .next()
-        .and_then(|count| count.parse().ok());
+    let written = result.split_whitespace().next().and_then(|count| count.parse().ok());
     bytes.truncate(written.ok_or("no count")?);
-    Ok(Call::Write {
-        file,
-        offset,
-        bytes,
-    })
+    Ok(Call::Write { file, offset, bytes })
 }
 
 /// What strace says a descriptor stands for: `7<…>`.
@@ -199,10 +177,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     if !text.contains("\\x") {
         return Some(text.as_bytes().to_vec());
     }
-    text.split("\\x")
-        .skip(1)
-        .map(|digits| u8::from_str_radix(digits, 16).ok())
-        .collect()
+    text.split("\\x").skip(1).map(|digits| u8::from_str_radix(digits, 16).ok()).collect()
 }
 
 fn last_number(arguments: &str) -> Option<u64> {
@@ -221,19 +196,8 @@ mod tests {
     fn a_write_carries_its_bytes_and_its_place() {
         let log = r#"7 pwrite64(5<\x2f\x64\x2f\x73\x65\x61\x6c\x70\x6f\x73\x74\x2e\x64\x62>, "\x41\x42\x43", 3, 4096) = 2"#;
         let file = PathBuf::from("/d/sealpost.db");
-        let call = Call::Write {
-            file,
-            offset: 4096,
-            bytes: b"AB".to_vec(),
-        };
-        assert_eq!(
-            events(log),
-            [Event {
-                began: 0,
-                ended: 0,
-                call
-            }]
-        );
+        let call = Call::Write { file, offset: 4096, bytes: b"AB".to_vec() };
+        assert_eq!(events(log), [Event { began: 0, ended: 0, call }]);
     }
 
     #[test]
@@ -241,17 +205,8 @@ mod tests {
         let log = "7 fsync(5</d/sealpost.db-wal> <unfinished ...>\n\
                    8 fsync(6</d> <unfinished ...>\n\
                    7 <... fsync resumed>)              = 0";
-        let call = Call::Sync {
-            path: PathBuf::from("/d/sealpost.db-wal"),
-        };
-        assert_eq!(
-            events(log),
-            [Event {
-                began: 0,
-                ended: 2,
-                call
-            }]
-        );
+        let call = Call::Sync { path: PathBuf::from("/d/sealpost.db-wal") };
+        assert_eq!(events(log), [Event { began: 0, ended: 2, call }]);
     }
 
     #[test]

@@ -72,18 +72,13 @@ impl Stream {
             let seed = seed.wrapping_add(number);
             std::thread::spawn(move || keep_posting(address, &cast, seed, &answered))
         };
-        Self {
-            posters: (0..connections).map(poster).collect(),
-            answers,
-        }
+        Self { posters: (0..connections).map(poster).collect(), answers }
     }
 
     /// Waits until so many posts have been answered.
     pub fn wait_for(&self, answers: u64) {
         for _ in 0..answers {
-            self.answers
-                .recv()
-                .expect("the gateway answers until it is killed");
+            self.answers.recv().expect("the gateway answers until it is killed");
         }
     }
 
@@ -129,11 +124,7 @@ pub struct Found {
 /// and that nothing else comes a second time.
 pub fn check_inboxes(address: SocketAddr, cast: &Cast, ledger: &Ledger, seed: u64) -> Found {
     let first = drain_all(address, cast, seed);
-    let sent: BTreeSet<_> = ledger
-        .sent
-        .iter()
-        .flat_map(|batch| batch.messages.clone())
-        .collect();
+    let sent: BTreeSet<_> = ledger.sent.iter().flat_map(|batch| batch.messages.clone()).collect();
     let lost: Vec<_> = ledger.promised.difference(&first).collect();
     assert!(lost.is_empty(), "answered SUCCESS and lost: {lost:?}");
     assert!(first.is_subset(&sent), "messages that nobody sent");
@@ -145,10 +136,7 @@ pub fn check_inboxes(address: SocketAddr, cast: &Cast, ledger: &Ledger, seed: u6
     }
     let second = drain_all(address, cast, seed);
     let missing: BTreeSet<_> = sent.difference(&first).copied().collect();
-    assert_eq!(
-        second, missing,
-        "sent again: exactly what was missing comes"
-    );
+    assert_eq!(second, missing, "sent again: exactly what was missing comes");
     Found {
         promised: ledger.promised.len(),
         unanswered: first.len() - ledger.promised.len(),
@@ -166,10 +154,7 @@ fn drain_all(address: SocketAddr, cast: &Cast, seed: u64) -> BTreeSet<MessageId>
     for inbox in &inboxes {
         let twice: Vec<_> = inbox.iter().filter(|(_, times)| **times != 1).collect();
         assert!(twice.is_empty(), "delivered more than once: {twice:?}");
-        assert!(
-            inbox.keys().eq(inboxes[0].keys()),
-            "the devices did not get the same messages"
-        );
+        assert!(inbox.keys().eq(inboxes[0].keys()), "the devices did not get the same messages");
     }
     inboxes[0].keys().copied().collect()
 }
