@@ -13,6 +13,7 @@ mod accounts;
 mod claims;
 mod connect;
 mod conversations;
+mod forget;
 mod inbox;
 mod migrate;
 mod rosters;
@@ -35,7 +36,7 @@ use super::open::{OpenError, StorageConfig};
 use crate::domain::Fault;
 use crate::domain::ports::Store;
 use rows::value;
-use sweep::SeenKey;
+use forget::SeenKey;
 use writer::{Apply, Job, SqliteWriter, Step};
 
 /// After so many bytes a group takes no more messages; it keeps a commit, and with it everybody's
