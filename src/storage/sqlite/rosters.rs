@@ -14,7 +14,7 @@ use crate::domain::roster::{Roster, RosterMember};
 use crate::storage::error::{StoreError, during};
 
 /// One statement reads sessions and generation together, so they belong to the same moment.
-const ROSTERS: &str = "
+pub(super) const ROSTERS: &str = "
     SELECT accounts.number AS account, accounts.id AS user_id, accounts.roster_generation,
         sessions.id AS session_id, sessions.number AS session, sessions.agreement_key,
         sessions.platform
