@@ -56,8 +56,6 @@ impl Conversations for SqliteStore {
                 .last_mut()
                 .filter(|last| last.number == number)
             {
-                // An id that was asked for twice repeats its rows.
-                Some(same) if same.has(participant.user) => {}
                 Some(same) => same.participants.push(participant),
                 None => conversations.push(conversation(&row, number, participant)?),
             }
