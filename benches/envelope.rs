@@ -59,19 +59,11 @@ fn main() -> ExitCode {
     for size in SIZES {
         within_limits &= report("cold", size, &Scene::new(size).cold(), COLD_LIMIT);
     }
-    if within_limits {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if within_limits { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn report(kind: &str, size: usize, measured: &Measured, limit: f64) -> bool {
-    let Measured {
-        seal,
-        primitives,
-        ratio,
-    } = measured;
+    let Measured { seal, primitives, ratio } = measured;
     let [seal, primitives] = [seal, primitives].map(|time| time.as_secs_f64() * 1e6);
     let is_within = size != 256 || *ratio <= limit;
     let verdict = match (size, is_within) {
@@ -94,38 +86,18 @@ impl Scene {
             })
             .collect();
         let wrap_keys = (0..size).map(|_| bytes(&mut rng)).collect();
-        Self {
-            sender,
-            recipients,
-            wrap_keys,
-            rng,
-        }
+        Self { sender, recipients, wrap_keys, rng }
     }
 
     fn warm(mut self) -> Measured {
         let cache = WrapCache::new();
         let sealed = seal(&self.sender, &self.recipients, Some(&cache), &mut self.rng);
         assert_eq!(cache.len(), self.recipients.len(), "the cache is warm");
-        assert_eq!(
-            sealed.len(),
-            PLAINTEXT.len() + 63 + 64 * self.recipients.len()
-        );
-        let Self {
-            sender,
-            recipients,
-            wrap_keys,
-            rng,
-        } = self;
+        assert_eq!(sealed.len(), PLAINTEXT.len() + 63 + 64 * self.recipients.len());
+        let Self { sender, recipients, wrap_keys, rng } = self;
         let (mut seal_rng, mut primitives_rng) = (rng.clone(), rng);
         in_turns(
-            || {
-                drop(black_box(seal(
-                    &sender,
-                    &recipients,
-                    Some(&cache),
-                    &mut seal_rng,
-                )))
-            },
+            || drop(black_box(seal(&sender, &recipients, Some(&cache), &mut seal_rng))),
             || {
                 let mut ivs = vec![[0; 16]; wrap_keys.len()];
                 primitives_rng.fill_bytes(ivs.as_flattened_mut());
@@ -138,17 +110,10 @@ impl Scene {
     }
 
     fn cold(self) -> Measured {
-        let Self {
-            sender,
-            recipients,
-            wrap_keys,
-            mut rng,
-        } = self;
+        let Self { sender, recipients, wrap_keys, mut rng } = self;
         let secret = StaticSecret::from(wrap_keys.first().copied().unwrap_or([1; 32]));
-        let keys: Vec<_> = recipients
-            .iter()
-            .map(|recipient| PublicKey::from(*recipient.key.as_bytes()))
-            .collect();
+        let keys: Vec<_> =
+            recipients.iter().map(|recipient| PublicKey::from(*recipient.key.as_bytes())).collect();
         in_turns(
             || drop(black_box(seal(&sender, &recipients, None, &mut rng))),
             || {
@@ -199,10 +164,7 @@ fn in_turns(mut seal: impl FnMut(), mut primitives: impl FnMut()) -> Measured {
     let repeats = [repeats(&mut seal), repeats(&mut primitives)];
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        rounds.push((
-            time(&mut seal, repeats[0]),
-            time(&mut primitives, repeats[1]),
-        ));
+        rounds.push((time(&mut seal, repeats[0]), time(&mut primitives, repeats[1])));
     }
     let median = |value: &dyn Fn(&(f64, f64)) -> f64| {
         let mut values: Vec<f64> = rounds.iter().map(value).collect();

@@ -41,20 +41,11 @@ pub fn router(state: AdminState) -> Router {
     let account = "/admin/v1/accounts/{user_id}";
     Router::new()
         .route("/admin/v1/status", get(status::status))
-        .route(
-            "/admin/v1/accounts",
-            get(accounts::list).post(accounts::create),
-        )
+        .route("/admin/v1/accounts", get(accounts::list).post(accounts::create))
         .route(account, get(accounts::show))
-        .route(
-            &format!("{account}/sessions"),
-            get(sessions::list).post(sessions::add),
-        )
+        .route(&format!("{account}/sessions"), get(sessions::list).post(sessions::add))
         .route("/admin/v1/sessions/{session_id}", delete(sessions::revoke))
-        .route(
-            "/admin/v1/sessions/{session_id}/tokens",
-            post(tokens::create),
-        )
+        .route("/admin/v1/sessions/{session_id}/tokens", post(tokens::create))
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
         .layer(from_fn(problem::write))

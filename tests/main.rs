@@ -1,8 +1,17 @@
 //! Behaviour, seen from outside: one binary, one module for each part.
 
+mod admin;
+mod architecture;
+mod cli;
+mod documents;
+mod durability;
+mod footprint;
 mod harness;
+mod interop;
 mod mixin;
 mod openapi;
+mod program;
 mod schema_parity;
 mod sdk;
+mod stale_cache;
 mod storage;

@@ -20,10 +20,7 @@ struct Folder {
 
 impl Folder {
     fn new() -> Self {
-        Self {
-            folder: TempDir::new().unwrap(),
-            databases: Cell::new(0),
-        }
+        Self { folder: TempDir::new().unwrap(), databases: Cell::new(0) }
     }
 
     /// The settings of a database that does not exist yet.

@@ -37,14 +37,8 @@ pub(super) async fn create(
     let account = state.gateway.create_account(kind, &asked.full_name).await?;
     let mut created = Vec::with_capacity(sessions.len());
     for (key, platform) in sessions {
-        let added = state
-            .gateway
-            .add_device_as_operator(account.id, key, platform, None)
-            .await?;
-        created.push(CreatedSession {
-            session_id: added.id,
-            platform: added.platform,
-        });
+        let added = state.gateway.add_device_as_operator(account.id, key, platform, None).await?;
+        created.push(CreatedSession { session_id: added.id, platform: added.platform });
     }
     let answer = CreatedAccount {
         user_id: account.id,
@@ -62,11 +56,7 @@ fn checked_sessions(
     let limit = u64::from(gateway.limits.sessions_per_account);
     let actual = sessions.len() as u64;
     if actual > limit {
-        return Err(Fault::TooLarge {
-            what: "the number of sessions",
-            actual,
-            limit,
-        });
+        return Err(Fault::TooLarge { what: "the number of sessions", actual, limit });
     }
     let mut keys = HashSet::new();
     let mut checked = Vec::with_capacity(sessions.len());
@@ -76,10 +66,7 @@ fn checked_sessions(
             return Err(Fault::invalid("public_key", "is given for two sessions"));
         }
         if session.replaces.is_some() {
-            return Err(Fault::invalid(
-                "replaces",
-                "makes no sense for a new account",
-            ));
+            return Err(Fault::invalid("replaces", "makes no sense for a new account"));
         }
         checked.push((key, checked_platform(&session.platform)?));
     }
@@ -103,13 +90,7 @@ pub(super) async fn list(
         return Err(Fault::invalid("limit", format!("is not between 1 and {LARGEST_PAGE}")).into());
     }
     let after = match page.after {
-        Some(text) => Some(
-            state
-                .gateway
-                .account(request::id("after", &text)?)
-                .await?
-                .number,
-        ),
+        Some(text) => Some(state.gateway.account(request::id("after", &text)?).await?.number),
         None => None,
     };
     // One more than asked for tells whether there is another page.
@@ -117,20 +98,14 @@ pub(super) async fn list(
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|account| account.id);
-    Ok(Json(AccountPage {
-        accounts: found.into_iter().map(info).collect(),
-        next,
-    }))
+    Ok(Json(AccountPage { accounts: found.into_iter().map(info).collect(), next }))
 }
 
 pub(super) async fn show(
     State(state): State<AdminState>,
     Path(user_id): Path<String>,
 ) -> Result<Json<AccountInfo>, Problem> {
-    let account = state
-        .gateway
-        .account(request::id("user_id", &user_id)?)
-        .await?;
+    let account = state.gateway.account(request::id("user_id", &user_id)?).await?;
     Ok(Json(info(account)))
 }
 

@@ -97,9 +97,7 @@ impl AdminClient {
     /// # Errors
     /// As [`Self::get`].
     pub async fn delete(&self, path: &str) -> Result<(), CallError> {
-        self.call(request(Method::DELETE, path, Body::empty()))
-            .await
-            .map(drop)
+        self.call(request(Method::DELETE, path, Body::empty())).await.map(drop)
     }
 
     async fn call(&self, request: Request<Body>) -> Result<Bytes, CallError> {
@@ -110,18 +108,14 @@ impl AdminClient {
             };
             let status = response.status();
             let body = response.into_body().collect().await;
-            let body = body
-                .map_err(|error| CallError::Broken(error.into()))?
-                .to_bytes();
+            let body = body.map_err(|error| CallError::Broken(error.into()))?.to_bytes();
             if status.is_success() {
                 return Ok(body);
             }
             let document = Box::new(read(status, &body)?);
             Err(CallError::Refused { document })
         };
-        timeout(PATIENCE, answer)
-            .await
-            .unwrap_or(Err(CallError::Silent))
+        timeout(PATIENCE, answer).await.unwrap_or(Err(CallError::Silent))
     }
 }
 
@@ -140,25 +134,17 @@ fn request(method: Method, path: &str, body: Body) -> Request<Body> {
     // Paths are constants of ours with ids in them.
     *request.uri_mut() = path.parse().unwrap_or_default();
     let header = axum::http::HeaderValue::from_static;
-    request
-        .headers_mut()
-        .insert(CONTENT_TYPE, header("application/json"));
+    request.headers_mut().insert(CONTENT_TYPE, header("application/json"));
     request.headers_mut().insert(HOST, header("sealpost"));
     request
 }
 
 async fn in_process(router: Router, request: Request<Body>) -> Response<Body> {
-    router
-        .oneshot(request)
-        .await
-        .unwrap_or_else(|never| match never {})
+    router.oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 
 async fn over_socket(path: &PathBuf, request: Request<Body>) -> Result<Response<Body>, CallError> {
-    let connect_error = |source| CallError::Connect {
-        socket: path.clone(),
-        source,
-    };
+    let connect_error = |source| CallError::Connect { socket: path.clone(), source };
     let stream = UnixStream::connect(path).await.map_err(connect_error)?;
     let broken = |error: hyper::Error| CallError::Broken(error.into());
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));

@@ -24,8 +24,7 @@ pub(super) async fn json<T: DeserializeOwned>(body: Body) -> Result<T, Fault> {
 
 /// An id from the path or the query.
 pub(super) fn id<Kind>(field: &'static str, text: &str) -> Result<Id<Kind>, Fault> {
-    text.parse()
-        .map_err(|error| Fault::invalid(field, format!("`{text}`: {error}")))
+    text.parse().map_err(|error| Fault::invalid(field, format!("`{text}`: {error}")))
 }
 
 /// An Ed25519 public key.

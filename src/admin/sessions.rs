@@ -16,11 +16,7 @@ pub(super) async fn list(
     State(state): State<AdminState>,
     Path(user_id): Path<String>,
 ) -> Result<Json<SessionList>, Problem> {
-    let user = state
-        .gateway
-        .account(request::id("user_id", &user_id)?)
-        .await?
-        .id;
+    let user = state.gateway.account(request::id("user_id", &user_id)?).await?.id;
     let rosters = state.gateway.store.fresh_rosters(&[user]).await?;
     let members = rosters.iter().flat_map(|roster| &roster.members);
     let mut sessions = Vec::new();
@@ -52,9 +48,7 @@ pub(super) async fn add(
     let asked: NewSession = request::json(body).await?;
     let key = request::public_key(&asked.public_key)?;
     let gateway = &state.gateway;
-    let session = gateway
-        .add_device_as_operator(user, key, asked.platform, asked.replaces)
-        .await?;
+    let session = gateway.add_device_as_operator(user, key, asked.platform, asked.replaces).await?;
     let answer = AddedSession {
         user_id: session.user,
         session_id: session.id,

@@ -8,9 +8,7 @@ use super::types::Status;
 
 pub(super) async fn status(State(state): State<AdminState>) -> Json<Status> {
     let now = state.gateway.clock.now();
-    let uptime = now
-        .as_seconds()
-        .saturating_sub(state.started_at.as_seconds());
+    let uptime = now.as_seconds().saturating_sub(state.started_at.as_seconds());
     Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // A clock that was set back makes no negative uptime.

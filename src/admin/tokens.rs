@@ -34,20 +34,14 @@ pub(super) async fn create(
     let life = Duration::from_secs(asked.life_seconds);
     // Read before the token is made: the answer never promises more than the gateway keeps.
     let expires_at = state.gateway.clock.now().plus(life).to_string();
-    let token = state
-        .gateway
-        .create_api_token(session, scopes, life)
-        .await?;
+    let token = state.gateway.create_api_token(session, scopes, life).await?;
     let answer = Json(CreatedToken { token, expires_at });
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], answer).into_response())
 }
 
 fn scopes(names: &[String]) -> Result<Scopes, Fault> {
     if names.is_empty() {
-        return Err(Fault::invalid(
-            "scopes",
-            "is empty: a token without scopes can do nothing",
-        ));
+        return Err(Fault::invalid("scopes", "is empty: a token without scopes can do nothing"));
     }
     let scope = |name: &String| {
         Scope::from_name(name).ok_or_else(|| {

@@ -69,25 +69,10 @@ impl Mixin {
             let reason = format!("is `{}`; {reason}", self.path_prefix);
             return Err(ConfigError::Value { key: KEY, reason });
         }
-        within(
-            "dialects.mixin.longest_poll_seconds",
-            self.longest_poll_seconds,
-            1,
-            600,
-        )?;
+        within("dialects.mixin.longest_poll_seconds", self.longest_poll_seconds, 1, 600)?;
         let year = 366 * 24 * 60 * 60;
-        within(
-            "dialects.mixin.token_life_seconds",
-            self.token_life_seconds,
-            60,
-            year,
-        )?;
-        within(
-            "dialects.mixin.clock_ahead_seconds",
-            self.clock_ahead_seconds,
-            0,
-            3600,
-        )
+        within("dialects.mixin.token_life_seconds", self.token_life_seconds, 60, year)?;
+        within("dialects.mixin.clock_ahead_seconds", self.clock_ahead_seconds, 0, 3600)
     }
 }
 
@@ -124,9 +109,7 @@ mod tests {
     fn a_status_rule_is_named_as_the_manual_names_it() {
         let named = |name: &str| {
             let text = format!("error_status = \"{name}\"");
-            toml::from_str::<Mixin>(&text)
-                .map(|mixin| mixin.error_status)
-                .ok()
+            toml::from_str::<Mixin>(&text).map(|mixin| mixin.error_status).ok()
         };
         assert_eq!(named("auto"), Some(ErrorStatus::Auto));
         assert_eq!(named("always-202"), Some(ErrorStatus::Always202));

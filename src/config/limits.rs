@@ -63,33 +63,13 @@ impl Limits {
         const YEAR: u64 = 366 * 24 * 60 * 60;
         within("limits.body_bytes", self.body_bytes, 1024, 1 << 30)?;
         within("limits.batch_items", self.batch_items.into(), 1, 10_000)?;
-        within(
-            "limits.ciphertext_bytes",
-            self.ciphertext_bytes.into(),
-            16,
-            1 << 28,
-        )?;
+        within("limits.ciphertext_bytes", self.ciphertext_bytes.into(), 16, 1 << 28)?;
         // An envelope names at most 510 sessions.
-        within(
-            "limits.sessions_per_account",
-            self.sessions_per_account.into(),
-            1,
-            510,
-        )?;
+        within("limits.sessions_per_account", self.sessions_per_account.into(), 1, 510)?;
         within("limits.inbox_page", self.inbox_page.into(), 1, 1000)?;
-        within(
-            "limits.inbox_page_bytes",
-            self.inbox_page_bytes,
-            1024,
-            1 << 28,
-        )?;
+        within("limits.inbox_page_bytes", self.inbox_page_bytes, 1024, 1 << 28)?;
         within("limits.lease_seconds", self.lease_seconds, 1, 24 * 60 * 60)?;
-        within(
-            "limits.message_life_seconds",
-            self.message_life_seconds,
-            60,
-            YEAR,
-        )
+        within("limits.message_life_seconds", self.message_life_seconds, 60, YEAR)
     }
 }
 

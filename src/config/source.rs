@@ -42,16 +42,10 @@ pub(super) struct Given {
 impl Flags {
     pub(super) fn settings(&self) -> impl Iterator<Item = Given> {
         let data = self.data.as_deref().map(path_text);
-        let given = [
-            ("--data", "storage.data", data),
-            ("--listen", "http.listen", self.listen.clone()),
-        ];
+        let given =
+            [("--data", "storage.data", data), ("--listen", "http.listen", self.listen.clone())];
         given.into_iter().filter_map(|(flag, key, text)| {
-            Some(Given {
-                origin: flag.to_owned(),
-                key: key.to_owned(),
-                text: text?,
-            })
+            Some(Given { origin: flag.to_owned(), key: key.to_owned(), text: text? })
         })
     }
 }
@@ -95,11 +89,7 @@ impl Environment {
     pub(super) fn settings(&self) -> impl Iterator<Item = Given> {
         self.0.iter().filter_map(|(variable, text)| {
             let key = setting_of(variable)?;
-            Some(Given {
-                origin: variable.clone(),
-                key,
-                text: text.clone(),
-            })
+            Some(Given { origin: variable.clone(), key, text: text.clone() })
         })
     }
 }
@@ -111,9 +101,7 @@ fn setting_of(variable: &str) -> Option<String> {
         "SEALPOST_DATA" => Some("storage.data".to_owned()),
         _ => {
             let nested = variable.strip_prefix("SEALPOST_")?;
-            nested
-                .contains("__")
-                .then(|| nested.to_ascii_lowercase().replace("__", "."))
+            nested.contains("__").then(|| nested.to_ascii_lowercase().replace("__", "."))
         }
     }
 }
@@ -124,10 +112,7 @@ pub(super) fn read_file(path: PathBuf) -> Result<Config, ConfigError> {
         Ok(text) => text,
         Err(source) => return Err(ConfigError::Unreadable { path, source }),
     };
-    toml::from_str(&text).map_err(|source| ConfigError::File {
-        path,
-        source: Box::new(source),
-    })
+    toml::from_str(&text).map_err(|source| ConfigError::File { path, source: Box::new(source) })
 }
 
 /// The settings with what was given put in their places.
@@ -143,21 +128,13 @@ pub(super) fn apply(
 
 fn apply_one(config: &Config, given: Given) -> Result<Config, ConfigError> {
     let Given { origin, key, text } = given;
-    let refused = |reason: String| ConfigError::Override {
-        origin: origin.clone(),
-        reason,
-    };
+    let refused = |reason: String| ConfigError::Override { origin: origin.clone(), reason };
     let mut table = Table::try_from(config).map_err(|error| refused(error.to_string()))?;
     let Some(place) = place_of(&mut table, &key) else {
-        return Err(ConfigError::UnknownVariable {
-            variable: origin,
-            key,
-        });
+        return Err(ConfigError::UnknownVariable { variable: origin, key });
     };
     *place = value_like(place, &text).map_err(refused)?;
-    table
-        .try_into()
-        .map_err(|error: toml::de::Error| refused(error.message().to_owned()))
+    table.try_into().map_err(|error: toml::de::Error| refused(error.message().to_owned()))
 }
 
 /// The place of a single value, never of a whole section.
@@ -197,11 +174,7 @@ mod tests {
     type Outcome = Result<(), Box<dyn Error>>;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment::of(
-            variables
-                .iter()
-                .map(|(name, value)| ((*name).into(), (*value).into())),
-        )
+        Environment::of(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
     }
 
     fn file(text: &str) -> Result<tempfile::NamedTempFile, std::io::Error> {
@@ -216,10 +189,7 @@ mod tests {
         flags: Flags,
     ) -> Result<Config, ConfigError> {
         let file = file(file_text).unwrap_or_else(|error| panic!("no temporary file: {error}"));
-        let flags = Flags {
-            config: Some(file.path().to_owned()),
-            ..flags
-        };
+        let flags = Flags { config: Some(file.path().to_owned()), ..flags };
         Config::load(&flags, &environment(variables))
     }
 
@@ -242,10 +212,7 @@ mod tests {
     fn a_flag_beats_a_variable_beats_the_file_beats_the_default() -> Outcome {
         let in_file = "[http]\nlisten = \"127.0.0.1:1\"";
         let variable: &[_] = &[("SEALPOST_LISTEN", "127.0.0.1:2")];
-        let flag = || Flags {
-            listen: Some("127.0.0.1:3".into()),
-            ..Flags::default()
-        };
+        let flag = || Flags { listen: Some("127.0.0.1:3".into()), ..Flags::default() };
         let table = [
             ("", &[][..], Flags::default(), 8080),
             (in_file, &[][..], Flags::default(), 1),
@@ -257,11 +224,7 @@ mod tests {
             (in_file, variable, flag(), 3),
         ];
         for (row, (file, variables, flags, port)) in table.into_iter().enumerate() {
-            assert_eq!(
-                load(file, variables, flags)?.http.listen.port(),
-                port,
-                "row {row}"
-            );
+            assert_eq!(load(file, variables, flags)?.http.listen.port(), port, "row {row}");
         }
         Ok(())
     }
@@ -284,10 +247,7 @@ mod tests {
     fn the_file_may_be_named_by_a_variable() -> Outcome {
         let file = file("[limits]\nbatch_items = 7")?;
         let path = file.path().to_str().ok_or("a temporary path is text")?;
-        let config = Config::load(
-            &Flags::default(),
-            &environment(&[("SEALPOST_CONFIG", path)]),
-        )?;
+        let config = Config::load(&Flags::default(), &environment(&[("SEALPOST_CONFIG", path)]))?;
         assert_eq!(config.limits.batch_items, 7);
         Ok(())
     }
@@ -310,25 +270,16 @@ mod tests {
         ] {
             let error = load("", &[(variable, "1")], Flags::default()).unwrap_err();
             let message = chain(&error);
-            assert!(
-                message.contains(variable) && message.contains(key),
-                "{message}"
-            );
+            assert!(message.contains(variable) && message.contains(key), "{message}");
         }
     }
 
     #[test]
     fn variables_that_an_orchestrator_sets_are_left_alone() -> Outcome {
-        let variables = [
-            ("SEALPOST_SERVICE_HOST", "10.0.0.1"),
-            ("SEALPOST_PORT", "tcp://x:1"),
-        ];
+        let variables = [("SEALPOST_SERVICE_HOST", "10.0.0.1"), ("SEALPOST_PORT", "tcp://x:1")];
         assert_eq!(load("", &variables, Flags::default())?, Config::default());
         let names = environment(&variables);
-        assert_eq!(
-            names.ignored().collect::<Vec<_>>(),
-            ["SEALPOST_SERVICE_HOST", "SEALPOST_PORT"]
-        );
+        assert_eq!(names.ignored().collect::<Vec<_>>(), ["SEALPOST_SERVICE_HOST", "SEALPOST_PORT"]);
         Ok(())
     }
 
@@ -340,15 +291,9 @@ mod tests {
             message,
             "SEALPOST_LIMITS__BATCH_ITEMS cannot be used: `many` is no whole number"
         );
-        let flags = Flags {
-            listen: Some("nowhere".into()),
-            ..Flags::default()
-        };
+        let flags = Flags { listen: Some("nowhere".into()), ..Flags::default() };
         let message = chain(&load("", &[], flags).unwrap_err());
-        assert!(
-            message.starts_with("--listen cannot be used: "),
-            "{message}"
-        );
+        assert!(message.starts_with("--listen cannot be used: "), "{message}");
     }
 
     #[test]

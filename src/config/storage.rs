@@ -39,21 +39,13 @@ impl Storage {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         if self.data.as_os_str().is_empty() {
             let reason = "is empty; it must name a directory".to_owned();
-            return Err(ConfigError::Value {
-                key: "storage.data",
-                reason,
-            });
+            return Err(ConfigError::Value { key: "storage.data", reason });
         }
         within("storage.readers", self.readers.into(), 1, 64)?;
         if self.max_bytes > 0 {
             within("storage.max_bytes", self.max_bytes, 1 << 20, 1 << 46)?;
         }
         within("storage.busy_seconds", self.busy_seconds, 0, 60)?;
-        within(
-            "storage.cache_entries",
-            self.cache_entries.into(),
-            0,
-            10_000_000,
-        )
+        within("storage.cache_entries", self.cache_entries.into(), 0, 10_000_000)
     }
 }

@@ -28,10 +28,7 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self {
-            log_level: "info".to_owned(),
-            log_format: LogFormat::Text,
-        }
+        Self { log_level: "info".to_owned(), log_format: LogFormat::Text }
     }
 }
 
@@ -41,9 +38,6 @@ impl Telemetry {
             return Ok(());
         };
         let reason = format!("is `{}`, which is no filter: {error}", self.log_level);
-        Err(ConfigError::Value {
-            key: "telemetry.log_level",
-            reason,
-        })
+        Err(ConfigError::Value { key: "telemetry.log_level", reason })
     }
 }

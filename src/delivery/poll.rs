@@ -63,7 +63,9 @@ async fn lease_or_release(gateway: Arc<Gateway>, request: Poll) -> Result<Vec<Wa
     let (answer, leased) = oneshot::channel();
     tokio::spawn(async move {
         let result = gateway.lease(request.inbox, request.limit, request.max_age).await;
-        let Err(Ok(unread)) = answer.send(result) else { return };
+        let Err(Ok(unread)) = answer.send(result) else {
+            return;
+        };
         let orders: Vec<_> = unread.iter().map(|message| message.order).collect();
         if orders.is_empty() {
             return;

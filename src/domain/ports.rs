@@ -17,9 +17,7 @@ use super::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
     UserId,
 };
-use super::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting,
-};
+use super::inbox::{Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting};
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 

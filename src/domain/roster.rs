@@ -83,14 +83,6 @@ pub struct Difference {
     pub surplus: Vec<SessionId>,
 }
 
-impl Difference {
-    /// Whether the two lists are the same set.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.surplus.is_empty()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +113,7 @@ mod tests {
         let difference = roster(&[1, 2]).difference(&[session(2), session(9)]);
         assert_eq!(difference.missing, [session(1)]);
         assert_eq!(difference.surplus, [session(9)]);
-        assert!(roster(&[1, 2]).difference(&[session(2), session(1)]).is_empty());
+        let same = roster(&[1, 2]).difference(&[session(2), session(1)]);
+        assert_eq!(same, Difference::default());
     }
 }

@@ -240,8 +240,7 @@ impl Gateway {
         if statement.verify_adder(&by.session.signing_key, &request.attestation).is_err() {
             return Err(Fault::invalid("attestation", "is not the adding session's signature"));
         }
-        let attestation =
-            Attestation { added_by: by.session.id, signature: request.attestation };
+        let attestation = Attestation { added_by: by.session.id, signature: request.attestation };
         self.sign_in(NewSession {
             id: self.random_id(),
             account: by.account.number,

@@ -22,7 +22,7 @@ use super::gateway::Gateway;
 use super::ids::{ConversationId, ConversationNumber, MessageId, SessionId, UserId};
 use super::inbox::{Acceptance, Accepted, Details, Guard, MessageDigest, Slot};
 use super::ports::Hint;
-use super::roster::Roster;
+use super::roster::{Difference, Roster};
 use super::session::SessionOwner;
 
 /// One message as its sender posted it, already read and found well-formed.
@@ -104,26 +104,40 @@ impl Gateway {
     /// Decides over a batch and stores what passes; the verdicts come in the order of the items.
     ///
     /// # Errors
-    /// Only when the store fails before anything of the batch was stored.
+    /// Only when the store fails before anything was stored. When it fails later, what is not
+    /// decided yet is [`Verdict::Deferred`].
     pub async fn submit(
         &self,
         sender: &SessionOwner,
         batch: &[Submission],
     ) -> Result<Vec<Verdict>, Fault> {
         let mut verdicts: Vec<Option<Verdict>> = batch.iter().map(|_| None).collect();
+        if let Err(fault) = self.decide(sender, batch, &mut verdicts).await {
+            if !verdicts.iter().any(is_stored) {
+                return Err(fault);
+            }
+            // A refusal may be wrong as long as it is not known whether the id was accepted before.
+            verdicts.iter_mut().filter(|verdict| !is_stored(verdict)).for_each(|it| *it = None);
+        }
+        let undecided = || Verdict::Deferred { after: Duration::from_secs(1) };
+        Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(undecided)).collect())
+    }
+
+    async fn decide(
+        &self,
+        sender: &SessionOwner,
+        batch: &[Submission],
+        verdicts: &mut [Option<Verdict>],
+    ) -> Result<(), Fault> {
         let mut open: Vec<usize> = (0..batch.len()).collect();
-        let mut fresh = false;
-        for _ in 0..ROUNDS {
-            let desk = Desk::open(self, sender, batch, &open, fresh).await?;
-            open = desk.decide(batch, &open, &mut verdicts).await?;
+        for round in 0..ROUNDS {
             if open.is_empty() {
                 break;
             }
-            fresh = true;
+            let desk = Desk::open(self, sender, batch, &open, round > 0).await?;
+            open = desk.decide(batch, &open, verdicts).await?;
         }
-        self.recognise_duplicates(sender, batch, &mut verdicts).await?;
-        let undecided = || Verdict::Deferred { after: Duration::from_secs(1) };
-        Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(undecided)).collect())
+        self.recognise_duplicates(sender, batch, verdicts).await
     }
 
     /// Turns every refusal of a message that had been accepted before into what it is: a repeated
@@ -134,9 +148,8 @@ impl Gateway {
         batch: &[Submission],
         verdicts: &mut [Option<Verdict>],
     ) -> Result<(), Fault> {
-        let refused: Vec<_> = (batch.iter().zip(verdicts))
-            .filter(|(_, verdict)| !matches!(verdict, Some(Verdict::Accepted(_) | Verdict::Duplicate(_))))
-            .collect();
+        let refused: Vec<_> =
+            batch.iter().zip(verdicts).filter(|(_, verdict)| !is_stored(verdict)).collect();
         if refused.is_empty() {
             return Ok(());
         }
@@ -154,15 +167,22 @@ impl Gateway {
     }
 }
 
+fn is_stored(verdict: &Option<Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::Accepted(_) | Verdict::Duplicate(_)))
+}
+
 fn message_id_used() -> Verdict {
     Verdict::Rejected(Fault::conflict("message_id", MESSAGE_ID_USED))
 }
 
-/// What one round of decisions needs to know, looked up for the whole batch at once.
+/// What one round of decisions needs to know, looked up for the whole batch at once. Indices of
+/// items come from the batch itself and from nowhere else.
 struct Desk<'a> {
     gateway: &'a Gateway,
     sender: &'a SessionOwner,
     rosters: HashMap<UserId, Arc<Roster>>,
+    /// Whether the rosters come straight from the database.
+    fresh: bool,
     conversations: HashMap<ConversationId, Conversation>,
 }
 
@@ -186,9 +206,8 @@ impl<'a> Desk<'a> {
         let found = gateway.store.conversations(&ids).await?;
         let conversations: HashMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
 
-        let mut users: HashSet<_> = items()
-            .filter_map(|item| recipient(item, sender.account.id, &conversations))
-            .collect();
+        let mut users: HashSet<_> =
+            items().filter_map(|item| recipient(item, sender.account.id, &conversations)).collect();
         users.insert(sender.account.id);
         let users: Vec<_> = users.into_iter().collect();
         let rosters = match fresh {
@@ -196,10 +215,12 @@ impl<'a> Desk<'a> {
             false => gateway.store.rosters(&users).await?,
         };
         let rosters = rosters.into_iter().map(|roster| (roster.user, roster)).collect();
-        Ok(Self { gateway, sender, rosters, conversations })
+        Ok(Self { gateway, sender, rosters, fresh, conversations })
     }
 
-    /// Fills in verdicts; returns the items whose roster moved while they were being stored.
+    /// Fills in verdicts; returns the items that another look at the rosters has to decide: those
+    /// whose roster moved while they were being stored, and those that a cached roster speaks
+    /// against, because the sender may know more than the cache.
     async fn decide(
         &self,
         batch: &[Submission],
@@ -207,13 +228,36 @@ impl<'a> Desk<'a> {
         verdicts: &mut [Option<Verdict>],
     ) -> Result<Vec<usize>, Fault> {
         let mut passed = Vec::new();
+        let mut again = Vec::new();
         for &index in open {
-            let Some(item) = batch.get(index) else { continue };
-            match self.compare(item).await? {
-                Ok(roster) => passed.push(Passed { index, roster }),
-                Err(verdict) => verdicts[index] = Some(verdict),
-            }
+            let item = &batch[index];
+            verdicts[index] = match self.admit(item).map(|user| self.compare(item, user)) {
+                Err(fault) => Some(Verdict::Rejected(fault)),
+                Ok(Ok(roster)) => {
+                    passed.push(Passed { index, roster });
+                    None
+                }
+                Ok(Err(_)) if !self.fresh => {
+                    again.push(index);
+                    None
+                }
+                Ok(Err(Verdict::StaleSessions(stale))) => Some(self.tell_ended(stale).await?),
+                Ok(Err(verdict)) => Some(verdict),
+            };
         }
+        again.extend(self.store(batch, passed, verdicts).await?);
+        // Messages for one account keep their order.
+        again.sort_unstable();
+        Ok(again)
+    }
+
+    /// Stores what passed; returns the items whose roster moved meanwhile.
+    async fn store(
+        &self,
+        batch: &[Submission],
+        passed: Vec<Passed>,
+        verdicts: &mut [Option<Verdict>],
+    ) -> Result<Vec<usize>, Fault> {
         if passed.is_empty() {
             return Ok(Vec::new());
         }
@@ -244,45 +288,52 @@ impl<'a> Desk<'a> {
         Ok(moved)
     }
 
-    /// Asks every question that needs no transaction: the roster to store for, or the refusal.
-    async fn compare(&self, item: &Submission) -> Result<Result<Arc<Roster>, Verdict>, Fault> {
-        let recipient = match self.admit(item) {
-            Ok(recipient) => recipient,
-            Err(fault) => return Ok(Err(Verdict::Rejected(fault))),
-        };
+    /// Compares an item with the rosters: the one to store for, or what speaks against it.
+    fn compare(&self, item: &Submission, recipient: UserId) -> Result<Arc<Roster>, Verdict> {
         let Some(roster) = self.rosters.get(&recipient) else {
-            return Ok(Err(Verdict::RecipientGone));
+            return Err(Verdict::RecipientGone);
         };
         if roster.members.is_empty() {
-            return Ok(Err(Verdict::Deferred { after: NO_SESSION_RETRY }));
+            return Err(Verdict::Deferred { after: NO_SESSION_RETRY });
         }
         let sealed_for: Vec<_> = item.content.slots.iter().map(|(session, _)| *session).collect();
-        let difference = roster.difference(&sealed_for);
+        let Difference { missing, surplus } = roster.difference(&sealed_for);
+        let rejected = |reason| Err(Verdict::Rejected(Fault::invalid("data_base64", reason)));
         if item.checksum != roster.checksum {
-            let ended =
-                self.gateway.store.ended_among(roster.account, &difference.surplus).await?;
-            let (deleted, redundant) =
-                difference.surplus.into_iter().partition(|session| ended.contains(session));
-            let stale =
-                Stale { roster: roster.clone(), missing: difference.missing, redundant, deleted };
-            return Ok(Err(Verdict::StaleSessions(stale)));
+            let (roster, deleted) = (roster.clone(), Vec::new());
+            return Err(Verdict::StaleSessions(Stale {
+                roster,
+                missing,
+                redundant: surplus,
+                deleted,
+            }));
         }
-        if !difference.is_empty() {
-            let reason = "covers other sessions than the checksum stands for";
-            return Ok(Err(Verdict::Rejected(Fault::invalid("data_base64", reason))));
+        if !missing.is_empty() || !surplus.is_empty() {
+            return rejected("covers other sessions than the checksum stands for");
         }
         if !self.is_senders_key(&item.content.sender_key) {
-            let reason = "the header's key belongs to no live session of the sender";
-            return Ok(Err(Verdict::Rejected(Fault::invalid("data_base64", reason))));
+            return rejected("the header's key belongs to no live session of the sender");
         }
-        Ok(Ok(roster.clone()))
+        Ok(roster.clone())
+    }
+
+    /// Tells sessions that have ended from those that never belonged to the recipient.
+    async fn tell_ended(&self, stale: Stale) -> Result<Verdict, Fault> {
+        let Stale { roster, missing, redundant: surplus, .. } = stale;
+        let ended = match surplus.is_empty() {
+            true => Vec::new(),
+            false => self.gateway.store.ended_among(roster.account, &surplus).await?,
+        };
+        let (deleted, redundant) = surplus.into_iter().partition(|session| ended.contains(session));
+        Ok(Verdict::StaleSessions(Stale { roster, missing, redundant, deleted }))
     }
 
     /// Whether the sender may send this at all, and to whom it goes.
     fn admit(&self, item: &Submission) -> Result<UserId, Fault> {
         if let Some(named) = &item.named_sessions {
             let named: HashSet<_> = named.iter().collect();
-            let sealed: HashSet<_> = item.content.slots.iter().map(|(session, _)| session).collect();
+            let sealed: HashSet<_> =
+                item.content.slots.iter().map(|(session, _)| session).collect();
             if named != sealed {
                 return Err(Fault::invalid("recipient_sessions", "differ from the envelope's"));
             }

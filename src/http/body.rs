@@ -49,9 +49,7 @@ fn remaining(body: &Body) -> usize {
 async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Fault> {
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return Err(Fault::malformed(
-                "the body ended before its announced length",
-            ));
+            return Err(Fault::malformed("the body ended before its announced length"));
         };
         // Trailers are no part of the body.
         if let Ok(chunk) = frame.into_data()
@@ -64,11 +62,7 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Fault> {
 }
 
 fn too_large(actual: u64, limit: u64) -> Fault {
-    Fault::TooLarge {
-        what: "the body's size in bytes",
-        actual,
-        limit,
-    }
+    Fault::TooLarge { what: "the body's size in bytes", actual, limit }
 }
 
 /// Takes the rest of a body that is somewhat too large and throws it away. A sender that still
@@ -102,10 +96,8 @@ mod tests {
     use super::*;
 
     fn chunks(parts: &[&'static str]) -> Body {
-        let parts: Vec<_> = parts
-            .iter()
-            .map(|part| Ok::<_, Infallible>(Bytes::from(*part)))
-            .collect();
+        let parts: Vec<_> =
+            parts.iter().map(|part| Ok::<_, Infallible>(Bytes::from(*part))).collect();
         Body::from_stream(stream::iter(parts))
     }
 
@@ -120,33 +112,13 @@ mod tests {
     #[tokio::test]
     async fn an_announced_length_over_the_limit_is_refused() {
         let fault = read(Body::from("12345"), 4).await;
-        assert!(
-            matches!(
-                fault,
-                Err(Fault::TooLarge {
-                    actual: 5,
-                    limit: 4,
-                    ..
-                })
-            ),
-            "{fault:?}"
-        );
+        assert!(matches!(fault, Err(Fault::TooLarge { actual: 5, limit: 4, .. })), "{fault:?}");
     }
 
     #[tokio::test]
     async fn bytes_over_the_limit_are_refused_when_nothing_was_announced() {
         let fault = read(chunks(&["123", "45", "6"]), 4).await;
-        assert!(
-            matches!(
-                fault,
-                Err(Fault::TooLarge {
-                    actual: 5,
-                    limit: 4,
-                    ..
-                })
-            ),
-            "{fault:?}"
-        );
+        assert!(matches!(fault, Err(Fault::TooLarge { actual: 5, limit: 4, .. })), "{fault:?}");
     }
 
     #[tokio::test]
@@ -158,10 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sender_that_breaks_off_is_told_so() {
-        let parts = [
-            Ok(Bytes::from_static(b"12")),
-            Err(std::io::Error::other("gone")),
-        ];
+        let parts = [Ok(Bytes::from_static(b"12")), Err(std::io::Error::other("gone"))];
         let fault = read(Body::from_stream(stream::iter(parts)), 4).await;
         assert!(matches!(fault, Err(Fault::Malformed { .. })), "{fault:?}");
     }

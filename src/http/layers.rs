@@ -41,20 +41,13 @@ pub fn apply(router: Router, settings: Settings) -> Router {
 
 /// Whether the request is a long poll: a read of somebody's `/inbox`.
 fn is_poll(request: &Request) -> bool {
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(MatchedPath::as_str);
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/inbox"))
 }
 
 async fn limit_time(State(settings): State<Settings>, request: Request, next: Next) -> Response {
     let id = id_of(&request);
-    let limit = if is_poll(&request) {
-        settings.poll_timeout
-    } else {
-        settings.request_timeout
-    };
+    let limit = if is_poll(&request) { settings.poll_timeout } else { settings.request_timeout };
     match timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => problem::respond(&Fault::unavailable("the request took too long", None), &id),
@@ -99,11 +92,7 @@ async fn log_access(request: Request, next: Next) -> Response {
 }
 
 fn id_of(request: &Request) -> RequestId {
-    request
-        .extensions()
-        .get()
-        .cloned()
-        .unwrap_or_else(|| RequestId("-".into()))
+    request.extensions().get().cloned().unwrap_or_else(|| RequestId("-".into()))
 }
 
 #[cfg(test)]
@@ -141,10 +130,7 @@ mod tests {
             request = request.header(X_REQUEST_ID, id);
         }
         let request = request.body(Body::empty()).unwrap_or_default();
-        layered(router)
-            .oneshot(request)
-            .await
-            .unwrap_or_else(|never| match never {})
+        layered(router).oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
     #[tokio::test]
@@ -153,10 +139,7 @@ mod tests {
         let given = answer(router(), "/", Some("my-id")).await;
         assert_eq!(given.headers()[X_REQUEST_ID], "my-id");
         let made_up = answer(router(), "/nowhere", None).await;
-        assert_eq!(
-            made_up.headers()[X_REQUEST_ID],
-            "00000000-0000-4000-8000-000000000000"
-        );
+        assert_eq!(made_up.headers()[X_REQUEST_ID], "00000000-0000-4000-8000-000000000000");
     }
 
     #[tokio::test]
@@ -173,9 +156,7 @@ mod tests {
     async fn a_request_that_takes_too_long_is_refused_and_a_poll_may_take_longer() {
         let router = || {
             let slow = get(pending::<&'static str>);
-            Router::new()
-                .route("/slow", slow.clone())
-                .route("/inbox", slow)
+            Router::new().route("/slow", slow.clone()).route("/inbox", slow)
         };
         let start = Instant::now();
         let slow = answer(router(), "/slow", None).await;

@@ -70,25 +70,18 @@ impl Document {
     pub fn of(fault: &Fault, id: &RequestId) -> Self {
         let document = Self::plain(status(fault), code(fault), fault.to_string(), id);
         match fault {
-            Fault::Invalid { field, .. } | Fault::Conflict { field, .. } => Self {
-                field: Some(field.to_string()),
-                ..document
-            },
-            Fault::TooLarge { actual, limit, .. } => Self {
-                actual: Some(*actual),
-                limit: Some(*limit),
-                ..document
-            },
-            Fault::Unavailable { retry_after, .. } => Self {
-                retry_after: Some(retry_after.as_secs().max(1)),
-                ..document
-            },
+            Fault::Invalid { field, .. } | Fault::Conflict { field, .. } => {
+                Self { field: Some(field.to_string()), ..document }
+            }
+            Fault::TooLarge { actual, limit, .. } => {
+                Self { actual: Some(*actual), limit: Some(*limit), ..document }
+            }
+            Fault::Unavailable { retry_after, .. } => {
+                Self { retry_after: Some(retry_after.as_secs().max(1)), ..document }
+            }
             Fault::Internal { .. } => {
                 let detail = "the gateway made a mistake; its log has more under this request id";
-                Self {
-                    detail: detail.to_owned(),
-                    ..document
-                }
+                Self { detail: detail.to_owned(), ..document }
             }
             _ => document,
         }
@@ -115,9 +108,7 @@ impl IntoResponse for Document {
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response = (status, [(CONTENT_TYPE, content_type)], json).into_response();
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -151,21 +142,13 @@ pub async fn unknown_path(request: Request) -> Response {
 /// The answer for a known path with another method.
 pub async fn unknown_method(request: Request) -> Response {
     let id = id_of(&request);
-    let detail = format!(
-        "{} does not take {}",
-        request.uri().path(),
-        request.method()
-    );
+    let detail = format!("{} does not take {}", request.uri().path(), request.method());
     let status = StatusCode::METHOD_NOT_ALLOWED;
     Document::plain(status, "method_not_allowed", detail, &id).into_response()
 }
 
 fn id_of(request: &Request) -> RequestId {
-    request
-        .extensions()
-        .get()
-        .cloned()
-        .unwrap_or_else(|| RequestId("-".into()))
+    request.extensions().get().cloned().unwrap_or_else(|| RequestId("-".into()))
 }
 
 /// The true HTTP status of a fault.
@@ -224,11 +207,7 @@ mod tests {
 
     #[test]
     fn a_size_comes_with_its_limit() {
-        let fault = Fault::TooLarge {
-            what: "the body's size in bytes",
-            actual: 9,
-            limit: 8,
-        };
+        let fault = Fault::TooLarge { what: "the body's size in bytes", actual: 9, limit: 8 };
         insta::assert_snapshot!(json(&fault), @r#"
         {
           "type": "about:blank",
@@ -247,19 +226,13 @@ mod tests {
     fn a_mistake_of_ours_is_not_explained() {
         let fault = Fault::internal("reading rosters", "column `secret_thing` is missing");
         let json = json(&fault);
-        assert!(
-            !json.contains("secret_thing") && !json.contains("rosters"),
-            "{json}"
-        );
+        assert!(!json.contains("secret_thing") && !json.contains("rosters"), "{json}");
         assert!(json.contains("\"status\": 500"), "{json}");
     }
 
     #[test]
     fn what_is_unavailable_says_when_to_come_again() {
-        let answer = respond(
-            &Fault::unavailable("the store", None),
-            &RequestId("r-1".into()),
-        );
+        let answer = respond(&Fault::unavailable("the store", None), &RequestId("r-1".into()));
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.headers()[RETRY_AFTER], "1");
         assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");

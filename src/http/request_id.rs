@@ -49,10 +49,7 @@ pub(super) async fn layer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let claimed = request
-        .headers()
-        .get(X_REQUEST_ID)
-        .and_then(RequestId::from_header);
+    let claimed = request.headers().get(X_REQUEST_ID).and_then(RequestId::from_header);
     let id = claimed.unwrap_or_else(|| RequestId::random(&*entropy));
     request.extensions_mut().insert(id.clone());
     let mut response = next.run(request).await;

@@ -51,9 +51,7 @@ pub async fn serve<L: Listener>(
             next = next => next,
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder
-            .serve_connection(TokioIo::new(io), service)
-            .into_owned();
+        let connection = builder.serve_connection(TokioIo::new(io), service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -64,24 +62,15 @@ pub async fn serve<L: Listener>(
         });
     }
     drop(listener);
-    if timeout(settings.stop_timeout, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = connections.len(),
-            "broke off what did not finish in time"
-        );
+    if timeout(settings.stop_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "broke off what did not finish in time");
     }
     connections.shutdown().await;
 }
 
 fn connection_builder(settings: Settings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.head_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.head_timeout);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -126,11 +115,7 @@ mod tests {
             let _ = stopped.await;
         };
         let task = tokio::spawn(serve(listener, router, settings, stopped));
-        Ok(Running {
-            address,
-            stop,
-            task,
-        })
+        Ok(Running { address, stop, task })
     }
 
     async fn ask(stream: &mut TcpStream) -> Result<(), std::io::Error> {
@@ -181,10 +166,7 @@ mod tests {
             seen.notify_one();
             std::future::pending::<&'static str>().await
         };
-        let settings = Settings {
-            stop_timeout: Duration::from_millis(1),
-            ..SETTINGS
-        };
+        let settings = Settings { stop_timeout: Duration::from_millis(1), ..SETTINGS };
         let running = start(Router::new().route("/", get(handler)), settings).await?;
         let mut client = TcpStream::connect(running.address).await?;
         ask(&mut client).await?;

@@ -4,20 +4,20 @@
 //! (Montgomery) form of the same point is what the gateway publishes and what an envelope is
 //! sealed to. Mixin's encrypted-messages document calls both "public key"; here they are two types.
 
+mod agreement;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::Signer;
 use rand_core::CryptoRng;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use subtle::ConstantTimeEq;
-use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
 use crate::base64url::{self, Base64Error};
 use crate::hex;
+
+pub use agreement::{AgreementKey, AgreementSecret, SharedSecret};
 
 /// Why a key or a signature was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,9 +112,7 @@ impl VerifyingKey {
     /// prime order. This costs a scalar multiplication; use [`Self::from_stored_bytes`] for keys
     /// that passed it before.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let point = CompressedEdwardsY(*bytes)
-            .decompress()
-            .ok_or(KeyError::NotOnCurve)?;
+        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::NotOnCurve)?;
         if point.compress().as_bytes() != bytes {
             return Err(KeyError::NotCanonical);
         }
@@ -173,7 +171,7 @@ impl VerifyingKey {
     /// The X25519 (Montgomery) form. It costs a field inversion: keep the result.
     #[must_use]
     pub fn agreement_key(&self) -> AgreementKey {
-        AgreementKey(self.0.to_montgomery().to_bytes())
+        AgreementKey::from_bytes(self.0.to_montgomery().to_bytes())
     }
 
     /// Checks a signature by the strict rules: canonical, and no point of small order.
@@ -182,9 +180,7 @@ impl VerifyingKey {
     /// When the signature was not made over this message by this key.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), KeyError> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0
-            .verify_strict(message, &signature)
-            .map_err(|_| KeyError::Signature)
+        self.0.verify_strict(message, &signature).map_err(|_| KeyError::Signature)
     }
 }
 
@@ -199,124 +195,6 @@ impl Hash for VerifyingKey {
         self.0.as_bytes().hash(state);
     }
 }
-
-/// An X25519 public key, as an envelope carries it and the gateway publishes it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AgreementKey([u8; 32]);
-
-impl AgreementKey {
-    /// Takes the 32 bytes as they are; a weak key shows itself when a secret is agreed on.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads base64 in any form.
-    ///
-    /// # Errors
-    /// When the text is no base64 of 32 bytes.
-    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
-        decode_key(text).map(Self)
-    }
-
-    /// The 32 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// The 32 bytes as base64url without padding.
-    #[must_use]
-    pub fn to_base64(&self) -> String {
-        base64url::encode(&self.0)
-    }
-}
-
-impl fmt::Debug for AgreementKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "AgreementKey({})", self.to_base64())
-    }
-}
-
-impl Serialize for AgreementKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_base64())
-    }
-}
-
-impl<'de> Deserialize<'de> for AgreementKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
-        Self::from_base64(&text).map_err(D::Error::custom)
-    }
-}
-
-/// An X25519 secret with its public key beside it, wiped from memory on drop.
-#[derive(Clone)]
-pub struct AgreementSecret {
-    secret: StaticSecret,
-    public: AgreementKey,
-}
-
-impl AgreementSecret {
-    /// Makes the pair that belongs to 32 secret bytes; they are clamped as RFC 7748 says.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        let secret = StaticSecret::from(bytes);
-        let public = AgreementKey(PublicKey::from(&secret).to_bytes());
-        Self { secret, public }
-    }
-
-    /// The public half, computed once.
-    #[must_use]
-    pub const fn public(&self) -> AgreementKey {
-        self.public
-    }
-
-    /// Agrees on a secret: one scalar multiplication.
-    ///
-    /// # Errors
-    /// [`KeyError::SmallOrder`] when the result is all zero, whatever our own secret is.
-    pub fn shared_secret(&self, theirs: &AgreementKey) -> Result<SharedSecret, KeyError> {
-        let shared = self.secret.diffie_hellman(&PublicKey::from(theirs.0));
-        if shared.was_contributory() {
-            Ok(SharedSecret(shared))
-        } else {
-            Err(KeyError::SmallOrder)
-        }
-    }
-}
-
-impl fmt::Debug for AgreementSecret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("AgreementSecret(..)")
-    }
-}
-
-/// What two key pairs agree on; the key that wraps message keys. Wiped from memory on drop.
-pub struct SharedSecret(x25519_dalek::SharedSecret);
-
-impl SharedSecret {
-    /// The raw 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for SharedSecret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("SharedSecret(..)")
-    }
-}
-
-impl PartialEq for SharedSecret {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes().ct_eq(other.as_bytes()).into()
-    }
-}
-
-impl Eq for SharedSecret {}
 
 fn decode_key(text: &str) -> Result<[u8; 32], KeyError> {
     let bytes = base64url::decode(text)?;
@@ -358,14 +236,8 @@ mod tests {
         let public = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a";
         assert_eq!(alice.public().as_bytes(), &key(public));
         let shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
-        assert_eq!(
-            bob.shared_secret(&alice.public()).unwrap().as_bytes(),
-            &key(shared)
-        );
-        assert_eq!(
-            alice.shared_secret(&bob.public()).unwrap().as_bytes(),
-            &key(shared)
-        );
+        assert_eq!(bob.shared_secret(&alice.public()).unwrap().as_bytes(), &key(shared));
+        assert_eq!(alice.shared_secret(&bob.public()).unwrap().as_bytes(), &key(shared));
     }
 
     #[test]
@@ -406,10 +278,7 @@ mod tests {
             );
         }
         let nowhere = key("0200000000000000000000000000000000000000000000000000000000000000");
-        assert_eq!(
-            VerifyingKey::from_bytes(&nowhere),
-            Err(KeyError::NotOnCurve)
-        );
+        assert_eq!(VerifyingKey::from_bytes(&nowhere), Err(KeyError::NotOnCurve));
     }
 
     #[test]
@@ -427,15 +296,9 @@ mod tests {
     fn a_signature_holds_for_its_message_and_key_only() {
         let signing = SigningKey::from_seed(&[1; 32]);
         let signature = signing.sign(b"message");
-        assert_eq!(
-            signing.verifying_key().verify(b"message", &signature),
-            Ok(())
-        );
+        assert_eq!(signing.verifying_key().verify(b"message", &signature), Ok(()));
         let failed = Err(KeyError::Signature);
-        assert_eq!(
-            signing.verifying_key().verify(b"massage", &signature),
-            failed
-        );
+        assert_eq!(signing.verifying_key().verify(b"massage", &signature), failed);
         let other = SigningKey::from_seed(&[2; 32]).verifying_key();
         assert_eq!(other.verify(b"message", &signature), failed);
     }
@@ -446,31 +309,20 @@ mod tests {
         assert_eq!(VerifyingKey::from_base64(&public.to_base64()), Ok(public));
         let agreement = public.agreement_key();
         let json = serde_json::to_string(&agreement).unwrap();
-        assert_eq!(
-            serde_json::from_str::<AgreementKey>(&json).unwrap(),
-            agreement
-        );
+        assert_eq!(serde_json::from_str::<AgreementKey>(&json).unwrap(), agreement);
         assert_eq!(
             AgreementKey::from_base64(&format!("{}=", agreement.to_base64())),
             Ok(agreement)
         );
-        assert_eq!(
-            AgreementKey::from_base64("AAAA"),
-            Err(KeyError::Length { length: 3 })
-        );
-        assert!(matches!(
-            AgreementKey::from_base64("?"),
-            Err(KeyError::Base64(_))
-        ));
+        assert_eq!(AgreementKey::from_base64("AAAA"), Err(KeyError::Length { length: 3 }));
+        assert!(matches!(AgreementKey::from_base64("?"), Err(KeyError::Base64(_))));
     }
 
     #[test]
     fn debug_shows_no_secret() {
         let signing = SigningKey::from_seed(&[0xab; 32]);
         let agreement = signing.agreement_secret();
-        let shared = agreement
-            .shared_secret(&AgreementKey::from_bytes([9; 32]))
-            .unwrap();
+        let shared = agreement.shared_secret(&AgreementKey::from_bytes([9; 32])).unwrap();
         let shown = format!("{signing:?} {agreement:?} {shared:?} {signing:#?}");
         let expected = "SigningKey(..) AgreementSecret(..) SharedSecret(..) SigningKey(..)";
         assert_eq!(shown, expected);

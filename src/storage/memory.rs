@@ -107,20 +107,13 @@ impl Accounts for MemoryStore {
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let found = state
-            .accounts
-            .values()
-            .filter(|account| ids.contains(&account.id));
+        let found = state.accounts.values().filter(|account| ids.contains(&account.id));
         Ok(found.cloned().collect())
     }
 
     async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
         let state = self.state();
-        Ok(state
-            .accounts
-            .values()
-            .find(|account| account.external_name == number)
-            .cloned())
+        Ok(state.accounts.values().find(|account| account.external_name == number).cloned())
     }
 
     async fn list_accounts(
@@ -129,10 +122,7 @@ impl Accounts for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let later = state
-            .accounts
-            .values()
-            .filter(|account| Some(account.number) > after);
+        let later = state.accounts.values().filter(|account| Some(account.number) > after);
         Ok(later.take(limit as usize).cloned().collect())
     }
 }
@@ -141,10 +131,7 @@ impl Accounts for MemoryStore {
 impl Rosters for MemoryStore {
     async fn rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
         let state = self.state();
-        let found = state
-            .accounts
-            .values()
-            .filter(|account| users.contains(&account.id));
+        let found = state.accounts.values().filter(|account| users.contains(&account.id));
         let roster = |account: &Account| {
             let live = state.sessions.values();
             let live = live.filter(|it| it.is_live() && it.account == account.number);
@@ -155,12 +142,7 @@ impl Rosters for MemoryStore {
                 platform: session.platform.clone(),
             });
             let generation = state.generation(account.number).unwrap_or_default();
-            Arc::new(Roster::new(
-                account.number,
-                account.id,
-                generation,
-                members.collect(),
-            ))
+            Arc::new(Roster::new(account.number, account.id, generation, members.collect()))
         };
         Ok(found.map(roster).collect())
     }
@@ -178,18 +160,12 @@ impl Conversations for MemoryStore {
         at: Timestamp,
     ) -> Result<Vec<ConversationNumber>, Fault> {
         let mut state = self.state();
-        Ok(pairs
-            .iter()
-            .map(|pair| state.ensure_contact(pair, at))
-            .collect())
+        Ok(pairs.iter().map(|pair| state.ensure_contact(pair, at)).collect())
     }
 
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
         let state = self.state();
-        let found = state
-            .conversations
-            .values()
-            .filter(|it| ids.contains(&it.id));
+        let found = state.conversations.values().filter(|it| ids.contains(&it.id));
         Ok(found.cloned().collect())
     }
 }
@@ -200,11 +176,8 @@ impl State {
             return found.number;
         }
         let number = ConversationNumber(self.conversations.len() as i64 + 1);
-        let participant = |account| Participant {
-            account,
-            user: self.accounts[&account].id,
-            joined_at: at,
-        };
+        let participant =
+            |account| Participant { account, user: self.accounts[&account].id, joined_at: at };
         let conversation = Conversation {
             number,
             id: pair.id,

@@ -26,9 +26,7 @@ pub fn install(settings: &Telemetry) -> Result<(), LogError> {
         .with_env_filter(EnvFilter::try_new(&settings.log_level)?)
         .with_writer(io::stderr);
     let begun = match settings.log_format {
-        LogFormat::Text => builder
-            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-            .try_init(),
+        LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     begun.map_err(LogError::Installed)

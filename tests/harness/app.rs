@@ -1,7 +1,7 @@
 //! The whole gateway on a real database, with a clock and a randomness that the test holds.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -27,7 +27,7 @@ const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 pub struct TestApp {
     app: Option<App>,
     pub clock: Arc<TestClock>,
-    pub directory: TempDir,
+    _directory: TempDir,
     config: Config,
     keys: AtomicU64,
 }
@@ -52,7 +52,7 @@ impl TestApp {
         change(&mut config);
         let clock = Arc::new(TestClock::at(START));
         let app = open(&config, &clock, 1).await;
-        Self { app: Some(app), clock, directory, config, keys: AtomicU64::new(1) }
+        Self { app: Some(app), clock, _directory: directory, config, keys: AtomicU64::new(1) }
     }
 
     /// Stops the gateway and starts it again on the same data.
@@ -63,6 +63,10 @@ impl TestApp {
 
     pub fn router(&self) -> Router {
         self.app.as_ref().unwrap().router()
+    }
+
+    pub fn admin_router(&self) -> Router {
+        self.app.as_ref().unwrap().admin_router()
     }
 
     pub fn gateway(&self) -> Arc<Gateway> {

@@ -56,7 +56,11 @@ async fn a_contact_has_two_sides() {
     let app = TestApp::start().await;
     let (bot, anna, bert) =
         (app.bot("echo").await, app.person("Anna", 1).await, app.person("Bert", 1).await);
-    for participants in [json!([]), json!([{"user_id": bot.user}]), json!([{"user_id": anna.user}, {"user_id": bert.user}])] {
+    for participants in [
+        json!([]),
+        json!([{"user_id": bot.user}]),
+        json!([{"user_id": anna.user}, {"user_id": bert.user}]),
+    ] {
         let mut body = with(&bot, &anna);
         body["participants"] = participants;
         let answer = bot.post(&app, "/conversations", &body).await;

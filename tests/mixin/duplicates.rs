@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::harness::app::complaint;
 use crate::harness::TestApp;
+use crate::harness::app::complaint;
 
 #[tokio::test]
 async fn the_same_message_again_is_a_duplicate_delivered_once() {
@@ -13,7 +13,10 @@ async fn the_same_message_again_is_a_duplicate_delivered_once() {
     bot.send(&app, &[item.clone()]).await;
     let again = bot.send(&app, &[item.clone(), item]).await;
     for receipt in again.list() {
-        assert_eq!((&receipt["state"], &receipt["outcome"]), (&json!("SUCCESS"), &json!("duplicate")));
+        assert_eq!(
+            (&receipt["state"], &receipt["outcome"]),
+            (&json!("SUCCESS"), &json!("duplicate"))
+        );
     }
     assert_eq!(anna.devices[0].receives(&app).await, ["hello"]);
 }

@@ -90,7 +90,8 @@ async fn a_waiting_reader_gets_what_comes() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
     let phone = &anna.devices[0];
-    let (answer, ()) = tokio::join!(phone.get(&app, "/inbox?wait=30"), bot.sends(&app, &anna, 1, "hello"));
+    let (answer, ()) =
+        tokio::join!(phone.get(&app, "/inbox?wait=30"), bot.sends(&app, &anna, 1, "hello"));
     assert_eq!(phone.open(answer.only()), "hello");
 }
 

@@ -42,7 +42,8 @@ async fn lists_of_more_than_500_and_things_that_are_no_ids_are_refused() {
     assert_eq!(bot.post(&app, "/sessions/fetch", &many).await.complaint().0, 413);
     let answer = bot.post(&app, "/sessions/fetch", &json!([bot.user, "x"])).await;
     assert_eq!((answer.complaint().0, answer.complaint().1), (422, "[1]"));
-    let answer = bot.post(&app, "/sessions/check", &json!([{"user_id": bot.user, "checksum": "X"}])).await;
+    let answer =
+        bot.post(&app, "/sessions/check", &json!([{"user_id": bot.user, "checksum": "X"}])).await;
     assert_eq!((answer.complaint().0, answer.complaint().1), (422, "[0].checksum"));
 }
 

@@ -19,7 +19,10 @@ async fn a_stale_list_is_answered_with_the_fresh_one() {
     let (app, bot, old, fresh) = after_a_sign_in().await;
     let answer = bot.send(&app, &[bot.seal(old.user, &old.recipients(), 1, "hello")]).await;
     let receipt = answer.only();
-    assert_eq!((&receipt["state"], &receipt["outcome"]), (&json!("FAILED"), &json!("stale_sessions")));
+    assert_eq!(
+        (&receipt["state"], &receipt["outcome"]),
+        (&json!("FAILED"), &json!("stale_sessions"))
+    );
     assert_eq!(receipt["missing"], json!([fresh.devices[1].session]));
     assert_eq!(receipt["deleted"], json!([old.devices[1].session]));
     assert!(receipt.get("redundant").is_none());

@@ -20,7 +20,10 @@ async fn an_account_is_found_by_id_and_by_number() {
     let number = by_id["data"]["identity_number"].as_str().unwrap();
     let by_number = bot.get(&app, &format!("/users/{number}")).await.json;
     assert_eq!(by_id, by_number);
-    assert_eq!((&by_id["data"]["full_name"], &by_id["data"]["relationship"]), (&json!("Anna"), &json!("STRANGER")));
+    assert_eq!(
+        (&by_id["data"]["full_name"], &by_id["data"]["relationship"]),
+        (&json!("Anna"), &json!("STRANGER"))
+    );
     assert_eq!(bot.get(&app, "/users/!").await.complaint().0, 422);
     assert_eq!(bot.get(&app, "/users/1").await.complaint().0, 404);
 }

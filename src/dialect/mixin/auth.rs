@@ -129,7 +129,9 @@ impl Authenticated {
     /// # Errors
     /// [`Fault::Unauthorized`] with the reason.
     pub fn for_request(self, state: &MixinState, digests: &[String]) -> Result<Caller, Fault> {
-        let Some(claims) = &self.claims else { return Ok(self.caller) };
+        let Some(claims) = &self.claims else {
+            return Ok(self.caller);
+        };
         let limits = TokenLimits {
             max_life: seconds(state.settings.longest_token_life),
             max_clock_ahead: seconds(state.settings.clock_ahead),
@@ -151,7 +153,9 @@ impl Authenticated {
     /// # Errors
     /// [`Fault::Unauthorized`] when it was issued longer than `limit` ago.
     pub fn require_fresh(&self, state: &MixinState, limit: Duration) -> Result<(), Fault> {
-        let Some(claims) = &self.claims else { return Ok(()) };
+        let Some(claims) = &self.claims else {
+            return Ok(());
+        };
         let age = state.gateway.clock.now().as_seconds().saturating_sub(claims.iat);
         let limit = seconds(limit);
         if age <= limit {

@@ -50,8 +50,8 @@ pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest
         }
         let mut others = body.participants.iter().map(|one| one.user_id);
         let other = others.find(|user| *user != creator.id);
-        let other = other
-            .ok_or_else(|| Fault::invalid("participants", "names nobody but the caller"))?;
+        let other =
+            other.ok_or_else(|| Fault::invalid("participants", "names nobody but the caller"))?;
         if others.any(|user| user != creator.id && user != other) {
             let reason = "names more than one account; a contact conversation has two sides";
             return Err(Fault::invalid("participants", reason));

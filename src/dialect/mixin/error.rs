@@ -59,10 +59,8 @@ impl IntoResponse for Failure {
         let error = api_error(&self.fault);
         let truth = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // Overload must be visible to whatever stands in between.
-        let must_be_true = matches!(
-            truth,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        );
+        let must_be_true =
+            matches!(truth, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         let status = match self.style {
             ErrorStyle::Accepted if !must_be_true => StatusCode::ACCEPTED,
             ErrorStyle::Accepted | ErrorStyle::True => truth,

@@ -128,7 +128,8 @@ fn message(waiting: &Waiting) -> Result<InboxMessage, Fault> {
 }
 
 fn slice(body: &[u8], slot: &[u8]) -> Result<Vec<u8>, Fault> {
-    let slot = slot.try_into().map_err(|error| Fault::internal("cutting a slice", format!("{error}")))?;
+    let slot =
+        slot.try_into().map_err(|error| Fault::internal("cutting a slice", format!("{error}")))?;
     envelope::slice(body, slot).map_err(|error| Fault::internal("cutting a slice", error))
 }
 

@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use bytes::Bytes;
+use sealpost_sdk::base64url;
 use sealpost_sdk::checksum::Checksum;
 use sealpost_sdk::envelope;
 use sealpost_sdk::ids::Id;
 use sealpost_sdk::types::{SessionReference, category};
-use sealpost_sdk::base64url;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -71,7 +71,9 @@ pub fn items<'a>(body: &'a [u8], limits: &Limits) -> Result<Vec<&'a RawValue>, F
     let items: Vec<&RawValue> = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => vec![whole_body(body)?],
         Some(b'[') => whole_body(body)?,
-        _ => return Err(Fault::malformed("the body is neither a JSON array nor an object")),
+        _ => {
+            return Err(Fault::malformed("the body is neither a JSON array nor an object"));
+        }
     };
     if items.is_empty() {
         return Err(Fault::invalid("body", "the array has no items"));
@@ -191,6 +193,8 @@ fn required<Kind>(field: &'static str, value: Option<&str>) -> Result<Id<Kind>, 
 
 /// An id that may be absent, `null` or empty.
 fn optional<Kind>(field: &'static str, value: Option<&str>) -> Result<Option<Id<Kind>>, Fault> {
-    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
     Id::parse(value).map(Some).map_err(|error| Fault::invalid(field, error.to_string()))
 }

@@ -161,7 +161,10 @@ mod tests {
     #[test]
     fn what_is_no_json_is_malformed() {
         assert!(matches!(parse::<Body>(b"{").unwrap_err(), Fault::Malformed { .. }));
-        assert!(matches!(parse::<Body>(br#"{"items":[]} x"#).unwrap_err(), Fault::Malformed { .. }));
+        assert!(matches!(
+            parse::<Body>(br#"{"items":[]} x"#).unwrap_err(),
+            Fault::Malformed { .. }
+        ));
         assert!(matches!(parse::<Body>(b"\xff").unwrap_err(), Fault::Malformed { .. }));
     }
 

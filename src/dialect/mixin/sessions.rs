@@ -223,7 +223,8 @@ fn limit_lookup(actual: usize) -> Result<(), Fault> {
 }
 
 fn signature(field: &'static str, text: &str) -> Result<[u8; 64], Fault> {
-    let bytes = base64url::decode(text).map_err(|error| Fault::invalid(field, error.to_string()))?;
+    let bytes =
+        base64url::decode(text).map_err(|error| Fault::invalid(field, error.to_string()))?;
     let length = bytes.len();
     bytes
         .try_into()

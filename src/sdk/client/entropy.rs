@@ -13,6 +13,10 @@ use crate::ids::Id;
 pub(super) struct Entropy(Mutex<ChaCha20Rng>);
 
 impl Entropy {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the client asks the system for randomness"
+    )]
     pub(super) fn from_system() -> Result<Self, getrandom::Error> {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut_slice())?;

@@ -32,14 +32,8 @@ where
     V: Clone + Send + Sync + 'static,
 {
     pub(super) fn new(entries: u64, life: Duration) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(entries)
-            .time_to_live(life)
-            .build();
-        Self {
-            cache,
-            changes: Mutex::new(0),
-        }
+        let cache = Cache::builder().max_capacity(entries).time_to_live(life).build();
+        Self { cache, changes: Mutex::new(0) }
     }
 
     pub(super) fn get(&self, key: &K) -> Option<V> {
@@ -102,10 +96,7 @@ where
         if !unknown.is_empty() {
             let before = self.before();
             let read = read(unknown).await?;
-            self.keep(
-                before,
-                read.iter().map(|value| (key_of(value), value.clone())),
-            );
+            self.keep(before, read.iter().map(|value| (key_of(value), value.clone())));
             found.extend(read);
         }
         Ok(found)
@@ -129,23 +120,14 @@ mod tests {
         let inner = |unknown: Vec<u8>| async move {
             Ok(unknown.into_iter().map(|key| (key, says)).collect())
         };
-        cache
-            .get_or_read(keys, |entry| entry.0, inner)
-            .await
-            .unwrap()
+        cache.get_or_read(keys, |entry| entry.0, inner).await.unwrap()
     }
 
     #[tokio::test]
     async fn what_was_read_is_not_read_again() {
         let cache = cache();
-        assert_eq!(
-            read(&cache, &[1, 2, 1], "first").await,
-            [(1, "first"), (2, "first")]
-        );
-        assert_eq!(
-            read(&cache, &[2, 3], "second").await,
-            [(2, "first"), (3, "second")]
-        );
+        assert_eq!(read(&cache, &[1, 2, 1], "first").await, [(1, "first"), (2, "first")]);
+        assert_eq!(read(&cache, &[2, 3], "second").await, [(2, "first"), (3, "second")]);
     }
 
     #[tokio::test]

@@ -16,10 +16,7 @@ use crate::domain::ports::Inbox;
 impl Inbox for MemoryStore {
     async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
         let mut state = self.state();
-        Ok(messages
-            .into_iter()
-            .map(|message| state.accept(message))
-            .collect())
+        Ok(messages.into_iter().map(|message| state.accept(message)).collect())
     }
 
     async fn seen(
@@ -28,10 +25,7 @@ impl Inbox for MemoryStore {
         ids: &[MessageId],
     ) -> Result<Vec<Option<MessageDigest>>, Fault> {
         let state = self.state();
-        Ok(ids
-            .iter()
-            .map(|id| state.seen.get(&(sender, *id)).map(|seen| seen.0))
-            .collect())
+        Ok(ids.iter().map(|id| state.seen.get(&(sender, *id)).map(|seen| seen.0)).collect())
     }
 
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
@@ -40,11 +34,7 @@ impl Inbox for MemoryStore {
 
     async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
         let mut state = self.state();
-        let State {
-            inbox: rows,
-            payloads,
-            ..
-        } = &mut *state;
+        let State { inbox: rows, payloads, .. } = &mut *state;
         rows.retain(|(session, order), row| {
             let acknowledged = *session == inbox.session
                 && row.deliveries > 0
@@ -67,17 +57,10 @@ impl Inbox for MemoryStore {
     async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
         let mut state = self.state();
         let from = from.unwrap_or(Order(0));
-        let looked_at: Vec<Order> = state
-            .payloads
-            .range(from..)
-            .map(|entry| *entry.0)
-            .take(limit as usize)
-            .collect();
+        let looked_at: Vec<Order> =
+            state.payloads.range(from..).map(|entry| *entry.0).take(limit as usize).collect();
         let full = looked_at.len() == limit as usize;
-        let next = looked_at
-            .last()
-            .filter(|_| full)
-            .map(|last| Order(last.0 + 1));
+        let next = looked_at.last().filter(|_| full).map(|last| Order(last.0 + 1));
         let mut dropped = 0;
         for order in looked_at {
             if !state.inbox.keys().any(|key| key.1 == order) {
@@ -90,11 +73,7 @@ impl Inbox for MemoryStore {
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
         let mut state = self.state();
-        let old = state
-            .seen
-            .iter()
-            .filter(|(_, (_, at))| *at < before)
-            .map(|entry| *entry.0);
+        let old = state.seen.iter().filter(|(_, (_, at))| *at < before).map(|entry| *entry.0);
         let old: Vec<_> = old.take(limit as usize).collect();
         state.seen.retain(|key, _| !old.contains(key));
         Ok(old.len() as u64)
@@ -108,21 +87,14 @@ impl State {
             Some(_) => return Accepted::MessageIdUsed,
             None => {}
         }
-        if new
-            .guards
-            .iter()
-            .any(|it| self.generation(it.account) != Some(it.generation))
-        {
+        if new.guards.iter().any(|it| self.generation(it.account) != Some(it.generation)) {
             return Accepted::RosterMoved;
         }
         let order = self.next_order();
         let message = Waiting {
             order,
             message_id: new.message_id,
-            conversation: self
-                .conversations
-                .get(&new.conversation)
-                .map(|found| found.id),
+            conversation: self.conversations.get(&new.conversation).map(|found| found.id),
             sender: self.accounts[&new.sender].id,
             sender_session: self.sessions[&new.sender_session].id,
             category: new.category,
@@ -132,21 +104,10 @@ impl State {
             accepted_at: new.accepted_at,
             deliveries: 0,
         };
-        self.seen
-            .insert((new.sender, new.message_id), (new.digest, new.accepted_at));
-        self.payloads.insert(
-            order,
-            Payload {
-                message,
-                expires_at: new.expires_at,
-            },
-        );
+        self.seen.insert((new.sender, new.message_id), (new.digest, new.accepted_at));
+        self.payloads.insert(order, Payload { message, expires_at: new.expires_at });
         for slot in new.slots {
-            let row = Row {
-                leased_until: FREE,
-                deliveries: 0,
-                slot: slot.bytes,
-            };
+            let row = Row { leased_until: FREE, deliveries: 0, slot: slot.bytes };
             self.inbox.insert((slot.session, order), row);
         }
         Accepted::Stored(order)
@@ -156,14 +117,11 @@ impl State {
         let session = request.inbox.session;
         let mut leased: Vec<Waiting> = Vec::new();
         let mut size = 0;
-        for ((_, order), row) in self
-            .inbox
-            .range_mut((session, Order(i64::MIN))..=(session, Order(i64::MAX)))
+        for ((_, order), row) in
+            self.inbox.range_mut((session, Order(i64::MIN))..=(session, Order(i64::MAX)))
         {
             let payload = &self.payloads[order];
-            let too_old = request
-                .not_before
-                .is_some_and(|at| payload.message.accepted_at < at);
+            let too_old = request.not_before.is_some_and(|at| payload.message.accepted_at < at);
             if row.leased_until > request.now || payload.expires_at <= request.now || too_old {
                 continue;
             }

@@ -39,11 +39,7 @@ impl Sessions for MemoryStore {
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
         let state = self.state();
-        let session = state
-            .sessions
-            .values()
-            .find(|session| session.id == id)
-            .cloned();
+        let session = state.sessions.values().find(|session| session.id == id).cloned();
         Ok(session.map(|session| {
             let account = state.accounts[&session.account].clone();
             SessionOwner { session, account }
@@ -79,8 +75,7 @@ impl Sessions for MemoryStore {
 impl State {
     fn live(&self, which: impl Fn(&Session) -> bool) -> Option<(SessionNumber, AccountNumber)> {
         let mut live = self.sessions.values().filter(|session| session.is_live());
-        live.find(|session| which(session))
-            .map(|session| (session.number, session.account))
+        live.find(|session| which(session)).map(|session| (session.number, session.account))
     }
 
     fn raise_generation(&mut self, account: AccountNumber) {
@@ -93,16 +88,9 @@ impl State {
         limit: u32,
         gap_id: MessageId,
     ) -> Result<SignedIn, Fault> {
-        let account = self
-            .accounts
-            .get(&new.account)
-            .ok_or(Fault::NotFound { what: "user" })?;
+        let account = self.accounts.get(&new.account).ok_or(Fault::NotFound { what: "user" })?;
         let user = account.id;
-        if self
-            .sessions
-            .values()
-            .any(|session| session.signing_key == new.signing_key)
-        {
+        if self.sessions.values().any(|session| session.signing_key == new.signing_key) {
             return Err(Fault::conflict("public_key", "is on file for a session"));
         }
         let replaced =
@@ -143,19 +131,12 @@ impl State {
 
     /// Ends a session and says what waited for it.
     fn end(&mut self, number: SessionNumber, at: Timestamp) -> Missing {
-        let session = self
-            .sessions
-            .get_mut(&number)
-            .expect("callers pass a session on file");
+        let session = self.sessions.get_mut(&number).expect("callers pass a session on file");
         session.ended_at = Some(at);
         let id = session.id;
         self.tokens.retain(|_, token| token.session != id);
         let mut missing = Missing::default();
-        for (_, order) in self
-            .inbox
-            .extract_if(.., |key, _| key.0 == number)
-            .map(|row| row.0)
-        {
+        for (_, order) in self.inbox.extract_if(.., |key, _| key.0 == number).map(|row| row.0) {
             let message = &self.payloads[&order].message;
             match message.category.as_str() {
                 SYSTEM_GAP => missing.add_marker(&message.body, message.accepted_at),
@@ -181,18 +162,8 @@ impl State {
             deliveries: 0,
         };
         let expires_at = Timestamp::from_micros(i64::MAX);
-        self.payloads.insert(
-            order,
-            Payload {
-                message,
-                expires_at,
-            },
-        );
-        let row = Row {
-            leased_until: FREE,
-            deliveries: 0,
-            slot: Bytes::new(),
-        };
+        self.payloads.insert(order, Payload { message, expires_at });
+        let row = Row { leased_until: FREE, deliveries: 0, slot: Bytes::new() };
         self.inbox.insert((session.number, order), row);
     }
 }

@@ -30,11 +30,8 @@ pub(super) struct SeenKey {
 }
 
 /// Before every place.
-const BEGINNING: SeenKey = SeenKey {
-    shard: -1,
-    sender: 0,
-    message: MessageId::from_bytes([0; 16]),
-};
+const BEGINNING: SeenKey =
+    SeenKey { shard: -1, sender: 0, message: MessageId::from_bytes([0; 16]) };
 
 pub(super) const OLD_IDS: &str = "
     SELECT shard, sender, message_id FROM (
@@ -63,32 +60,21 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<u64, Fault> {
         let started = self.position();
-        let mut old = self
-            .old_ids(started.unwrap_or(BEGINNING), before, limit)
-            .await?;
-        let mut next = self
-            .after(started.unwrap_or(BEGINNING), &old, limit)
-            .await?;
+        let mut old = self.old_ids(started.unwrap_or(BEGINNING), before, limit).await?;
+        let mut next = self.after(started.unwrap_or(BEGINNING), &old, limit).await?;
         if old.is_empty() && started.is_some() && next.is_none() {
             old = self.old_ids(BEGINNING, before, limit).await?;
             next = self.after(BEGINNING, &old, limit).await?;
         }
-        *self
-            .forgotten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = next;
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = next;
         if old.is_empty() {
             return Ok(0);
         }
-        self.change(old, |keys, connection| Box::pin(forget(keys, connection)))
-            .await
+        self.change(old, |keys, connection| Box::pin(forget(keys, connection))).await
     }
 
     fn position(&self) -> Option<SeenKey> {
-        *self
-            .forgotten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn old_ids(
@@ -146,16 +132,8 @@ async fn forget(
 ) -> Result<Result<u64, Fault>, StoreError> {
     let list = json_list(keys, |json, key| {
         let id = key.message.uuid();
-        write!(
-            json,
-            "[{},{},\"{}\"]",
-            key.shard,
-            key.sender,
-            id.as_simple()
-        )
+        write!(json, "[{},{},\"{}\"]", key.shard, key.sender, id.as_simple())
     });
     let forgotten = query(FORGET).bind(list).execute(connection).await;
-    Ok(Ok(forgotten
-        .map_err(during("forgetting message ids"))?
-        .rows_affected()))
+    Ok(Ok(forgotten.map_err(during("forgetting message ids"))?.rows_affected()))
 }

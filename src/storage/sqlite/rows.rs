@@ -38,9 +38,7 @@ fn optional_array<const N: usize>(
     column: &'static str,
 ) -> Result<Option<[u8; N]>, StoreError> {
     let bytes: Option<&[u8]> = value(row, column)?;
-    bytes
-        .map(|bytes| bytes.try_into().map_err(|_| StoreError::Corrupt { column }))
-        .transpose()
+    bytes.map(|bytes| bytes.try_into().map_err(|_| StoreError::Corrupt { column })).transpose()
 }
 
 /// A UUID.
@@ -97,13 +95,9 @@ pub(super) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
     Ok(Account {
         number: AccountNumber(value(row, "account_number")?),
         id: id(row, "user_id")?,
-        dialect: dialect.ok_or(StoreError::Corrupt {
-            column: "accounts.dialect",
-        })?,
+        dialect: dialect.ok_or(StoreError::Corrupt { column: "accounts.dialect" })?,
         external_name: value(row, "external_name")?,
-        kind: kind.ok_or(StoreError::Corrupt {
-            column: "accounts.kind",
-        })?,
+        kind: kind.ok_or(StoreError::Corrupt { column: "accounts.kind" })?,
         full_name: value(row, "full_name")?,
         created_at: time(row, "account_created_at")?,
     })
@@ -119,9 +113,8 @@ pub(super) fn session_owner(row: &SqliteRow) -> Result<SessionOwner, StoreError>
         id: id(row, "session_id")?,
         account: account.number,
         user: account.id,
-        signing_key: signing_key.map_err(|_| StoreError::Corrupt {
-            column: "sessions.signing_key",
-        })?,
+        signing_key: signing_key
+            .map_err(|_| StoreError::Corrupt { column: "sessions.signing_key" })?,
         agreement_key: agreement_key(row, "agreement_key")?,
         platform: value(row, "platform")?,
         attestation: attestation(row)?,
@@ -134,12 +127,7 @@ pub(super) fn session_owner(row: &SqliteRow) -> Result<SessionOwner, StoreError>
 fn attestation(row: &SqliteRow) -> Result<Option<Attestation>, StoreError> {
     let added_by = optional_id(row, "added_by")?;
     let signature = optional_array(row, "attestation")?;
-    Ok(added_by
-        .zip(signature)
-        .map(|(added_by, signature)| Attestation {
-            added_by,
-            signature,
-        }))
+    Ok(added_by.zip(signature).map(|(added_by, signature)| Attestation { added_by, signature }))
 }
 
 /// A list of ids for a statement: a JSON array of hexadecimal, to be read by `json_each` and
@@ -147,9 +135,7 @@ fn attestation(row: &SqliteRow) -> Result<Option<Attestation>, StoreError> {
 /// the same.
 pub(super) fn id_list<Kind>(ids: impl IntoIterator<Item = Id<Kind>>) -> String {
     let ids: BTreeSet<Id<Kind>> = ids.into_iter().collect();
-    json_list(ids, |json, id| {
-        write!(json, "\"{}\"", id.uuid().as_simple())
-    })
+    json_list(ids, |json, id| write!(json, "\"{}\"", id.uuid().as_simple()))
 }
 
 /// A list for a statement, each item written as JSON by `write`.
@@ -177,15 +163,9 @@ mod tests {
     #[test]
     fn lists_are_json_and_ids_stand_in_them_once() {
         assert_eq!(id_list::<()>([]), "[]");
-        let ids = [
-            UserId::from_bytes([0x0a; 16]),
-            UserId::from_bytes([0xff; 16]),
-        ];
+        let (low, high) = (UserId::from_bytes([0x0a; 16]), UserId::from_bytes([0xff; 16]));
         let expected = format!(r#"["{}","{}"]"#, "0a".repeat(16), "ff".repeat(16));
         assert_eq!(id_list([high, low, high]), expected);
-        assert_eq!(
-            json_list([1, 2], |json, n| write!(json, "[{n},0]")),
-            "[[1,0],[2,0]]"
-        );
+        assert_eq!(json_list([1, 2], |json, n| write!(json, "[{n},0]")), "[[1,0],[2,0]]");
     }
 }

@@ -45,29 +45,18 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Sweep, Fault> {
         let from = from.map_or(0, |order| order.0);
-        let rows = query(CANDIDATES)
-            .bind(from)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await;
+        let rows = query(CANDIDATES).bind(from).bind(limit).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("looking for payloads to drop"))?;
         let candidates = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
         let full = u32::try_from(candidates.len()).is_ok_and(|found| found >= limit);
-        let next = candidates
-            .last()
-            .filter(|_| full)
-            .map(|last| Order(last.number + 1));
+        let next = candidates.last().filter(|_| full).map(|last| Order(last.number + 1));
         let unwaited = self.unwaited(candidates).await?;
         if unwaited.is_empty() {
             return Ok(Sweep { next, dropped: 0 });
         }
-        let dropped = self.change(unwaited, |numbers, connection| {
-            Box::pin(drop_payloads(numbers, connection))
-        });
-        Ok(Sweep {
-            next,
-            dropped: dropped.await?,
-        })
+        let dropped = self
+            .change(unwaited, |numbers, connection| Box::pin(drop_payloads(numbers, connection)));
+        Ok(Sweep { next, dropped: dropped.await? })
     }
 
     /// Those of the candidates that no inbox holds. One row that waits is enough to keep a
@@ -86,17 +75,12 @@ impl SqliteStore {
             let list = json_list(asked, |json, (inbox, number)| {
                 write!(json, "[{},{},{number}]", inbox.shard.0, inbox.session.0)
             });
-            let rows = query(STILL_WAITING)
-                .bind(list)
-                .fetch_all(&self.readers)
-                .await;
+            let rows = query(STILL_WAITING).bind(list).fetch_all(&self.readers).await;
             let rows = rows.map_err(during("looking for waiting rows"))?;
             let waited = rows.iter().map(|row| value(row, "number"));
             let waited = waited.collect::<Result<HashSet<i64>, _>>()?;
             candidates.retain(|candidate| !waited.contains(&candidate.number));
-            let done = candidates
-                .iter()
-                .filter(|candidate| candidate.waiting.is_empty());
+            let done = candidates.iter().filter(|candidate| candidate.waiting.is_empty());
             unwaited.extend(done.map(|candidate| candidate.number));
             candidates.retain(|candidate| !candidate.waiting.is_empty());
             step *= 4;
@@ -107,10 +91,7 @@ impl SqliteStore {
 
 fn candidate(row: &SqliteRow) -> Result<Candidate, StoreError> {
     let waiting = unpack_waiting(value(row, "waiting")?)?;
-    Ok(Candidate {
-        number: value(row, "number")?,
-        waiting,
-    })
+    Ok(Candidate { number: value(row, "number")?, waiting })
 }
 
 pub(super) const DROP_PAYLOADS: &str = "
@@ -122,7 +103,5 @@ async fn drop_payloads(
 ) -> Result<Result<u64, Fault>, StoreError> {
     let list = json_list(numbers, |json, number| write!(json, "{number}"));
     let dropped = query(DROP_PAYLOADS).bind(list).execute(connection).await;
-    Ok(Ok(dropped
-        .map_err(during("dropping payloads"))?
-        .rows_affected()))
+    Ok(Ok(dropped.map_err(during("dropping payloads"))?.rows_affected()))
 }

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs the benchmarks on an otherwise idle machine and says what machine it was.
+# Arguments go to the benchmarks as they are.
+set -Eeuo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+# shellcheck source=scripts/prepare.sh
+. scripts/prepare.sh
+
+step "machine"
+require_rust
+have_c_compiler || give_up "install a C compiler (Debian, Ubuntu: apt-get install gcc)"
+rustc --version
+uname -srm
+grep -m 1 "model name" /proc/cpuinfo 2>/dev/null || true
+echo "$(getconf _NPROCESSORS_ONLN) processors, load $(cut -d ' ' -f 1-3 /proc/loadavg 2>/dev/null)"
+
+step "envelope: the SDK beside the bare primitives of the same run"
+cargo bench --package sealpost --bench envelope -- "$@"
+close_step

@@ -1,0 +1,122 @@
+# Sourced by the other scripts: says what this machine lacks, installs it where it can, and keeps
+# the time of each step. Nothing here builds or tests anything.
+# shellcheck shell=bash
+
+readonly least_rust=1.94
+
+step_name=""
+step_started=0
+
+# Closes the step before, with its time, and opens the next.
+step() {
+    close_step
+    step_name=$1
+    step_started=$SECONDS
+    printf '\n== %s\n' "$step_name"
+}
+
+close_step() {
+    if [ -n "$step_name" ]; then
+        printf -- '-- %s: %d s\n' "$step_name" "$((SECONDS - step_started))"
+    fi
+    step_name=""
+}
+
+# Ends with a sentence that says what to do.
+give_up() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+report_failure() {
+    if [ -n "$step_name" ]; then
+        printf 'error: the step "%s" failed\n' "$step_name" >&2
+    fi
+}
+trap report_failure ERR
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# version_at_least 1.95.0 1.94
+version_at_least() {
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+# A virtual environment needs `ensurepip`, which Debian keeps in a package of its own.
+have_python() {
+    have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' \
+        2>/dev/null
+}
+
+have_c_compiler() {
+    have "${CC:-cc}" || have gcc || have clang
+}
+
+# Debian packages for what is missing, one word each.
+missing_packages() {
+    have_c_compiler || echo "gcc libc6-dev"
+    have_python || echo "python3 python3-venv"
+    have strace || echo "strace"
+}
+
+require_system_packages() {
+    local packages
+    packages=$(missing_packages | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+        give_up "install a C compiler, Python 3.10 or newer with venv, and strace; on Debian or" \
+            "Ubuntu: sudo apt-get install $packages"
+    fi
+    echo "installing $packages"
+    # A package list that is a little old will often do, so its failure is not the end.
+    apt-get update -qq || true
+    # shellcheck disable=SC2086  # several words on purpose
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages ||
+        give_up "apt-get could not install $packages; install them by hand"
+    [ -z "$(missing_packages)" ] ||
+        give_up "still missing after apt-get: $(missing_packages | tr '\n' ' ')"
+}
+
+require_rust() {
+    if ! have cargo && [ -x "${HOME:-/root}/.cargo/bin/cargo" ]; then
+        PATH="${HOME:-/root}/.cargo/bin:$PATH"
+    fi
+    have cargo && have rustc ||
+        give_up "install Rust $least_rust or newer from https://rustup.rs and start a new shell"
+    local found
+    found=$(rustc --version | cut -d ' ' -f 2)
+    version_at_least "$found" "$least_rust" ||
+        give_up "Rust $least_rust or newer is needed, this is $found; run: rustup update stable"
+}
+
+# require_component clippy cargo-clippy
+require_component() {
+    cargo "$1" --version >/dev/null 2>&1 && return 0
+    if have rustup && rustup component add "$2"; then
+        return 0
+    fi
+    give_up "the Rust component $2 is missing; run: rustup component add $2"
+}
+
+# The folder that cargo builds into, wherever the user has put it.
+target_directory() {
+    cargo metadata --no-deps --format-version 1 |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
+}
+
+# A virtual environment with the Python packages of tests/interop, made once and kept in `target`.
+prepare_interop() {
+    local environment requirements=tests/interop/requirements.txt
+    environment="$(target_directory)/interop"
+    if ! cmp -s "$requirements" "$environment/installed.txt"; then
+        rm -rf "$environment"
+        python3 -m venv "$environment"
+        "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            -r "$requirements" ||
+            give_up "pip could not install $requirements; is the package index reachable?"
+        cp "$requirements" "$environment/installed.txt"
+    fi
+    export SEALPOST_INTEROP_PYTHON="$environment/bin/python"
+}

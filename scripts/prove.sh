@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# The long proofs: what scripts/test.sh runs in small, for as long as it takes. See --help.
+set -Eeuo pipefail
+
+usage() {
+    cat <<'HELP'
+usage: scripts/prove.sh [PROOF ...]
+
+Runs the named proofs, or all of them:
+
+  kills       kill -9 in a stream of posts, a hundred rounds, and the power cut
+  broadcast   one text to ten thousand people, of whom some have signed in again
+  fuzz        ten minutes of fuzzing for each target in fuzz/
+  properties  the SDK's properties with many more cases than in an ordinary test run
+
+Environment:
+  SEALPOST_KILLS     rounds of kill -9 (default 100)
+  SEALPOST_SEED      repeats a run: each one prints its own
+  SEALPOST_BROADCAST people in the broadcast (default 10000)
+  FUZZ_SECONDS       time for each target (default 600)
+  PROPTEST_CASES     cases for each property (default 20000)
+HELP
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+# shellcheck source=scripts/prepare.sh
+. scripts/prepare.sh
+
+prove_kills() {
+    step "kills and the power cut"
+    SEALPOST_KILLS=${SEALPOST_KILLS:-100} cargo test --package sealpost --test main durability:: \
+        -- --test-threads 1
+}
+
+prove_broadcast() {
+    local people=${SEALPOST_BROADCAST:-10000}
+    step "a broadcast to $people people"
+    SEALPOST_BROADCAST=$people cargo test --release --package sealpost --test main sdk::broadcast
+}
+
+prove_fuzz() {
+    local seconds=${FUZZ_SECONDS:-600} target
+    if ! cargo fuzz --version >/dev/null 2>&1 || ! cargo +nightly --version >/dev/null 2>&1; then
+        step "fuzzing"
+        echo "NOT DONE: fuzzing needs a nightly toolchain and cargo-fuzz" \
+            "(rustup toolchain install nightly; cargo install cargo-fuzz)."
+        echo "The properties are no substitute: they do not look for new paths."
+        not_done="$not_done fuzz"
+        return 0
+    fi
+    for target in fuzz/fuzz_targets/*.rs; do
+        target=$(basename "$target" .rs)
+        step "fuzzing $target for $seconds s"
+        cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -print_final_stats=1
+    done
+}
+
+prove_properties() {
+    step "properties, ${PROPTEST_CASES:-20000} cases each"
+    PROPTEST_CASES=${PROPTEST_CASES:-20000} cargo test --release --package sealpost-sdk \
+        --all-features --lib --tests
+}
+
+not_done=""
+proofs=()
+for argument in "$@"; do
+    case $argument in
+        kills | broadcast | fuzz | properties) proofs+=("$argument") ;;
+        --help | -h) usage && exit 0 ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+done
+if [ ${#proofs[@]} -eq 0 ]; then
+    proofs=(kills broadcast properties fuzz)
+fi
+
+require_rust
+require_system_packages
+for proof in "${proofs[@]}"; do
+    "prove_$proof"
+done
+
+close_step
+if [ -n "$not_done" ]; then
+    printf '\nproved in %d s, except:%s\n' "$SECONDS" "$not_done"
+    exit 1
+fi
+printf '\nproved in %d s\n' "$SECONDS"

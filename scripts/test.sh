@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Every check that a change has to pass, in one command. See --help.
+set -Eeuo pipefail
+
+usage() {
+    cat <<'HELP'
+usage: scripts/test.sh [--fast]
+
+Checks formatting, lints, licences, documentation and the packages' dependencies, runs the demo
+once, and runs all tests. Works from any directory and on a fresh clone; what is missing is
+installed where that is possible (apt-get as root, rustup), otherwise the script says what to install.
+
+  --fast    leave out the release build with its run of the demo, and the documentation
+  --help    this text
+
+Environment:
+  SEALPOST_KILLS      rounds of the kill -9 proof (default 10; scripts/prove.sh takes 100)
+  CARGO_TARGET_DIR    where to build, as for cargo itself
+HELP
+}
+
+fast=no
+for argument in "$@"; do
+    case $argument in
+        --fast) fast=yes ;;
+        --help | -h) usage && exit 0 ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+# shellcheck source=scripts/prepare.sh
+. scripts/prepare.sh
+
+# The names of the packages that $1 is built from, one a line.
+dependencies() {
+    cargo tree --edges normal --prefix none "$@" | cut -d ' ' -f 1 | sort -u
+}
+
+# A bot author must never build the server.
+refuse_server_packages() {
+    local found
+    found=$(dependencies --package "$1" | grep -E '^(axum|sqlx)($|-)' || true)
+    [ -z "$found" ] || give_up "$1 depends on $(echo "$found" | tr '\n' ' ')"
+    echo "$1: $(dependencies --package "$1" | wc -l) packages, neither axum nor sqlx"
+}
+
+step "tools"
+require_rust
+require_system_packages
+require_component fmt rustfmt
+require_component clippy clippy
+rustc --version
+python3 --version
+strace --version | head -n 1
+
+step "formatting"
+cargo fmt --all --check
+
+step "lints"
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+cargo clippy --package sealpost-sdk --no-default-features --all-targets -- -D warnings
+
+step "dependencies"
+refuse_server_packages sealpost-sdk
+refuse_server_packages sealpost-examples
+echo "sealpost-sdk without default features: $(dependencies --package sealpost-sdk \
+    --no-default-features | wc -l) packages"
+if cargo deny --version >/dev/null 2>&1; then
+    # Advisories need the network, and change without any change here: they are not part of this.
+    cargo deny --all-features check bans licenses sources
+else
+    echo "cargo-deny is not installed, so deny.toml was not checked;" \
+        "to have it checked: cargo install --locked cargo-deny"
+fi
+
+if [ "$fast" = no ]; then
+    step "documentation"
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+
+    step "demo"
+    cargo run --release -- demo
+fi
+
+step "Python for the interop tests"
+prepare_interop
+
+# One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
+# the interop tests (ignored in a bare `cargo test`, which has no Python packages), the kill -9 proof.
+step "tests"
+cargo test --workspace --all-features --no-fail-fast --lib --bins --tests --examples \
+    -- --include-ignored
+
+step "documentation tests"
+cargo test --workspace --all-features --doc
+
+close_step
+printf '\nall checks passed in %d s\n' "$SECONDS"

@@ -1,0 +1,125 @@
+//! Who may import whom: the table of ARCHITECTURE.md, as data.
+
+/// One line of the table.
+pub struct Row {
+    /// A folder of `src/`, and the file of the same name.
+    pub module: &'static str,
+    /// The other modules that it may name.
+    pub may_use: &'static [&'static str],
+    /// The outside crates that it must not name.
+    pub never: &'static [&'static str],
+    /// What would be lost.
+    pub why: &'static str,
+}
+
+/// The crates that decide what a module can do: talk HTTP, talk SQL, run tasks.
+const HTTP: &[&str] = &["axum", "hyper", "tower", "tower_http", "reqwest"];
+
+/// The table. A module without a row may be named by nobody and may name nothing.
+pub const TABLE: &[Row] = &[
+    Row {
+        module: "domain",
+        may_use: &["sdk"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio", "utoipa"],
+        why: "the rules can be read and tested without a server and without a database",
+    },
+    Row {
+        module: "storage",
+        may_use: &["domain", "config", "sdk"],
+        never: HTTP,
+        why: "a store keeps what the domain hands it and knows no protocol",
+    },
+    Row {
+        module: "bus",
+        may_use: &["domain", "config"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx"],
+        why: "a hint may be lost, so nothing but the domain's hints may pass here",
+    },
+    Row {
+        module: "delivery",
+        may_use: &["domain", "sdk"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx"],
+        why: "waking a reader is the same for every protocol and every database",
+    },
+    Row {
+        module: "http",
+        may_use: &["domain"],
+        never: &["reqwest", "sqlx"],
+        why: "what all protocols share must not lean on one of them",
+    },
+    Row {
+        module: "dialect",
+        may_use: &["domain", "sdk", "http", "delivery"],
+        never: &["reqwest", "sqlx"],
+        why: "a dialect translates, the domain decides, and only the store talks to the database",
+    },
+    Row {
+        module: "admin",
+        may_use: &["domain", "http", "sdk"],
+        never: &["sqlx"],
+        why: "operators go through the same rules as everybody else",
+    },
+    Row {
+        module: "config",
+        may_use: &["domain"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio"],
+        why: "a setting is a value; each module is handed its own",
+    },
+    Row {
+        module: "telemetry",
+        may_use: &["domain", "config"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx"],
+        why: "logging must never be the reason that something else is built",
+    },
+    Row {
+        module: "demo",
+        may_use: &["sdk", "admin", "app"],
+        never: &["axum", "sqlx"],
+        why: "the demo is a client: what it shows, any client can do",
+    },
+    Row {
+        module: "cli",
+        may_use: &["sdk", "admin", "app", "config", "domain", "telemetry", "demo"],
+        never: &["sqlx"],
+        why: "a command changes data through the admin interface, running gateway or not",
+    },
+    Row {
+        module: "app",
+        may_use: &[
+            "admin",
+            "bus",
+            "config",
+            "delivery",
+            "dialect",
+            "domain",
+            "http",
+            "sdk",
+            "storage",
+            "telemetry",
+        ],
+        never: &["sqlx", "reqwest"],
+        why: "the composition root knows every type, and still does nothing itself",
+    },
+    Row {
+        module: "main",
+        may_use: &["cli"],
+        never: &["axum", "sqlx", "reqwest"],
+        why: "the program is its commands",
+    },
+];
+
+/// Modules that play a client, and so may seal and open envelopes.
+pub const CLIENTS: &[&str] = &["cli", "demo"];
+
+/// The names in the SDK that read or write plaintext: whoever cannot name them cannot read a
+/// message.
+pub const PLAINTEXT: &[(&str, &[&str])] = &[
+    ("envelope", &["seal", "open", "open_cached", "*"]),
+    ("attachment", &["encrypt", "decrypt", "*"]),
+    ("sdk", &["client", "*"]),
+];
+
+/// The row of a module.
+pub fn row(module: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.module == module)
+}

@@ -1,0 +1,85 @@
+//! The documents say what is so: their commands, their links, their table of settings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sealpost::config::Config;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).expect("a document")
+}
+
+/// The Markdown files of the project.
+fn documents() -> Vec<PathBuf> {
+    let folders = ["", "docs", "migrations", "sdk-examples", "src/sdk"];
+    let files =
+        folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).into_iter().flatten());
+    let mut found: Vec<_> = files
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The targets of a document's links, `](…)`, without those to other hosts and to its own parts.
+fn links(text: &str) -> Vec<&str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets
+        .filter(|target| !target.contains("://") && !target.starts_with('#'))
+        .map(|target| target.split('#').next().unwrap_or(target))
+        .collect()
+}
+
+#[test]
+fn the_readme_begins_with_its_two_commands() {
+    let readme = read("README.md");
+    let commands: Vec<_> = readme.split("```sh\n").skip(1).take(2).collect();
+    assert!(commands[0].starts_with("cargo run --release -- demo\n```"), "{}", commands[0]);
+    assert!(commands[1].starts_with("./scripts/test.sh\n```"), "{}", commands[1]);
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let documents = documents();
+    assert!(documents.len() > 8, "only {documents:?}");
+    for document in documents {
+        let text = read(&document);
+        for link in links(&text) {
+            let target = document.parent().expect("a folder").join(link);
+            assert!(target.exists(), "{} links to {link}", document.display());
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_table_with_its_default() {
+    let manual = read("docs/operation.md");
+    let defaults = toml::Table::try_from(Config::default()).expect("settings are plain values");
+    let mut settings = Vec::new();
+    collect("", &toml::Value::Table(defaults), &mut settings);
+    assert!(settings.len() > 15, "only {settings:?}");
+    for (name, value) in settings {
+        let row = manual.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/operation.md says nothing of `{name}`"));
+        let default = row.split('|').nth(2).unwrap_or_default().trim().trim_matches('`');
+        let default = if default == "empty" { "" } else { default };
+        assert_eq!(default, value, "the default of `{name}` in docs/operation.md");
+    }
+}
+
+/// Every single value below `value`, with its path and its text.
+fn collect(path: &str, value: &toml::Value, found: &mut Vec<(String, String)>) {
+    let toml::Value::Table(table) = value else {
+        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        return found.push((path.to_owned(), text));
+    };
+    for (name, value) in table {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        collect(&path, value, found);
+    }
+}

@@ -1,0 +1,40 @@
+//! What a gateway costs before anybody uses it.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::program::Program;
+
+/// From the start of the process to the line that says it is ready.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
+/// Memory of an idle gateway, in KiB.
+const IDLE_MEMORY: u64 = 40 * 1024;
+
+#[test]
+fn a_gateway_is_ready_within_a_second_and_idles_in_little_memory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let start = |number: u32| {
+        let data = folder.path().join(number.to_string());
+        let before = Instant::now();
+        let gateway = Program::serve(&data);
+        let took = before.elapsed();
+        let memory = resident_memory(gateway.process_id());
+        gateway.stop();
+        (took, memory)
+    };
+    // Other tests run beside this one, so the best of some starts counts.
+    let starts: Vec<_> = (0..5).map(start).collect();
+    let fastest = starts.iter().map(|(took, _)| *took).min().expect("some starts");
+    let smallest = starts.iter().map(|(_, memory)| *memory).min().expect("some starts");
+    assert!(fastest < READY_WITHIN, "ready after {fastest:?} at best");
+    assert!(smallest < IDLE_MEMORY, "{smallest} KiB resident at best");
+}
+
+/// Resident memory of a process in KiB, as Linux counts it.
+fn resident_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kib.expect("Linux says how much memory a process has")
+}
