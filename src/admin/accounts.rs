@@ -1,7 +1,5 @@
 //! `/admin/v1/accounts`: making and finding accounts.
 
-use std::collections::HashSet;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -15,9 +13,9 @@ use super::request;
 use super::types::{
     AccountInfo, AccountPage, CreateAccount, CreatedAccount, CreatedSession, NewSession,
 };
+use crate::domain::Fault;
 use crate::domain::account::{Account, AccountKind};
-use crate::domain::session::checked_platform;
-use crate::domain::{Fault, Gateway};
+use crate::domain::session::Session;
 use crate::http::problem::Problem;
 
 /// Accounts in a page when nothing else is asked for, and at most.
@@ -32,45 +30,24 @@ pub(super) async fn create(
     let Some(kind) = AccountKind::from_name(&asked.kind) else {
         return Err(Fault::invalid("kind", "is neither `bot` nor `user`").into());
     };
-    // Everything that can be refused beforehand is, so that no account is left without its devices.
-    let sessions = checked_sessions(&state.gateway, asked.sessions)?;
-    let account = state.gateway.create_account(kind, &asked.full_name).await?;
-    let mut created = Vec::with_capacity(sessions.len());
-    for (key, platform) in sessions {
-        let added = state.gateway.add_device_as_operator(account.id, key, platform, None).await?;
-        created.push(CreatedSession { session_id: added.id, platform: added.platform });
-    }
+    let sessions = asked.sessions.into_iter().map(first_session).collect::<Result<Vec<_>, _>>()?;
+    let made = state.gateway.create_account_with(kind, &asked.full_name, sessions).await?;
+    let sessions = made.sessions.into_iter();
+    let created = |it: Session| CreatedSession { session_id: it.id, platform: it.platform };
     let answer = CreatedAccount {
-        user_id: account.id,
-        identity_number: account.external_name,
+        user_id: made.account.id,
+        identity_number: made.account.external_name,
         server_public_key: state.server_public_key.to_string(),
-        sessions: created,
+        sessions: sessions.map(created).collect(),
     };
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-fn checked_sessions(
-    gateway: &Gateway,
-    sessions: Vec<NewSession>,
-) -> Result<Vec<(VerifyingKey, String)>, Fault> {
-    let limit = u64::from(gateway.limits.sessions_per_account);
-    let actual = sessions.len() as u64;
-    if actual > limit {
-        return Err(Fault::TooLarge { what: "the number of sessions", actual, limit });
+fn first_session(asked: NewSession) -> Result<(VerifyingKey, String), Fault> {
+    if asked.replaces.is_some() {
+        return Err(Fault::invalid("replaces", "makes no sense for a new account"));
     }
-    let mut keys = HashSet::new();
-    let mut checked = Vec::with_capacity(sessions.len());
-    for session in sessions {
-        let key = request::public_key(&session.public_key)?;
-        if !keys.insert(key.to_bytes()) {
-            return Err(Fault::invalid("public_key", "is given for two sessions"));
-        }
-        if session.replaces.is_some() {
-            return Err(Fault::invalid("replaces", "makes no sense for a new account"));
-        }
-        checked.push((key, checked_platform(&session.platform)?));
-    }
-    Ok(checked)
+    Ok((request::public_key(&asked.public_key)?, asked.platform))
 }
 
 /// Which page of accounts.

@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{SessionId, UserId};
 
-/// `POST /admin/v1/accounts`.
-///
-/// What can be refused is refused before anything is made, but for a key that is on file for
-/// another session: then the account stays, with the sessions before that one.
+/// `POST /admin/v1/accounts`: makes the account with all its devices, or nothing at all.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateAccount {
     /// `bot` or `user`.

@@ -1,11 +1,15 @@
 //! Accounts: the users and bots that send and receive.
 
+use std::collections::HashSet;
+
 use sealpost_sdk::conversation;
+use sealpost_sdk::keys::VerifyingKey;
 
 use super::clock::Timestamp;
 use super::error::Fault;
 use super::gateway::Gateway;
-use super::ids::{AccountNumber, ConversationId, UserId};
+use super::ids::{AccountNumber, ConversationId, SessionId, UserId};
+use super::session::{NewSession, Session, checked_platform};
 
 /// The protocol that an account speaks. An account belongs to one of them for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +83,7 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
-/// What the store needs to make an account.
+/// What the store needs to make an account, and the sessions that it begins with.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     /// Its public id, fresh.
@@ -94,6 +98,44 @@ pub struct NewAccount {
     pub full_name: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The devices that are signed in from the beginning.
+    pub sessions: Vec<FirstSession>,
+}
+
+/// A device that is signed in together with its account.
+#[derive(Clone, Debug)]
+pub struct FirstSession {
+    /// Its public id, fresh.
+    pub id: SessionId,
+    /// The Ed25519 key that verifies its tokens; on file for no other session.
+    pub signing_key: VerifyingKey,
+    /// What kind of device it says it is.
+    pub platform: String,
+}
+
+impl FirstSession {
+    /// What signing it in to its account takes, once that exists.
+    #[must_use]
+    pub fn of(self, account: &Account) -> NewSession {
+        NewSession {
+            id: self.id,
+            account: account.number,
+            signing_key: self.signing_key,
+            platform: self.platform,
+            attestation: None,
+            created_at: account.created_at,
+            replaces: None,
+        }
+    }
+}
+
+/// An account that was just made.
+#[derive(Clone, Debug)]
+pub struct CreatedAccount {
+    /// The account.
+    pub account: Account,
+    /// Its sessions, in the order in which they were asked for.
+    pub sessions: Vec<Session>,
 }
 
 /// The longest name shown to others, in characters.
@@ -109,7 +151,24 @@ impl Gateway {
         kind: AccountKind,
         full_name: &str,
     ) -> Result<Account, Fault> {
+        Ok(self.create_account_with(kind, full_name, Vec::new()).await?.account)
+    }
+
+    /// Makes an account with its first sessions, each with its key and platform, on an operator's
+    /// word: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] when the name or a platform cannot be used or a key is given twice,
+    /// [`Fault::TooLarge`] when there are more sessions than an account may have, and
+    /// [`Fault::Conflict`] (`public_key`) when a key is on file for a session.
+    pub async fn create_account_with(
+        &self,
+        kind: AccountKind,
+        full_name: &str,
+        sessions: Vec<(VerifyingKey, String)>,
+    ) -> Result<CreatedAccount, Fault> {
         let full_name = checked_name(full_name)?;
+        let sessions = self.first_sessions(sessions)?;
         let account = NewAccount {
             id: self.random_id(),
             dialect: Dialect::Mixin,
@@ -117,8 +176,29 @@ impl Gateway {
             kind,
             full_name,
             created_at: self.clock.now(),
+            sessions,
         };
         self.store.create_account(account).await
+    }
+
+    fn first_sessions(
+        &self,
+        sessions: Vec<(VerifyingKey, String)>,
+    ) -> Result<Vec<FirstSession>, Fault> {
+        let limit = u64::from(self.limits.sessions_per_account);
+        let actual = sessions.len() as u64;
+        if actual > limit {
+            return Err(Fault::TooLarge { what: "the number of sessions", actual, limit });
+        }
+        let mut keys = HashSet::new();
+        let check = |(signing_key, platform): (VerifyingKey, String)| {
+            if !keys.insert(signing_key.to_bytes()) {
+                return Err(Fault::invalid("public_key", "is given for two sessions"));
+            }
+            let platform = checked_platform(&platform)?;
+            Ok(FirstSession { id: self.random_id(), signing_key, platform })
+        };
+        sessions.into_iter().map(check).collect()
     }
 
     /// The account of that public id.

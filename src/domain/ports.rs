@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::Stream;
 
-use super::account::{Account, NewAccount};
+use super::account::{Account, CreatedAccount, NewAccount};
 use super::clock::Timestamp;
 use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
@@ -24,11 +24,12 @@ use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 /// Accounts by their public names.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Makes an account.
+    /// Makes an account and signs its first sessions in, or does nothing at all.
     ///
     /// # Errors
-    /// [`Fault::Conflict`] when its id, or its external name in this dialect, is taken.
-    async fn create_account(&self, account: NewAccount) -> Result<Account, Fault>;
+    /// [`Fault::Conflict`] when its id, or its external name in this dialect, is taken, and
+    /// (`public_key`) when a signing key is given twice or on file for any session, live or ended.
+    async fn create_account(&self, account: NewAccount) -> Result<CreatedAccount, Fault>;
 
     /// The accounts with these ids, in no particular order; unknown ones are left out.
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault>;

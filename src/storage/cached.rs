@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, NewAccount};
+use crate::domain::account::{Account, CreatedAccount, NewAccount};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::ids::{
@@ -126,7 +126,8 @@ impl Caches {
 
 #[async_trait]
 impl Accounts for CachedStore {
-    async fn create_account(&self, account: NewAccount) -> Result<Account, Fault> {
+    /// Nothing is forgotten: what does not exist is not remembered, and it comes into being whole.
+    async fn create_account(&self, account: NewAccount) -> Result<CreatedAccount, Fault> {
         self.inner.create_account(account).await
     }
 

@@ -30,6 +30,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
     accounts:
         an_account_is_found_by_its_names,
         names_are_unique,
+        an_account_comes_with_its_first_sessions,
+        a_key_on_file_leaves_nothing_of_a_new_account,
         accounts_are_listed_in_pages,
         contacts_are_made_once,
         a_setting_keeps_its_first_value;

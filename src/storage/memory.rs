@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, NewAccount};
+use crate::domain::account::{Account, CreatedAccount, NewAccount};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ContactPair, Conversation, ConversationCategory, Participant};
 use crate::domain::ids::{
@@ -82,7 +82,7 @@ impl State {
 
 #[async_trait]
 impl Accounts for MemoryStore {
-    async fn create_account(&self, new: NewAccount) -> Result<Account, Fault> {
+    async fn create_account(&self, new: NewAccount) -> Result<CreatedAccount, Fault> {
         let mut state = self.state();
         for other in state.accounts.values() {
             if other.id == new.id {
@@ -91,6 +91,13 @@ impl Accounts for MemoryStore {
             if (other.dialect, &other.external_name) == (new.dialect, &new.external_name) {
                 return Err(Fault::conflict("identity_number", "is taken"));
             }
+        }
+        let mut keys: Vec<_> = state.sessions.values().map(|session| session.signing_key).collect();
+        for session in &new.sessions {
+            if keys.contains(&session.signing_key) {
+                return Err(Fault::conflict("public_key", "is on file for a session"));
+            }
+            keys.push(session.signing_key);
         }
         let account = Account {
             number: AccountNumber(state.accounts.len() as i64 + 1),
@@ -102,7 +109,9 @@ impl Accounts for MemoryStore {
             created_at: new.created_at,
         };
         state.accounts.insert(account.number, account.clone());
-        Ok(account)
+        let sessions = new.sessions.into_iter();
+        let sessions = sessions.map(|first| state.first_session(&account, first)).collect();
+        Ok(CreatedAccount { account, sessions })
     }
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {

@@ -88,6 +88,20 @@ async fn a_key_that_is_on_file_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_refused_account_leaves_nothing_behind() {
+    let app = TestApp::start().await;
+    let (anna, _) = user(&app, 1).await;
+    let sessions = json!([{"public_key": public_key(2)}, {"public_key": public_key(1)}]);
+    let body = json!({"kind": "bot", "full_name": "B", "sessions": sessions});
+    assert_eq!(post(&app, "/accounts", body).await.status, 409);
+    let accounts = get(&app, "/accounts").await.json;
+    assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(accounts["accounts"][0]["user_id"], anna);
+    // The key before the one on file is still free.
+    user(&app, 2).await;
+}
+
+#[tokio::test]
 async fn too_many_sessions_are_refused_with_the_limit() {
     let app = TestApp::start().await;
     let sessions: Vec<_> = (1..=17).map(|key| json!({"public_key": public_key(key)})).collect();

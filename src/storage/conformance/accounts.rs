@@ -2,7 +2,7 @@
 
 use sealpost_sdk::conversation::contact_conversation_id;
 
-use super::scene::{START, Scene, at, conflict, user_id};
+use super::scene::{START, Scene, at, conflict, session_id, user_id};
 use crate::domain::conversation::{ContactPair, ConversationCategory};
 use crate::domain::ids::ConversationId;
 
@@ -32,6 +32,45 @@ pub(super) async fn names_are_unique(scene: Scene) {
     let refused = scene.store.create_account(same_name).await;
     assert_eq!(conflict(refused).as_deref(), Some("identity_number"));
     assert_eq!(scene.store.list_accounts(None, 10).await.unwrap().len(), 1);
+}
+
+pub(super) async fn an_account_comes_with_its_first_sessions(scene: Scene) {
+    // Nobody knows them before, whoever asked.
+    assert!(scene.store.rosters(&[user_id(1)]).await.unwrap().is_empty());
+    assert_eq!(scene.store.session(session_id(2)).await.unwrap(), None);
+    let mut new = Scene::new_account(1);
+    new.sessions = vec![Scene::first_session(3), Scene::first_session(2)];
+    let made = scene.store.create_account(new).await.unwrap();
+    let ids: Vec<_> = made.sessions.iter().map(|session| session.id).collect();
+    assert_eq!(ids, [session_id(3), session_id(2)]);
+
+    let roster = scene.store.rosters(&[user_id(1)]).await.unwrap().remove(0);
+    assert_eq!((roster.members.len(), roster.generation > 0), (2, true));
+    for session in &made.sessions {
+        let owner = scene.store.session(session.id).await.unwrap().unwrap();
+        assert_eq!((&owner.session, &owner.account), (session, &made.account));
+        assert_eq!((session.user, session.created_at), (user_id(1), START));
+        assert!(session.is_live() && roster.member(session.id).is_some());
+    }
+    let third = scene.session(&made.account, 4).await;
+    scene.send(&third, &[&made.sessions[0], &made.sessions[1]], 1).await;
+    assert_eq!(scene.lease(&made.sessions[1], START).await.len(), 1);
+}
+
+pub(super) async fn a_key_on_file_leaves_nothing_of_a_new_account(scene: Scene) {
+    scene.device(9).await;
+    for taken in [[5, 9], [5, 5]] {
+        let mut new = Scene::new_account(1);
+        new.sessions = taken.map(Scene::first_session).to_vec();
+        new.sessions[1].id = session_id(6);
+        let refused = scene.store.create_account(new).await;
+        assert_eq!(conflict(refused).as_deref(), Some("public_key"));
+    }
+    assert!(scene.store.accounts(&[user_id(1)]).await.unwrap().is_empty());
+    assert_eq!(scene.store.session(session_id(5)).await.unwrap(), None);
+    let account = scene.account(1).await;
+    assert!(scene.roster(account.id).await.members.is_empty());
+    scene.session(&account, 5).await;
 }
 
 pub(super) async fn accounts_are_listed_in_pages(scene: Scene) {

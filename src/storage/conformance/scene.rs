@@ -8,7 +8,7 @@ use sealpost_sdk::conversation::contact_conversation_id;
 use sealpost_sdk::keys::{SigningKey, VerifyingKey};
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, AccountKind, Dialect, NewAccount};
+use crate::domain::account::{Account, AccountKind, Dialect, FirstSession, NewAccount};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::ContactPair;
 use crate::domain::ids::{ConversationNumber, MessageId, SessionId, UserId};
@@ -78,11 +78,16 @@ impl Scene {
             kind: AccountKind::User,
             full_name: format!("Person {n}"),
             created_at: START,
+            sessions: Vec::new(),
         }
     }
 
+    pub fn first_session(n: u16) -> FirstSession {
+        FirstSession { id: session_id(n), signing_key: key(n), platform: "Test".to_owned() }
+    }
+
     pub async fn account(&self, n: u16) -> Account {
-        self.store.create_account(Self::new_account(n)).await.unwrap()
+        self.store.create_account(Self::new_account(n)).await.unwrap().account
     }
 
     pub fn new_session(account: &Account, n: u16) -> NewSession {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
+use crate::domain::account::{Account, FirstSession};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
 use crate::domain::inbox::{Details, GapReason, SYSTEM_GAP, Waiting};
@@ -105,6 +106,26 @@ impl State {
             let reason = format!("the account has all the {limit} sessions that it may have");
             return Err(Fault::conflict("sessions", reason));
         }
+        let created_at = new.created_at;
+        let session = self.add_session(user, new);
+        let replaced = replaced.map(|(number, _)| number);
+        if let Some(old) = replaced {
+            let missing = self.end(old, created_at);
+            if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
+                self.leave_gap(&session, gap_id, gap.to_json());
+            }
+        }
+        self.raise_generation(session.account);
+        Ok(SignedIn { session, replaced })
+    }
+
+    /// Signs a session in together with its account.
+    pub(super) fn first_session(&mut self, account: &Account, first: FirstSession) -> Session {
+        self.raise_generation(account.number);
+        self.add_session(account.id, first.of(account))
+    }
+
+    fn add_session(&mut self, user: UserId, new: NewSession) -> Session {
         let session = Session {
             number: SessionNumber(self.sessions.len() as i64 + 1),
             id: new.id,
@@ -118,15 +139,7 @@ impl State {
             ended_at: None,
         };
         self.sessions.insert(session.number, session.clone());
-        let replaced = replaced.map(|(number, _)| number);
-        if let Some(old) = replaced {
-            let missing = self.end(old, new.created_at);
-            if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
-                self.leave_gap(&session, gap_id, gap.to_json());
-            }
-        }
-        self.raise_generation(new.account);
-        Ok(SignedIn { session, replaced })
+        session
     }
 
     /// Ends a session and says what waited for it.

@@ -1,12 +1,16 @@
 //! Accounts by their public names.
 
+use std::collections::HashSet;
+use std::fmt::Write;
+
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::rows::{account, account_columns, id_list, value};
+use super::rows::{account, account_columns, id_list, json_list, value};
+use super::sign_in;
 use crate::domain::Fault;
-use crate::domain::account::{Account, Dialect, NewAccount};
+use crate::domain::account::{Account, CreatedAccount, Dialect, FirstSession, NewAccount};
 use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Accounts;
 use crate::storage::error::{StoreError, during};
@@ -31,7 +35,7 @@ const PAGE: &str = concat!(
 
 #[async_trait]
 impl Accounts for SqliteStore {
-    async fn create_account(&self, account: NewAccount) -> Result<Account, Fault> {
+    async fn create_account(&self, account: NewAccount) -> Result<CreatedAccount, Fault> {
         self.change(account, |account, connection| Box::pin(create(account, connection))).await
     }
 
@@ -71,22 +75,71 @@ const CREATE: &str = "
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     RETURNING number";
 
+/// Makes an account and signs its first sessions in.
 async fn create(
     new: &NewAccount,
     connection: &mut SqliteConnection,
-) -> Result<Result<Account, Fault>, StoreError> {
-    let doing = "creating an account";
+) -> Result<Result<CreatedAccount, Fault>, StoreError> {
+    if let Some(field) = taken_name(new, connection).await? {
+        return Ok(Err(Fault::conflict(field, "is taken")));
+    }
+    if a_key_is_taken(&new.sessions, connection).await? {
+        return Ok(Err(Fault::conflict("public_key", "is on file for a session")));
+    }
+    let account = insert(new, connection).await?;
+    let mut sessions = Vec::with_capacity(new.sessions.len());
+    for first in &new.sessions {
+        let first = first.clone().of(&account);
+        sessions.push(sign_in::create(connection, &first, account.id).await?);
+    }
+    if !sessions.is_empty() {
+        sign_in::raise_generation(connection, account.number).await?;
+    }
+    Ok(Ok(CreatedAccount { account, sessions }))
+}
+
+/// The field whose value belongs to another account.
+async fn taken_name(
+    new: &NewAccount,
+    connection: &mut SqliteConnection,
+) -> Result<Option<&'static str>, StoreError> {
     let taken = query(TAKEN)
         .bind(&new.id.as_bytes()[..])
         .bind(new.dialect.as_str())
         .bind(new.external_name.as_str())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(connection)
         .await
-        .map_err(during(doing))?;
-    if let Some(row) = taken {
-        let field = if value(&row, "by_id")? { "user_id" } else { "identity_number" };
-        return Ok(Err(Fault::conflict(field, "is taken")));
+        .map_err(during("looking for an account's names"))?;
+    let Some(row) = taken else {
+        return Ok(None);
+    };
+    Ok(Some(if value(&row, "by_id")? { "user_id" } else { "identity_number" }))
+}
+
+pub(super) const KEYS_ON_FILE: &str = "
+    SELECT sessions.number
+    FROM json_each(?1) AS wanted
+    CROSS JOIN sessions ON sessions.signing_key = unhex(wanted.value)
+    LIMIT 1";
+
+/// Whether a key is on file for a session, or given twice.
+async fn a_key_is_taken(
+    sessions: &[FirstSession],
+    connection: &mut SqliteConnection,
+) -> Result<bool, StoreError> {
+    let keys: HashSet<_> = sessions.iter().map(|session| session.signing_key.to_bytes()).collect();
+    if keys.len() < sessions.len() {
+        return Ok(true);
     }
+    let list = json_list(sessions, |json, it| write!(json, "\"{}\"", it.signing_key.to_hex()));
+    let found = query(KEYS_ON_FILE).bind(list).fetch_optional(connection).await;
+    Ok(found.map_err(during("looking for keys on file"))?.is_some())
+}
+
+async fn insert(
+    new: &NewAccount,
+    connection: &mut SqliteConnection,
+) -> Result<Account, StoreError> {
     let row = query(CREATE)
         .bind(&new.id.as_bytes()[..])
         .bind(new.dialect.as_str())
@@ -96,8 +149,8 @@ async fn create(
         .bind(new.created_at.as_micros())
         .fetch_one(connection)
         .await
-        .map_err(during(doing))?;
-    Ok(Ok(Account {
+        .map_err(during("creating an account"))?;
+    Ok(Account {
         number: AccountNumber(value(&row, "number")?),
         id: new.id,
         dialect: new.dialect,
@@ -105,5 +158,5 @@ async fn create(
         kind: new.kind,
         full_name: new.full_name.clone(),
         created_at: new.created_at,
-    }))
+    })
 }

@@ -13,6 +13,7 @@ const STATEMENTS: &[&str] = &[
     accept::SEEN_ROWS,
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
+    accounts::KEYS_ON_FILE,
     claims::CLAIM,
     claims::RELEASE,
     claims::ACKNOWLEDGE,

@@ -73,7 +73,8 @@ pub(super) async fn sign_in(
     Ok(Ok(SignedIn { session, replaced }))
 }
 
-async fn create(
+/// Puts a session on file.
+pub(super) async fn create(
     connection: &mut SqliteConnection,
     new: &NewSession,
     user: UserId,
@@ -159,7 +160,8 @@ async fn end(
 const RAISE: &str = "
     UPDATE accounts SET roster_generation = roster_generation + 1 WHERE number = ?1";
 
-async fn raise_generation(
+/// Tells everybody who knows the account's roster that it has changed.
+pub(super) async fn raise_generation(
     connection: &mut SqliteConnection,
     account: AccountNumber,
 ) -> Result<(), StoreError> {
