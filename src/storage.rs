@@ -19,5 +19,5 @@ mod sqlite;
 pub use cached::{CacheConfig, CachedStore};
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use open::{OpenError, StorageConfig, open};
+pub use open::{OpenError, Progress, StorageConfig, look_at, open};
 pub use sqlite::SqliteStore;

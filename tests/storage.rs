@@ -2,6 +2,7 @@
 
 mod durability;
 mod trouble;
+mod upkeep;
 
 use std::cell::Cell;
 use std::sync::Arc;

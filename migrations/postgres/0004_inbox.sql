@@ -10,7 +10,9 @@ CREATE TABLE sequences (
 
 INSERT INTO sequences (name, value) VALUES ('messages', 0);
 
--- What all readers of a message share, once for each shard that has one of them.
+-- What all readers of a message share, once for each shard that has one of them. Gap markers have
+-- the negatives of their numbers, so that they stand in front of everything and are told from
+-- messages by their keys.
 CREATE TABLE payloads (
     shard          BIGINT NOT NULL,
     number         BIGINT NOT NULL,
@@ -40,6 +42,14 @@ CREATE TABLE inbox (
     deliveries   BIGINT NOT NULL DEFAULT 0,
     slot         BYTEA  NOT NULL,
     PRIMARY KEY (shard, session, number)
+);
+
+-- Inboxes of ended sessions whose rows are still on file. Nobody reaches these rows any more; they
+-- are removed a few at a time.
+CREATE TABLE ended_inboxes (
+    shard   BIGINT NOT NULL,
+    session BIGINT NOT NULL,
+    PRIMARY KEY (shard, session)
 );
 
 -- Message ids that were accepted, in the sender's shard; dropped by time.

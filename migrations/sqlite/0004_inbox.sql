@@ -12,7 +12,8 @@ INSERT INTO sequences (name, value) VALUES ('messages', 0);
 
 -- What all readers of a message share, once: appended at the right edge. SQLite keeps one copy
 -- whatever the number of recipients and finds it by its number alone; `shard` is the first
--- recipient's.
+-- recipient's. Gap markers have the negatives of their numbers, so that they stand in front of
+-- everything and are told from messages by their keys.
 CREATE TABLE payloads (
     number         INTEGER NOT NULL PRIMARY KEY,
     shard          INTEGER NOT NULL,
@@ -42,6 +43,14 @@ CREATE TABLE inbox (
     deliveries   INTEGER NOT NULL DEFAULT 0,
     slot         BLOB    NOT NULL,
     PRIMARY KEY (shard, session, number)
+) STRICT, WITHOUT ROWID;
+
+-- Inboxes of ended sessions whose rows are still on file. Nobody reaches these rows any more; they
+-- are removed a few at a time.
+CREATE TABLE ended_inboxes (
+    shard   INTEGER NOT NULL,
+    session INTEGER NOT NULL,
+    PRIMARY KEY (shard, session)
 ) STRICT, WITHOUT ROWID;
 
 -- Message ids that were accepted, in the sender's shard; dropped by time.

@@ -1,21 +1,27 @@
-//! Work in the background: dropping what nobody waits for, a little at a time.
+//! Work in the background: dropping what nobody waits for or what was not read in time, a little at
+//! a time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::sleep;
 
 use crate::domain::ids::Order;
+use crate::domain::inbox::OLDEST_MESSAGE;
 use crate::domain::{Fault, Gateway};
 use crate::http::fault_log::chain;
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Between two rounds when the first has not come to an end: long enough for requests to get
+/// ahead, short enough that the background keeps up with them.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Rows in one transaction: few enough that requests beside it notice nothing.
 const STEP: u32 = 500;
 
-/// Transactions in one round.
+/// Transactions of each kind in one round.
 const STEPS: u32 = 20;
 
 /// How long message ids are remembered at least, so that a late retry is still a duplicate.
@@ -23,36 +29,151 @@ const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Sweeps for ever; the caller ends it by dropping it.
 pub async fn run(gateway: Arc<Gateway>) {
-    // A command that is done in a moment never gets here.
-    let mut rounds = interval_at(Instant::now() + PAUSE, PAUSE);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut place = None;
+    let mut walk = None;
+    let mut pause = PAUSE;
     loop {
-        rounds.tick().await;
-        match round(&gateway, place).await {
-            Ok(next) => place = next,
+        // Before the first round as well: a command that is done in a moment never gets further.
+        sleep(pause).await;
+        pause = match round(&gateway, &mut walk).await {
+            Ok(Progress::Behind) => SHORT_PAUSE,
+            Ok(Progress::Done) => PAUSE,
             // Nothing is lost: the next round begins where this one did.
             Err(fault) => {
                 tracing::warn!("could not drop what nobody waits for: {}", chain(&fault));
+                PAUSE
             }
-        }
+        };
     }
 }
 
-/// Some steps from `place` on; returns where the next round goes on.
-async fn round(gateway: &Gateway, mut place: Option<Order>) -> Result<Option<Order>, Fault> {
+/// How far a round came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// There was more to drop than a round may.
+    Behind,
+    /// Nothing is urgent.
+    Done,
+}
+
+async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, Fault> {
+    let behind = [
+        sweep_oldest(gateway).await?,
+        clear_ended(gateway).await?,
+        sweep_on(gateway, walk).await?,
+        forget_seen(gateway).await?,
+    ];
+    Ok(if behind.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done })
+}
+
+/// The oldest messages first: they are those that expire, and most of those that were read.
+async fn sweep_oldest(gateway: &Gateway) -> Result<Progress, Fault> {
+    let mut place = Some(OLDEST_MESSAGE);
     for _ in 0..STEPS {
-        place = gateway.store.sweep(place, STEP).await?.next;
-        if place.is_none() {
-            break;
+        let swept = gateway.sweep(place, STEP).await?;
+        if swept.next.is_none() || !swept.did_something() {
+            return Ok(Progress::Done);
+        }
+        place = swept.next;
+    }
+    Ok(Progress::Behind)
+}
+
+/// Then some steps of a walk along all of them, which ends where it began. It is behind only if it
+/// finds much: a walk past messages that still wait has time.
+async fn sweep_on(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, Fault> {
+    let mut progress = Progress::Behind;
+    for _ in 0..STEPS {
+        let swept = gateway.sweep(*walk, STEP).await?;
+        *walk = swept.next;
+        if !swept.did_something() {
+            progress = Progress::Done;
+        }
+        if walk.is_none() {
+            return Ok(Progress::Done);
         }
     }
+    Ok(progress)
+}
+
+async fn clear_ended(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        if !gateway.store.clear_ended(STEP).await? {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+async fn forget_seen(gateway: &Gateway) -> Result<Progress, Fault> {
     let life = gateway.limits.message_life.max(REMEMBERED);
     let before = gateway.clock.now().minus(life);
     for _ in 0..STEPS {
         if gateway.store.forget_seen(before, STEP).await? < u64::from(STEP) {
-            break;
+            return Ok(Progress::Done);
         }
     }
-    Ok(place)
+    Ok(Progress::Behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+    use crate::app::entropy::SystemEntropy;
+    use crate::bus::LocalBus;
+    use crate::domain::Limits;
+    use crate::domain::clock::TestClock;
+    use crate::domain::inbox::SYSTEM_GAP;
+    use crate::domain::ports::Hint;
+    use crate::domain::session::Session;
+    use crate::storage::MemoryStore;
+    use crate::storage::conformance::scene::{START, Scene, inbox_of};
+
+    const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// A gateway in which so many messages wait for a phone.
+    async fn gateway(messages: u16) -> (Gateway, Arc<TestClock>, Session) {
+        let store = Arc::new(MemoryStore::new());
+        let scene = Scene::new(store.clone());
+        let (bot, phone) = (scene.device(1).await, scene.device(2).await);
+        for n in 1..=messages {
+            scene.send(&bot, &[&phone], n).await;
+        }
+        let clock = Arc::new(TestClock::at(START));
+        let gateway = Gateway {
+            store,
+            bus: Arc::new(LocalBus::new()),
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy::new().unwrap()),
+            limits: Limits::default(),
+        };
+        (gateway, clock, phone)
+    }
+
+    #[tokio::test]
+    async fn the_oldest_messages_expire_wherever_the_walk_is() {
+        let (gateway, clock, phone) = gateway(3).await;
+        let mut walk = Some(Order(1_000_000));
+        clock.advance(LIFE);
+        assert_eq!(round(&gateway, &mut walk).await.unwrap(), Progress::Done);
+        let waiting = gateway.lease(inbox_of(&phone), 10, None).await.unwrap();
+        assert_eq!((waiting.len(), waiting[0].category.as_str()), (1, SYSTEM_GAP));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_of_the_marker() {
+        let (gateway, clock, phone) = gateway(1).await;
+        let mut hints = gateway.bus.subscribe();
+        clock.advance(LIFE);
+        round(&gateway, &mut None).await.unwrap();
+        assert_eq!(hints.next().await, Some(Hint::Wake([phone.number].into())));
+    }
+
+    #[tokio::test]
+    async fn a_quiet_gateway_is_left_alone() {
+        let (gateway, _, phone) = gateway(3).await;
+        assert_eq!(round(&gateway, &mut None).await.unwrap(), Progress::Done);
+        assert_eq!(gateway.lease(inbox_of(&phone), 10, None).await.unwrap().len(), 3);
+    }
 }

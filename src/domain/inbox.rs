@@ -15,6 +15,7 @@ use super::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
     Shard, UserId,
 };
+use super::ports::Hint;
 
 /// A message that passed every rule, ready to be stored. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
@@ -162,9 +163,13 @@ pub struct Waiting {
 pub enum GapReason {
     /// They waited for a session that this one took the place of.
     SignedInAgain,
+    /// Their time was over before they were read.
+    Expired,
 }
 
-/// The marker that stands where messages are missing.
+/// The marker that stands where messages are missing: in front of all that still waits, since what
+/// is missing came before it. An unread marker that nobody holds is counted in by the next one,
+/// which takes its place and has its own reason. A marker never expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// Why.
@@ -186,20 +191,47 @@ impl Gap {
     pub fn to_json(&self) -> String {
         let reason = match self.reason {
             GapReason::SignedInAgain => "signed_in_again",
+            GapReason::Expired => "expired",
         };
         let Self { count, from, to, .. } = self;
         format!(r#"{{"reason":"{reason}","count":{count},"from":"{from}","to":"{to}"}}"#)
     }
 }
 
-/// Payloads that nobody waits for any more, found and dropped a few at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A step of dropping what nobody waits for and what was not read in time.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepRequest {
+    /// Where to begin; `None` for the beginning of everything, gap markers included.
+    pub from: Option<Order>,
+    /// At most so many payloads are looked at, and so many rows taken out of inboxes.
+    pub limit: u32,
+    /// The present moment: what expires by then is dropped.
+    pub now: Timestamp,
+}
+
+/// What a step of sweeping did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sweep {
     /// Where the next call goes on; `None` when the round is complete.
     pub next: Option<Order>,
     /// How many payloads were dropped.
     pub dropped: u64,
+    /// How many rows were taken out of inboxes because their time was over.
+    pub expired: u64,
+    /// The sessions that find a gap marker now.
+    pub marked: Vec<SessionNumber>,
 }
+
+impl Sweep {
+    /// Whether the step found something to do.
+    #[must_use]
+    pub fn did_something(&self) -> bool {
+        self.dropped > 0 || self.expired > 0
+    }
+}
+
+/// The place of the oldest message there may be; only gap markers stand before it.
+pub const OLDEST_MESSAGE: Order = Order(1);
 
 impl Gateway {
     /// Hands out what waits in an inbox, and holds it for this reader for a while.
@@ -234,6 +266,19 @@ impl Gateway {
             return Ok(());
         }
         self.store.acknowledge(inbox, ids).await
+    }
+
+    /// Drops what nobody waits for and what was not read in time, among at most `limit` messages.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
+        let request = SweepRequest { from, limit, now: self.clock.now() };
+        let swept = self.store.sweep(request, &|| self.random_id()).await?;
+        if !swept.marked.is_empty() {
+            self.bus.publish(Hint::Wake(swept.marked.as_slice().into()));
+        }
+        Ok(swept)
     }
 }
 

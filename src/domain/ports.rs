@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::Stream;
@@ -17,7 +18,9 @@ use super::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
     UserId,
 };
-use super::inbox::{Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting};
+use super::inbox::{
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
+};
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 
@@ -64,8 +67,8 @@ pub trait Sessions: Send + Sync {
         gap_id: MessageId,
     ) -> Result<SignedIn, Fault>;
 
-    /// Ends a live session of `user`: it is marked, the roster generation rises, its waiting rows
-    /// and API tokens go.
+    /// Ends a live session of `user`: it is marked, the roster generation rises, its API tokens go,
+    /// and what waited for it is out of reach. [`Inbox::clear_ended`] removes that.
     ///
     /// # Errors
     /// [`Fault::NotFound`] unless it is a live session of `user`.
@@ -122,6 +125,9 @@ pub trait Conversations: Send + Sync {
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault>;
 }
 
+/// Makes ids for messages of the gateway itself.
+pub type FreshId<'a> = &'a (dyn Fn() -> MessageId + Send + Sync);
+
 /// Messages and who still waits for them.
 #[async_trait]
 pub trait Inbox: Send + Sync {
@@ -151,8 +157,15 @@ pub trait Inbox: Send + Sync {
     /// reached its reader.
     async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault>;
 
-    /// Drops payloads that nobody waits for, among at most `limit` from `from` on.
-    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault>;
+    /// Looks at some payloads, and drops those that nobody waits for. A message whose time is over
+    /// is taken out of the inboxes where it waits, except where a reader holds it at this moment;
+    /// each live session that loses something is left a gap marker ([`super::inbox::Gap`]), whose
+    /// id comes from `fresh_id`. It is one transaction, so nothing is dropped without its marker.
+    async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault>;
+
+    /// Removes at most `limit` of the rows that waited for sessions which have ended; returns
+    /// whether there may be more.
+    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault>;
 
     /// Forgets at most `limit` message ids that were accepted before `before`; returns how many.
     /// A call may look at a part of the ids only, and the next one goes on from there.
@@ -169,8 +182,37 @@ pub trait Store: Accounts + Sessions + Rosters + Conversations + Inbox {
     /// under `name`, or keeps and returns `fresh`.
     async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault>;
 
+    /// What the store says about itself.
+    async fn statistics(&self) -> Result<Statistics, Fault>;
+
+    /// Looks for damage in what is kept, for at most about `patience`. Requests go on beside it.
+    async fn check(&self, patience: Duration) -> Result<Soundness, Fault>;
+
     /// Finishes what was taken and closes the files.
     async fn close(&self);
+}
+
+/// Numbers for operators and tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Transactions that were committed since the store was opened. Requests that come together
+    /// share one.
+    pub commit_groups: u64,
+    /// Requests that wait for their transaction.
+    pub waiting_writes: u64,
+    /// The size of the database without the log beside it; 0 when it is no file.
+    pub database_bytes: u64,
+    /// When the newest message was accepted, of those that are still kept.
+    pub newest_message: Option<Timestamp>,
+}
+
+/// What a look for damage found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Soundness {
+    /// Whether everything was looked at before time ran out.
+    pub complete: bool,
+    /// What is wrong, in the words of the database; only the first few things.
+    pub damage: Vec<String>,
 }
 
 /// A hint from one part of the gateway to the others. Hints may be lost, doubled or late; the

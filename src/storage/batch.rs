@@ -119,6 +119,18 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
         sent
     }
 
+    /// A writer that takes nothing.
+    pub(super) fn closed() -> Self {
+        let (queue, task) = (RwLock::new(None), Mutex::new(None));
+        Self { queue, task, shared: Arc::default(), queue_bytes: 0 }
+    }
+
+    /// How many jobs wait for the writer, or nearly so: others come and go.
+    pub(super) fn waiting(&self) -> usize {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
     /// How many transactions were committed.
     pub(super) fn groups(&self) -> u64 {
         self.shared.groups.load(Ordering::Relaxed)

@@ -25,9 +25,11 @@ use crate::domain::ids::{
     UserId,
 };
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting,
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
 };
-use crate::domain::ports::{Accounts, Conversations, Inbox, Rosters, Sessions, Store};
+use crate::domain::ports::{
+    Accounts, Conversations, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
+};
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use remembered::Remembered;
@@ -297,8 +299,12 @@ impl Inbox for CachedStore {
         self.inner.release(inbox, orders).await
     }
 
-    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
-        self.inner.sweep(from, limit).await
+    async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {
+        self.inner.sweep(request, fresh_id).await
+    }
+
+    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault> {
+        self.inner.clear_ended(limit).await
     }
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
@@ -314,6 +320,14 @@ impl Store for CachedStore {
 
     async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
         self.inner.setting_or(name, fresh).await
+    }
+
+    async fn statistics(&self) -> Result<Statistics, Fault> {
+        self.inner.statistics().await
+    }
+
+    async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {
+        self.inner.check(patience).await
     }
 
     async fn close(&self) {

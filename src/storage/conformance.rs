@@ -75,8 +75,18 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         only_payloads_that_nobody_waits_for_are_swept,
         a_sweep_goes_on_where_the_last_one_stopped,
         a_swept_message_stays_a_duplicate,
+        what_was_not_read_in_time_leaves_a_gap_for_each_session,
+        expiry_goes_on_in_small_steps_and_leaves_one_marker,
+        a_held_message_is_left_to_its_reader,
+        a_held_marker_is_left_to_its_reader,
+        a_marker_does_not_expire,
+        an_unread_marker_goes_into_that_of_what_expired,
+        an_ended_session_is_told_nothing,
+        what_waited_for_ended_sessions_is_removed_in_small_steps,
         old_message_ids_are_forgotten_a_few_at_a_time,
-        the_store_answers_a_ping;
+        the_store_answers_a_ping,
+        the_store_counts_its_commits,
+        a_new_store_is_sound;
 };
 
 /// Tells every story to an empty store that `make` gives.

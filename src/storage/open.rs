@@ -45,6 +45,15 @@ impl StorageConfig {
     }
 }
 
+/// How far a database's tables have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Migrations that it has run.
+    pub done: usize,
+    /// Migrations that it will run when it is opened for work.
+    pub missing: usize,
+}
+
 /// Why a database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -124,4 +133,14 @@ impl OpenError {
 pub async fn open(config: &StorageConfig) -> Result<Arc<dyn Store>, OpenError> {
     let database = SqliteStore::open(config).await?;
     Ok(Arc::new(CachedStore::new(Arc::new(database), &config.cache)))
+}
+
+/// Opens an existing database to look at it, and changes nothing. Whatever would change something
+/// is refused by the store, and reading may fail while migrations are missing.
+///
+/// # Errors
+/// When the file cannot be opened, is no database, or belongs to another version of this program.
+pub async fn look_at(config: &StorageConfig) -> Result<(Arc<dyn Store>, Progress), OpenError> {
+    let (database, progress) = SqliteStore::look_at(config).await?;
+    Ok((Arc::new(database), progress))
 }

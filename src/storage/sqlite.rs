@@ -13,9 +13,13 @@
 mod accept;
 mod accounts;
 mod claims;
+mod clear;
 mod connect;
 mod conversations;
+mod expire;
 mod forget;
+mod gaps;
+mod health;
 mod inbox;
 mod migrate;
 #[cfg(test)]
@@ -29,6 +33,7 @@ mod values;
 mod writer;
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqlitePool;
@@ -36,9 +41,9 @@ use sqlx::{SqliteConnection, query};
 
 use super::batch::{Answer, Bounds, Writer};
 use super::error::{StoreError, during};
-use super::open::{OpenError, StorageConfig};
+use super::open::{OpenError, Progress, StorageConfig};
 use crate::domain::Fault;
-use crate::domain::ports::Store;
+use crate::domain::ports::{Soundness, Statistics, Store};
 use forget::SeenKey;
 use rows::value;
 use writer::{Apply, Job, SqliteWriter, Step};
@@ -79,10 +84,18 @@ impl SqliteStore {
         Ok(Self { readers, writer, forgotten: Mutex::new(None) })
     }
 
-    /// How many transactions were committed since the database was opened.
-    #[must_use]
-    pub fn commit_groups(&self) -> u64 {
-        self.writer.groups()
+    /// Opens an existing database to look at it: nothing is made, brought up to date or changed,
+    /// and all that would change something answers that the store is closed.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database, or belongs to a newer or another program.
+    pub async fn look_at(config: &StorageConfig) -> Result<(Self, Progress), OpenError> {
+        let path = &config.path;
+        let readers = connect::onlookers(config).await;
+        let readers =
+            readers.map_err(|source| OpenError::Database { path: path.clone(), source })?;
+        let progress = migrate::progress(&readers, path).await?;
+        Ok((Self { readers, writer: Writer::closed(), forgotten: Mutex::new(None) }, progress))
     }
 
     /// Queues a job and waits until it is on disk.
@@ -131,6 +144,14 @@ impl Store for SqliteStore {
         }
         self.change((name, fresh), |input, connection| Box::pin(keep_setting(input, connection)))
             .await
+    }
+
+    async fn statistics(&self) -> Result<Statistics, Fault> {
+        Ok(self.numbers().await?)
+    }
+
+    async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {
+        Ok(self.look_for_damage(patience).await?)
     }
 
     async fn close(&self) {

@@ -109,7 +109,7 @@ async fn a_full_disk_stores_nothing_until_there_is_room_again() {
 
     assert_eq!(scene.lease(&phone, START).await.len(), usize::from(stored));
     scene.acknowledge(&phone, &Vec::from_iter(1..=stored)).await;
-    assert_eq!(store.sweep(None, 1000).await.unwrap().dropped, u64::from(stored));
+    assert_eq!(scene.sweep(None, 1000).await.dropped, u64::from(stored));
     assert!(matches!(scene.accept(refused.clone()).await, Accepted::Stored(_)));
     assert_eq!(ids(&scene.lease(&phone, at(1)).await), [refused.message_id]);
 }

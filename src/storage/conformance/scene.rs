@@ -1,6 +1,7 @@
 //! The people of the stories: accounts, their devices, and what they send.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,9 +12,10 @@ use crate::domain::Fault;
 use crate::domain::account::{Account, AccountKind, Dialect, FirstSession, NewAccount};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::ContactPair;
-use crate::domain::ids::{ConversationNumber, MessageId, SessionId, UserId};
+use crate::domain::ids::{ConversationNumber, MessageId, Order, SessionId, UserId};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Details, Guard, InboxKey, LeaseRequest, MessageDigest, Slot, Waiting,
+    Acceptance, Accepted, Details, Guard, InboxKey, LeaseRequest, MessageDigest, Slot, Sweep,
+    SweepRequest, Waiting,
 };
 use crate::domain::ports::Store;
 use crate::domain::roster::Roster;
@@ -176,6 +178,36 @@ impl Scene {
 
     pub async fn lease(&self, session: &Session, now: Timestamp) -> Vec<Waiting> {
         self.store.lease(Self::request(session, now)).await.unwrap()
+    }
+
+    /// A step of sweeping at the beginning of the stories, when nothing has expired.
+    pub async fn sweep(&self, from: Option<Order>, limit: u32) -> Sweep {
+        let request = SweepRequest { from, limit, now: START };
+        self.store.sweep(request, &|| panic!("nothing has expired")).await.unwrap()
+    }
+
+    /// Sweeps everything at that time, `limit` rows in a step; returns what it did in all. Markers
+    /// have the ids from `first_id` on.
+    pub async fn sweep_all(&self, now: Timestamp, limit: u32, first_id: u16) -> Sweep {
+        let next_id = AtomicU16::new(first_id);
+        let mut total = Sweep::default();
+        loop {
+            let request = SweepRequest { from: total.next, limit, now };
+            let fresh_id = || message_id(next_id.fetch_add(1, Ordering::Relaxed));
+            let swept = self.store.sweep(request, &fresh_id).await.unwrap();
+            assert!(swept.expired <= u64::from(limit), "a step is small");
+            total.next = swept.next;
+            total.dropped += swept.dropped;
+            total.expired += swept.expired;
+            total.marked.extend(swept.marked);
+            if total.next.is_none() {
+                return total;
+            }
+        }
+    }
+
+    pub async fn commit_groups(&self) -> u64 {
+        self.store.statistics().await.unwrap().commit_groups
     }
 
     pub async fn acknowledge(&self, session: &Session, ids: &[u16]) {

@@ -8,14 +8,14 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting,
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
 };
-use crate::domain::ports::Inbox;
+use crate::domain::ports::{FreshId, Inbox};
 
 #[async_trait]
 impl Inbox for MemoryStore {
     async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
-        let mut state = self.state();
+        let mut state = self.change();
         Ok(messages.into_iter().map(|message| state.accept(message)).collect())
     }
 
@@ -29,11 +29,11 @@ impl Inbox for MemoryStore {
     }
 
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
-        Ok(self.state().lease(&request))
+        Ok(self.change().lease(&request))
     }
 
     async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        let mut state = self.state();
+        let mut state = self.change();
         let State { inbox: rows, payloads, .. } = &mut *state;
         rows.retain(|(session, order), row| {
             let acknowledged = *session == inbox.session
@@ -45,7 +45,7 @@ impl Inbox for MemoryStore {
     }
 
     async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
-        let mut state = self.state();
+        let mut state = self.change();
         for order in orders {
             if let Some(row) = state.inbox.get_mut(&(inbox.session, order)) {
                 row.leased_until = FREE;
@@ -54,25 +54,17 @@ impl Inbox for MemoryStore {
         Ok(())
     }
 
-    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
-        let mut state = self.state();
-        let from = from.unwrap_or(Order(0));
-        let looked_at: Vec<Order> =
-            state.payloads.range(from..).map(|entry| *entry.0).take(limit as usize).collect();
-        let full = looked_at.len() == limit as usize;
-        let next = looked_at.last().filter(|_| full).map(|last| Order(last.0 + 1));
-        let mut dropped = 0;
-        for order in looked_at {
-            if !state.inbox.keys().any(|key| key.1 == order) {
-                state.payloads.remove(&order);
-                dropped += 1;
-            }
-        }
-        Ok(Sweep { next, dropped })
+    async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {
+        Ok(self.change().sweep(request, fresh_id))
+    }
+
+    /// Ending a session has removed them.
+    async fn clear_ended(&self, _limit: u32) -> Result<bool, Fault> {
+        Ok(false)
     }
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
-        let mut state = self.state();
+        let mut state = self.change();
         let old = state.seen.iter().filter(|(_, (_, at))| *at < before).map(|entry| *entry.0);
         let old: Vec<_> = old.take(limit as usize).collect();
         state.seen.retain(|key, _| !old.contains(key));

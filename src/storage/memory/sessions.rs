@@ -7,7 +7,7 @@ use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::account::{Account, FirstSession};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionId, SessionNumber, UserId};
 use crate::domain::inbox::{Details, GapReason, SYSTEM_GAP, Waiting};
 use crate::domain::ports::Sessions;
 use crate::domain::session::{ApiToken, NewSession, Session, SessionOwner, SignedIn, TokenHash};
@@ -21,7 +21,7 @@ impl Sessions for MemoryStore {
         limit: u32,
         gap_id: MessageId,
     ) -> Result<SignedIn, Fault> {
-        self.state().sign_in(new, limit, gap_id)
+        self.change().sign_in(new, limit, gap_id)
     }
 
     async fn end_session(
@@ -30,7 +30,7 @@ impl Sessions for MemoryStore {
         session: SessionId,
         at: Timestamp,
     ) -> Result<SessionNumber, Fault> {
-        let mut state = self.state();
+        let mut state = self.change();
         let found = state.live(|live| live.id == session && live.user == user);
         let (number, account) = found.ok_or(Fault::NotFound { what: "session" })?;
         state.end(number, at);
@@ -60,7 +60,7 @@ impl Sessions for MemoryStore {
     }
 
     async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
-        let mut state = self.state();
+        let mut state = self.change();
         if state.live(|live| live.id == token.session).is_none() {
             return Err(Fault::NotFound { what: "session" });
         }
@@ -112,7 +112,7 @@ impl State {
         if let Some(old) = replaced {
             let missing = self.end(old, created_at);
             if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
-                self.leave_gap(&session, gap_id, gap.to_json());
+                self.leave_gap(&session, gap_id, created_at, gap.to_json());
             }
         }
         self.raise_generation(session.account);
@@ -159,8 +159,15 @@ impl State {
         missing
     }
 
-    fn leave_gap(&mut self, session: &Session, message_id: MessageId, body: String) {
-        let order = self.next_order();
+    /// Puts a marker in front of an inbox.
+    pub(super) fn leave_gap(
+        &mut self,
+        session: &Session,
+        message_id: MessageId,
+        at: Timestamp,
+        body: String,
+    ) {
+        let order = Order(-self.next_order().0);
         let message = Waiting {
             order,
             message_id,
@@ -171,7 +178,7 @@ impl State {
             body: body.into(),
             slot: Bytes::new(),
             details: Details::default(),
-            accepted_at: session.created_at,
+            accepted_at: at,
             deliveries: 0,
         };
         let expires_at = Timestamp::from_micros(i64::MAX);

@@ -43,7 +43,8 @@ impl RowsJob {
     }
 }
 
-/// A row is only held if it has not been handed out since it was found.
+/// A row is only held if it has not been handed out since it was found, and if its session has not
+/// ended since.
 pub(super) const CLAIM: &str = "
     UPDATE inbox SET leased_until = wanted.until, deliveries = wanted.deliveries + 1
     FROM (
@@ -53,6 +54,10 @@ pub(super) const CLAIM: &str = "
     ) AS wanted
     WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
         AND inbox.number = wanted.number AND inbox.deliveries = wanted.deliveries
+        AND NOT EXISTS (
+            SELECT 1 FROM ended_inboxes
+            WHERE ended_inboxes.shard = wanted.shard AND ended_inboxes.session = wanted.session
+        )
     RETURNING session, number";
 
 /// Holds rows for their readers; when two of a group want the same row, the first gets it.

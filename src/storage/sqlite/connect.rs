@@ -68,11 +68,23 @@ pub(super) async fn writer(options: &SqliteConnectOptions) -> Result<SqliteConne
 
 /// Opens the connections that read.
 pub(super) async fn readers(config: &StorageConfig) -> Result<SqlitePool, StoreError> {
+    pool(config, options(config)).await
+}
+
+/// Opens connections that cannot change an existing file.
+pub(super) async fn onlookers(config: &StorageConfig) -> Result<SqlitePool, StoreError> {
+    pool(config, options(config).read_only(true)).await
+}
+
+async fn pool(
+    config: &StorageConfig,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, StoreError> {
     SqlitePoolOptions::new()
         .max_connections(config.readers.max(1))
         .acquire_timeout(READER_TIMEOUT)
         .test_before_acquire(false)
-        .connect_with(options(config).pragma("query_only", "ON"))
+        .connect_with(options.pragma("query_only", "ON"))
         .await
         .map_err(during("opening the readers' connections"))
 }

@@ -16,9 +16,9 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, Waiting,
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
 };
-use crate::domain::ports::Inbox;
+use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::unpack_details;
 
@@ -89,8 +89,12 @@ impl Inbox for SqliteStore {
         self.write(Job::Release(RowsJob { inbox, orders })).await
     }
 
-    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
-        self.sweep_payloads(from, limit).await
+    async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {
+        self.sweep_payloads(request, fresh_id).await
+    }
+
+    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault> {
+        self.clear_ended_inboxes(limit).await
     }
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
@@ -99,6 +103,7 @@ impl Inbox for SqliteStore {
 }
 
 /// `CROSS JOIN` fixes the order of the loops: along the inbox, then to each payload by its number.
+/// Whether the session has ended is asked once.
 pub(super) const FREE: &str = "
     SELECT inbox.number, inbox.deliveries, inbox.slot, payloads.message_id,
         conversations.id AS conversation, accounts.id AS sender, sessions.id AS sender_session,
@@ -110,6 +115,7 @@ pub(super) const FREE: &str = "
     LEFT JOIN conversations ON conversations.number = payloads.conversation
     WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.leased_until <= ?3
         AND payloads.expires_at > ?3 AND payloads.accepted_at >= ?4
+        AND NOT EXISTS (SELECT 1 FROM ended_inboxes WHERE shard = ?1 AND session = ?2)
     ORDER BY inbox.number
     LIMIT ?5";
 

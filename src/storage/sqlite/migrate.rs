@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr, SqliteConnection};
+use sqlx::{SqlSafeStr, SqliteConnection, SqlitePool, query};
 
-use super::super::open::OpenError;
+use super::super::error::{StoreError, during};
+use super::super::open::{OpenError, Progress};
+use super::rows::value;
 
 macro_rules! migration {
     ($number:literal, $name:literal, $file:literal) => {
@@ -21,22 +23,64 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
     migration!(4, "inbox", "0004_inbox.sql"),
 ];
 
+fn steps() -> [Migration; MIGRATIONS.len()] {
+    MIGRATIONS.map(|(number, name, text)| {
+        Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    })
+}
+
+/// The last migration that this program knows.
+const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
 /// Runs what is missing.
 pub(super) async fn migrate(
     connection: &mut SqliteConnection,
     path: &Path,
 ) -> Result<(), OpenError> {
-    let steps = MIGRATIONS.map(|(number, name, text)| {
-        Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
-    });
-    let known = MIGRATIONS[MIGRATIONS.len() - 1].0;
-    let outcome = Migrator::with_migrations(steps.into()).run(connection).await;
+    let known = KNOWN;
+    let outcome = Migrator::with_migrations(steps().to_vec()).run(connection).await;
     let path = path.to_owned();
     outcome.map_err(|error| match error {
         MigrateError::VersionMissing(found) => OpenError::Newer { path, found, known },
         MigrateError::VersionMismatch(number) => OpenError::Changed { path, number },
         source => OpenError::Migration { path, source },
     })
+}
+
+const HAS_HISTORY: &str = "
+    SELECT name FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
+
+const HISTORY: &str = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+
+/// Reads which migrations a database has run, and runs none.
+pub(super) async fn progress(readers: &SqlitePool, path: &Path) -> Result<Progress, OpenError> {
+    let history = history(readers).await;
+    let history =
+        history.map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+    let steps = steps();
+    for (number, checksum) in &history {
+        match steps.iter().find(|step| step.version == *number) {
+            None => {
+                let (path, found) = (path.to_owned(), *number);
+                return Err(OpenError::Newer { path, found, known: KNOWN });
+            }
+            Some(step) if step.checksum[..] != checksum[..] => {
+                return Err(OpenError::Changed { path: path.to_owned(), number: *number });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Progress { done: history.len(), missing: steps.len() - history.len() })
+}
+
+async fn history(readers: &SqlitePool) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let doing = "reading which migrations were run";
+    let table = query(HAS_HISTORY).fetch_optional(readers).await.map_err(during(doing))?;
+    if table.is_none() {
+        return Ok(Vec::new());
+    }
+    let rows = query(HISTORY).fetch_all(readers).await.map_err(during(doing))?;
+    rows.iter().map(|row| Ok((value(row, "version")?, value(row, "checksum")?))).collect()
 }
 
 #[cfg(test)]

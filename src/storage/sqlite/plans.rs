@@ -3,7 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, conversations, forget, inbox, rosters, sessions, sign_in, sweep,
+    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, rosters, sessions,
+    sign_in, sweep,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -17,12 +18,22 @@ const STATEMENTS: &[&str] = &[
     claims::CLAIM,
     claims::RELEASE,
     claims::ACKNOWLEDGE,
+    clear::REMOVE_ROWS,
+    clear::IS_CLEAR,
     conversations::BY_IDS,
     conversations::NUMBERS,
     conversations::JOIN,
+    expire::EXPIRED_ROWS,
+    expire::DELETE_ROWS,
+    expire::DROP_PAYLOADS,
     forget::OLD_IDS,
     forget::END_OF_STRETCH,
     forget::FORGET,
+    gaps::WAITING,
+    gaps::UNREAD_MARKERS,
+    gaps::OWNERS,
+    gaps::FREE_MARKERS,
+    gaps::DELETE_ROWS,
     inbox::FREE,
     inbox::HANDED_OUT,
     rosters::ROSTERS,
@@ -32,11 +43,9 @@ const STATEMENTS: &[&str] = &[
     sign_in::CIRCUMSTANCES,
     sign_in::FIND_LIVE,
     sign_in::DROP_TOKENS,
-    sign_in::DROP_INBOX,
-    sign_in::MISSING,
+    sign_in::CLOSE_INBOX,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
-    sweep::DROP_PAYLOADS,
 ];
 
 #[tokio::test]
@@ -49,7 +58,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
         let steps = query(explain).fetch_all(&store.readers).await.unwrap();
         for step in steps {
             let step: String = step.get("detail");
-            let lists = ["json_each", "wanted", "(subquery", "recent", "pair"];
+            let lists = ["json_each", "wanted", "(subquery", "recent", "pair", "waiting"];
             let scan = step.strip_prefix("SCAN ");
             let table = scan.filter(|what| !lists.iter().any(|list| what.starts_with(list)));
             assert_eq!(table, None, "{statement}");

@@ -2,16 +2,14 @@
 
 use sqlx::{SqliteConnection, query};
 
-use super::accept::take_numbers;
-use super::rows::{count, id, time, value};
+use super::gaps::{self, Marker};
+use super::rows::{count, id, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
-use crate::domain::inbox::{Gap, GapReason, InboxKey, SYSTEM_GAP};
+use crate::domain::inbox::{GapReason, InboxKey};
 use crate::domain::session::{NewSession, Session, SignedIn};
 use crate::storage::error::{StoreError, during};
-use crate::storage::gap::Missing;
-use crate::storage::packed::pack_waiting;
 
 /// The account, its live sessions without the replaced one, the replaced one if it is live, and
 /// whether the key is on file: everything that can speak against signing in.
@@ -63,10 +61,12 @@ pub(super) async fn sign_in(
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
         let old = InboxKey { shard: new.account.shard(), session: old };
-        let missing = missing(connection, old).await?;
+        let missing = gaps::waiting(connection, old).await?;
         end(connection, old, new.created_at).await?;
         if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
-            leave_gap(connection, &session, *gap_id, &gap).await?;
+            let inbox = InboxKey { shard: old.shard, session: session.number };
+            let (account, at) = (new.account, new.created_at);
+            gaps::leave(connection, &[Marker { id: *gap_id, inbox, account, gap, at }]).await?;
         }
     }
     raise_generation(connection, new.account).await?;
@@ -138,9 +138,13 @@ pub(super) async fn end_session(
 
 const END: &str = "UPDATE sessions SET ended_at = ?2 WHERE number = ?1";
 pub(super) const DROP_TOKENS: &str = "DELETE FROM api_tokens WHERE session = ?1";
-pub(super) const DROP_INBOX: &str = "DELETE FROM inbox WHERE shard = ?1 AND session = ?2";
 
-/// Marks a session as ended; its tokens and what waited for it go.
+/// Removing the rows takes as long as there are many, so they are only put out of reach here.
+pub(super) const CLOSE_INBOX: &str = "
+    INSERT INTO ended_inboxes (shard, session)
+    SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM inbox WHERE shard = ?1 AND session = ?2)";
+
+/// Marks a session as ended; its tokens go, and what waited for it is out of reach.
 async fn end(
     connection: &mut SqliteConnection,
     inbox: InboxKey,
@@ -152,7 +156,7 @@ async fn end(
     mark.execute(&mut *connection).await.map_err(during(doing))?;
     let tokens = query(DROP_TOKENS).bind(session).execute(&mut *connection);
     tokens.await.map_err(during(doing))?;
-    let rows = query(DROP_INBOX).bind(inbox.shard.0).bind(session).execute(connection);
+    let rows = query(CLOSE_INBOX).bind(inbox.shard.0).bind(session).execute(connection);
     rows.await.map_err(during(doing))?;
     Ok(())
 }
@@ -167,74 +171,5 @@ pub(super) async fn raise_generation(
 ) -> Result<(), StoreError> {
     let raise = query(RAISE).bind(account.0).execute(connection);
     raise.await.map_err(during("raising a roster's generation"))?;
-    Ok(())
-}
-
-/// One row for all ordinary messages of an inbox, and one with its body for each unread marker.
-pub(super) const MISSING: &str = "
-    SELECT NULL AS marker, count(*) AS count, min(payloads.accepted_at) AS first,
-        max(payloads.accepted_at) AS last
-    FROM inbox CROSS JOIN payloads ON payloads.number = inbox.number
-    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND payloads.category <> ?3
-    HAVING count(*) > 0
-    UNION ALL
-    SELECT payloads.body, 1, payloads.accepted_at, payloads.accepted_at
-    FROM inbox CROSS JOIN payloads ON payloads.number = inbox.number
-    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND payloads.category = ?3";
-
-async fn missing(
-    connection: &mut SqliteConnection,
-    inbox: InboxKey,
-) -> Result<Missing, StoreError> {
-    let rows = query(MISSING)
-        .bind(inbox.shard.0)
-        .bind(inbox.session.0)
-        .bind(SYSTEM_GAP)
-        .fetch_all(connection)
-        .await
-        .map_err(during("counting waiting messages"))?;
-    let mut missing = Missing::default();
-    for row in rows {
-        let first = time(&row, "first")?;
-        match value::<Option<&[u8]>>(&row, "marker")? {
-            Some(body) => missing.add_marker(body, first),
-            None => missing.add(count(&row, "count")?, first, time(&row, "last")?),
-        }
-    }
-    Ok(missing)
-}
-
-const GAP_PAYLOAD: &str = "
-    INSERT INTO payloads (number, shard, sender_account, sender_session, message_id, category,
-        accepted_at, expires_at, details, waiting, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, x'', ?9, ?10)";
-
-const GAP_ROW: &str = "
-    INSERT INTO inbox (shard, session, number, slot) VALUES (?1, ?2, ?3, x'')";
-
-/// Leaves a marker in a new session's inbox. It does not expire: it stands for what did.
-async fn leave_gap(
-    connection: &mut SqliteConnection,
-    session: &Session,
-    message: MessageId,
-    gap: &Gap,
-) -> Result<(), StoreError> {
-    let doing = "leaving a gap marker";
-    let number = take_numbers(connection, 1).await?;
-    let inbox = InboxKey { shard: session.account.shard(), session: session.number };
-    let payload = query(GAP_PAYLOAD)
-        .bind(number)
-        .bind(inbox.shard.0)
-        .bind(session.account.0)
-        .bind(session.number.0)
-        .bind(&message.as_bytes()[..])
-        .bind(SYSTEM_GAP)
-        .bind(session.created_at.as_micros())
-        .bind(i64::MAX)
-        .bind(pack_waiting(std::iter::once(inbox)))
-        .bind(gap.to_json().into_bytes());
-    payload.execute(&mut *connection).await.map_err(during(doing))?;
-    let row = query(GAP_ROW).bind(inbox.shard.0).bind(inbox.session.0).bind(number);
-    row.execute(connection).await.map_err(during(doing))?;
     Ok(())
 }

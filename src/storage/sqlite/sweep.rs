@@ -1,35 +1,39 @@
-//! Dropping payloads that nobody waits for, in the background.
+//! Dropping what nobody waits for and what was not read in time, in the background.
 //!
 //! No reference is counted while messages are accepted and acknowledged. A payload names whom it
 //! was stored for, so a reader looks whether these rows still exist, a few payloads at a time, and
 //! the writer drops those without any. Rows are only made together with their payload; once all
-//! are gone, they stay gone.
-//!
-//! A payload whose time is over is not handed out any more, but as long as rows wait for it, it
-//! stays on the disk.
+//! are gone, they stay gone. Payloads whose time is over leave their rows first ([`expire`]), in
+//! the same transaction.
 
 use std::collections::HashSet;
 use std::fmt::Write;
 
+use sqlx::query;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::rows::{json_list, value};
+use super::expire::{self, Step};
+use super::rows::{json_list, time, value};
 use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
-use crate::domain::inbox::{InboxKey, Sweep};
+use crate::domain::inbox::{InboxKey, Sweep, SweepRequest};
+use crate::domain::ports::FreshId;
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::unpack_waiting;
 
 /// A payload, and the inboxes that it may still wait in.
-struct Candidate {
-    number: i64,
-    waiting: Vec<InboxKey>,
+pub(super) struct Candidate {
+    pub number: i64,
+    pub accepted_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub waiting: Vec<InboxKey>,
 }
 
 pub(super) const CANDIDATES: &str = "
-    SELECT number, waiting FROM payloads WHERE number >= ?1 ORDER BY number LIMIT ?2";
+    SELECT number, accepted_at, expires_at, waiting FROM payloads
+    WHERE number >= ?1 ORDER BY number LIMIT ?2";
 
 pub(super) const STILL_WAITING: &str = "
     SELECT DISTINCT value ->> 2 AS number FROM json_each(?1)
@@ -41,22 +45,39 @@ pub(super) const STILL_WAITING: &str = "
 impl SqliteStore {
     pub(super) async fn sweep_payloads(
         &self,
-        from: Option<Order>,
-        limit: u32,
+        request: SweepRequest,
+        fresh_id: FreshId<'_>,
     ) -> Result<Sweep, Fault> {
-        let from = from.map_or(0, |order| order.0);
+        let (candidates, mut next) = self.candidates(&request).await?;
+        let (expired, mut current): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|candidate| candidate.expires_at <= request.now);
+        let over = self.find_expired(expired, &request).await?;
+        if let Some(number) = over.unfinished {
+            next = Some(Order(number));
+            current.retain(|candidate| candidate.number < number);
+        }
+        let unwaited = self.unwaited(current).await?;
+        let step = Step::new(over, unwaited, request.now, fresh_id);
+        if step.is_empty() {
+            return Ok(Sweep { next, ..Sweep::default() });
+        }
+        let swept = self.change(step, |step, connection| Box::pin(expire::apply(step, connection)));
+        Ok(Sweep { next, ..swept.await? })
+    }
+
+    /// The payloads to look at, and where the next call begins.
+    async fn candidates(
+        &self,
+        request: &SweepRequest,
+    ) -> Result<(Vec<Candidate>, Option<Order>), StoreError> {
+        let from = request.from.map_or(i64::MIN, |order| order.0);
+        let limit = request.limit.max(1);
         let rows = query(CANDIDATES).bind(from).bind(limit).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("looking for payloads to drop"))?;
         let candidates = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
         let full = u32::try_from(candidates.len()).is_ok_and(|found| found >= limit);
         let next = candidates.last().filter(|_| full).map(|last| Order(last.number + 1));
-        let unwaited = self.unwaited(candidates).await?;
-        if unwaited.is_empty() {
-            return Ok(Sweep { next, dropped: 0 });
-        }
-        let dropped = self
-            .change(unwaited, |numbers, connection| Box::pin(drop_payloads(numbers, connection)));
-        Ok(Sweep { next, dropped: dropped.await? })
+        Ok((candidates, next))
     }
 
     /// Those of the candidates that no inbox holds. One row that waits is enough to keep a
@@ -90,18 +111,10 @@ impl SqliteStore {
 }
 
 fn candidate(row: &SqliteRow) -> Result<Candidate, StoreError> {
-    let waiting = unpack_waiting(value(row, "waiting")?)?;
-    Ok(Candidate { number: value(row, "number")?, waiting })
-}
-
-pub(super) const DROP_PAYLOADS: &str = "
-    DELETE FROM payloads WHERE number IN (SELECT value FROM json_each(?1))";
-
-async fn drop_payloads(
-    numbers: &Vec<i64>,
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let list = json_list(numbers, |json, number| write!(json, "{number}"));
-    let dropped = query(DROP_PAYLOADS).bind(list).execute(connection).await;
-    Ok(Ok(dropped.map_err(during("dropping payloads"))?.rows_affected()))
+    Ok(Candidate {
+        number: value(row, "number")?,
+        accepted_at: time(row, "accepted_at")?,
+        expires_at: time(row, "expires_at")?,
+        waiting: unpack_waiting(value(row, "waiting")?)?,
+    })
 }
