@@ -41,6 +41,7 @@ pub fn router(state: AdminState) -> Router {
     let account = "/admin/v1/accounts/{user_id}";
     Router::new()
         .route("/admin/v1/status", get(status::status))
+        .route("/admin/v1/check", get(status::check))
         .route("/admin/v1/accounts", get(accounts::list).post(accounts::create))
         .route(account, get(accounts::show))
         .route(&format!("{account}/sessions"), get(sessions::list).post(sessions::add))

@@ -148,4 +148,31 @@ pub struct Status {
     pub address: Option<String>,
     /// The gateway's own Ed25519 key in hex.
     pub server_public_key: String,
+    /// What the store says about itself; absent from a gateway that does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageStatus>,
+}
+
+/// The store's numbers in [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageStatus {
+    /// Transactions that were committed since the start. Requests that come together share one, so
+    /// under load there are fewer of them than requests.
+    pub commit_groups: u64,
+    /// Requests that wait for their transaction at this moment.
+    pub waiting_writes: u64,
+    /// The size of the database in bytes, without the log beside it.
+    pub database_bytes: u64,
+    /// When the newest message was accepted, RFC 3339; absent when none is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_message_at: Option<String>,
+}
+
+/// `GET /admin/v1/check`: a look for damage in the database, which takes up to ten seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseCheck {
+    /// Whether all of it was looked at in that time.
+    pub complete: bool,
+    /// What is wrong, in the words of the database; empty when all is well.
+    pub damage: Vec<String>,
 }

@@ -174,6 +174,26 @@ async fn the_status_says_what_runs_and_since_when() {
 }
 
 #[tokio::test]
+async fn the_status_counts_the_commits() {
+    let app = TestApp::start().await;
+    let before = get(&app, "/status").await.json["storage"].clone();
+    assert!(before["database_bytes"].as_u64() > Some(4096));
+    assert_eq!(before["waiting_writes"], 0);
+    assert!(before.get("newest_message_at").is_none());
+    user(&app, 1).await;
+    let after = get(&app, "/status").await.json["storage"].clone();
+    let groups = |storage: &serde_json::Value| storage["commit_groups"].as_u64().unwrap();
+    assert_eq!(groups(&after), groups(&before) + 1, "an account with its session is one commit");
+}
+
+#[tokio::test]
+async fn a_sound_database_is_said_to_be_sound() {
+    let app = TestApp::start().await;
+    let found = get(&app, "/check").await;
+    assert_eq!((found.status, found.json), (200, json!({"complete": true, "damage": []})));
+}
+
+#[tokio::test]
 async fn clients_do_not_reach_the_operators_api() {
     let app = TestApp::start().await;
     let request = axum::http::Request::get("/admin/v1/status").body(axum::body::Body::empty());
