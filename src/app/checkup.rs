@@ -1,7 +1,8 @@
 //! What `sealpost doctor` looks at: the data directory, the disk, the clock, the database.
 //!
-//! Every look leaves things as they are, but for a database that an older version wrote: opening
-//! it brings it up to date, as `serve` would.
+//! Every look leaves things as they are.
+
+mod database;
 
 use std::fmt;
 use std::fs;
@@ -10,8 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::Config;
 use super::directory::{self, Holder};
-use super::{App, Config};
 use crate::admin::client::AdminClient;
 use crate::admin::types::Status;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
@@ -28,6 +29,8 @@ const WRITTEN_AT: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
 /// How far the clock may be behind the database's last change.
 const BEHIND: Duration = Duration::from_secs(60);
+
+const CLOCK_ADVICE: &str = "set the clock, best by NTP: tokens and leases depend on it";
 
 /// What one look found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,18 +162,17 @@ fn clock(data: &Path) -> Finding {
 
 fn clock_finding(now: Timestamp, last_change: Option<Timestamp>) -> Finding {
     const SUBJECT: &str = "clock";
-    const ADVICE: &str = "set the clock, best by NTP: tokens and leases depend on it";
     if now < WRITTEN_AT {
         return Finding::fail(
             SUBJECT,
             format!("{now} lies before this program was written"),
-            ADVICE,
+            CLOCK_ADVICE,
         );
     }
     match last_change {
         Some(change) if now.plus(BEHIND) < change => {
             let found = format!("{now} lies before the database's last change at {change}");
-            Finding::fail(SUBJECT, found, ADVICE)
+            Finding::fail(SUBJECT, found, CLOCK_ADVICE)
         }
         _ => Finding::ok(SUBJECT, now.to_string()),
     }
@@ -188,57 +190,51 @@ fn last_change(data: &Path) -> Option<Timestamp> {
 async fn gateway(config: &Config) -> Vec<Finding> {
     let data = &config.storage.data;
     if directory::is_held(data) {
-        return vec![running(&directory::read_holder(data)).await];
+        return running(&directory::read_holder(data)).await;
     }
     let idle = Finding::ok("gateway", "none runs on this data directory");
-    if !data.join("sealpost.db").exists() {
+    let path = data.join("sealpost.db");
+    if !path.exists() {
         return vec![Finding::ok("database", "there is none yet; `serve` makes it"), idle];
     }
-    vec![database(config).await, idle]
+    let mut findings = database::at_rest(&path).await;
+    findings.push(idle);
+    findings
 }
 
-async fn running(holder: &Holder) -> Finding {
+async fn running(holder: &Holder) -> Vec<Finding> {
     const SUBJECT: &str = "gateway";
     let pid = holder.pid;
     let Some(socket) = &holder.admin_socket else {
         let found = format!("process {pid} works on the data directory");
-        return Finding::warn(SUBJECT, found, "try again when it is done");
+        return vec![Finding::warn(SUBJECT, found, "try again when it is done")];
     };
     let client = AdminClient::Socket(socket.clone());
     let advice = "look into its log; if it does not recover, restart it";
-    match client.get::<Status>("/admin/v1/status").await {
-        Err(error) => Finding::fail(SUBJECT, format!("process {pid}: {}", chain(&error)), advice),
-        Ok(status) => match client.get::<serde_json::Value>("/readyz").await {
-            Err(error) => {
-                let found = format!("process {pid} is not ready: {}", chain(&error));
-                Finding::fail(SUBJECT, found, advice)
-            }
-            Ok(_) => Finding::ok(SUBJECT, described(pid, &status)),
-        },
-    }
+    let status = match client.get::<Status>("/admin/v1/status").await {
+        Ok(status) => status,
+        Err(error) => {
+            let found = format!("process {pid}: {}", chain(&error));
+            return vec![Finding::fail(SUBJECT, found, advice)];
+        }
+    };
+    let ready = client.get::<serde_json::Value>("/readyz").await;
+    let gateway = match ready {
+        Ok(_) => Finding::ok(SUBJECT, described(pid, &status)),
+        Err(error) => {
+            let found = format!("process {pid} is not ready: {}", chain(&error));
+            Finding::fail(SUBJECT, found, advice)
+        }
+    };
+    let mut findings = database::at_work(&client, &status).await;
+    findings.push(gateway);
+    findings
 }
 
 fn described(pid: u32, status: &Status) -> String {
     let Status { version, uptime_seconds, address, .. } = status;
     let address = address.as_deref().unwrap_or("no address");
     format!("process {pid}, version {version}, on {address}, ready, up for {uptime_seconds} s")
-}
-
-async fn database(config: &Config) -> Finding {
-    const SUBJECT: &str = "database";
-    let app = match App::open_here(config).await {
-        Ok(app) => app,
-        Err(error) => {
-            let advice = "put the last backup in its place if this does not go away";
-            return Finding::fail(SUBJECT, chain(&error), advice);
-        }
-    };
-    let ping = app.gateway().store.ping().await;
-    app.close().await;
-    match ping {
-        Ok(()) => Finding::ok(SUBJECT, "opens, is up to date, and answers"),
-        Err(fault) => Finding::fail(SUBJECT, chain(&fault), "look at disk and permissions"),
-    }
 }
 
 #[cfg(test)]
