@@ -20,11 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const BACKUP: &str = "stop the gateway, keep a copy, and put the last backup in its place";
 
+const UNREADABLE: &str =
+    "let this user read and write it; if it is damaged, put the last backup in its place";
+
 /// Looks at a database that nobody works with, and changes nothing in it.
 pub(super) async fn at_rest(path: &Path) -> Vec<Finding> {
     let (store, progress) = match storage::look_at(&StorageConfig::at(path)).await {
         Ok(opened) => opened,
-        Err(error) => return vec![Finding::fail(DATABASE, chain(&error), BACKUP)],
+        Err(error) => return vec![Finding::fail(DATABASE, chain(&error), UNREADABLE)],
     };
     let mut findings = vec![match store.check(PATIENCE).await {
         Ok(found) => soundness(&found, progress),
