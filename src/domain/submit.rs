@@ -6,6 +6,8 @@
 //! asks both questions again inside its transaction, so a cache can be stale and still never let
 //! a message through to an old list.
 
+mod digest;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +15,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use sealpost_sdk::checksum::Checksum;
 use sealpost_sdk::keys::AgreementKey;
-use sha2::{Digest, Sha256};
 
 use super::account::contact_conversation_id;
 use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{ConversationId, ConversationNumber, MessageId, SessionId, UserId};
-use super::inbox::{Acceptance, Accepted, Details, Guard, MessageDigest, Slot};
+use super::inbox::{Acceptance, Accepted, Details, Guard, Slot};
 use super::ports::Hint;
 use super::roster::{Difference, Roster};
 use super::session::SessionOwner;
+use digest::digest_of;
 
 /// One message as its sender posted it, already read and found well-formed.
 #[derive(Clone, Debug)]
@@ -431,31 +433,4 @@ fn recipient(
         let conversation = conversations.get(&item.conversation)?;
         conversation.others(sender).next().map(|participant| participant.user)
     })
-}
-
-/// Covers everything that a reader could tell apart; every part of variable length is preceded by
-/// its length, so that no two messages run into the same bytes.
-fn digest_of(item: &Submission) -> MessageDigest {
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    part(item.conversation.as_bytes());
-    part(item.recipient.as_ref().map_or(&[], |recipient| recipient.as_bytes()));
-    part(item.category.as_bytes());
-    let Details { representative, quote, silent, expire_in } = &item.details;
-    part(representative.as_ref().map_or(&[], |id| id.as_bytes()));
-    part(quote.as_ref().map_or(&[], |id| id.as_bytes()));
-    part(&[u8::from(*silent)]);
-    part(&expire_in.to_le_bytes());
-    part(&item.content.body);
-    for (session, slot) in &item.content.slots {
-        part(session.as_bytes());
-        part(slot);
-    }
-    let full: [u8; 32] = hash.finalize().into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&full[..16]);
-    MessageDigest(short)
 }

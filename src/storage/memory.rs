@@ -3,6 +3,8 @@
 //! It keeps the promises of [`crate::domain::ports`] by the simplest means: one lock around plain
 //! maps. It is no embedded database: everything is gone with the process.
 
+mod inbox;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,11 +19,8 @@ use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
     UserId,
 };
-use crate::domain::inbox::{
-    Acceptance, Accepted, Details, GapReason, InboxKey, LeaseRequest, MessageDigest, SYSTEM_GAP,
-    Sweep, Waiting,
-};
-use crate::domain::ports::{Accounts, Conversations, Inbox, Rosters, Sessions, Store};
+use crate::domain::inbox::{Details, GapReason, MessageDigest, SYSTEM_GAP, Waiting};
+use crate::domain::ports::{Accounts, Conversations, Rosters, Sessions, Store};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, NewSession, Session, SessionOwner, SignedIn, TokenHash};
 
@@ -96,20 +95,13 @@ impl Accounts for MemoryStore {
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let found = state
-            .accounts
-            .values()
-            .filter(|account| ids.contains(&account.id));
+        let found = state.accounts.values().filter(|account| ids.contains(&account.id));
         Ok(found.cloned().collect())
     }
 
     async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
         let state = self.state();
-        Ok(state
-            .accounts
-            .values()
-            .find(|account| account.external_name == number)
-            .cloned())
+        Ok(state.accounts.values().find(|account| account.external_name == number).cloned())
     }
 
     async fn list_accounts(
@@ -118,10 +110,7 @@ impl Accounts for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let later = state
-            .accounts
-            .values()
-            .filter(|account| Some(account.number) > after);
+        let later = state.accounts.values().filter(|account| Some(account.number) > after);
         Ok(later.take(limit as usize).cloned().collect())
     }
 }
@@ -153,11 +142,7 @@ impl Sessions for MemoryStore {
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
         let state = self.state();
-        let session = state
-            .sessions
-            .values()
-            .find(|session| session.id == id)
-            .cloned();
+        let session = state.sessions.values().find(|session| session.id == id).cloned();
         Ok(session.map(|session| {
             let account = state.accounts[&session.account].clone();
             SessionOwner { session, account }
@@ -193,8 +178,7 @@ impl Sessions for MemoryStore {
 impl State {
     fn live(&self, which: impl Fn(&Session) -> bool) -> Option<(SessionNumber, AccountNumber)> {
         let mut live = self.sessions.values().filter(|session| session.is_live());
-        live.find(|session| which(session))
-            .map(|session| (session.number, session.account))
+        live.find(|session| which(session)).map(|session| (session.number, session.account))
     }
 
     fn raise_generation(&mut self, account: AccountNumber) {
@@ -217,16 +201,9 @@ impl State {
         limit: u32,
         gap_id: MessageId,
     ) -> Result<SignedIn, Fault> {
-        let account = self
-            .accounts
-            .get(&new.account)
-            .ok_or(Fault::NotFound { what: "user" })?;
+        let account = self.accounts.get(&new.account).ok_or(Fault::NotFound { what: "user" })?;
         let user = account.id;
-        if self
-            .sessions
-            .values()
-            .any(|session| session.signing_key == new.signing_key)
-        {
+        if self.sessions.values().any(|session| session.signing_key == new.signing_key) {
             return Err(Fault::conflict("public_key", "is on file for a session"));
         }
         let replaced =
@@ -267,19 +244,12 @@ impl State {
 
     /// Ends a session and says what waited for it.
     fn end(&mut self, number: SessionNumber, at: Timestamp) -> Missing {
-        let session = self
-            .sessions
-            .get_mut(&number)
-            .expect("callers pass a session on file");
+        let session = self.sessions.get_mut(&number).expect("callers pass a session on file");
         session.ended_at = Some(at);
         let id = session.id;
         self.tokens.retain(|_, token| token.session != id);
         let mut missing = Missing::default();
-        for (_, order) in self
-            .inbox
-            .extract_if(.., |key, _| key.0 == number)
-            .map(|row| row.0)
-        {
+        for (_, order) in self.inbox.extract_if(.., |key, _| key.0 == number).map(|row| row.0) {
             let message = &self.payloads[&order].message;
             match message.category.as_str() {
                 SYSTEM_GAP => missing.add_marker(&message.body, message.accepted_at),
@@ -305,18 +275,8 @@ impl State {
             deliveries: 0,
         };
         let expires_at = Timestamp::from_micros(i64::MAX);
-        self.payloads.insert(
-            order,
-            Payload {
-                message,
-                expires_at,
-            },
-        );
-        let row = Row {
-            leased_until: FREE,
-            deliveries: 0,
-            slot: bytes::Bytes::new(),
-        };
+        self.payloads.insert(order, Payload { message, expires_at });
+        let row = Row { leased_until: FREE, deliveries: 0, slot: bytes::Bytes::new() };
         self.inbox.insert((session.number, order), row);
     }
 }
@@ -325,10 +285,7 @@ impl State {
 impl Rosters for MemoryStore {
     async fn rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
         let state = self.state();
-        let found = state
-            .accounts
-            .values()
-            .filter(|account| users.contains(&account.id));
+        let found = state.accounts.values().filter(|account| users.contains(&account.id));
         let roster = |account: &Account| {
             let live = state.sessions.values();
             let live = live.filter(|it| it.is_live() && it.account == account.number);
@@ -339,12 +296,7 @@ impl Rosters for MemoryStore {
                 platform: session.platform.clone(),
             });
             let generation = state.generation(account.number).unwrap_or_default();
-            Arc::new(Roster::new(
-                account.number,
-                account.id,
-                generation,
-                members.collect(),
-            ))
+            Arc::new(Roster::new(account.number, account.id, generation, members.collect()))
         };
         Ok(found.map(roster).collect())
     }
@@ -362,18 +314,12 @@ impl Conversations for MemoryStore {
         at: Timestamp,
     ) -> Result<Vec<ConversationNumber>, Fault> {
         let mut state = self.state();
-        Ok(pairs
-            .iter()
-            .map(|pair| state.ensure_contact(pair, at))
-            .collect())
+        Ok(pairs.iter().map(|pair| state.ensure_contact(pair, at)).collect())
     }
 
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
         let state = self.state();
-        let found = state
-            .conversations
-            .values()
-            .filter(|it| ids.contains(&it.id));
+        let found = state.conversations.values().filter(|it| ids.contains(&it.id));
         Ok(found.cloned().collect())
     }
 }
@@ -384,11 +330,8 @@ impl State {
             return found.number;
         }
         let number = ConversationNumber(self.conversations.len() as i64 + 1);
-        let participant = |account| Participant {
-            account,
-            user: self.accounts[&account].id,
-            joined_at: at,
-        };
+        let participant =
+            |account| Participant { account, user: self.accounts[&account].id, joined_at: at };
         let conversation = Conversation {
             number,
             id: pair.id,
@@ -399,178 +342,6 @@ impl State {
         };
         self.conversations.insert(number, conversation);
         number
-    }
-}
-
-#[async_trait]
-impl Inbox for MemoryStore {
-    async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
-        let mut state = self.state();
-        Ok(messages
-            .into_iter()
-            .map(|message| state.accept(message))
-            .collect())
-    }
-
-    async fn seen(
-        &self,
-        sender: AccountNumber,
-        ids: &[MessageId],
-    ) -> Result<Vec<Option<MessageDigest>>, Fault> {
-        let state = self.state();
-        Ok(ids
-            .iter()
-            .map(|id| state.seen.get(&(sender, *id)).map(|seen| seen.0))
-            .collect())
-    }
-
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
-        Ok(self.state().lease(&request))
-    }
-
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        let mut state = self.state();
-        let State {
-            inbox: rows,
-            payloads,
-            ..
-        } = &mut *state;
-        rows.retain(|(session, order), row| {
-            let acknowledged = *session == inbox.session
-                && row.deliveries > 0
-                && ids.contains(&payloads[order].message.message_id);
-            !acknowledged
-        });
-        Ok(())
-    }
-
-    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
-        let mut state = self.state();
-        for order in orders {
-            if let Some(row) = state.inbox.get_mut(&(inbox.session, order)) {
-                row.leased_until = FREE;
-            }
-        }
-        Ok(())
-    }
-
-    async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
-        let mut state = self.state();
-        let from = from.unwrap_or(Order(0));
-        let looked_at: Vec<Order> = state
-            .payloads
-            .range(from..)
-            .map(|entry| *entry.0)
-            .take(limit as usize)
-            .collect();
-        let full = looked_at.len() == limit as usize;
-        let next = looked_at
-            .last()
-            .filter(|_| full)
-            .map(|last| Order(last.0 + 1));
-        let mut dropped = 0;
-        for order in looked_at {
-            if !state.inbox.keys().any(|key| key.1 == order) {
-                state.payloads.remove(&order);
-                dropped += 1;
-            }
-        }
-        Ok(Sweep { next, dropped })
-    }
-
-    async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
-        let mut state = self.state();
-        let old = state
-            .seen
-            .iter()
-            .filter(|(_, (_, at))| *at < before)
-            .map(|entry| *entry.0);
-        let old: Vec<_> = old.take(limit as usize).collect();
-        state.seen.retain(|key, _| !old.contains(key));
-        Ok(old.len() as u64)
-    }
-}
-
-impl State {
-    fn accept(&mut self, new: Acceptance) -> Accepted {
-        match self.seen.get(&(new.sender, new.message_id)) {
-            Some((digest, _)) if *digest == new.digest => return Accepted::Duplicate,
-            Some(_) => return Accepted::MessageIdUsed,
-            None => {}
-        }
-        if new
-            .guards
-            .iter()
-            .any(|it| self.generation(it.account) != Some(it.generation))
-        {
-            return Accepted::RosterMoved;
-        }
-        let order = self.next_order();
-        let message = Waiting {
-            order,
-            message_id: new.message_id,
-            conversation: self
-                .conversations
-                .get(&new.conversation)
-                .map(|found| found.id),
-            sender: self.accounts[&new.sender].id,
-            sender_session: self.sessions[&new.sender_session].id,
-            category: new.category,
-            body: new.body,
-            slot: bytes::Bytes::new(),
-            details: new.details,
-            accepted_at: new.accepted_at,
-            deliveries: 0,
-        };
-        self.seen
-            .insert((new.sender, new.message_id), (new.digest, new.accepted_at));
-        self.payloads.insert(
-            order,
-            Payload {
-                message,
-                expires_at: new.expires_at,
-            },
-        );
-        for slot in new.slots {
-            let row = Row {
-                leased_until: FREE,
-                deliveries: 0,
-                slot: slot.bytes,
-            };
-            self.inbox.insert((slot.session, order), row);
-        }
-        Accepted::Stored(order)
-    }
-
-    fn lease(&mut self, request: &LeaseRequest) -> Vec<Waiting> {
-        let session = request.inbox.session;
-        let mut leased: Vec<Waiting> = Vec::new();
-        let mut size = 0;
-        for ((_, order), row) in self
-            .inbox
-            .range_mut((session, Order(i64::MIN))..=(session, Order(i64::MAX)))
-        {
-            let payload = &self.payloads[order];
-            let too_old = request
-                .not_before
-                .is_some_and(|at| payload.message.accepted_at < at);
-            if row.leased_until > request.now || payload.expires_at <= request.now || too_old {
-                continue;
-            }
-            size += payload.message.body.len() as u64;
-            let full = leased.len() >= request.limit as usize;
-            if full || (size > request.max_bytes && !leased.is_empty()) {
-                break;
-            }
-            row.leased_until = request.until;
-            row.deliveries += 1;
-            leased.push(Waiting {
-                slot: row.slot.clone(),
-                deliveries: row.deliveries,
-                ..payload.message.clone()
-            });
-        }
-        leased
     }
 }
 

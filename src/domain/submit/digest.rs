@@ -1,0 +1,33 @@
+//! What makes two messages the same message.
+
+use sha2::{Digest, Sha256};
+
+use super::Submission;
+use crate::domain::inbox::{Details, MessageDigest};
+
+/// Covers everything that a reader could tell apart; every part of variable length is preceded by
+/// its length, so that no two messages run into the same bytes.
+pub(super) fn digest_of(item: &Submission) -> MessageDigest {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(item.conversation.as_bytes());
+    part(item.recipient.as_ref().map_or(&[], |recipient| recipient.as_bytes()));
+    part(item.category.as_bytes());
+    let Details { representative, quote, silent, expire_in } = &item.details;
+    part(representative.as_ref().map_or(&[], |id| id.as_bytes()));
+    part(quote.as_ref().map_or(&[], |id| id.as_bytes()));
+    part(&[u8::from(*silent)]);
+    part(&expire_in.to_le_bytes());
+    part(&item.content.body);
+    for (session, slot) in &item.content.slots {
+        part(session.as_bytes());
+        part(slot);
+    }
+    let full: [u8; 32] = hash.finalize().into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&full[..16]);
+    MessageDigest(short)
+}
