@@ -1,3 +1,7 @@
 //! The `sealpost` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealpost::cli::run()
+}

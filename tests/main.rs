@@ -1,6 +1,8 @@
 //! Behaviour, seen from outside: one binary, one module for each part.
 
+mod admin;
 mod architecture;
+mod cli;
 mod documents;
 mod durability;
 mod footprint;

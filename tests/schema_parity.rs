@@ -21,16 +21,13 @@ enum Nullable {
 }
 
 fn folder(database: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("migrations")
-        .join(database)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database)
 }
 
 fn files(database: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder(database)).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -38,16 +35,8 @@ fn files(database: &str) -> Vec<String> {
 async fn sqlite_schema() -> Schema {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("schema.db");
-    SqliteStore::open(&StorageConfig::at(&path))
-        .await
-        .unwrap()
-        .close()
-        .await;
-    let mut connection = SqliteConnectOptions::new()
-        .filename(&path)
-        .connect()
-        .await
-        .unwrap();
+    SqliteStore::open(&StorageConfig::at(&path)).await.unwrap().close().await;
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     let rows = sqlx::query(
         "SELECT tables.name AS table_name, columns.name AS column_name, columns.type AS kind,
             columns.\"notnull\" AS required
@@ -59,11 +48,7 @@ async fn sqlite_schema() -> Schema {
     .unwrap();
     let mut schema = Schema::new();
     for row in rows {
-        let nullable = if row.get("required") {
-            Nullable::No
-        } else {
-            Nullable::Yes
-        };
+        let nullable = if row.get("required") { Nullable::No } else { Nullable::Yes };
         let table = schema.entry(row.get("table_name")).or_default();
         table.insert(row.get("column_name"), (row.get("kind"), nullable));
     }
@@ -74,9 +59,7 @@ fn postgres_schema() -> Schema {
     let mut schema = Schema::new();
     for file in files("postgres") {
         let text = std::fs::read_to_string(folder("postgres").join(&file)).unwrap();
-        let lines = text
-            .lines()
-            .map(|line| line.split("--").next().unwrap_or_default());
+        let lines = text.lines().map(|line| line.split("--").next().unwrap_or_default());
         let text = lines.collect::<Vec<_>>().join("\n");
         for statement in text.split(';').map(str::trim).filter(|it| !it.is_empty()) {
             read_statement(&mut schema, statement, &file);
@@ -90,23 +73,13 @@ fn read_statement(schema: &mut Schema, statement: &str, file: &str) {
         return;
     }
     let table = statement.strip_prefix("CREATE TABLE ");
-    let table = table
-        .and_then(|rest| rest.split_once('('))
-        .and_then(|(name, rest)| {
-            Some((name.trim().to_owned(), rest.trim_end().strip_suffix(')')?))
-        });
+    let table = table.and_then(|rest| rest.split_once('(')).and_then(|(name, rest)| {
+        Some((name.trim().to_owned(), rest.trim_end().strip_suffix(')')?))
+    });
     let (name, body) = table.unwrap_or_else(|| panic!("{file}: cannot read {statement:?}"));
     let parts = split_at_commas(body);
-    let columns = parts
-        .iter()
-        .map(|part| part.trim())
-        .filter(|part| !is_constraint(part));
-    assert!(
-        schema
-            .insert(name, columns.map(read_column).collect())
-            .is_none(),
-        "made twice"
-    );
+    let columns = parts.iter().map(|part| part.trim()).filter(|part| !is_constraint(part));
+    assert!(schema.insert(name, columns.map(read_column).collect()).is_none(), "made twice");
 }
 
 /// Splits at the commas that stand in no parentheses.
@@ -143,11 +116,7 @@ fn read_column(definition: &str) -> (String, (String, Nullable)) {
     };
     let rest = words.collect::<Vec<_>>().join(" ");
     let required = rest.contains("NOT NULL") || rest.contains("PRIMARY KEY");
-    let nullable = if required {
-        Nullable::No
-    } else {
-        Nullable::Yes
-    };
+    let nullable = if required { Nullable::No } else { Nullable::Yes };
     (name.to_owned(), (kind.to_owned(), nullable))
 }
 
@@ -156,20 +125,13 @@ fn both_folders_have_the_same_files() {
     let names = files("sqlite");
     assert_eq!(names, files("postgres"));
     for (name, number) in names.iter().zip(1..) {
-        assert!(
-            name.starts_with(&format!("{number:04}_")),
-            "{name} should be number {number}"
-        );
+        assert!(name.starts_with(&format!("{number:04}_")), "{name} should be number {number}");
     }
 }
 
 #[tokio::test]
 async fn both_folders_make_the_same_tables() {
     let schema = sqlite_schema().await;
-    assert!(
-        schema.contains_key("inbox") && schema.len() >= 10,
-        "{:?}",
-        schema.keys()
-    );
+    assert!(schema.contains_key("inbox") && schema.len() >= 10, "{:?}", schema.keys());
     assert_eq!(schema, postgres_schema());
 }

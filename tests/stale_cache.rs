@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sealpost::bus::local::LocalBus;
+use sealpost::bus::LocalBus;
 use sealpost::domain::account::{AccountKind, contact_conversation_id};
 use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::ids::{SessionId, UserId};

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::ids::{SessionId, UserId};
 
 /// `POST /admin/v1/accounts`.
+///
+/// What can be refused is refused before anything is made, but for a key that is on file for
+/// another session: then the account stays, with the sessions before that one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateAccount {
     /// `bot` or `user`.

@@ -24,9 +24,7 @@ impl LocalBus {
     }
 
     fn with_capacity(capacity: usize) -> Self {
-        Self {
-            sender: broadcast::Sender::new(capacity),
-        }
+        Self { sender: broadcast::Sender::new(capacity) }
     }
 }
 

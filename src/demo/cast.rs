@@ -104,7 +104,7 @@ async fn account(
     let keystores = keys.into_iter().zip(&made.sessions).map(|(key, session)| Keystore {
         user_id: made.user_id,
         session_id: session.session_id,
-        server_public_key: server_public_key.clone(),
+        server_public_key,
         session_private_key: key,
         base_url: Some(url.to_owned()),
     });

@@ -20,7 +20,8 @@ pub fn cast(cast: &Cast) {
     line(&format!("Weather, a bot: session {}", short(cast.bot.session_id())));
     for person in &cast.people {
         let devices = person.devices.iter().zip(DEVICES);
-        let devices = devices.map(|(device, name)| format!("{name} {}", short(device.session_id())));
+        let devices =
+            devices.map(|(device, name)| format!("{name} {}", short(device.session_id())));
         line(&format!("{}: {}", person.name, devices.collect::<Vec<_>>().join(", ")));
     }
 }

@@ -61,10 +61,7 @@ pub struct AttachmentError;
 /// # Ok::<(), sealpost_sdk::attachment::AttachmentError>(())
 /// ```
 pub fn encrypt(plaintext: &[u8], rng: &mut (impl CryptoRng + ?Sized)) -> Sealed {
-    let mut key = AttachmentKey {
-        cipher: [0; 32],
-        mac: [0; 32],
-    };
+    let mut key = AttachmentKey { cipher: [0; 32], mac: [0; 32] };
     rng.fill_bytes(&mut key.cipher);
     rng.fill_bytes(&mut key.mac);
     let mut iv = [0; BLOCK];
@@ -97,21 +94,14 @@ pub fn decrypt(
     digest: &[u8; 32],
 ) -> Result<Vec<u8>, AttachmentError> {
     let (authenticated, mac) = bytes.split_last_chunk::<MAC>().ok_or(AttachmentError)?;
-    key.mac(authenticated)
-        .verify(mac.into())
-        .map_err(|_| AttachmentError)?;
+    key.mac(authenticated).verify(mac.into()).map_err(|_| AttachmentError)?;
     if !bool::from(Sha256::digest(bytes).as_slice().ct_eq(digest)) {
         return Err(AttachmentError);
     }
-    let (iv, body) = authenticated
-        .split_first_chunk::<BLOCK>()
-        .ok_or(AttachmentError)?;
+    let (iv, body) = authenticated.split_first_chunk::<BLOCK>().ok_or(AttachmentError)?;
     let cipher = cbc::Decryptor::<Aes256Dec>::new((&key.cipher).into(), iv.into());
     let mut plaintext = body.to_vec();
-    let length = cipher
-        .decrypt_padded::<Pkcs7>(&mut plaintext)
-        .map_err(|_| AttachmentError)?
-        .len();
+    let length = cipher.decrypt_padded::<Pkcs7>(&mut plaintext).map_err(|_| AttachmentError)?.len();
     plaintext.truncate(length);
     Ok(plaintext)
 }
@@ -120,10 +110,7 @@ impl AttachmentKey {
     /// Takes the 64 bytes that a message carried: cipher key, then MAC key.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 64]) -> Self {
-        let mut key = Self {
-            cipher: [0; 32],
-            mac: [0; 32],
-        };
+        let mut key = Self { cipher: [0; 32], mac: [0; 32] };
         key.cipher.copy_from_slice(&bytes[..32]);
         key.mac.copy_from_slice(&bytes[32..]);
         key
@@ -155,10 +142,7 @@ impl fmt::Debug for AttachmentKey {
 
 impl fmt::Debug for Sealed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Sealed")
-            .field("length", &self.bytes.len())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Sealed").field("length", &self.bytes.len()).finish_non_exhaustive()
     }
 }
 
@@ -189,10 +173,7 @@ mod tests {
             let mut changed = bytes.clone();
             changed[index] ^= 1;
             assert_eq!(decrypt(&changed, &key, &digest), Err(AttachmentError));
-            assert_eq!(
-                decrypt(&bytes[..index], &key, &digest),
-                Err(AttachmentError)
-            );
+            assert_eq!(decrypt(&bytes[..index], &key, &digest), Err(AttachmentError));
         }
     }
 
@@ -200,14 +181,8 @@ mod tests {
     fn a_valid_mac_over_other_bytes_does_not_replace_the_digest() {
         let one = sealed(b"one");
         let other = encrypt(b"two", &mut ChaCha20Rng::from_seed([4; 32]));
-        assert_eq!(
-            decrypt(&one.bytes, &one.key, &other.digest),
-            Err(AttachmentError)
-        );
-        assert_eq!(
-            decrypt(&one.bytes, &other.key, &one.digest),
-            Err(AttachmentError)
-        );
+        assert_eq!(decrypt(&one.bytes, &one.key, &other.digest), Err(AttachmentError));
+        assert_eq!(decrypt(&one.bytes, &other.key, &one.digest), Err(AttachmentError));
     }
 
     #[test]

@@ -60,16 +60,12 @@ pub fn decode(text: &str) -> Result<Vec<u8>, Base64Error> {
 
 /// Decodes the URL alphabet without padding and nothing else, as JWS (RFC 7515) has it.
 pub(crate) fn decode_strict(text: &str) -> Result<Vec<u8>, Base64Error> {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(Base64Error::from)
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).map_err(Base64Error::from)
 }
 
 /// Whether the first character that differs between the alphabets is the standard one.
 fn is_standard(text: &str) -> bool {
-    text.bytes()
-        .find(|byte| b"+/-_".contains(byte))
-        .is_some_and(|byte| b"+/".contains(&byte))
+    text.bytes().find(|byte| b"+/-_".contains(byte)).is_some_and(|byte| b"+/".contains(&byte))
 }
 
 impl From<base64::DecodeError> for Base64Error {

@@ -53,17 +53,13 @@ const KINDS: [&str; 11] = [
 /// Whether a category is encrypted end to end and known.
 #[must_use]
 pub fn is_encrypted(category: &str) -> bool {
-    category
-        .strip_prefix("ENCRYPTED_")
-        .is_some_and(|kind| KINDS.contains(&kind))
+    category.strip_prefix("ENCRYPTED_").is_some_and(|kind| KINDS.contains(&kind))
 }
 
 /// Whether a category is one of the `PLAIN_…` ones.
 #[must_use]
 pub fn is_plain(category: &str) -> bool {
-    category
-        .strip_prefix("PLAIN_")
-        .is_some_and(|kind| KINDS.contains(&kind))
+    category.strip_prefix("PLAIN_").is_some_and(|kind| KINDS.contains(&kind))
 }
 
 /// Whether an account may send messages of this category at all.
@@ -91,13 +87,7 @@ mod tests {
 
     #[test]
     fn system_and_misspelt_categories_are_unknown() {
-        for category in [
-            SYSTEM_GAP,
-            SYSTEM_CONVERSATION,
-            "ENCRYPTED_",
-            "encrypted_text",
-            "",
-        ] {
+        for category in [SYSTEM_GAP, SYSTEM_CONVERSATION, "ENCRYPTED_", "encrypted_text", ""] {
             assert!(!is_known(category), "{category}");
         }
     }

@@ -61,13 +61,7 @@ pub fn session_checksum(sessions: impl IntoIterator<Item = SessionId>) -> Checks
     let mut digest = Md5::new();
     let mut buffer = Uuid::encode_buffer();
     for session in sessions {
-        digest.update(
-            session
-                .uuid()
-                .hyphenated()
-                .encode_lower(&mut buffer)
-                .as_bytes(),
-        );
+        digest.update(session.uuid().hyphenated().encode_lower(&mut buffer).as_bytes());
     }
     Checksum(Some(digest.finalize().into()))
 }
@@ -83,9 +77,7 @@ impl Checksum {
             TEXT_LENGTH if text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                 Err(ChecksumError::Form)
             }
-            TEXT_LENGTH => hex::decode(text)
-                .ok_or(ChecksumError::Form)
-                .map(|md5| Self(Some(md5))),
+            TEXT_LENGTH => hex::decode(text).ok_or(ChecksumError::Form).map(|md5| Self(Some(md5))),
             length => Err(ChecksumError::Length { length }),
         }
     }
@@ -148,10 +140,7 @@ mod tests {
     fn three_sessions_give_the_published_checksum() {
         let checksum = session_checksum([session(3), session(1), session(2)]);
         assert_eq!(checksum.to_string(), "02433e6c68af77773104b0840f3ed1c4");
-        assert_eq!(
-            checksum,
-            "02433e6c68af77773104b0840f3ed1c4".parse().unwrap()
-        );
+        assert_eq!(checksum, "02433e6c68af77773104b0840f3ed1c4".parse().unwrap());
     }
 
     #[test]
@@ -163,22 +152,10 @@ mod tests {
     #[test]
     fn only_lower_case_hexadecimal_of_the_right_length_is_a_checksum() {
         let length = |length| Err(ChecksumError::Length { length });
-        assert_eq!(
-            Checksum::parse("02433E6C68AF77773104B0840F3ED1C4"),
-            Err(ChecksumError::Form)
-        );
-        assert_eq!(
-            Checksum::parse("0243ge6c68af77773104b0840f3ed1c4"),
-            Err(ChecksumError::Form)
-        );
-        assert_eq!(
-            Checksum::parse("02433e6c68af77773104b0840f3ed1c"),
-            length(31)
-        );
-        assert_eq!(
-            Checksum::parse("02433e6c68af77773104b0840f3ed1c4 "),
-            length(33)
-        );
+        assert_eq!(Checksum::parse("02433E6C68AF77773104B0840F3ED1C4"), Err(ChecksumError::Form));
+        assert_eq!(Checksum::parse("0243ge6c68af77773104b0840f3ed1c4"), Err(ChecksumError::Form));
+        assert_eq!(Checksum::parse("02433e6c68af77773104b0840f3ed1c"), length(31));
+        assert_eq!(Checksum::parse("02433e6c68af77773104b0840f3ed1c4 "), length(33));
     }
 
     proptest! {

@@ -40,19 +40,15 @@ pub fn group_conversation_id(
     participants.sort_unstable();
     let named = combine(&owner.to_string(), name);
     let salted = combine(&named.to_string(), &random_id.to_string());
-    let id = participants.iter().fold(salted, |id, participant| {
-        combine(&id.to_string(), &participant.to_string())
-    });
+    let id = participants
+        .iter()
+        .fold(salted, |id, participant| combine(&id.to_string(), &participant.to_string()));
     ConversationId::from_uuid(id)
 }
 
 /// MD5 of both texts, the smaller one first, with the bits of a version 3 UUID.
 fn combine(one: &str, other: &str) -> Uuid {
-    let (low, high) = if one <= other {
-        (one, other)
-    } else {
-        (other, one)
-    };
+    let (low, high) = if one <= other { (one, other) } else { (other, one) };
     let digest = Md5::new().chain_update(low).chain_update(high).finalize();
     uuid::Builder::from_md5_bytes(digest.into()).into_uuid()
 }
@@ -86,22 +82,10 @@ mod tests {
     fn every_part_of_a_group_changes_its_id() {
         let random_id = user(0xff).uuid();
         let id = group_conversation_id(user(1), "Team", random_id, &[user(2)]);
-        assert_ne!(
-            id,
-            group_conversation_id(user(2), "Team", random_id, &[user(2)])
-        );
-        assert_ne!(
-            id,
-            group_conversation_id(user(1), "team", random_id, &[user(2)])
-        );
-        assert_ne!(
-            id,
-            group_conversation_id(user(1), "Team", user(0xfe).uuid(), &[user(2)])
-        );
-        assert_ne!(
-            id,
-            group_conversation_id(user(1), "Team", random_id, &[user(3)])
-        );
+        assert_ne!(id, group_conversation_id(user(2), "Team", random_id, &[user(2)]));
+        assert_ne!(id, group_conversation_id(user(1), "team", random_id, &[user(2)]));
+        assert_ne!(id, group_conversation_id(user(1), "Team", user(0xfe).uuid(), &[user(2)]));
+        assert_ne!(id, group_conversation_id(user(1), "Team", random_id, &[user(3)]));
         assert_ne!(id, group_conversation_id(user(1), "Team", random_id, &[]));
     }
 }

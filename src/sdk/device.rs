@@ -80,8 +80,7 @@ impl SessionStatement {
     /// # Errors
     /// When the signature was not made over this statement by the key that it names.
     pub fn verify_new(&self, signature: &[u8; 64]) -> Result<(), KeyError> {
-        self.public_key
-            .verify(&self.bytes_to_sign_by_new_key(), signature)
+        self.public_key.verify(&self.bytes_to_sign_by_new_key(), signature)
     }
 
     /// Checks the adding session's signature, given that session's key.
@@ -117,10 +116,7 @@ mod tests {
     #[test]
     fn neither_signature_stands_in_for_the_other() {
         let key = SigningKey::from_seed(&[3; 32]);
-        let (new, adder) = (
-            statement().sign_as_new(&key),
-            statement().sign_as_adder(&key),
-        );
+        let (new, adder) = (statement().sign_as_new(&key), statement().sign_as_adder(&key));
         assert_eq!(statement().verify_new(&adder), Err(KeyError::Signature));
         let verified = statement().verify_adder(&key.verifying_key(), &new);
         assert_eq!(verified, Err(KeyError::Signature));
@@ -134,18 +130,9 @@ mod tests {
         let added_by = SessionId::from_bytes([9; 16]);
         let public_key = SigningKey::from_seed(&[9; 32]).verifying_key();
         for changed in [
-            SessionStatement {
-                user,
-                ..statement()
-            },
-            SessionStatement {
-                added_by,
-                ..statement()
-            },
-            SessionStatement {
-                public_key,
-                ..statement()
-            },
+            SessionStatement { user, ..statement() },
+            SessionStatement { added_by, ..statement() },
+            SessionStatement { public_key, ..statement() },
         ] {
             assert_eq!(changed.verify_new(&signature), Err(KeyError::Signature));
         }
@@ -155,14 +142,8 @@ mod tests {
     fn only_the_named_adder_attests() {
         let adder = SigningKey::from_seed(&[4; 32]);
         let attestation = statement().sign_as_adder(&adder);
-        assert_eq!(
-            statement().verify_adder(&adder.verifying_key(), &attestation),
-            Ok(())
-        );
+        assert_eq!(statement().verify_adder(&adder.verifying_key(), &attestation), Ok(()));
         let other = SigningKey::from_seed(&[5; 32]).verifying_key();
-        assert_eq!(
-            statement().verify_adder(&other, &attestation),
-            Err(KeyError::Signature)
-        );
+        assert_eq!(statement().verify_adder(&other, &attestation), Err(KeyError::Signature));
     }
 }

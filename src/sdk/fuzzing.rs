@@ -30,11 +30,7 @@ pub fn device_secret() -> AgreementSecret {
 pub fn envelope_parse_open(bytes: &[u8]) {
     let Ok(envelope) = parse(bytes) else { return };
     let mut again = vec![1];
-    again.extend(
-        u16::try_from(envelope.len())
-            .unwrap_or_default()
-            .to_le_bytes(),
-    );
+    again.extend(u16::try_from(envelope.len()).unwrap_or_default().to_le_bytes());
     again.extend(envelope.sender_key().as_bytes());
     again.extend(envelope.slots().flat_map(|slot| slot.bytes));
     again.extend(envelope.nonce());
@@ -44,27 +40,16 @@ pub fn envelope_parse_open(bytes: &[u8]) {
     let shared = envelope.shared_bytes();
     for slot in envelope.slots() {
         let cut = envelope.slice_for(slot.session);
-        assert_eq!(
-            slice(&shared, slot.bytes).ok(),
-            cut,
-            "both ways to a slice meet"
-        );
+        assert_eq!(slice(&shared, slot.bytes).ok(), cut, "both ways to a slice meet");
         let cut = cut.unwrap_or_default();
         let one = parse(&cut).map(|one| (one.len(), one.shared_bytes()));
-        assert_eq!(
-            one.as_ref(),
-            Ok(&(1, shared.clone())),
-            "a slice is an envelope"
-        );
+        assert_eq!(one.as_ref(), Ok(&(1, shared.clone())), "a slice is an envelope");
     }
 
     let (secret, cache) = (device_secret(), WrapCache::with_capacity(4));
     let opened = open(bytes, SESSION, &secret, None);
     if let Ok(plaintext) = &opened {
-        assert_eq!(
-            plaintext, PLAINTEXT,
-            "a changed envelope opens to nothing else"
-        );
+        assert_eq!(plaintext, PLAINTEXT, "a changed envelope opens to nothing else");
     }
     for _ in 0..2 {
         let cached = open_cached(bytes, SESSION, &secret, None, &cache);
@@ -91,9 +76,6 @@ pub fn token_parse(bytes: &[u8]) {
     assert_eq!(again.as_ref(), Ok(claims), "claims survive being signed");
     if let Ok(verified) = unverified.verify(&key.verifying_key()) {
         assert_eq!(&verified, claims, "verifying changes no claim");
-        assert!(
-            token.is_ascii(),
-            "a token that verifies is base64url with dots"
-        );
+        assert!(token.is_ascii(), "a token that verifies is base64url with dots");
     }
 }

@@ -81,10 +81,7 @@ impl<Kind> Id<Kind> {
     /// Gives a UUID its kind.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self {
-            uuid,
-            kind: PhantomData,
-        }
+        Self { uuid, kind: PhantomData }
     }
 
     /// Makes a version 4 id.
@@ -102,9 +99,7 @@ impl<Kind> Id<Kind> {
         if text.len() != TEXT_LENGTH {
             return Err(IdError::Length { length: text.len() });
         }
-        Uuid::try_parse(text)
-            .map(Self::from_uuid)
-            .map_err(|_| IdError::Form)
+        Uuid::try_parse(text).map(Self::from_uuid).map_err(|_| IdError::Form)
     }
 
     /// The 16 bytes, as they stand in an envelope.
@@ -238,10 +233,7 @@ mod openapi {
         #[expect(clippy::unwrap_used, reason = "tests")]
         fn ids_of_every_kind_are_one_schema() {
             let schema = serde_json::to_value(SessionReference::schema()).unwrap();
-            let session = schema
-                .pointer("/properties/session_id")
-                .unwrap()
-                .to_string();
+            let session = schema.pointer("/properties/session_id").unwrap().to_string();
             assert!(session.contains("#/components/schemas/Uuid"), "{session}");
         }
     }
@@ -274,11 +266,7 @@ mod tests {
             " 0f8fad5b-d9cb-469f-a165-70867728950e",
         ] {
             let length = text.len();
-            assert_eq!(
-                SessionId::parse(text),
-                Err(IdError::Length { length }),
-                "{text}"
-            );
+            assert_eq!(SessionId::parse(text), Err(IdError::Length { length }), "{text}");
         }
         for text in [
             "0f8fad5b-d9cb-469f-a165-70867728950g",
@@ -312,10 +300,6 @@ mod tests {
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{TEXT}\""));
         assert!(serde_json::from_str::<UserId>("7").is_err());
         let error = serde_json::from_str::<UserId>("\"7\"").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("an id has 36 characters, this text has 1 bytes")
-        );
+        assert!(error.to_string().starts_with("an id has 36 characters, this text has 1 bytes"));
     }
 }

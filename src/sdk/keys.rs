@@ -112,9 +112,7 @@ impl VerifyingKey {
     /// prime order. This costs a scalar multiplication; use [`Self::from_stored_bytes`] for keys
     /// that passed it before.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let point = CompressedEdwardsY(*bytes)
-            .decompress()
-            .ok_or(KeyError::NotOnCurve)?;
+        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::NotOnCurve)?;
         if point.compress().as_bytes() != bytes {
             return Err(KeyError::NotCanonical);
         }
@@ -182,9 +180,7 @@ impl VerifyingKey {
     /// When the signature was not made over this message by this key.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), KeyError> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
-        self.0
-            .verify_strict(message, &signature)
-            .map_err(|_| KeyError::Signature)
+        self.0.verify_strict(message, &signature).map_err(|_| KeyError::Signature)
     }
 }
 
@@ -240,14 +236,8 @@ mod tests {
         let public = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a";
         assert_eq!(alice.public().as_bytes(), &key(public));
         let shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
-        assert_eq!(
-            bob.shared_secret(&alice.public()).unwrap().as_bytes(),
-            &key(shared)
-        );
-        assert_eq!(
-            alice.shared_secret(&bob.public()).unwrap().as_bytes(),
-            &key(shared)
-        );
+        assert_eq!(bob.shared_secret(&alice.public()).unwrap().as_bytes(), &key(shared));
+        assert_eq!(alice.shared_secret(&bob.public()).unwrap().as_bytes(), &key(shared));
     }
 
     #[test]
@@ -288,10 +278,7 @@ mod tests {
             );
         }
         let nowhere = key("0200000000000000000000000000000000000000000000000000000000000000");
-        assert_eq!(
-            VerifyingKey::from_bytes(&nowhere),
-            Err(KeyError::NotOnCurve)
-        );
+        assert_eq!(VerifyingKey::from_bytes(&nowhere), Err(KeyError::NotOnCurve));
     }
 
     #[test]
@@ -309,15 +296,9 @@ mod tests {
     fn a_signature_holds_for_its_message_and_key_only() {
         let signing = SigningKey::from_seed(&[1; 32]);
         let signature = signing.sign(b"message");
-        assert_eq!(
-            signing.verifying_key().verify(b"message", &signature),
-            Ok(())
-        );
+        assert_eq!(signing.verifying_key().verify(b"message", &signature), Ok(()));
         let failed = Err(KeyError::Signature);
-        assert_eq!(
-            signing.verifying_key().verify(b"massage", &signature),
-            failed
-        );
+        assert_eq!(signing.verifying_key().verify(b"massage", &signature), failed);
         let other = SigningKey::from_seed(&[2; 32]).verifying_key();
         assert_eq!(other.verify(b"message", &signature), failed);
     }
@@ -328,31 +309,20 @@ mod tests {
         assert_eq!(VerifyingKey::from_base64(&public.to_base64()), Ok(public));
         let agreement = public.agreement_key();
         let json = serde_json::to_string(&agreement).unwrap();
-        assert_eq!(
-            serde_json::from_str::<AgreementKey>(&json).unwrap(),
-            agreement
-        );
+        assert_eq!(serde_json::from_str::<AgreementKey>(&json).unwrap(), agreement);
         assert_eq!(
             AgreementKey::from_base64(&format!("{}=", agreement.to_base64())),
             Ok(agreement)
         );
-        assert_eq!(
-            AgreementKey::from_base64("AAAA"),
-            Err(KeyError::Length { length: 3 })
-        );
-        assert!(matches!(
-            AgreementKey::from_base64("?"),
-            Err(KeyError::Base64(_))
-        ));
+        assert_eq!(AgreementKey::from_base64("AAAA"), Err(KeyError::Length { length: 3 }));
+        assert!(matches!(AgreementKey::from_base64("?"), Err(KeyError::Base64(_))));
     }
 
     #[test]
     fn debug_shows_no_secret() {
         let signing = SigningKey::from_seed(&[0xab; 32]);
         let agreement = signing.agreement_secret();
-        let shared = agreement
-            .shared_secret(&AgreementKey::from_bytes([9; 32]))
-            .unwrap();
+        let shared = agreement.shared_secret(&AgreementKey::from_bytes([9; 32])).unwrap();
         let shown = format!("{signing:?} {agreement:?} {shared:?} {signing:#?}");
         let expected = "SigningKey(..) AgreementSecret(..) SharedSecret(..) SigningKey(..)";
         assert_eq!(shown, expected);

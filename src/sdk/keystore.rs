@@ -130,11 +130,7 @@ impl Keystore {
         let user_id = read.account()?;
         let private_key = read.session_private_key.map(Zeroizing::new);
         let older_key = read.private_key.map(Zeroizing::new);
-        if [&private_key, &older_key]
-            .into_iter()
-            .flatten()
-            .any(|key| is_pem(key))
-        {
+        if [&private_key, &older_key].into_iter().flatten().any(|key| is_pem(key)) {
             return Err(KeystoreError::RsaKey);
         }
         let missing = |member| KeystoreError::Missing { member };
@@ -157,10 +153,8 @@ impl Keystore {
     /// When the file cannot be read, and as [`Self::from_json`].
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, KeystoreError> {
         let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(|source| KeystoreError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = fs::read_to_string(path)
+            .map_err(|source| KeystoreError::Read { path: path.to_owned(), source })?;
         Self::from_json(&Zeroizing::new(text))
     }
 
@@ -171,9 +165,7 @@ impl Keystore {
     pub fn to_json(&self) -> Result<Zeroizing<String>, KeystoreError> {
         let seed = Zeroizing::new(hex::encode(self.session_private_key.seed().as_slice()));
         // Other SDKs read every member as text, so an unknown key is written as an empty one.
-        let server_key = self
-            .server_public_key
-            .map(|key| hex::encode(&key.to_bytes()));
+        let server_key = self.server_public_key.map(|key| hex::encode(&key.to_bytes()));
         let written = Written {
             app_id: self.user_id,
             session_id: self.session_id,
@@ -181,9 +173,7 @@ impl Keystore {
             session_private_key: &seed,
             base_url: self.base_url.as_deref(),
         };
-        serde_json::to_string_pretty(&written)
-            .map(Zeroizing::new)
-            .map_err(KeystoreError::Json)
+        serde_json::to_string_pretty(&written).map(Zeroizing::new).map_err(KeystoreError::Json)
     }
 
     /// Writes a new keystore file that only its owner may read.
@@ -193,10 +183,7 @@ impl Keystore {
     /// a file that was begun is removed again.
     pub fn write_new(&self, path: impl AsRef<Path>) -> Result<(), KeystoreError> {
         let path = path.as_ref();
-        let failed = |source| KeystoreError::Write {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| KeystoreError::Write { path: path.to_owned(), source };
         let json = self.to_json()?;
         let mut file = create_private(path).map_err(failed)?;
         let written = writeln!(file, "{}", json.as_str()).and_then(|()| file.sync_all());
@@ -223,12 +210,8 @@ impl fmt::Debug for Keystore {
 
 impl Read {
     fn account(&self) -> Result<UserId, KeystoreError> {
-        let mut named = [self.app_id, self.client_id, self.user_id]
-            .into_iter()
-            .flatten();
-        let account = named
-            .next()
-            .ok_or(KeystoreError::Missing { member: "app_id" })?;
+        let mut named = [self.app_id, self.client_id, self.user_id].into_iter().flatten();
+        let account = named.next().ok_or(KeystoreError::Missing { member: "app_id" })?;
         if named.all(|other| other == account) {
             Ok(account)
         } else {
@@ -245,19 +228,13 @@ fn signing_key(text: &str) -> Result<SigningKey, KeystoreError> {
     if let Some(seed) = hex::decode(text).map(Zeroizing::new) {
         return Ok(SigningKey::from_seed(&seed));
     }
-    let pair = hex::decode::<64>(text)
-        .map(Zeroizing::new)
-        .ok_or(KeystoreError::PrivateKey)?;
+    let pair = hex::decode::<64>(text).map(Zeroizing::new).ok_or(KeystoreError::PrivateKey)?;
     let (halves, _) = pair.as_chunks();
     let [seed, public] = halves else {
         return Err(KeystoreError::PrivateKey);
     };
     let key = SigningKey::from_seed(seed);
-    if key.verifying_key().to_bytes() == *public {
-        Ok(key)
-    } else {
-        Err(KeystoreError::KeyPair)
-    }
+    if key.verifying_key().to_bytes() == *public { Ok(key) } else { Err(KeystoreError::KeyPair) }
 }
 
 fn server_key(text: &str) -> Result<VerifyingKey, KeystoreError> {
@@ -269,11 +246,7 @@ fn server_key(text: &str) -> Result<VerifyingKey, KeystoreError> {
 fn create_private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(not(unix))]
@@ -302,9 +275,7 @@ mod tests {
 
     fn with(member: &str, value: &str) -> Value {
         let mut file = file();
-        file.as_object_mut()
-            .unwrap()
-            .insert(member.to_owned(), json!(value));
+        file.as_object_mut().unwrap().insert(member.to_owned(), json!(value));
         file
     }
 
@@ -342,10 +313,7 @@ mod tests {
     fn a_seed_with_its_public_key_is_read_when_they_match() {
         let pair = format!("{SEED}{PUBLIC}");
         let keystore = read(&with("session_private_key", &pair)).unwrap();
-        assert_eq!(
-            hex::encode(keystore.session_private_key.seed().as_slice()),
-            SEED
-        );
+        assert_eq!(hex::encode(keystore.session_private_key.seed().as_slice()), SEED);
         let wrong = with("session_private_key", &format!("{SEED}{SEED}"));
         assert!(matches!(read(&wrong), Err(KeystoreError::KeyPair)));
     }
@@ -364,10 +332,7 @@ mod tests {
     fn a_missing_member_is_named() {
         for member in ["app_id", "session_id", "session_private_key"] {
             let error = read(&without(file(), member)).unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("the keystore has no member {member:?}")
-            );
+            assert_eq!(error.to_string(), format!("the keystore has no member {member:?}"));
         }
     }
 
@@ -401,14 +366,9 @@ mod tests {
         let path = folder.path().join("bot.json");
         let keystore = read(&file()).unwrap();
         keystore.write_new(&path).unwrap();
-        assert_eq!(
-            Keystore::from_file(&path).unwrap().user_id,
-            keystore.user_id
-        );
+        assert_eq!(Keystore::from_file(&path).unwrap().user_id, keystore.user_id);
         let error = keystore.write_new(&path).unwrap_err();
-        let KeystoreError::Write { source, .. } = error else {
-            unreachable!("{error}")
-        };
+        let KeystoreError::Write { source, .. } = error else { unreachable!("{error}") };
         assert_eq!(source.kind(), io::ErrorKind::AlreadyExists);
         #[cfg(unix)]
         {

@@ -133,11 +133,8 @@ pub enum TokenError {
 pub fn sign(claims: &RequestClaims, key: &SigningKey) -> Result<String, TokenError> {
     provider::install();
     let key = provider::encoding_key(key);
-    jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), claims, &key).map_err(|error| {
-        TokenError::Provider {
-            reason: error.to_string(),
-        }
-    })
+    jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), claims, &key)
+        .map_err(|error| TokenError::Provider { reason: error.to_string() })
 }
 
 /// A token whose claims can be read and must not be believed yet.
@@ -166,9 +163,7 @@ impl<'a> Unverified<'a> {
     /// extensions or lacks claims.
     pub fn parse(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
-            return Err(TokenError::TooLong {
-                length: token.len(),
-            });
+            return Err(TokenError::TooLong { length: token.len() });
         }
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Form)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Form)?;
@@ -176,15 +171,9 @@ impl<'a> Unverified<'a> {
             return Err(TokenError::Form);
         }
         check_header(&decode(header)?)?;
-        let claims =
-            serde_json::from_slice(&decode(payload)?).map_err(|error| TokenError::Claims {
-                reason: error.to_string(),
-            })?;
-        Ok(Self {
-            message,
-            signature,
-            claims,
-        })
+        let claims = serde_json::from_slice(&decode(payload)?)
+            .map_err(|error| TokenError::Claims { reason: error.to_string() })?;
+        Ok(Self { message, signature, claims })
     }
 
     /// What the token says, true or not.
@@ -211,19 +200,14 @@ impl<'a> Unverified<'a> {
 impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Neither message nor signature: together they are the token.
-        formatter
-            .debug_struct("Unverified")
-            .field("claims", &self.claims)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Unverified").field("claims", &self.claims).finish_non_exhaustive()
     }
 }
 
 fn check_header(header: &[u8]) -> Result<(), TokenError> {
     let header: TokenHeader<'_> = serde_json::from_slice(header).map_err(|_| TokenError::Header)?;
     if header.alg != EDDSA {
-        return Err(TokenError::Algorithm {
-            found: header.alg.chars().take(16).collect(),
-        });
+        return Err(TokenError::Algorithm { found: header.alg.chars().take(16).collect() });
     }
     match header.crit {
         Some(_) => Err(TokenError::CriticalExtension),
@@ -294,52 +278,30 @@ mod tests {
     fn no_algorithm_but_eddsa_is_accepted() {
         for algorithm in ["none", "None", "HS256", "RS512", "eddsa", "ES256", ""] {
             let token = signed(&json!({"alg": algorithm}), &json!(claims()));
-            assert_eq!(
-                error(&token),
-                TokenError::Algorithm {
-                    found: algorithm.to_owned()
-                }
-            );
+            assert_eq!(error(&token), TokenError::Algorithm { found: algorithm.to_owned() });
         }
         let unsigned = signed(&json!({"alg": "none"}), &json!(claims()));
         let (message, _) = unsigned.rsplit_once('.').unwrap();
         let found = "none".to_owned();
-        assert_eq!(
-            error(&format!("{message}.")),
-            TokenError::Algorithm { found }
-        );
+        assert_eq!(error(&format!("{message}.")), TokenError::Algorithm { found });
     }
 
     #[test]
     fn critical_extensions_are_refused_and_other_header_members_ignored() {
         let header = json!({"alg": "EdDSA", "crit": ["b64"], "b64": false});
-        assert_eq!(
-            error(&signed(&header, &json!(claims()))),
-            TokenError::CriticalExtension
-        );
+        assert_eq!(error(&signed(&header, &json!(claims()))), TokenError::CriticalExtension);
         let header = json!({"alg": "EdDSA", "kid": "x", "jwk": {"kty": "OKP"}, "typ": "JWT"});
         let token = signed(&header, &json!(claims()));
-        assert!(
-            Unverified::parse(&token)
-                .unwrap()
-                .verify(&key().verifying_key())
-                .is_ok()
-        );
+        assert!(Unverified::parse(&token).unwrap().verify(&key().verifying_key()).is_ok());
     }
 
     #[test]
     fn a_token_without_jti_and_scope_is_read() {
         let mut payload = json!(claims());
-        payload
-            .as_object_mut()
-            .unwrap()
-            .retain(|name, _| !["jti", "scp"].contains(&name.as_str()));
+        payload.as_object_mut().unwrap().retain(|name, _| !["jti", "scp"].contains(&name.as_str()));
         payload["aud"] = json!("ignored");
         let token = signed(&json!({"alg": "EdDSA"}), &payload);
-        let claims = Unverified::parse(&token)
-            .unwrap()
-            .verify(&key().verifying_key())
-            .unwrap();
+        let claims = Unverified::parse(&token).unwrap().verify(&key().verifying_key()).unwrap();
         assert_eq!((claims.jti.as_str(), claims.scp.as_str()), ("", ""));
     }
 
@@ -359,19 +321,13 @@ mod tests {
         assert_eq!(error(&format!("{token}.")), TokenError::Form);
         assert_eq!(error(&format!(" {token}")), TokenError::Form);
         assert_eq!(error("e30.e30.e30"), TokenError::Header);
-        assert_eq!(
-            error(&"a".repeat(4097)),
-            TokenError::TooLong { length: 4097 }
-        );
+        assert_eq!(error(&"a".repeat(4097)), TokenError::TooLong { length: 4097 });
     }
 
     #[test]
     fn a_signature_has_one_text() {
         let token = sign(&claims(), &key()).unwrap();
-        for text in [
-            format!("{token}="),
-            token.replace('-', "+").replace('_', "/"),
-        ] {
+        for text in [format!("{token}="), token.replace('-', "+").replace('_', "/")] {
             if text != token
                 && let Ok(unverified) = Unverified::parse(&text)
             {

@@ -104,13 +104,7 @@ mod tests {
         assert_eq!(with(json!("")).unwrap(), outgoing());
         assert_eq!(with(Value::Null).unwrap(), outgoing());
         let recipient_id = Some(UserId::parse(ID).unwrap());
-        assert_eq!(
-            with(json!(ID)).unwrap(),
-            OutgoingMessage {
-                recipient_id,
-                ..outgoing()
-            }
-        );
+        assert_eq!(with(json!(ID)).unwrap(), OutgoingMessage { recipient_id, ..outgoing() });
         assert!(with(json!("me")).is_err());
     }
 
@@ -124,13 +118,8 @@ mod tests {
             "sessions": [{"type": "session", "user_id": ID, "session_id": ID, "public_key": "x"}],
         }))
         .unwrap();
-        assert_eq!(
-            (receipt.state, receipt.outcome),
-            (ReceiptState::Success, None)
-        );
-        let [session] = receipt.sessions.as_slice() else {
-            unreachable!()
-        };
+        assert_eq!((receipt.state, receipt.outcome), (ReceiptState::Success, None));
+        let [session] = receipt.sessions.as_slice() else { unreachable!() };
         assert_eq!(session.kind, ObjectType::Session);
         assert!(matches!(session.agreement_key(), Err(KeyError::Base64(_))));
     }
@@ -163,10 +152,7 @@ mod tests {
 
     #[test]
     fn words_of_a_later_version_are_understood_as_unknown() {
-        assert_eq!(
-            serde_json::from_value::<Outcome>(json!("eaten")).unwrap(),
-            Outcome::Unknown
-        );
+        assert_eq!(serde_json::from_value::<Outcome>(json!("eaten")).unwrap(), Outcome::Unknown);
         let kind = serde_json::from_value::<ObjectType>(json!("spaceship"));
         assert_eq!(kind.unwrap(), ObjectType::Other);
     }
@@ -191,10 +177,7 @@ mod tests {
         ] {
             assert_eq!(written.get(member), Some(&json!("")), "{member}");
         }
-        assert_eq!(
-            serde_json::from_value::<InboxMessage>(written).unwrap(),
-            message
-        );
+        assert_eq!(serde_json::from_value::<InboxMessage>(written).unwrap(), message);
     }
 
     #[test]
@@ -224,18 +207,8 @@ mod tests {
         assert_eq!(session.agreement_key(), Ok(key));
         let checksum = crate::checksum::session_checksum([session_id]).to_string();
         let user_id = session.user_id;
-        let answer = CheckAnswer {
-            user_id,
-            checksum,
-            sessions: vec![session],
-        };
+        let answer = CheckAnswer { user_id, checksum, sessions: vec![session] };
         assert!(answer.is_consistent());
-        assert!(
-            !CheckAnswer {
-                sessions: Vec::new(),
-                ..answer
-            }
-            .is_consistent()
-        );
+        assert!(!CheckAnswer { sessions: Vec::new(), ..answer }.is_consistent());
     }
 }

@@ -96,9 +96,7 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
         let (reply, committed) = oneshot::channel();
         self.enqueue(Queued { job, cost, reply })?;
         // The task drops a reply only when its runtime goes down under it.
-        committed
-            .await
-            .unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
+        committed.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
     }
 
     fn enqueue(&self, queued: Queued<Job>) -> Result<(), StoreError> {
@@ -128,17 +126,8 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
 
     /// Takes no more jobs, finishes those that were taken, and lets go of the database.
     pub(super) async fn close(&self) {
-        drop(
-            self.queue
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let task = self
-            .task
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        drop(self.queue.write().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             // It ends by itself once the queue is empty, and catches its jobs' panics.
             let _ = task.await;
@@ -174,11 +163,7 @@ struct Group<Job> {
 
 impl<Job> Group<Job> {
     fn of(first: Queued<Job>) -> Self {
-        let mut group = Self {
-            jobs: Vec::new(),
-            replies: VecDeque::new(),
-            bytes: 0,
-        };
+        let mut group = Self { jobs: Vec::new(), replies: VecDeque::new(), bytes: 0 };
         group.push(first);
         group
     }
@@ -204,10 +189,8 @@ impl<Job> Group<Job> {
 
 async fn commit<B: Batch>(batch: &mut B, mut group: Group<B::Job>, groups: &AtomicU64) {
     let together = run(batch, &group.jobs, groups).await;
-    let apart = group.jobs.len() > 1
-        && together
-            .as_ref()
-            .is_err_and(StoreError::may_be_one_jobs_fault);
+    let apart =
+        group.jobs.len() > 1 && together.as_ref().is_err_and(StoreError::may_be_one_jobs_fault);
     if !apart {
         return group.answer(&together.map_err(Arc::new));
     }
@@ -294,28 +277,18 @@ mod tests {
             if jobs.contains(&Job::Bad) {
                 return Err(StoreError::Corrupt { column: "bad" });
             }
-            self.committed
-                .lock()
-                .expect("no panic while held")
-                .push(jobs.len());
+            self.committed.lock().expect("no panic while held").push(jobs.len());
             Ok(())
         }
 
         async fn close(self) {}
     }
 
-    const BOUNDS: Bounds = Bounds {
-        queue_jobs: 8,
-        queue_bytes: 1000,
-        group_jobs: 8,
-        group_bytes: 1000,
-    };
+    const BOUNDS: Bounds =
+        Bounds { queue_jobs: 8, queue_bytes: 1000, group_jobs: 8, group_bytes: 1000 };
 
     fn start(bounds: Bounds) -> (Writer<Job>, Notes) {
-        let notes = Notes {
-            gate: Arc::new(Semaphore::new(0)),
-            committed: Arc::default(),
-        };
+        let notes = Notes { gate: Arc::new(Semaphore::new(0)), committed: Arc::default() };
         (Writer::start(notes.clone(), bounds), notes)
     }
 
@@ -350,17 +323,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_group_takes_no_more_than_its_bounds() {
-        let (writer, notes) = start(Bounds {
-            group_jobs: 3,
-            ..BOUNDS
-        });
+        let (writer, notes) = start(Bounds { group_jobs: 3, ..BOUNDS });
         submit_all(&writer, &notes, &[Job::Good; 5]).await;
         assert_eq!(notes.committed(), [3, 2]);
 
-        let (writer, notes) = start(Bounds {
-            group_bytes: 20,
-            ..BOUNDS
-        });
+        let (writer, notes) = start(Bounds { group_bytes: 20, ..BOUNDS });
         submit_all(&writer, &notes, &[Job::Good; 5]).await;
         assert_eq!(notes.committed(), [2, 2, 1]);
     }
@@ -380,33 +347,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_answers_at_once() {
-        for bounds in [
-            Bounds {
-                queue_jobs: 2,
-                ..BOUNDS
-            },
-            Bounds {
-                queue_bytes: 25,
-                ..BOUNDS
-            },
-        ] {
+        for bounds in [Bounds { queue_jobs: 2, ..BOUNDS }, Bounds { queue_bytes: 25, ..BOUNDS }] {
             let (writer, notes) = start(bounds);
             let results = submit_all(&writer, &notes, &[Job::Good; 4]).await;
             let taken = results.iter().filter(|result| result.is_ok()).count();
             assert_eq!((taken, notes.committed()), (2, vec![2]));
-            assert!(
-                writer.submit::<Notes>(Job::Good).await.is_ok(),
-                "there is room again"
-            );
+            assert!(writer.submit::<Notes>(Job::Good).await.is_ok(), "there is room again");
         }
     }
 
     #[tokio::test]
     async fn a_job_larger_than_the_queue_may_be_the_only_one() {
-        let (writer, notes) = start(Bounds {
-            queue_bytes: 5,
-            ..BOUNDS
-        });
+        let (writer, notes) = start(Bounds { queue_bytes: 5, ..BOUNDS });
         let results = submit_all(&writer, &notes, &[Job::Good]).await;
         assert!(results[0].is_ok());
     }

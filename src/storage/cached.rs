@@ -49,11 +49,7 @@ pub struct CacheConfig {
 impl Default for CacheConfig {
     fn default() -> Self {
         let (life, token_life) = (Duration::from_secs(60), Duration::from_secs(10));
-        Self {
-            entries: 100_000,
-            life,
-            token_life,
-        }
+        Self { entries: 100_000, life, token_life }
     }
 }
 
@@ -87,10 +83,7 @@ impl CachedStore {
             conversations: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
         };
-        Self {
-            inner,
-            caches: Arc::new(caches),
-        }
+        Self { inner, caches: Arc::new(caches) }
     }
 
     /// Runs a change to its end, whatever becomes of the caller, and then forgets what it touched.
@@ -110,8 +103,7 @@ impl CachedStore {
             forget(&caches, &outcome);
             outcome
         });
-        task.await
-            .unwrap_or_else(|error| Err(Fault::internal("changing a session", error)))
+        task.await.unwrap_or_else(|error| Err(Fault::internal("changing a session", error)))
     }
 }
 
@@ -131,14 +123,8 @@ where
     V: Clone + Send + Sync + 'static,
 {
     fn new(entries: u64, life: Duration) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(entries)
-            .time_to_live(life)
-            .build();
-        Self {
-            cache,
-            changes: Mutex::new(0),
-        }
+        let cache = Cache::builder().max_capacity(entries).time_to_live(life).build();
+        Self { cache, changes: Mutex::new(0) }
     }
 
     fn get(&self, key: &K) -> Option<V> {
@@ -201,10 +187,7 @@ where
         if !unknown.is_empty() {
             let before = self.before();
             let read = read(unknown).await?;
-            self.keep(
-                before,
-                read.iter().map(|value| (key_of(value), value.clone())),
-            );
+            self.keep(before, read.iter().map(|value| (key_of(value), value.clone())));
             found.extend(read);
         }
         Ok(found)
@@ -222,10 +205,8 @@ impl Caches {
 
     /// Drops the rosters of these accounts; all of them if it is unknown whose they are.
     fn forget_rosters(&self, accounts: impl IntoIterator<Item = AccountNumber>) {
-        let users: Option<Vec<UserId>> = accounts
-            .into_iter()
-            .map(|account| self.users.get(&account))
-            .collect();
+        let users: Option<Vec<UserId>> =
+            accounts.into_iter().map(|account| self.users.get(&account)).collect();
         match users {
             Some(users) => self.rosters.forget(users),
             None => self.rosters.forget_everything(),
@@ -241,10 +222,7 @@ impl Accounts for CachedStore {
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
         let read = |unknown: Vec<UserId>| async move { self.inner.accounts(&unknown).await };
-        self.caches
-            .accounts
-            .get_or_read(ids, |account| account.id, read)
-            .await
+        self.caches.accounts.get_or_read(ids, |account| account.id, read).await
     }
 
     async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
@@ -302,12 +280,7 @@ impl Sessions for CachedStore {
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
         let read = |_| async { Ok(Vec::from_iter(self.inner.session(id).await?)) };
         let key_of = |owner: &SessionOwner| owner.session.id;
-        Ok(self
-            .caches
-            .sessions
-            .get_or_read(&[id], key_of, read)
-            .await?
-            .pop())
+        Ok(self.caches.sessions.get_or_read(&[id], key_of, read).await?.pop())
     }
 
     async fn ended_among(
@@ -324,12 +297,7 @@ impl Sessions for CachedStore {
 
     async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
         let read = |_| async { Ok(Vec::from_iter(self.inner.api_token(hash).await?)) };
-        Ok(self
-            .caches
-            .tokens
-            .get_or_read(&[hash], |token| token.hash, read)
-            .await?
-            .pop())
+        Ok(self.caches.tokens.get_or_read(&[hash], |token| token.hash, read).await?.pop())
     }
 }
 
@@ -341,19 +309,14 @@ impl Rosters for CachedStore {
             self.caches.know_users(&rosters);
             Ok(rosters)
         };
-        self.caches
-            .rosters
-            .get_or_read(users, |roster| roster.user, read)
-            .await
+        self.caches.rosters.get_or_read(users, |roster| roster.user, read).await
     }
 
     async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
         let before = self.caches.rosters.before();
         let rosters = self.inner.fresh_rosters(users).await?;
         self.caches.know_users(&rosters);
-        let entries = rosters
-            .iter()
-            .map(|roster| (roster.user, Arc::clone(roster)));
+        let entries = rosters.iter().map(|roster| (roster.user, Arc::clone(roster)));
         self.caches.rosters.keep(before, entries);
         Ok(rosters)
     }
@@ -368,12 +331,7 @@ impl Conversations for CachedStore {
     ) -> Result<Vec<ConversationNumber>, Fault> {
         let known: Option<Vec<_>> = pairs
             .iter()
-            .map(|pair| {
-                self.caches
-                    .conversations
-                    .get(&pair.id)
-                    .map(|found| found.number)
-            })
+            .map(|pair| self.caches.conversations.get(&pair.id).map(|found| found.number))
             .collect();
         match known {
             Some(numbers) => Ok(numbers),
@@ -384,10 +342,7 @@ impl Conversations for CachedStore {
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
         let read =
             |unknown: Vec<ConversationId>| async move { self.inner.conversations(&unknown).await };
-        self.caches
-            .conversations
-            .get_or_read(ids, |found| found.id, read)
-            .await
+        self.caches.conversations.get_or_read(ids, |found| found.id, read).await
     }
 }
 

@@ -41,12 +41,7 @@ impl Missing {
     /// The marker to leave, unless nothing is missing.
     pub(super) fn into_gap(self, reason: GapReason) -> Option<Gap> {
         let (from, to) = self.span?;
-        Some(Gap {
-            reason,
-            count: self.count,
-            from,
-            to,
-        })
+        Some(Gap { reason, count: self.count, from, to })
     }
 }
 
@@ -54,11 +49,7 @@ fn read_marker(body: &[u8]) -> Option<(u64, Timestamp, Timestamp)> {
     let gap: EarlierGap = serde_json::from_slice(body).ok()?;
     let time = |text: &str| text.parse().ok().map(jiff::Timestamp::as_microsecond);
     let (from, to) = (time(&gap.from)?, time(&gap.to)?);
-    Some((
-        gap.count,
-        Timestamp::from_micros(from),
-        Timestamp::from_micros(to),
-    ))
+    Some((gap.count, Timestamp::from_micros(from), Timestamp::from_micros(to)))
 }
 
 #[cfg(test)]

@@ -123,8 +123,5 @@ impl OpenError {
 /// When the file cannot be opened, is no database, or belongs to another version of this program.
 pub async fn open(config: &StorageConfig) -> Result<Arc<dyn Store>, OpenError> {
     let database = SqliteStore::open(config).await?;
-    Ok(Arc::new(CachedStore::new(
-        Arc::new(database),
-        &config.cache,
-    )))
+    Ok(Arc::new(CachedStore::new(Arc::new(database), &config.cache)))
 }

@@ -29,12 +29,8 @@ pub(super) fn unpack_details(bytes: &[u8]) -> Result<Details, StoreError> {
     }
 }
 
-const CORRUPT_DETAILS: StoreError = StoreError::Corrupt {
-    column: "payloads.details",
-};
-const CORRUPT_WAITING: StoreError = StoreError::Corrupt {
-    column: "payloads.waiting",
-};
+const CORRUPT_DETAILS: StoreError = StoreError::Corrupt { column: "payloads.details" };
+const CORRUPT_WAITING: StoreError = StoreError::Corrupt { column: "payloads.waiting" };
 
 /// The form of a message's recipients: [`VERSION`], then each inbox as one number (the session
 /// times [`SHARDS`] and the shard), sorted, as the difference to the one before it in LEB128:
@@ -74,10 +70,7 @@ fn inbox_to_number(inbox: InboxKey) -> u64 {
 
 fn number_to_inbox(number: u64) -> Result<InboxKey, StoreError> {
     let number = i64::try_from(number).map_err(|_| CORRUPT_WAITING)?;
-    Ok(InboxKey {
-        shard: Shard(number % SHARDS),
-        session: SessionNumber(number / SHARDS),
-    })
+    Ok(InboxKey { shard: Shard(number % SHARDS), session: SessionNumber(number / SHARDS) })
 }
 
 fn push_leb128(bytes: &mut Vec<u8>, mut value: u64) {
@@ -127,21 +120,15 @@ mod tests {
 
     #[test]
     fn recipients_take_few_bytes() {
-        let neighbours = (1..=256).map(|n| InboxKey {
-            shard: Shard(n),
-            session: SessionNumber(n),
-        });
+        let neighbours = (1..=256).map(|n| InboxKey { shard: Shard(n), session: SessionNumber(n) });
         assert!(pack_waiting(neighbours).len() < 256 * 3);
     }
 
     #[test]
     fn damaged_recipients_are_noticed() {
-        for bytes in [
-            &[][..],
-            &[2],
-            &[1, 0x80],
-            &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-        ] {
+        for bytes in
+            [&[][..], &[2], &[1, 0x80], &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]
+        {
             assert!(unpack_waiting(bytes).is_err(), "{bytes:?}");
         }
     }

@@ -57,14 +57,9 @@ impl SqliteStore {
     /// When the file cannot be opened, is no database, or belongs to another version.
     pub async fn open(config: &StorageConfig) -> Result<Self, OpenError> {
         let path = &config.path;
-        connect::create_file(path).map_err(|source| OpenError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let unusable = |source| OpenError::Database {
-            path: path.clone(),
-            source,
-        };
+        connect::create_file(path)
+            .map_err(|source| OpenError::File { path: path.clone(), source })?;
+        let unusable = |source| OpenError::Database { path: path.clone(), source };
         let options = connect::writer_options(config);
         let mut connection = connect::writer(&options).await.map_err(unusable)?;
         migrate::migrate(&mut connection, path).await?;
@@ -76,11 +71,7 @@ impl SqliteStore {
             group_bytes: GROUP_BYTES,
         };
         let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
-        Ok(Self {
-            readers,
-            writer,
-            forgotten: Mutex::new(None),
-        })
+        Ok(Self { readers, writer, forgotten: Mutex::new(None) })
     }
 
     /// How many transactions were committed since the database was opened.
@@ -91,19 +82,14 @@ impl SqliteStore {
 
     /// Queues a job and waits until it is on disk.
     async fn write(&self, job: Job) -> Result<(), Fault> {
-        self.writer
-            .submit::<SqliteWriter>(job)
-            .await
-            .map_err(Fault::from)
+        self.writer.submit::<SqliteWriter>(job).await.map_err(Fault::from)
     }
 
     /// Queues a job that leaves an answer, and waits until it is on disk.
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, Fault> {
         let answer = Answer::default();
         self.write(job(answer.clone())).await?;
-        answer
-            .take()
-            .ok_or_else(|| Fault::internal("reading the writer's answer", NO_ANSWER))
+        answer.take().ok_or_else(|| Fault::internal("reading the writer's answer", NO_ANSWER))
     }
 
     /// Queues a step that needs no company, and waits until it is on disk.
@@ -112,14 +98,7 @@ impl SqliteStore {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.ask(|answer| {
-            Job::Change(Box::new(Step {
-                input,
-                apply,
-                answer,
-            }))
-        })
-        .await?
+        self.ask(|answer| Job::Change(Box::new(Step { input, apply, answer }))).await?
     }
 }
 
@@ -135,27 +114,18 @@ const KEEP_SETTING: &str = "
 #[async_trait]
 impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), Fault> {
-        query(PING)
-            .execute(&self.readers)
-            .await
-            .map_err(during("reading"))?;
+        query(PING).execute(&self.readers).await.map_err(during("reading"))?;
         // An empty transaction: it takes the lock that a write needs, and costs no trip to the disk.
-        self.change((), |(), _| Box::pin(async { Ok(Ok(())) }))
-            .await
+        self.change((), |(), _| Box::pin(async { Ok(Ok(())) })).await
     }
 
     async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        let kept = query(READ_SETTING)
-            .bind(name)
-            .fetch_optional(&self.readers)
-            .await;
+        let kept = query(READ_SETTING).bind(name).fetch_optional(&self.readers).await;
         if let Some(row) = kept.map_err(during("reading a setting"))? {
             return Ok(value(&row, "value")?);
         }
-        self.change((name, fresh), |input, connection| {
-            Box::pin(keep_setting(input, connection))
-        })
-        .await
+        self.change((name, fresh), |input, connection| Box::pin(keep_setting(input, connection)))
+            .await
     }
 
     async fn close(&self) {
@@ -170,10 +140,7 @@ async fn keep_setting(
 ) -> Result<Result<Vec<u8>, Fault>, StoreError> {
     let doing = "keeping a setting";
     let insert = query(KEEP_SETTING).bind(*name).bind(fresh.as_slice());
-    insert
-        .execute(&mut *connection)
-        .await
-        .map_err(during(doing))?;
+    insert.execute(&mut *connection).await.map_err(during(doing))?;
     let row = query(READ_SETTING).bind(*name).fetch_one(connection).await;
     Ok(Ok(value(&row.map_err(during(doing))?, "value")?))
 }

@@ -65,6 +65,10 @@ impl TestApp {
         self.app.as_ref().unwrap().router()
     }
 
+    pub fn admin_router(&self) -> Router {
+        self.app.as_ref().unwrap().admin_router()
+    }
+
     pub fn gateway(&self) -> Arc<Gateway> {
         self.app.as_ref().unwrap().gateway().clone()
     }

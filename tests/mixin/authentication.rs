@@ -45,7 +45,7 @@ async fn a_token_for_another_path_method_or_body_is_refused() {
         bot.token("POST", "/me", b""),
         bot.token("GET", "/me", b"x"),
     ] {
-        assert!(refusal(&app, &token).await.contains("sig"));
+        assert!(refusal(&app, &token).await.contains("another request"));
     }
 }
 
@@ -55,7 +55,7 @@ async fn an_expired_token_is_refused_even_when_it_was_good_before() {
     let token = bot.token("GET", "/me", b"");
     assert_eq!(me(&app, &token).await.status, 200);
     app.clock.advance(Duration::from_secs(61));
-    assert!(refusal(&app, &token).await.contains("exp"));
+    assert!(refusal(&app, &token).await.contains("expired"));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_token_from_the_future_or_for_ever_is_refused() {
     let (app, bot) = setting().await;
     let mut claims = bot.claims("GET", "/me", b"");
     claims.iat += 61;
-    assert!(refusal(&app, &token::sign(&claims, &bot.key).unwrap()).await.contains("iat"));
+    assert!(refusal(&app, &token::sign(&claims, &bot.key).unwrap()).await.contains("issued at"));
     let mut claims = bot.claims("GET", "/me", b"");
     claims.exp += 100 * 24 * 60 * 60;
     assert!(!refusal(&app, &token::sign(&claims, &bot.key).unwrap()).await.is_empty());

@@ -51,8 +51,9 @@ async fn ids_in_unknown_forms() {
 
 #[tokio::test]
 async fn checksums_that_are_none() {
-    for value in ["abc", "02433E6C68AF77773104B0840F3ED1C4", "zz433e6c68af77773104b0840f3ed1c4"] {
-        expect("checksum", json!(value), "32").await;
+    expect("checksum", json!("abc"), "32 characters").await;
+    for value in ["02433E6C68AF77773104B0840F3ED1C4", "zz433e6c68af77773104b0840f3ed1c4"] {
+        expect("checksum", json!(value), "lower-case hexadecimal").await;
     }
     expect("checksum", Value::Null, "is missing").await;
     expect("checksum", json!(["a"]), "invalid type").await;
@@ -108,7 +109,7 @@ async fn envelopes_with_a_version_or_a_count_that_does_not_exist() {
 
 #[tokio::test]
 async fn the_same_session_twice() {
-    expect_envelope(|bytes| bytes.copy_within(35..51, 35 + 64), "twice").await;
+    expect_envelope(|bytes| bytes.copy_within(35..51, 35 + 64), "more than one slot").await;
 }
 
 #[tokio::test]

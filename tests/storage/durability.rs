@@ -15,11 +15,7 @@ use super::Folder;
 
 /// Another program's connection to the same file.
 pub(super) async fn stranger(config: &StorageConfig) -> SqliteConnection {
-    SqliteConnectOptions::new()
-        .filename(&config.path)
-        .connect()
-        .await
-        .unwrap()
+    SqliteConnectOptions::new().filename(&config.path).connect().await.unwrap()
 }
 
 async fn open(config: &StorageConfig) -> Scene {
@@ -43,18 +39,12 @@ async fn a_database_that_is_opened_again_holds_everything() {
     scene.store.close().await;
 
     let scene = open(&config).await;
-    assert!(
-        scene.lease(&phone, START).await.is_empty(),
-        "leases survive as well"
-    );
+    assert!(scene.lease(&phone, START).await.is_empty(), "leases survive as well");
     let again = scene.lease(&phone, at(100)).await;
     assert_eq!((ids(&again), again[0].deliveries), (message_ids([1, 3]), 2));
     assert_eq!(scene.accept(repeated).await, Accepted::Duplicate);
     assert_eq!(scene.roster(phone.user).await, roster);
-    assert_eq!(
-        scene.store.session(bot.id).await.unwrap().unwrap().session,
-        bot
-    );
+    assert_eq!(scene.store.session(bot.id).await.unwrap().unwrap().session, bot);
     assert_eq!(scene.store.setting_or("key", vec![2]).await.unwrap(), [1]);
 }
 
@@ -67,9 +57,7 @@ async fn numbers_rise_even_when_every_message_is_gone() {
     let mut last = None;
     for n in 1..=3 {
         let message = scene.message(&bot, &[&phone], n).await;
-        let Accepted::Stored(order) = scene.accept(message).await else {
-            panic!("stored")
-        };
+        let Accepted::Stored(order) = scene.accept(message).await else { panic!("stored") };
         assert!(last < Some(order));
         last = Some(order);
         scene.lease(&phone, START).await;
@@ -87,10 +75,7 @@ async fn a_message_is_stored_even_when_its_caller_goes_away() {
     let scene = open(&config).await;
     let (bot, phone) = (scene.device(1).await, scene.device(2).await);
     let message = scene.message(&bot, &[&phone], 1).await;
-    assert!(
-        scene.store.accept(vec![message]).now_or_never().is_none(),
-        "it waits for the disk"
-    );
+    assert!(scene.store.accept(vec![message]).now_or_never().is_none(), "it waits for the disk");
     scene.store.close().await;
 
     let scene = open(&config).await;
@@ -109,16 +94,9 @@ async fn concurrent_requests_share_their_commits() {
     }
     let before = store.commit_groups();
     let outcomes = join_all(messages.into_iter().map(|message| scene.accept(message))).await;
-    assert!(
-        outcomes
-            .iter()
-            .all(|outcome| matches!(outcome, Accepted::Stored(_)))
-    );
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Accepted::Stored(_))));
     let groups = store.commit_groups() - before;
-    assert!(
-        (1..100).contains(&groups),
-        "200 requests took {groups} commits"
-    );
+    assert!((1..100).contains(&groups), "200 requests took {groups} commits");
 }
 
 #[tokio::test]
@@ -165,17 +143,7 @@ async fn a_database_of_a_newer_program_is_refused() {
     .await
     .unwrap();
     let refused = SqliteStore::open(&config).await.err().unwrap();
-    assert!(
-        matches!(
-            refused,
-            OpenError::Newer {
-                found: 9999,
-                known: 4,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::Newer { found: 9999, known: 4, .. }), "{refused:?}");
     assert!(refused.to_string().contains("newer sealpost"));
 }
 
@@ -185,15 +153,9 @@ async fn a_database_of_another_build_is_refused() {
     let config = folder.config();
     SqliteStore::open(&config).await.unwrap().close().await;
     let change = "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2";
-    sqlx::query(change)
-        .execute(&mut stranger(&config).await)
-        .await
-        .unwrap();
+    sqlx::query(change).execute(&mut stranger(&config).await).await.unwrap();
     let refused = SqliteStore::open(&config).await.err().unwrap();
-    assert!(
-        matches!(refused, OpenError::Changed { number: 2, .. }),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, OpenError::Changed { number: 2, .. }), "{refused:?}");
 }
 
 #[tokio::test]

@@ -32,21 +32,12 @@ async fn one_bad_request_does_not_fail_its_neighbours() {
     let twice = requests[1][0].slots[0].clone();
     requests[1][0].slots.push(twice);
 
-    let outcomes = join_all(
-        requests
-            .into_iter()
-            .map(|request| scene.store.accept(request)),
-    )
-    .await;
+    let outcomes = join_all(requests.into_iter().map(|request| scene.store.accept(request))).await;
     assert!(matches!(outcomes[0].as_deref(), Ok([Accepted::Stored(_)])));
     assert!(matches!(outcomes[1], Err(Fault::Internal { .. })));
     assert!(matches!(outcomes[2].as_deref(), Ok([Accepted::Stored(_)])));
     assert_eq!(ids(&scene.lease(&phone, START).await), message_ids([1, 3]));
-    let seen = scene
-        .store
-        .seen(bot.account, &[message_id(2)])
-        .await
-        .unwrap();
+    let seen = scene.store.seen(bot.account, &[message_id(2)]).await.unwrap();
     assert_eq!(seen, [None]);
 }
 
@@ -61,17 +52,9 @@ async fn a_full_queue_says_so_at_once() {
     for n in 1..=5 {
         requests.push(vec![scene.message(&bot, &[&phone], n).await]);
     }
-    let outcomes = join_all(
-        requests
-            .into_iter()
-            .map(|request| scene.store.accept(request)),
-    )
-    .await;
+    let outcomes = join_all(requests.into_iter().map(|request| scene.store.accept(request))).await;
     let stored = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-    let refused = outcomes
-        .iter()
-        .filter(|it| is_unavailable(it, "too much is waiting"))
-        .count();
+    let refused = outcomes.iter().filter(|it| is_unavailable(it, "too much is waiting")).count();
     assert_eq!((stored, refused), (2, 3));
     assert_eq!(scene.lease(&phone, START).await.len(), 2);
 }
@@ -86,29 +69,14 @@ async fn a_locked_database_stores_nothing_until_it_is_free_again() {
     let message = scene.message(&bot, &[&phone], 1).await;
 
     let mut stranger = stranger(&config).await;
-    sqlx::query("BEGIN IMMEDIATE")
-        .execute(&mut stranger)
-        .await
-        .unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut stranger).await.unwrap();
     for _ in 0..3 {
         let outcome = scene.store.accept(vec![message.clone()]).await;
-        assert!(
-            is_unavailable(&outcome, "the database is locked"),
-            "{outcome:?}"
-        );
-        assert!(is_unavailable(
-            &scene.store.ping().await,
-            "the database is locked"
-        ));
+        assert!(is_unavailable(&outcome, "the database is locked"), "{outcome:?}");
+        assert!(is_unavailable(&scene.store.ping().await, "the database is locked"));
     }
-    assert!(
-        scene.lease(&phone, START).await.is_empty(),
-        "reading goes on"
-    );
-    sqlx::query("ROLLBACK")
-        .execute(&mut stranger)
-        .await
-        .unwrap();
+    assert!(scene.lease(&phone, START).await.is_empty(), "reading goes on");
+    sqlx::query("ROLLBACK").execute(&mut stranger).await.unwrap();
 
     scene.store.ping().await.unwrap();
     assert!(matches!(scene.accept(message).await, Accepted::Stored(_)));
@@ -136,22 +104,13 @@ async fn a_full_disk_stores_nothing_until_there_is_room_again() {
         }
         stored += 1;
     };
-    let seen = store
-        .seen(bot.account, &[refused.message_id])
-        .await
-        .unwrap();
+    let seen = store.seen(bot.account, &[refused.message_id]).await.unwrap();
     assert_eq!((stored > 10, seen), (true, vec![None]));
 
     assert_eq!(scene.lease(&phone, START).await.len(), usize::from(stored));
     scene.acknowledge(&phone, &Vec::from_iter(1..=stored)).await;
-    assert_eq!(
-        store.sweep(None, 1000).await.unwrap().dropped,
-        u64::from(stored)
-    );
-    assert!(matches!(
-        scene.accept(refused.clone()).await,
-        Accepted::Stored(_)
-    ));
+    assert_eq!(store.sweep(None, 1000).await.unwrap().dropped, u64::from(stored));
+    assert!(matches!(scene.accept(refused.clone()).await, Accepted::Stored(_)));
     assert_eq!(ids(&scene.lease(&phone, at(1)).await), [refused.message_id]);
 }
 
@@ -163,9 +122,6 @@ async fn a_closed_store_says_so() {
     let message = scene.message(&bot, &[&phone], 1).await;
     scene.store.close().await;
     let outcome = scene.store.accept(vec![message]).await;
-    assert!(
-        matches!(outcome, Err(Fault::Unavailable { .. })),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(Fault::Unavailable { .. })), "{outcome:?}");
     assert!(scene.store.ping().await.is_err());
 }

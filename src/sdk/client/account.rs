@@ -43,11 +43,8 @@ impl Bot {
     pub async fn users(&self, users: &[UserId]) -> Result<Vec<User>, RequestError> {
         let mut found = Vec::with_capacity(users.len());
         for chunk in users.chunks(FETCH_LIMIT) {
-            let answer: Vec<User> = self
-                .core
-                .gateway
-                .call(Call::post("/users/fetch", chunk)?)
-                .await?;
+            let answer: Vec<User> =
+                self.core.gateway.call(Call::post("/users/fetch", chunk)?).await?;
             found.extend(answer);
         }
         Ok(found)
@@ -64,16 +61,10 @@ impl Bot {
             conversation_id: contact_conversation_id(self.user_id(), *user),
             name: String::new(),
             announcement: String::new(),
-            participants: vec![NewParticipant {
-                user_id: *user,
-                role: String::new(),
-            }],
+            participants: vec![NewParticipant { user_id: *user, role: String::new() }],
             random_id: String::new(),
         };
-        self.core
-            .gateway
-            .call(Call::post("/conversations", &body)?)
-            .await
+        self.core.gateway.call(Call::post("/conversations", &body)?).await
     }
 
     /// The live sessions of accounts, fresh from the gateway. They are remembered for sending.
@@ -119,8 +110,7 @@ impl Bot {
         new_key: &SigningKey,
         platform: &str,
     ) -> Result<AddedSession, RequestError> {
-        self.new_session(new_key, platform, Some(self.session_id()))
-            .await
+        self.new_session(new_key, platform, Some(self.session_id())).await
     }
 
     /// Revokes a session of the bot's account. It can neither send nor receive from then on.
@@ -139,11 +129,8 @@ impl Bot {
         replaces: Option<SessionId>,
     ) -> Result<AddedSession, RequestError> {
         let public_key = new_key.verifying_key();
-        let statement = SessionStatement {
-            user: self.user_id(),
-            added_by: self.session_id(),
-            public_key,
-        };
+        let statement =
+            SessionStatement { user: self.user_id(), added_by: self.session_id(), public_key };
         let body = NewSession {
             public_key: public_key.to_base64(),
             platform: platform.to_owned(),

@@ -29,10 +29,7 @@ impl Acknowledger {
     /// Starts the task on the current runtime.
     pub(super) fn start(gateway: Arc<Gateway>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_LENGTH);
-        Self {
-            queue,
-            task: tokio::spawn(post_all(gateway, waiting)),
-        }
+        Self { queue, task: tokio::spawn(post_all(gateway, waiting)) }
     }
 
     /// Puts `message` into the queue once there is room; until then the call may be dropped
@@ -40,10 +37,7 @@ impl Acknowledger {
     pub(super) async fn acknowledge(&self, message_id: MessageId) {
         let status = AcknowledgementStatus::Read;
         // Fails only when the runtime is shutting down; the message comes again then.
-        let _ended = self
-            .queue
-            .send(Acknowledgement { message_id, status })
-            .await;
+        let _ended = self.queue.send(Acknowledgement { message_id, status }).await;
     }
 
     /// Waits until everything is posted.

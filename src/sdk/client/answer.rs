@@ -40,10 +40,7 @@ struct ErrorDocument {
 
 /// Reads the `data` member of an answer that is no error.
 pub(super) fn data<T: DeserializeOwned>(body: &[u8]) -> Result<T, RequestError> {
-    let unreadable = |source| RequestError::Answer {
-        status: 200,
-        source,
-    };
+    let unreadable = |source| RequestError::Answer { status: 200, source };
     let document: Document<'_> = serde_json::from_slice(body).map_err(unreadable)?;
     let data = document.data.map_or("null", RawValue::get);
     serde_json::from_str(data).map_err(unreadable)
@@ -55,14 +52,9 @@ impl Reading<'_> {
         let status = response.status();
         let retry_after = self.retry_after(response.headers());
         self.check_request_id(response.headers())
-            .map_err(|error| Failure {
-                error,
-                may_have_acted: true,
-            })?;
-        let body = self.body(response).await.map_err(|error| Failure {
-            error,
-            may_have_acted: true,
-        })?;
+            .map_err(|error| Failure { error, may_have_acted: true })?;
+        let body =
+            self.body(response).await.map_err(|error| Failure { error, may_have_acted: true })?;
         let error = match error_in(&body) {
             Some(error) => error,
             None if status.is_success() => return Ok(body),
@@ -75,15 +67,8 @@ impl Reading<'_> {
         };
         // A gateway that is too busy says so before it does anything.
         let may_have_acted = error.status >= 500 && error.status != 503;
-        let error = RequestError::Api {
-            error,
-            retry_after,
-            attempts: self.attempt,
-        };
-        Err(Failure {
-            error,
-            may_have_acted,
-        })
+        let error = RequestError::Api { error, retry_after, attempts: self.attempt };
+        Err(Failure { error, may_have_acted })
     }
 
     fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
@@ -99,10 +84,7 @@ impl Reading<'_> {
         }
         Err(RequestError::RequestIdMismatch {
             expected: self.request_id.to_owned(),
-            found: String::from_utf8_lossy(found.as_bytes())
-                .chars()
-                .take(128)
-                .collect(),
+            found: String::from_utf8_lossy(found.as_bytes()).chars().take(128).collect(),
         })
     }
 

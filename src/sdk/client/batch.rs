@@ -34,11 +34,7 @@ pub(super) async fn run(core: &Core, jobs: Vec<Job>) -> Vec<(Job, Progress)> {
     let mut settled = Vec::with_capacity(jobs.len());
     let ready = find_sessions(core, jobs, &mut settled).await;
     let (sealed, failed) = seal::seal(core, ready).await;
-    settled.extend(
-        failed
-            .into_iter()
-            .map(|(job, error)| (job, Progress::Done(Err(error)))),
-    );
+    settled.extend(failed.into_iter().map(|(job, error)| (job, Progress::Done(Err(error)))));
     for request in split(sealed) {
         post(core, request, &mut settled).await;
     }
@@ -49,9 +45,7 @@ pub(super) async fn run(core: &Core, jobs: Vec<Job>) -> Vec<(Job, Progress)> {
 async fn pause(core: &Core, jobs: &[Job]) {
     let rounds = jobs.iter().map(|job| job.round).max().unwrap_or_default();
     if rounds >= 2 {
-        core.clock
-            .sleep(core.gateway.retry.backoff(rounds - 1, &core.entropy))
-            .await;
+        core.clock.sleep(core.gateway.retry.backoff(rounds - 1, &core.entropy)).await;
     }
 }
 
@@ -60,11 +54,8 @@ async fn find_sessions(
     jobs: Vec<Job>,
     settled: &mut Vec<(Job, Progress)>,
 ) -> Vec<Ready> {
-    let unknown: Vec<UserId> = jobs
-        .iter()
-        .filter(|job| job.fresh.is_none())
-        .map(|job| job.message.recipient)
-        .collect();
+    let unknown: Vec<UserId> =
+        jobs.iter().filter(|job| job.fresh.is_none()).map(|job| job.message.recipient).collect();
     let found = core.directory.load(&unknown).await.map_err(Arc::new);
     let mut ready = Vec::with_capacity(jobs.len());
     let mut without = Vec::new();
@@ -107,10 +98,7 @@ async fn settle_without_sessions(core: &Core, jobs: Vec<Job>, settled: &mut Vec<
 }
 
 async fn existing_accounts(core: &Core, users: &[UserId]) -> Result<HashSet<UserId>, RequestError> {
-    let users: Vec<User> = core
-        .gateway
-        .call(Call::post("/users/fetch", users)?)
-        .await?;
+    let users: Vec<User> = core.gateway.call(Call::post("/users/fetch", users)?).await?;
     Ok(users.into_iter().map(|user| user.user_id).collect())
 }
 
@@ -132,22 +120,15 @@ fn split(sealed: Vec<Sealed>) -> Vec<Vec<Sealed>> {
 }
 
 async fn post(core: &Core, request: Vec<Sealed>, settled: &mut Vec<(Job, Progress)>) {
-    let (jobs, items): (Vec<Job>, Vec<Vec<u8>>) = request
-        .into_iter()
-        .map(|sealed| (sealed.job, sealed.item))
-        .unzip();
+    let (jobs, items): (Vec<Job>, Vec<Vec<u8>>) =
+        request.into_iter().map(|sealed| (sealed.job, sealed.item)).unzip();
     let body = Bytes::from([&b"["[..], &items.join(&b","[..]), b"]"].concat());
     let call = Call::new(Method::POST, "/encrypted_messages", body);
     let receipts: Vec<Receipt> = match core.gateway.call(call).await {
         Ok(receipts) => receipts,
         Err(error) => {
             let error = Arc::new(error);
-            let failed = |job| {
-                (
-                    job,
-                    Progress::Done(Err(SendError::Request(Arc::clone(&error)))),
-                )
-            };
+            let failed = |job| (job, Progress::Done(Err(SendError::Request(Arc::clone(&error)))));
             return settled.extend(jobs.into_iter().map(failed));
         }
     };

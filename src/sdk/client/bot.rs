@@ -45,9 +45,7 @@ pub(super) struct Core {
 
 impl Bot {
     pub(super) fn from_core(core: Core) -> Self {
-        Self {
-            core: Arc::new(core),
-        }
+        Self { core: Arc::new(core) }
     }
 
     /// The bot's account.
@@ -99,10 +97,7 @@ impl Bot {
     pub async fn send_message(&self, message: Message) -> Result<Sent, SendError> {
         let items = send::send_all(&self.core, vec![message]).await;
         let item = items.into_iter().next().ok_or(SendError::Interrupted)?;
-        Ok(Sent {
-            message_id: item.message_id,
-            outcome: item.result?,
-        })
+        Ok(Sent { message_id: item.message_id, outcome: item.result? })
     }
 
     /// Sends many messages, in batches of a hundred with several batches under way at once, and

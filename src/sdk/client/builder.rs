@@ -186,10 +186,7 @@ impl BotBuilder {
             Some(token) => Credential::ApiToken(token),
             None => {
                 let lifetime = self.token_lifetime;
-                Credential::Signed {
-                    identity: Arc::clone(&identity),
-                    lifetime,
-                }
+                Credential::Signed { identity: Arc::clone(&identity), lifetime }
             }
         };
         let http = match self.http {
@@ -207,11 +204,8 @@ impl BotBuilder {
             timeout: self.timeout,
             answer_limit: self.answer_limit,
         });
-        let directory = SessionDirectory::new(
-            Arc::clone(&gateway),
-            self.session_age,
-            self.session_capacity,
-        );
+        let directory =
+            SessionDirectory::new(Arc::clone(&gateway), self.session_age, self.session_capacity);
         Ok(Bot::from_core(Core {
             identity,
             gateway,
@@ -234,34 +228,14 @@ impl BotBuilder {
             false => Err(BuildError::Setting { setting, range }),
         };
         let second = Duration::from_secs(1);
-        setting(
-            (1..=64).contains(&self.concurrency),
-            "concurrency",
-            "1 to 64",
-        )?;
+        setting((1..=64).contains(&self.concurrency), "concurrency", "1 to 64")?;
         setting((1..=100).contains(&self.rounds), "rounds", "1 to 100")?;
         setting(self.retry.attempts >= 1, "retry.attempts", "at least 1")?;
         setting(!self.timeout.is_zero(), "timeout", "longer than nothing")?;
-        setting(
-            self.token_lifetime >= second,
-            "token_lifetime",
-            "at least a second",
-        )?;
-        setting(
-            self.poll_wait <= 60 * second,
-            "poll_wait",
-            "at most a minute",
-        )?;
-        setting(
-            self.session_capacity >= 1,
-            "session_cache",
-            "for at least one account",
-        )?;
-        setting(
-            self.answer_limit >= 1024,
-            "answer_limit",
-            "at least 1024 bytes",
-        )?;
+        setting(self.token_lifetime >= second, "token_lifetime", "at least a second")?;
+        setting(self.poll_wait <= 60 * second, "poll_wait", "at most a minute")?;
+        setting(self.session_capacity >= 1, "session_cache", "for at least one account")?;
+        setting(self.answer_limit >= 1024, "answer_limit", "at least 1024 bytes")?;
         let visible = |token: &Zeroizing<String>| {
             token.starts_with("spt_") && token.bytes().all(|byte| byte.is_ascii_graphic())
         };

@@ -10,10 +10,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads a base URL and refuses what cannot stand before a path.
 pub(super) fn parse_base_url(text: &str) -> Result<Url, BuildError> {
-    let refuse = |reason: String| BuildError::BaseUrl {
-        url: text.to_owned(),
-        reason,
-    };
+    let refuse = |reason: String| BuildError::BaseUrl { url: text.to_owned(), reason };
     let url = Url::parse(text).map_err(|error| refuse(error.to_string()))?;
     let reason = if !matches!(url.scheme(), "http" | "https") {
         "its scheme is neither http nor https"

@@ -47,18 +47,13 @@ impl Content {
     ) -> Result<Self, ContentError> {
         let category = category.into();
         if !category::is_encrypted(&category) {
-            return Err(ContentError::NotEncrypted {
-                category: category.into_owned(),
-            });
+            return Err(ContentError::NotEncrypted { category: category.into_owned() });
         }
         Ok(Self { category, bytes })
     }
 
     fn of(category: &'static str, bytes: Vec<u8>) -> Self {
-        Self {
-            category: Cow::Borrowed(category),
-            bytes,
-        }
+        Self { category: Cow::Borrowed(category), bytes }
     }
 
     /// The category on the wire.
@@ -155,13 +150,7 @@ mod tests {
 
     #[test]
     fn readable_categories_are_refused() {
-        for category in [
-            "PLAIN_TEXT",
-            "APP_CARD",
-            "MESSAGE_RECALL",
-            "encrypted_text",
-            "",
-        ] {
+        for category in ["PLAIN_TEXT", "APP_CARD", "MESSAGE_RECALL", "encrypted_text", ""] {
             assert!(Content::new(category, vec![1]).is_err(), "{category}");
         }
     }
@@ -169,11 +158,7 @@ mod tests {
     #[test]
     fn ready_made_contents_are_encrypted_ones() {
         let card = ContactCard::new(UserId::from_bytes([7; 16]));
-        for content in [
-            Text::new("a").into(),
-            Post::new("# a").into(),
-            Content::from(card),
-        ] {
+        for content in [Text::new("a").into(), Post::new("# a").into(), Content::from(card)] {
             assert!(category::is_encrypted(content.category()), "{content:?}");
             assert!(Content::new(content.category().to_owned(), Vec::new()).is_ok());
         }

@@ -57,10 +57,7 @@ impl Credential {
             sig: token::body_digest(method, path_and_query, body),
             scp: "FULL".to_owned(),
         };
-        Ok(format!(
-            "Bearer {}",
-            token::sign(&claims, &identity.signing)?
-        ))
+        Ok(format!("Bearer {}", token::sign(&claims, &identity.signing)?))
     }
 }
 

@@ -78,13 +78,7 @@ impl Call {
     }
 
     pub(super) fn new(method: Method, path: impl Into<String>, body: Bytes) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            body,
-            timeout: None,
-            repeat: Repeat::Always,
-        }
+        Self { method, path: path.into(), body, timeout: None, repeat: Repeat::Always }
     }
 
     /// For the long poll, which answers late by design.
@@ -136,17 +130,8 @@ impl Gateway {
         let path = format!("{}{}", self.prefix, call.path);
         let bearer = self
             .credential
-            .bearer(
-                call.method.as_str(),
-                &path,
-                &call.body,
-                &request_id,
-                &*self.clock,
-            )
-            .map_err(|error| Failure {
-                error: error.into(),
-                may_have_acted: false,
-            })?;
+            .bearer(call.method.as_str(), &path, &call.body, &request_id, &*self.clock)
+            .map_err(|error| Failure { error: error.into(), may_have_acted: false })?;
         let mut request = self
             .http
             .request(call.method.clone(), format!("{}{path}", self.origin))
@@ -154,16 +139,11 @@ impl Gateway {
             .header("X-Request-Id", &request_id)
             .timeout(call.timeout.unwrap_or(self.timeout));
         if !call.body.is_empty() {
-            request = request
-                .header(CONTENT_TYPE, "application/json")
-                .body(call.body.clone());
+            request = request.header(CONTENT_TYPE, "application/json").body(call.body.clone());
         }
         let response = request.send().await.map_err(|source| Failure {
             may_have_acted: !source.is_connect(),
-            error: RequestError::Transport {
-                attempts: attempt,
-                source: source.without_url(),
-            },
+            error: RequestError::Transport { attempts: attempt, source: source.without_url() },
         })?;
         let reading = answer::Reading {
             attempt,

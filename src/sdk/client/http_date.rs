@@ -2,9 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that senders may write; the two obsolete
 /// forms give `None`, and the caller falls back to its own pause.
@@ -40,11 +39,7 @@ fn number(text: &str, digits: usize) -> Option<u64> {
 /// is the last of its year.
 fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     const DAYS_BEFORE_1970: u64 = 719_468;
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - DAYS_BEFORE_1970
 }
@@ -61,11 +56,7 @@ mod tests {
             ("Thu, 29 Feb 2024 12:00:00 GMT", 1_709_208_000),
             ("Fri, 31 Dec 2100 23:59:59 GMT", 4_133_980_799),
         ] {
-            assert_eq!(
-                parse(text),
-                Some(UNIX_EPOCH + Duration::from_secs(seconds)),
-                "{text}"
-            );
+            assert_eq!(parse(text), Some(UNIX_EPOCH + Duration::from_secs(seconds)), "{text}");
         }
     }
 

@@ -84,10 +84,7 @@ impl Incoming {
     /// An answer in the same conversation, to be sent by
     /// [`Bot::send_message`](super::Bot::send_message) or with others.
     pub fn reply(&self, content: impl Into<Content>) -> Message {
-        Message {
-            conversation: self.conversation_id,
-            ..Message::to(&self.sender, content)
-        }
+        Message { conversation: self.conversation_id, ..Message::to(&self.sender, content) }
     }
 }
 
@@ -165,9 +162,6 @@ async fn open_envelope(
         }
     }
     let fetched = core.directory.fetch(&[sender]).await?;
-    let keys = fetched
-        .get(&sender)
-        .map(|known| known.keys())
-        .unwrap_or_default();
+    let keys = fetched.get(&sender).map(|known| known.keys()).unwrap_or_default();
     Ok(try_open(&keys).map_err(UnreadableReason::Open)?)
 }

@@ -176,9 +176,8 @@ impl Messages {
 
     async fn acknowledge(&mut self, message: MessageId) {
         let gateway = &self.bot.core.gateway;
-        let acknowledger = self
-            .acknowledger
-            .get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
+        let acknowledger =
+            self.acknowledger.get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
         acknowledger.acknowledge(message).await;
     }
 
@@ -198,10 +197,7 @@ impl Messages {
             Err(OpenFailure::Request(error)) => Head::Failed(error),
             Err(OpenFailure::Unreadable(reason)) => {
                 let message_id = id.to_string();
-                Head::Ready(
-                    Some(id),
-                    Err(ReceiveError::Unreadable { message_id, reason }),
-                )
+                Head::Ready(Some(id), Err(ReceiveError::Unreadable { message_id, reason }))
             }
         })
     }
@@ -210,21 +206,13 @@ impl Messages {
         let core = Arc::clone(&self.bot.core);
         let wait = core.poll_wait;
         let path = format!("/inbox?wait={}&limit={POLL_LIMIT}", wait.as_secs());
-        let call = Call::get(path)
-            .with_timeout(wait + core.gateway.timeout)
-            .once();
+        let call = Call::get(path).with_timeout(wait + core.gateway.timeout).once();
         let asked_at = core.clock.now();
         let items: Vec<Value> = core.gateway.call(call).await?;
         self.failures = 0;
         if items.is_empty() {
-            let took = core
-                .clock
-                .now()
-                .duration_since(asked_at)
-                .unwrap_or_default();
-            core.clock
-                .sleep(SHORTEST_EMPTY_POLL.saturating_sub(took))
-                .await;
+            let took = core.clock.now().duration_since(asked_at).unwrap_or_default();
+            core.clock.sleep(SHORTEST_EMPTY_POLL.saturating_sub(took)).await;
             return Ok(());
         }
         self.waiting.extend(items.into_iter().map(read));
@@ -262,10 +250,7 @@ impl Malformed {
 }
 
 fn read(item: Value) -> Result<InboxMessage, Malformed> {
-    let id = item
-        .get("message_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let id = item.get("message_id").and_then(Value::as_str).unwrap_or_default();
     let message_id = id.chars().take(64).collect();
     serde_json::from_value(item).map_err(|error| Malformed { message_id, error })
 }

@@ -62,25 +62,12 @@ pub(super) fn verdict(receipt: Receipt) -> Verdict {
 }
 
 fn stale(receipt: Receipt) -> Verdict {
-    let Receipt {
-        sessions,
-        missing,
-        redundant,
-        deleted,
-        ..
-    } = receipt;
-    Verdict::Stale(Stale {
-        sessions,
-        missing,
-        redundant,
-        deleted,
-    })
+    let Receipt { sessions, missing, redundant, deleted, .. } = receipt;
+    Verdict::Stale(Stale { sessions, missing, redundant, deleted })
 }
 
 fn delivered(sessions: &[SessionInfo]) -> Outcome {
-    Outcome::Delivered {
-        sessions: sessions.iter().map(|info| info.session_id).collect(),
-    }
+    Outcome::Delivered { sessions: sessions.iter().map(|info| info.session_id).collect() }
 }
 
 fn rejected(error: Option<ApiError>) -> Outcome {
@@ -137,14 +124,8 @@ mod tests {
         let failed = |outcome: &str| read(json!({"state": "FAILED", "outcome": outcome}));
         let after = Some(Duration::from_secs(30));
         let deferred = read(json!({"state": "FAILED", "outcome": "deferred", "retry_after": 30}));
-        assert_eq!(
-            deferred,
-            Verdict::Final(Outcome::Deferred { retry_after: after })
-        );
-        assert_eq!(
-            failed("recipient_gone"),
-            Verdict::Final(Outcome::RecipientGone)
-        );
+        assert_eq!(deferred, Verdict::Final(Outcome::Deferred { retry_after: after }));
+        assert_eq!(failed("recipient_gone"), Verdict::Final(Outcome::RecipientGone));
         assert_eq!(
             failed("stale_sessions"),
             Verdict::Final(Outcome::Deferred { retry_after: None })
@@ -161,10 +142,7 @@ mod tests {
     #[test]
     fn a_word_of_the_future_is_never_read_as_gone() {
         let verdict = read(json!({"state": "FAILED", "outcome": "postponed_by_moonlight"}));
-        assert!(
-            matches!(verdict, Verdict::Final(Outcome::Rejected { .. })),
-            "{verdict:?}"
-        );
+        assert!(matches!(verdict, Verdict::Final(Outcome::Rejected { .. })), "{verdict:?}");
     }
 
     #[test]

@@ -17,11 +17,7 @@ pub(super) struct RecentMap<K, V> {
 impl<K: Hash + Eq + Copy, V> RecentMap<K, V> {
     /// Never holds more than `capacity` entries, and at least the last half of that.
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self {
-            half: capacity.div_ceil(2),
-            young: HashMap::new(),
-            old: HashMap::new(),
-        }
+        Self { half: capacity.div_ceil(2), young: HashMap::new(), old: HashMap::new() }
     }
 
     pub(super) fn insert(&mut self, key: K, value: V, now: SystemTime) {
@@ -37,11 +33,7 @@ impl<K: Hash + Eq + Copy, V> RecentMap<K, V> {
         if let Some((value, written)) = self.old.remove(key) {
             self.insert(*key, value, written);
         }
-        if self
-            .young
-            .get(key)
-            .is_some_and(|(_, written)| *written < oldest)
-        {
+        if self.young.get(key).is_some_and(|(_, written)| *written < oldest) {
             self.young.remove(key);
         }
         self.young.get(key).map(|(value, _)| value)

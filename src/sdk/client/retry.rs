@@ -60,9 +60,7 @@ impl RetryPolicy {
 
     /// A jittered pause for the given number of failures in a row, without a limit to that number.
     pub(super) fn backoff(&self, failures: u32, entropy: &Entropy) -> Duration {
-        let doubled = self
-            .first_pause
-            .saturating_mul(1 << failures.saturating_sub(1).min(20));
+        let doubled = self.first_pause.saturating_mul(1 << failures.saturating_sub(1).min(20));
         entropy.up_to(doubled.min(self.longest_pause))
     }
 }
@@ -71,9 +69,7 @@ impl RetryPolicy {
 pub(super) fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(
-            text.parse().unwrap_or(u64::from(u32::MAX)),
-        ));
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX))));
     }
     let until = http_date::parse(text)?;
     Some(until.duration_since(now).unwrap_or_default())
@@ -95,22 +91,10 @@ mod tests {
     fn pauses_grow_up_to_the_bound_and_then_no_more() {
         let policy = RetryPolicy::default();
         let entropy = Entropy::from_seed([3; 32]);
-        for (failures, bound) in [
-            (1, 200),
-            (2, 400),
-            (4, 1600),
-            (40, 10_000),
-            (u32::MAX, 10_000),
-        ] {
+        for (failures, bound) in [(1, 200), (2, 400), (4, 1600), (40, 10_000), (u32::MAX, 10_000)] {
             let longest = (0..200).map(|_| policy.backoff(failures, &entropy)).max();
-            assert!(
-                longest <= Some(Duration::from_millis(bound)),
-                "{failures}: {longest:?}"
-            );
-            assert!(
-                longest > Some(Duration::from_millis(bound / 2)),
-                "{failures}: {longest:?}"
-            );
+            assert!(longest <= Some(Duration::from_millis(bound)), "{failures}: {longest:?}");
+            assert!(longest > Some(Duration::from_millis(bound / 2)), "{failures}: {longest:?}");
         }
     }
 
@@ -118,10 +102,7 @@ mod tests {
     fn what_the_gateway_asks_for_is_a_minimum() {
         let asked = 5 * SECOND;
         let pause = pause(1, Duration::ZERO, Some(asked));
-        assert!(
-            pause >= Some(asked) && pause <= Some(asked + SECOND),
-            "{pause:?}"
-        );
+        assert!(pause >= Some(asked) && pause <= Some(asked + SECOND), "{pause:?}");
     }
 
     #[test]
@@ -137,14 +118,8 @@ mod tests {
         let now = UNIX_EPOCH + 784_111_777 * SECOND;
         assert_eq!(parse_retry_after("120", now), Some(120 * SECOND));
         assert_eq!(parse_retry_after(" 0 ", now), Some(Duration::ZERO));
-        assert_eq!(
-            parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now),
-            Some(10 * SECOND)
-        );
-        assert_eq!(
-            parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now), Some(10 * SECOND));
+        assert_eq!(parse_retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(parse_retry_after("soon", now), None);
         assert!(parse_retry_after("99999999999999999999999", now).is_some());
     }

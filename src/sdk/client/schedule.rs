@@ -52,17 +52,10 @@ impl Schedule {
             let place = *places.entry(conversation).or_insert(lines.len());
             match lines.get_mut(place) {
                 Some(line) => line.jobs.push_back(job),
-                None => lines.push(Line {
-                    conversation,
-                    jobs: VecDeque::from([job]),
-                }),
+                None => lines.push(Line { conversation, jobs: VecDeque::from([job]) }),
             }
         }
-        Self {
-            first: lines.into(),
-            again: VecDeque::new(),
-            parked: HashMap::new(),
-        }
+        Self { first: lines.into(), again: VecDeque::new(), parked: HashMap::new() }
     }
 
     /// Takes the next batch, or `None` when nothing is waiting that may be sent now.

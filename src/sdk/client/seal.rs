@@ -62,11 +62,7 @@ fn seal_one(
     let message = &job.message;
     let recipient = message.recipient;
     if let Some((session, source)) = sessions.unusable {
-        return Err(SendError::UnusableKey {
-            recipient,
-            session,
-            source,
-        });
+        return Err(SendError::UnusableKey { recipient, session, source });
     }
     let content = &message.content;
     let envelope = envelope::seal(
@@ -77,11 +73,9 @@ fn seal_one(
         rng,
     )
     .map_err(|error| match error {
-        SealError::WeakKey { session } => SendError::UnusableKey {
-            recipient,
-            session,
-            source: KeyError::SmallOrder,
-        },
+        SealError::WeakKey { session } => {
+            SendError::UnusableKey { recipient, session, source: KeyError::SmallOrder }
+        }
         error => SendError::Seal(error),
     })?;
     let item = OutgoingMessage {
@@ -94,9 +88,7 @@ fn seal_one(
         recipient_sessions: sessions
             .recipients
             .iter()
-            .map(|recipient| SessionReference {
-                session_id: recipient.session,
-            })
+            .map(|recipient| SessionReference { session_id: recipient.session })
             .collect(),
         representative_id: message.representative,
         quote_message_id: message.quote,

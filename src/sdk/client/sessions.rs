@@ -46,38 +46,23 @@ impl KnownSessions {
         let mut unusable = None;
         for info in sessions {
             match info.agreement_key() {
-                Ok(key) => recipients.push(Recipient {
-                    session: info.session_id,
-                    key,
-                }),
+                Ok(key) => recipients.push(Recipient { session: info.session_id, key }),
                 Err(error) => unusable = unusable.or(Some((info.session_id, error))),
             }
         }
         let checksum = session_checksum(sessions.iter().map(|info| info.session_id));
-        Self {
-            recipients,
-            checksum,
-            unusable,
-        }
+        Self { recipients, checksum, unusable }
     }
 
     pub(super) fn keys(&self) -> Vec<AgreementKey> {
-        self.recipients
-            .iter()
-            .map(|recipient| recipient.key)
-            .collect()
+        self.recipients.iter().map(|recipient| recipient.key).collect()
     }
 }
 
 impl SessionDirectory {
     pub(super) fn new(gateway: Arc<Gateway>, age: Duration, capacity: usize) -> Self {
         let known = Mutex::new(RecentMap::with_capacity(capacity));
-        Self {
-            gateway,
-            known,
-            age,
-            capacity,
-        }
+        Self { gateway, known, age, capacity }
     }
 
     /// The sessions of each of `users`, from memory or else from the gateway. Accounts without a
@@ -154,16 +139,11 @@ impl SessionDirectory {
                 .map(|user| {
                     let known = self.cached(user);
                     let checksum = known.map_or_else(Checksum::default, |known| known.checksum);
-                    CheckItem {
-                        user_id: *user,
-                        checksum: checksum.to_string(),
-                    }
+                    CheckItem { user_id: *user, checksum: checksum.to_string() }
                 })
                 .collect();
-            let answers: Vec<CheckAnswer> = self
-                .gateway
-                .call(Call::post("/sessions/check", &items)?)
-                .await?;
+            let answers: Vec<CheckAnswer> =
+                self.gateway.call(Call::post("/sessions/check", &items)?).await?;
             for answer in answers {
                 match answer.sessions.as_slice() {
                     [] => self.forget(&answer.user_id),
@@ -185,19 +165,12 @@ impl SessionDirectory {
 
     /// What is remembered of `user` and not too old.
     pub(super) fn cached(&self, user: &UserId) -> Option<Arc<KnownSessions>> {
-        let oldest = self
-            .gateway
-            .clock
-            .now()
-            .checked_sub(self.age)
-            .unwrap_or(UNIX_EPOCH);
+        let oldest = self.gateway.clock.now().checked_sub(self.age).unwrap_or(UNIX_EPOCH);
         self.lock().get(user, oldest).map(Arc::clone)
     }
 
     async fn ask(&self, users: &[UserId]) -> Result<Vec<SessionInfo>, RequestError> {
-        self.gateway
-            .call(Call::post("/sessions/fetch", users)?)
-            .await
+        self.gateway.call(Call::post("/sessions/fetch", users)?).await
     }
 
     fn learn_all(

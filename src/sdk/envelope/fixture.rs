@@ -14,10 +14,7 @@ pub(super) struct Device {
 
 impl Device {
     pub(super) fn recipient(&self) -> Recipient {
-        Recipient {
-            session: self.session,
-            key: self.secret.public(),
-        }
+        Recipient { session: self.session, key: self.secret.public() }
     }
 }
 
@@ -44,12 +41,5 @@ pub(super) fn recipients(devices: &[Device]) -> Vec<Recipient> {
 
 #[expect(clippy::expect_used, reason = "tests")]
 pub(super) fn sealed(plaintext: &[u8], devices: &[Device], cache: Option<&WrapCache>) -> Vec<u8> {
-    seal(
-        plaintext,
-        &sender(),
-        &recipients(devices),
-        cache,
-        &mut rng(2),
-    )
-    .expect("sound recipients")
+    seal(plaintext, &sender(), &recipients(devices), cache, &mut rng(2)).expect("sound recipients")
 }

@@ -66,10 +66,7 @@ pub fn open_cached(
     let (envelope, slot) = find_slot(envelope, me, expected_senders)?;
     let sender = envelope.sender_key();
     let table = cache.read();
-    if let Some(key) = table
-        .of(&secret.public())
-        .and_then(|known| known.get(&sender))
-    {
+    if let Some(key) = table.of(&secret.public()).and_then(|known| known.get(&sender)) {
         return open_slot(&envelope, slot, key);
     }
     drop(table);
@@ -86,9 +83,7 @@ fn find_slot<'a>(
     expected_senders: Option<&[AgreementKey]>,
 ) -> Result<(Envelope<'a>, &'a [u8; SLOT]), OpenError> {
     let envelope = parse(envelope)?;
-    let slot = envelope
-        .slot(me)
-        .ok_or(OpenError::NotForMe { session: me })?;
+    let slot = envelope.slot(me).ok_or(OpenError::NotForMe { session: me })?;
     if expected_senders.is_some_and(|expected| !expected.contains(&envelope.sender_key())) {
         return Err(OpenError::UnknownSender);
     }
@@ -97,9 +92,7 @@ fn find_slot<'a>(
 
 fn agree(envelope: &Envelope<'_>, secret: &AgreementSecret) -> Result<WrapKey, OpenError> {
     let shared = secret.shared_secret(&envelope.sender_key());
-    shared
-        .map(|shared| WrapKey::new(&shared))
-        .map_err(|_| OpenError::Unreadable)
+    shared.map(|shared| WrapKey::new(&shared)).map_err(|_| OpenError::Unreadable)
 }
 
 /// Unwraps and decrypts. A wrong padding goes through the same work as a wrong tag.
@@ -109,10 +102,8 @@ fn open_slot(
     key: &WrapKey,
 ) -> Result<Vec<u8>, OpenError> {
     let (message_key, padding_is_right) = key.unwrap(slot);
-    let (body, tag) = envelope
-        .ciphertext()
-        .split_last_chunk::<TAG>()
-        .ok_or(OpenError::Unreadable)?;
+    let (body, tag) =
+        envelope.ciphertext().split_last_chunk::<TAG>().ok_or(OpenError::Unreadable)?;
     let mut plaintext = body.to_vec();
     let cipher = BodyCipher::new((&*message_key).into());
     let decrypted = cipher.decrypt_inout_detached(
@@ -122,11 +113,7 @@ fn open_slot(
         tag.into(),
     );
     let is_right = padding_is_right & Choice::from(u8::from(decrypted.is_ok()));
-    if bool::from(is_right) {
-        Ok(plaintext)
-    } else {
-        Err(OpenError::Unreadable)
-    }
+    if bool::from(is_right) { Ok(plaintext) } else { Err(OpenError::Unreadable) }
 }
 
 #[cfg(test)]
@@ -147,10 +134,7 @@ mod tests {
         let bytes = sealed(PLAINTEXT, &devices[..2], None);
         assert_eq!(open_as(&devices[0], &bytes).unwrap(), PLAINTEXT);
         let session = devices[2].session;
-        assert_eq!(
-            open_as(&devices[2], &bytes),
-            Err(OpenError::NotForMe { session })
-        );
+        assert_eq!(open_as(&devices[2], &bytes), Err(OpenError::NotForMe { session }));
     }
 
     #[test]
@@ -158,10 +142,7 @@ mod tests {
         let [one, other] = devices(2).try_into().ok().unwrap();
         let bytes = sealed(PLAINTEXT, &[one], None);
         let session = parse(&bytes).unwrap().sessions().next().unwrap();
-        let thief = Device {
-            session,
-            secret: other.secret,
-        };
+        let thief = Device { session, secret: other.secret };
         assert_eq!(open_as(&thief, &bytes), Err(OpenError::Unreadable));
     }
 

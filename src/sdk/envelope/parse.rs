@@ -105,10 +105,7 @@ pub fn parse(bytes: &[u8]) -> Result<Envelope<'_>, ParseError> {
         return Err(ParseError::TooManySessions { count });
     }
     let expected_at_least = layout::length(count, 0);
-    let length = ParseError::Length {
-        expected_at_least,
-        actual,
-    };
+    let length = ParseError::Length { expected_at_least, actual };
     if actual < expected_at_least {
         return Err(length);
     }
@@ -116,12 +113,7 @@ pub fn parse(bytes: &[u8]) -> Result<Envelope<'_>, ParseError> {
     let (slots, rest) = rest.split_at_checked(count * SLOT).ok_or(length)?;
     let (nonce, ciphertext) = rest.split_first_chunk().ok_or(length)?;
     let (slots, _) = slots.as_chunks();
-    let envelope = Envelope {
-        sender_key,
-        slots,
-        nonce,
-        ciphertext,
-    };
+    let envelope = Envelope { sender_key, slots, nonce, ciphertext };
     match first_duplicate(envelope.sessions()) {
         Some(session) => Err(ParseError::DuplicateSession { session }),
         None => Ok(envelope),
@@ -152,10 +144,7 @@ impl<'a> Envelope<'a> {
 
     /// The slots in their order.
     pub fn slots(&self) -> impl ExactSizeIterator<Item = Slot<'a>> + use<'a> {
-        self.slots.iter().map(|bytes| Slot {
-            session: session_of(bytes),
-            bytes,
-        })
+        self.slots.iter().map(|bytes| Slot { session: session_of(bytes), bytes })
     }
 
     /// The slot of one session.
@@ -209,10 +198,7 @@ impl fmt::Debug for Envelope<'_> {
 
 impl fmt::Debug for Slot<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Slot")
-            .field("session", &self.session)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Slot").field("session", &self.session).finish_non_exhaustive()
     }
 }
 
@@ -223,9 +209,7 @@ impl fmt::Debug for Slot<'_> {
 /// # Errors
 /// When `shared` is shorter than any shared part.
 pub fn slice(shared: &[u8], slot: &[u8; SLOT]) -> Result<Vec<u8>, SliceError> {
-    let too_short = SliceError::TooShort {
-        actual: shared.len(),
-    };
+    let too_short = SliceError::TooShort { actual: shared.len() };
     if shared.len() < MIN_SHARED {
         return Err(too_short);
     }
@@ -240,9 +224,8 @@ pub(super) fn first_duplicate(
     if sessions.len() < 2 {
         return None;
     }
-    let mut numbers: Vec<u128> = sessions
-        .map(|session| u128::from_be_bytes(*session.as_bytes()))
-        .collect();
+    let mut numbers: Vec<u128> =
+        sessions.map(|session| u128::from_be_bytes(*session.as_bytes())).collect();
     numbers.sort_unstable();
     let twice = numbers.array_windows().find(|[one, next]| one == next);
     twice.map(|[number, _]| SessionId::from_bytes(number.to_be_bytes()))
@@ -296,15 +279,8 @@ mod tests {
         let envelope = parse(&bytes).unwrap();
         assert_eq!(envelope.sender_key(), sender().public());
         assert_eq!(envelope.len(), 3);
-        assert!(
-            envelope
-                .sessions()
-                .eq(devices.iter().map(|device| device.session))
-        );
-        assert_eq!(
-            envelope.slot(devices[1].session).unwrap(),
-            &bytes[35 + 64..35 + 128]
-        );
+        assert!(envelope.sessions().eq(devices.iter().map(|device| device.session)));
+        assert_eq!(envelope.slot(devices[1].session).unwrap(), &bytes[35 + 64..35 + 128]);
         assert_eq!(envelope.nonce(), &bytes[227..239]);
         assert_eq!(envelope.ciphertext(), &bytes[239..]);
     }
@@ -313,17 +289,11 @@ mod tests {
     fn every_truncation_is_refused_until_only_the_body_is_short() {
         let bytes = envelope(2);
         for length in 0..MIN_LENGTH {
-            assert_eq!(
-                refused(&bytes[..length]),
-                ParseError::TooShort { actual: length }
-            );
+            assert_eq!(refused(&bytes[..length]), ParseError::TooShort { actual: length });
         }
         let expected_at_least = bytes.len();
         for length in MIN_LENGTH..bytes.len() {
-            let error = ParseError::Length {
-                expected_at_least,
-                actual: length,
-            };
+            let error = ParseError::Length { expected_at_least, actual: length };
             assert_eq!(refused(&bytes[..length]), error);
         }
         assert!(parse(&bytes).is_ok());
@@ -342,18 +312,12 @@ mod tests {
     fn one_to_510_sessions_are_understood() {
         assert_eq!(parse(&envelope(1)).unwrap().len(), 1);
         assert_eq!(parse(&envelope(510)).unwrap().len(), 510);
-        assert_eq!(
-            refused(&envelope(511)),
-            ParseError::TooManySessions { count: 511 }
-        );
+        assert_eq!(refused(&envelope(511)), ParseError::TooManySessions { count: 511 });
         let mut bytes = envelope(1);
         bytes[1..3].copy_from_slice(&[0, 0]);
         assert_eq!(refused(&bytes), ParseError::NoSessions);
         bytes[1..3].copy_from_slice(&[255, 255]);
-        assert_eq!(
-            refused(&bytes),
-            ParseError::TooManySessions { count: 65_535 }
-        );
+        assert_eq!(refused(&bytes), ParseError::TooManySessions { count: 65_535 });
     }
 
     #[test]
@@ -387,10 +351,7 @@ mod tests {
         let bytes = envelope(2);
         let envelope = parse(&bytes).unwrap();
         assert_eq!(envelope.slice_for(SessionId::from_bytes([8; 16])), None);
-        assert_eq!(
-            slice(&[0; 59], &[0; 64]),
-            Err(SliceError::TooShort { actual: 59 })
-        );
+        assert_eq!(slice(&[0; 59], &[0; 64]), Err(SliceError::TooShort { actual: 59 }));
         assert!(slice(&[0; 60], &[0; 64]).is_ok());
     }
 

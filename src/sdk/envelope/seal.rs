@@ -95,9 +95,7 @@ pub fn seal(
     let count = checked_count(recipients)?;
     let mut random = Zeroizing::new(vec![0; MESSAGE_KEY + NONCE + IV * recipients.len()]);
     rng.fill_bytes(&mut random);
-    let too_long = SealError::TooLong {
-        length: plaintext.len(),
-    };
+    let too_long = SealError::TooLong { length: plaintext.len() };
     let (message_key, rest) = random.split_first_chunk::<MESSAGE_KEY>().ok_or(too_long)?;
     let (nonce, ivs) = rest.split_first_chunk::<NONCE>().ok_or(too_long)?;
     let (ivs, _) = ivs.as_chunks::<IV>();
@@ -114,9 +112,8 @@ pub fn seal(
     envelope.extend_from_slice(plaintext);
     let body = envelope.get_mut(body_start..).unwrap_or_default();
     let cipher = BodyCipher::new(message_key.into());
-    let tag = cipher
-        .encrypt_inout_detached(nonce.into(), &[], body.into())
-        .map_err(|_| too_long)?;
+    let tag =
+        cipher.encrypt_inout_detached(nonce.into(), &[], body.into()).map_err(|_| too_long)?;
     envelope.extend_from_slice(&tag);
     Ok(envelope)
 }
@@ -162,9 +159,7 @@ fn wrap_all(
     for (recipient, iv, slot) in missing {
         let secret = sender
             .shared_secret(&recipient.key)
-            .map_err(|_| SealError::WeakKey {
-                session: recipient.session,
-            })?;
+            .map_err(|_| SealError::WeakKey { session: recipient.session })?;
         let key = WrapKey::new(&secret);
         key.wrap(message_key, recipient.session, iv, slot);
         if cache.is_some() {
@@ -195,10 +190,7 @@ mod tests {
         let devices = devices(20);
         let cache = WrapCache::new();
         let cold = sealed(b"hello", &devices, None);
-        assert_eq!(
-            sealed(b"hello", &devices[..7], Some(&cache)).len(),
-            35 + 64 * 7 + 33
-        );
+        assert_eq!(sealed(b"hello", &devices[..7], Some(&cache)).len(), 35 + 64 * 7 + 33);
         assert_eq!(sealed(b"hello", &devices, Some(&cache)), cold);
         assert_eq!(cache.len(), 20);
         assert_eq!(sealed(b"hello", &devices, Some(&cache)), cold);

@@ -59,15 +59,8 @@ impl WrapCache {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        let table = Table {
-            by_owner: HashMap::new(),
-            ring: Vec::new(),
-            hand: 0,
-            capacity,
-        };
-        Self {
-            table: RwLock::new(table),
-        }
+        let table = Table { by_owner: HashMap::new(), ring: Vec::new(), hand: 0, capacity };
+        Self { table: RwLock::new(table) }
     }
 
     /// The number of keys held.
@@ -102,10 +95,8 @@ impl WrapCache {
         owner: AgreementKey,
         keys: impl IntoIterator<Item = (AgreementKey, WrapKey)>,
     ) {
-        let entries: Vec<_> = keys
-            .into_iter()
-            .map(|(peer, key)| Arc::new(Entry::new(owner, peer, key)))
-            .collect();
+        let entries: Vec<_> =
+            keys.into_iter().map(|(peer, key)| Arc::new(Entry::new(owner, peer, key))).collect();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         for entry in entries {
             table.insert(entry);
@@ -121,10 +112,7 @@ impl Default for WrapCache {
 
 impl fmt::Debug for WrapCache {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("WrapCache")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        formatter.debug_struct("WrapCache").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -144,10 +132,7 @@ impl Table {
         } else {
             self.ring.push(Arc::clone(&entry));
         }
-        let peers = self
-            .by_owner
-            .entry(entry.owner)
-            .or_insert_with(|| ByPeer(HashMap::new()));
+        let peers = self.by_owner.entry(entry.owner).or_insert_with(|| ByPeer(HashMap::new()));
         peers.0.insert(entry.peer, entry);
     }
 
@@ -195,12 +180,7 @@ impl ByPeer {
 
 impl Entry {
     fn new(owner: AgreementKey, peer: AgreementKey, key: WrapKey) -> Self {
-        Self {
-            owner,
-            peer,
-            key,
-            used: AtomicBool::new(false),
-        }
+        Self { owner, peer, key, used: AtomicBool::new(false) }
     }
 }
 
@@ -221,9 +201,7 @@ mod tests {
 
     fn knows(cache: &WrapCache, own: &AgreementSecret, peer: &AgreementSecret) -> bool {
         let table = cache.read();
-        table
-            .of(&own.public())
-            .is_some_and(|peers| peers.get(&peer.public()).is_some())
+        table.of(&own.public()).is_some_and(|peers| peers.get(&peer.public()).is_some())
     }
 
     #[test]

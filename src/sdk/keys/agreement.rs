@@ -89,11 +89,7 @@ impl AgreementSecret {
     /// [`KeyError::SmallOrder`] when the result is all zero, whatever our own secret is.
     pub fn shared_secret(&self, theirs: &AgreementKey) -> Result<SharedSecret, KeyError> {
         let shared = self.secret.diffie_hellman(&PublicKey::from(theirs.0));
-        if shared.was_contributory() {
-            Ok(SharedSecret(shared))
-        } else {
-            Err(KeyError::SmallOrder)
-        }
+        if shared.was_contributory() { Ok(SharedSecret(shared)) } else { Err(KeyError::SmallOrder) }
     }
 }
 

@@ -21,23 +21,13 @@ fn case(plaintext: &[u8], seed: u8) -> Value {
 
 #[test]
 fn attachments_are_those_of_the_file() {
-    let cases = [
-        case(b"", 1),
-        case(b"a picture of a cat", 2),
-        case(&[7; 32], 3),
-    ];
-    let file = vectors(
-        "attachment.json",
-        &json!({ "source": SOURCE, "cases": cases }),
-    );
+    let cases = [case(b"", 1), case(b"a picture of a cat", 2), case(&[7; 32], 3)];
+    let file = vectors("attachment.json", &json!({ "source": SOURCE, "cases": cases }));
     for case in list(&file, "cases") {
         let key = AttachmentKey::from_bytes(&unhex(&case["key"]).try_into().unwrap());
         let digest = unhex(&case["digest"]).try_into().unwrap();
         let mut bytes = base64url::decode(text(case, "bytes")).unwrap();
-        assert_eq!(
-            decrypt(&bytes, &key, &digest),
-            Ok(unhex(&case["plaintext"]))
-        );
+        assert_eq!(decrypt(&bytes, &key, &digest), Ok(unhex(&case["plaintext"])));
         bytes[20] ^= 1;
         assert_eq!(decrypt(&bytes, &key, &digest), Err(AttachmentError));
     }

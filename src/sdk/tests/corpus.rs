@@ -11,26 +11,14 @@ use sealpost_sdk::token::{RequestClaims, body_digest, sign};
 use crate::generated;
 
 fn envelope(slots: u8) -> Vec<u8> {
-    let me = Recipient {
-        session: fuzzing::SESSION,
-        key: fuzzing::device_secret().public(),
-    };
+    let me = Recipient { session: fuzzing::SESSION, key: fuzzing::device_secret().public() };
     let others = (1..slots).map(|number| Recipient {
         session: SessionId::from_bytes([number; 16]),
-        key: SigningKey::from_seed(&[number; 32])
-            .verifying_key()
-            .agreement_key(),
+        key: SigningKey::from_seed(&[number; 32]).verifying_key().agreement_key(),
     });
     let recipients: Vec<_> = others.chain([me]).collect();
     let sender = SigningKey::from_seed(&[0x5e; 32]).agreement_secret();
-    seal(
-        fuzzing::PLAINTEXT,
-        &sender,
-        &recipients,
-        None,
-        &mut generated::rng(slots),
-    )
-    .unwrap()
+    seal(fuzzing::PLAINTEXT, &sender, &recipients, None, &mut generated::rng(slots)).unwrap()
 }
 
 fn with(bytes: &[u8], offset: usize, replacement: &[u8]) -> Vec<u8> {
@@ -72,11 +60,7 @@ fn token_seeds() -> Vec<(&'static str, Vec<u8>)> {
         scp: "FULL".to_owned(),
     };
     let sound = sign(&claims, &fuzzing::signing_key()).unwrap();
-    let extreme = RequestClaims {
-        iat: i64::MIN,
-        exp: i64::MAX,
-        ..claims.clone()
-    };
+    let extreme = RequestClaims { iat: i64::MIN, exp: i64::MAX, ..claims.clone() };
     let extreme = sign(&extreme, &fuzzing::signing_key()).unwrap();
     let (message, signature) = sound.rsplit_once('.').unwrap();
     let (_, payload) = message.split_once('.').unwrap();
@@ -88,22 +72,13 @@ fn token_seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("four_parts", format!("{sound}.AAAA")),
         // {"alg":"none"}, {"alg":"HS256","typ":"JWT"} and {"alg":"EdDSA","crit":["exp"]}
         ("algorithm_none", format!("eyJhbGciOiJub25lIn0.{payload}.")),
-        (
-            "algorithm_hs256",
-            format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{payload}.{signature}"),
-        ),
-        (
-            "critical",
-            format!("eyJhbGciOiJFZERTQSIsImNyaXQiOlsiZXhwIl19.{payload}.{signature}"),
-        ),
+        ("algorithm_hs256", format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{payload}.{signature}")),
+        ("critical", format!("eyJhbGciOiJFZERTQSIsImNyaXQiOlsiZXhwIl19.{payload}.{signature}")),
         ("short_signature", format!("{message}.AAAA")),
         ("not_base64", format!("{message}.\u{e9}")),
         ("standard_alphabet", format!("{message}.+/+/")),
     ];
-    texts
-        .into_iter()
-        .map(|(name, text)| (name, text.into_bytes()))
-        .collect()
+    texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
 }
 
 /// Checks the seeds, then replays every file: those that a fuzzer found as well.
@@ -122,11 +97,7 @@ fn replay(target: &str, seeds: &[(&str, Vec<u8>)], exercise: fn(&[u8])) {
 
 #[test]
 fn the_envelope_corpus_breaks_no_promise() {
-    replay(
-        "envelope_parse_open",
-        &envelope_seeds(),
-        fuzzing::envelope_parse_open,
-    );
+    replay("envelope_parse_open", &envelope_seeds(), fuzzing::envelope_parse_open);
 }
 
 #[test]

@@ -18,12 +18,7 @@ fn sealed(name: &str, plaintext: &[u8], devices: u8, first: u8) -> Value {
     let mut rng = rng(first);
     let sender = SigningKey::from_seed(&[100; 32]);
     let devices: Vec<(SessionId, SigningKey)> = (first..first + devices)
-        .map(|seed| {
-            (
-                SessionId::random(&mut rng),
-                SigningKey::from_seed(&[seed; 32]),
-            )
-        })
+        .map(|seed| (SessionId::random(&mut rng), SigningKey::from_seed(&[seed; 32])))
         .collect();
     let recipients: Vec<_> = devices
         .iter()
@@ -32,14 +27,7 @@ fn sealed(name: &str, plaintext: &[u8], devices: u8, first: u8) -> Value {
             key: key.verifying_key().agreement_key(),
         })
         .collect();
-    let bytes = seal(
-        plaintext,
-        &sender.agreement_secret(),
-        &recipients,
-        None,
-        &mut rng,
-    )
-    .unwrap();
+    let bytes = seal(plaintext, &sender.agreement_secret(), &recipients, None, &mut rng).unwrap();
     let envelope = parse(&bytes).unwrap();
     let devices: Vec<_> = devices
         .iter()
@@ -68,24 +56,14 @@ type Change = (&'static str, fn(&mut Vec<u8>));
 
 const MALFORMED: [Change; 9] = [
     ("empty", Vec::clear),
-    ("one byte shorter than the shortest", |bytes| {
-        bytes.truncate(126)
-    }),
+    ("one byte shorter than the shortest", |bytes| bytes.truncate(126)),
     ("version 0", |bytes| bytes[0] = 0),
     ("version 2", |bytes| bytes[0] = 2),
     ("no sessions", |bytes| bytes[1..3].copy_from_slice(&[0, 0])),
-    ("511 sessions", |bytes| {
-        bytes[1..3].copy_from_slice(&511_u16.to_le_bytes())
-    }),
-    ("count in big endian", |bytes| {
-        bytes[1..3].copy_from_slice(&[0, 2])
-    }),
-    ("too short for its count", |bytes| {
-        bytes.truncate(35 + 2 * 64 + 12 + 15)
-    }),
-    ("the same session twice", |bytes| {
-        bytes.copy_within(35..51, 99)
-    }),
+    ("511 sessions", |bytes| bytes[1..3].copy_from_slice(&511_u16.to_le_bytes())),
+    ("count in big endian", |bytes| bytes[1..3].copy_from_slice(&[0, 2])),
+    ("too short for its count", |bytes| bytes.truncate(35 + 2 * 64 + 12 + 15)),
+    ("the same session twice", |bytes| bytes.copy_within(35..51, 99)),
 ];
 
 const UNREADABLE: [Change; 9] = [
@@ -155,15 +133,9 @@ fn every_device_opens_the_envelope_and_its_slice() {
     for case in list(&file(), "opens") {
         let envelope = base64url::decode(text(case, "envelope")).unwrap();
         let sender = AgreementKey::from_base64(text(case, "sender_public_key")).unwrap();
-        assert_eq!(
-            key(&case["sender_seed"]).verifying_key().agreement_key(),
-            sender
-        );
+        assert_eq!(key(&case["sender_seed"]).verifying_key().agreement_key(), sender);
         let sessions = parse(&envelope).unwrap().sessions();
-        assert_eq!(
-            session_checksum(sessions).to_string(),
-            text(case, "checksum")
-        );
+        assert_eq!(session_checksum(sessions).to_string(), text(case, "checksum"));
         for device in list(case, "devices") {
             let session = text(device, "session_id").parse().unwrap();
             let secret = key(&device["seed"]).agreement_secret();

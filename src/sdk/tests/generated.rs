@@ -9,9 +9,7 @@ use serde_json::Value;
 
 /// A path in the repository.
 pub fn path(relative: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(relative)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(relative)
 }
 
 /// Checks that a vector file says what the code generates, and returns what the file says.
@@ -21,10 +19,7 @@ pub fn vectors(name: &str, generated: &Value) -> Value {
         write(&relative, format!("{generated:#}\n").as_bytes());
     }
     let stored: Value = serde_json::from_slice(&fs::read(path(&relative)).unwrap()).unwrap();
-    assert!(
-        stored == *generated,
-        "{relative} is stale: run with SEALPOST_WRITE_VECTORS=1"
-    );
+    assert!(stored == *generated, "{relative} is stale: run with SEALPOST_WRITE_VECTORS=1");
     stored
 }
 
@@ -34,10 +29,7 @@ pub fn bytes(relative: &str, generated: &[u8]) {
         write(relative, generated);
     }
     let stored = fs::read(path(relative)).unwrap_or_default();
-    assert!(
-        stored == generated,
-        "{relative} is stale: run with SEALPOST_WRITE_VECTORS=1"
-    );
+    assert!(stored == generated, "{relative} is stale: run with SEALPOST_WRITE_VECTORS=1");
 }
 
 fn is_writing() -> bool {

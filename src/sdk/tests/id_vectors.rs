@@ -21,10 +21,8 @@ fn checksum_case(name: &str, sessions: &[SessionId]) -> Value {
 }
 
 fn group_case(name: &str, owner: u8, group: &str, random_id: u8, participants: &[u8]) -> Value {
-    let participants: Vec<_> = participants
-        .iter()
-        .map(|last| UserId::from_uuid(uuid(*last)))
-        .collect();
+    let participants: Vec<_> =
+        participants.iter().map(|last| UserId::from_uuid(uuid(*last))).collect();
     let id = group_conversation_id(
         UserId::from_uuid(uuid(owner)),
         group,
@@ -67,18 +65,10 @@ fn checksums_are_those_of_the_file() {
     );
     for case in list(&file, "valid") {
         let sessions = case["sessions"].as_array().unwrap();
-        let sessions = sessions
-            .iter()
-            .map(|session| session.as_str().unwrap().parse().unwrap());
-        assert_eq!(
-            session_checksum(sessions),
-            text(case, "checksum").parse().unwrap()
-        );
+        let sessions = sessions.iter().map(|session| session.as_str().unwrap().parse().unwrap());
+        assert_eq!(session_checksum(sessions), text(case, "checksum").parse().unwrap());
     }
-    assert_eq!(
-        text(&file["valid"][1], "checksum"),
-        "02433e6c68af77773104b0840f3ed1c4"
-    );
+    assert_eq!(text(&file["valid"][1], "checksum"), "02433e6c68af77773104b0840f3ed1c4");
     for case in list(&file, "invalid") {
         assert!(Checksum::parse(case.as_str().unwrap()).is_err(), "{case}");
     }
@@ -105,9 +95,6 @@ fn conversation_ids_are_those_of_the_file() {
     );
     let published =
         [&file["contacts"][0], &file["groups"][0]].map(|case| text(case, "conversation_id"));
-    let expected = [
-        "bbccf428-4e22-3052-a566-4189e7492072",
-        "feea674d-7f7b-3490-8f2c-b2394ab2315a",
-    ];
+    let expected = ["bbccf428-4e22-3052-a566-4189e7492072", "feea674d-7f7b-3490-8f2c-b2394ab2315a"];
     assert_eq!(published, expected);
 }

@@ -68,16 +68,10 @@ fn keys_are_those_of_the_file() {
         let key = SigningKey::from_seed(&unhex(&case["seed"]).try_into().unwrap());
         let public = VerifyingKey::from_base64(text(case, "ed25519_public_key")).unwrap();
         assert_eq!(key.verifying_key(), public);
-        assert_eq!(
-            public.agreement_key().to_base64(),
-            text(case, "x25519_public_key")
-        );
+        assert_eq!(public.agreement_key().to_base64(), text(case, "x25519_public_key"));
         let statement = &case["statement"];
         let signature = base64url::decode(text(statement, "signature_of_new_key")).unwrap();
         let signed = unhex(&statement["signed_by_new_key"]);
-        assert_eq!(
-            public.verify(&signed, &signature.try_into().unwrap()),
-            Ok(())
-        );
+        assert_eq!(public.verify(&signed, &signature.try_into().unwrap()), Ok(()));
     }
 }

@@ -25,18 +25,13 @@ fn keystore() -> Keystore {
 fn keys_show_their_names() {
     let signing = SigningKey::from_seed(&[0xab; 32]);
     let agreement = signing.agreement_secret();
-    let shared = agreement
-        .shared_secret(&AgreementKey::from_bytes([9; 32]))
-        .unwrap();
+    let shared = agreement.shared_secret(&AgreementKey::from_bytes([9; 32])).unwrap();
     let attachment = AttachmentKey::from_bytes(&[0xab; 64]);
     assert_eq!(format!("{signing:?}"), "SigningKey(..)");
     assert_eq!(format!("{agreement:#?}"), "AgreementSecret(..)");
     assert_eq!(format!("{shared:?}"), "SharedSecret(..)");
     assert_eq!(format!("{attachment:?}"), "AttachmentKey(..)");
-    assert_eq!(
-        format!("{:?}", encrypt(b"x", &mut rng(1))),
-        "Sealed { length: 64, .. }"
-    );
+    assert_eq!(format!("{:?}", encrypt(b"x", &mut rng(1))), "Sealed { length: 64, .. }");
 }
 
 #[test]
@@ -51,13 +46,8 @@ fn a_keystore_shows_everything_but_its_key() {
 #[test]
 fn a_cache_and_an_envelope_show_their_sizes() {
     let sender = keystore().session_private_key.agreement_secret();
-    let key = SigningKey::from_seed(&[1; 32])
-        .verifying_key()
-        .agreement_key();
-    let recipients = [Recipient {
-        session: SessionId::from_bytes([1; 16]),
-        key,
-    }];
+    let key = SigningKey::from_seed(&[1; 32]).verifying_key().agreement_key();
+    let recipients = [Recipient { session: SessionId::from_bytes([1; 16]), key }];
     let cache = WrapCache::new();
     let bytes = seal(b"secret", &sender, &recipients, Some(&cache), &mut rng(1)).unwrap();
     assert_eq!(format!("{cache:?}"), "WrapCache { len: 1, .. }");
@@ -86,8 +76,5 @@ fn a_token_shows_whose_it_is_and_nothing_to_repeat_it_with() {
     let expected = format!(
         "Unverified {{ claims: RequestClaims {{ uid: {ID}, sid: {ID}, iat: 1, exp: 2, .. }}, .. }}"
     );
-    assert_eq!(
-        format!("{:?}", Unverified::parse(&token).unwrap()),
-        expected
-    );
+    assert_eq!(format!("{:?}", Unverified::parse(&token).unwrap()), expected);
 }

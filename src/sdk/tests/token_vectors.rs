@@ -36,10 +36,7 @@ fn claims() -> RequestClaims {
 fn signed(header: &str, payload: &str) -> String {
     let [header, payload] = [header, payload].map(|part| base64url::encode(part.as_bytes()));
     let message = format!("{header}.{payload}");
-    format!(
-        "{message}.{}",
-        base64url::encode(&key().sign(message.as_bytes()))
-    )
+    format!("{message}.{}", base64url::encode(&key().sign(message.as_bytes())))
 }
 
 /// What a gateway does with a token.
@@ -68,62 +65,31 @@ fn refused_tokens() -> Vec<Value> {
         refused("two parts", message),
         refused("algorithm none", &signed(r#"{"alg":"none"}"#, &payload)),
         refused("algorithm HS256", &signed(r#"{"alg":"HS256"}"#, &payload)),
-        refused(
-            "critical extension",
-            &signed(r#"{"alg":"EdDSA","crit":["exp"]}"#, &payload),
-        ),
-        refused(
-            "no session",
-            &signed(r#"{"alg":"EdDSA"}"#, &without_session),
-        ),
+        refused("critical extension", &signed(r#"{"alg":"EdDSA","crit":["exp"]}"#, &payload)),
+        refused("no session", &signed(r#"{"alg":"EdDSA"}"#, &without_session)),
         refused(
             "signed by another key",
             &sign(&claims(), &SigningKey::from_seed(&[8; 32])).unwrap(),
         ),
         refused("no signature", &format!("{message}.")),
         refused("padded signature", &format!("{sound}==")),
-        refused_claims(
-            "expired",
-            &RequestClaims {
-                exp: NOW,
-                ..claims()
-            },
-        ),
+        refused_claims("expired", &RequestClaims { exp: NOW, ..claims() }),
         refused_claims(
             "from the future",
-            &RequestClaims {
-                iat: NOW + 61,
-                exp: NOW + 90,
-                ..claims()
-            },
+            &RequestClaims { iat: NOW + 61, exp: NOW + 90, ..claims() },
         ),
-        refused_claims(
-            "lives too long",
-            &RequestClaims {
-                exp: NOW + 90 * day,
-                ..claims()
-            },
-        ),
+        refused_claims("lives too long", &RequestClaims { exp: NOW + 90 * day, ..claims() }),
         refused_claims(
             "made for another path",
-            &RequestClaims {
-                sig: body_digest("POST", "/me", BODY.as_bytes()),
-                ..claims()
-            },
+            &RequestClaims { sig: body_digest("POST", "/me", BODY.as_bytes()), ..claims() },
         ),
         refused_claims(
             "made for another body",
-            &RequestClaims {
-                sig: body_digest("POST", PATH, b"[]"),
-                ..claims()
-            },
+            &RequestClaims { sig: body_digest("POST", PATH, b"[]"), ..claims() },
         ),
         refused_claims(
             "digest in upper case",
-            &RequestClaims {
-                sig: claims().sig.to_uppercase(),
-                ..claims()
-            },
+            &RequestClaims { sig: claims().sig.to_uppercase(), ..claims() },
         ),
     ]
 }

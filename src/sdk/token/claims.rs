@@ -53,10 +53,7 @@ pub struct TokenLimits {
 impl Default for TokenLimits {
     /// 90 days, which is what the longest-lived clients ask for, and one minute.
     fn default() -> Self {
-        Self {
-            max_life: 90 * 24 * 60 * 60,
-            max_clock_ahead: 60,
-        }
+        Self { max_life: 90 * 24 * 60 * 60, max_clock_ahead: 60 }
     }
 }
 
@@ -71,21 +68,12 @@ pub fn check_claims(
     digest: &str,
     limits: &TokenLimits,
 ) -> Result<(), TokenError> {
-    let TokenLimits {
-        max_life: limit,
-        max_clock_ahead,
-    } = *limits;
+    let TokenLimits { max_life: limit, max_clock_ahead } = *limits;
     if claims.exp <= now {
-        return Err(TokenError::Expired {
-            expired_at: claims.exp,
-            now,
-        });
+        return Err(TokenError::Expired { expired_at: claims.exp, now });
     }
     if claims.iat > now.saturating_add(max_clock_ahead) {
-        return Err(TokenError::IssuedInFuture {
-            issued_at: claims.iat,
-            now,
-        });
+        return Err(TokenError::IssuedInFuture { issued_at: claims.iat, now });
     }
     let seconds = claims.exp.saturating_sub(claims.iat);
     if seconds > limit {
@@ -113,56 +101,37 @@ mod tests {
             sig: sig.to_owned(),
             scp: String::new(),
         };
-        let limits = TokenLimits {
-            max_life: 600,
-            max_clock_ahead: 60,
-        };
+        let limits = TokenLimits { max_life: 600, max_clock_ahead: 60 };
         check_claims(&claims, NOW, "abc", &limits)
     }
 
     #[test]
     fn a_token_ends_with_the_second_that_it_names() {
         assert_eq!(check(NOW - 10, NOW + 1, "abc"), Ok(()));
-        let expired = TokenError::Expired {
-            expired_at: NOW,
-            now: NOW,
-        };
+        let expired = TokenError::Expired { expired_at: NOW, now: NOW };
         assert_eq!(check(NOW - 10, NOW, "abc"), Err(expired));
     }
 
     #[test]
     fn a_clock_may_be_a_minute_ahead_and_no_more() {
         assert_eq!(check(NOW + 60, NOW + 90, "abc"), Ok(()));
-        let early = TokenError::IssuedInFuture {
-            issued_at: NOW + 61,
-            now: NOW,
-        };
+        let early = TokenError::IssuedInFuture { issued_at: NOW + 61, now: NOW };
         assert_eq!(check(NOW + 61, NOW + 90, "abc"), Err(early));
     }
 
     #[test]
     fn a_life_over_the_limit_is_refused_however_it_is_written() {
         assert_eq!(check(NOW, NOW + 600, "abc"), Ok(()));
-        let long = TokenError::LivesTooLong {
-            seconds: 601,
-            limit: 600,
-        };
+        let long = TokenError::LivesTooLong { seconds: 601, limit: 600 };
         assert_eq!(check(NOW, NOW + 601, "abc"), Err(long));
-        let longest = TokenError::LivesTooLong {
-            seconds: i64::MAX,
-            limit: 600,
-        };
+        let longest = TokenError::LivesTooLong { seconds: i64::MAX, limit: 600 };
         assert_eq!(check(i64::MIN, i64::MAX, "abc"), Err(longest));
     }
 
     #[test]
     fn only_the_very_digest_will_do() {
         for sig in ["", "ab", "ABC", "abcd", "abd"] {
-            assert_eq!(
-                check(NOW, NOW + 60, sig),
-                Err(TokenError::WrongRequest),
-                "{sig}"
-            );
+            assert_eq!(check(NOW, NOW + 60, sig), Err(TokenError::WrongRequest), "{sig}");
         }
     }
 }

@@ -14,9 +14,6 @@ use crate::hex;
 /// ```
 #[must_use]
 pub fn body_digest(method: &str, path_and_query: &str, body: &[u8]) -> String {
-    let digest = Sha256::new()
-        .chain_update(method)
-        .chain_update(path_and_query)
-        .chain_update(body);
+    let digest = Sha256::new().chain_update(method).chain_update(path_and_query).chain_update(body);
     hex::encode(&digest.finalize())
 }

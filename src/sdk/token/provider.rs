@@ -45,14 +45,9 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
     if *algorithm != Algorithm::EdDSA || key.family() != AlgorithmFamily::Ed {
         return unsupported();
     }
-    let seed = key
-        .as_bytes()
-        .strip_prefix(&PKCS8_PREFIX)
-        .and_then(|seed| seed.first_chunk());
+    let seed = key.as_bytes().strip_prefix(&PKCS8_PREFIX).and_then(|seed| seed.first_chunk());
     let seed = seed.ok_or(ErrorKind::InvalidEddsaKey)?;
-    Ok(Box::new(Ed25519Signer(
-        ed25519_dalek::SigningKey::from_bytes(seed),
-    )))
+    Ok(Box::new(Ed25519Signer(ed25519_dalek::SigningKey::from_bytes(seed))))
 }
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
@@ -80,9 +75,7 @@ impl Verifier<Vec<u8>> for Ed25519Verifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
         let signature = ed25519_dalek::Signature::from_slice(signature);
         let signature = signature.map_err(|_| SignatureError::new())?;
-        self.0
-            .verify_strict(message, &signature)
-            .map_err(|_| SignatureError::new())
+        self.0.verify_strict(message, &signature).map_err(|_| SignatureError::new())
     }
 }
 

@@ -32,10 +32,7 @@ pub struct ApiError {
     pub code: u32,
     /// A sentence for people.
     #[serde(default)]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "The request has an invalid field.")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "The request has an invalid field."))]
     pub description: String,
     /// Which field it is about and why, when it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,9 +49,6 @@ pub struct ErrorExtra {
     pub field: String,
     /// What is wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "must be 32 lower-case hex digits")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "must be 32 lower-case hex digits"))]
     pub reason: String,
 }

@@ -30,10 +30,7 @@ pub struct OutgoingMessage {
     pub data_base64: String,
     /// Checksum over the sessions that the envelope covers.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "02433e6c68af77773104b0840f3ed1c4")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
     pub checksum: String,
     /// The sessions that the envelope covers, when the sender names them outside it too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -69,10 +69,7 @@ pub struct CheckItem {
     /// The account.
     pub user_id: UserId,
     /// Checksum over the sessions that the caller knows.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "02433e6c68af77773104b0840f3ed1c4")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
     pub checksum: String,
 }
 
@@ -83,10 +80,7 @@ pub struct CheckAnswer {
     /// The account.
     pub user_id: UserId,
     /// Checksum over its live sessions.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(example = "02433e6c68af77773104b0840f3ed1c4")
-    )]
+    #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
     pub checksum: String,
     /// Its live sessions.
     #[serde(default)]

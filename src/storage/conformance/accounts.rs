@@ -15,16 +15,9 @@ pub(super) async fn an_account_is_found_by_its_names(scene: Scene) {
         let found = scene.store.accounts(&[unknown, other.id]).await.unwrap();
         assert_eq!(found, std::slice::from_ref(&other));
     }
-    let found = scene
-        .store
-        .account_by_identity_number("700000000001")
-        .await
-        .unwrap();
+    let found = scene.store.account_by_identity_number("700000000001").await.unwrap();
     assert_eq!(found, Some(one));
-    assert_eq!(
-        scene.store.account_by_identity_number("1").await.unwrap(),
-        None
-    );
+    assert_eq!(scene.store.account_by_identity_number("1").await.unwrap(), None);
 }
 
 pub(super) async fn names_are_unique(scene: Scene) {
@@ -48,31 +41,19 @@ pub(super) async fn accounts_are_listed_in_pages(scene: Scene) {
     let first = scene.store.list_accounts(None, 3).await.unwrap();
     let last = first.last().map(|account| account.number);
     let second = scene.store.list_accounts(last, 3).await.unwrap();
-    let ids: Vec<_> = first
-        .iter()
-        .chain(&second)
-        .map(|account| account.id)
-        .collect();
+    let ids: Vec<_> = first.iter().chain(&second).map(|account| account.id).collect();
     assert_eq!(ids, (1..=5).map(user_id).collect::<Vec<_>>());
     assert_eq!((first.len(), second.len()), (3, 2));
 }
 
 pub(super) async fn contacts_are_made_once(scene: Scene) {
-    let (bot, ann, ben) = (
-        scene.account(1).await,
-        scene.account(2).await,
-        scene.account(3).await,
-    );
+    let (bot, ann, ben) = (scene.account(1).await, scene.account(2).await, scene.account(3).await);
     let with = |other: &crate::domain::account::Account| ContactPair {
         id: contact_conversation_id(bot.id, other.id),
         creator: bot.number,
         other: other.number,
     };
-    let first = scene
-        .store
-        .ensure_contacts(&[with(&ann)], START)
-        .await
-        .unwrap();
+    let first = scene.store.ensure_contacts(&[with(&ann)], START).await.unwrap();
     let again = [with(&ben), with(&ann), with(&ben)];
     let numbers = scene.store.ensure_contacts(&again, at(5)).await.unwrap();
     assert_eq!(numbers[1], first[0]);
@@ -81,31 +62,14 @@ pub(super) async fn contacts_are_made_once(scene: Scene) {
 
     let unknown = ConversationId::from_bytes([9; 16]);
     for _ in ["from the database", "from a cache"] {
-        let found = scene
-            .store
-            .conversations(&[with(&ann).id, unknown])
-            .await
-            .unwrap();
-        let [conversation] = &found[..] else {
-            panic!("one conversation, not {}", found.len())
-        };
-        assert_eq!(
-            (conversation.number, conversation.id),
-            (first[0], with(&ann).id)
-        );
+        let found = scene.store.conversations(&[with(&ann).id, unknown]).await.unwrap();
+        let [conversation] = &found[..] else { panic!("one conversation, not {}", found.len()) };
+        assert_eq!((conversation.number, conversation.id), (first[0], with(&ann).id));
         assert_eq!(conversation.category, ConversationCategory::Contact);
-        assert_eq!(
-            (conversation.creator, conversation.created_at),
-            (bot.id, START)
-        );
+        assert_eq!((conversation.creator, conversation.created_at), (bot.id, START));
         assert_eq!(conversation.participants.len(), 2);
         assert!(conversation.has(bot.id) && conversation.has(ann.id));
-        assert!(
-            conversation
-                .participants
-                .iter()
-                .all(|it| it.joined_at == START)
-        );
+        assert!(conversation.participants.iter().all(|it| it.joined_at == START));
     }
 }
 

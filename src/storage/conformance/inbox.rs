@@ -24,14 +24,8 @@ pub(super) async fn messages_are_handed_out_oldest_first(scene: Scene) {
     scene.send(&bot, &[&phone], 4).await;
     let mut request = Scene::request(&phone, START);
     request.limit = 2;
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([5, 3])
-    );
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([4])
-    );
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([5, 3]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([4]));
     assert!(scene.store.lease(request).await.unwrap().is_empty());
 }
 
@@ -45,18 +39,9 @@ pub(super) async fn a_lease_takes_no_more_than_its_limits(scene: Scene) {
     let mut request = Scene::request(&phone, START);
     request.max_bytes = 100;
     // The first is larger than the limit, but one message is always handed out.
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([1])
-    );
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([2, 3])
-    );
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([4])
-    );
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([1]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([2, 3]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([4]));
     request.limit = 0;
     request.now = at(100);
     assert!(scene.store.lease(request).await.unwrap().is_empty());
@@ -89,11 +74,8 @@ pub(super) async fn parallel_leases_are_disjoint(scene: Scene) {
 }
 
 pub(super) async fn an_acknowledged_message_is_gone_for_its_session_only(scene: Scene) {
-    let (bot, phone, laptop) = (
-        scene.device(1).await,
-        scene.device(2).await,
-        scene.device(3).await,
-    );
+    let (bot, phone, laptop) =
+        (scene.device(1).await, scene.device(2).await, scene.device(3).await);
     for n in [1, 2] {
         scene.send(&bot, &[&phone, &laptop], n).await;
     }
@@ -101,10 +83,7 @@ pub(super) async fn an_acknowledged_message_is_gone_for_its_session_only(scene: 
     scene.lease(&laptop, START).await;
     scene.acknowledge(&phone, &[1, 99, 1]).await;
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2]));
-    assert_eq!(
-        ids(&scene.lease(&laptop, at(100)).await),
-        message_ids([1, 2])
-    );
+    assert_eq!(ids(&scene.lease(&laptop, at(100)).await), message_ids([1, 2]));
     scene.acknowledge(&phone, &[1, 2]).await;
     assert!(scene.lease(&phone, at(200)).await.is_empty());
 }
@@ -114,10 +93,7 @@ pub(super) async fn only_what_was_handed_out_can_be_acknowledged(scene: Scene) {
     scene.acknowledge(&phone, &[1, 2]).await;
     let mut request = Scene::request(&phone, START);
     request.limit = 1;
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([1])
-    );
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([1]));
     scene.acknowledge(&phone, &[1, 2]).await;
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2]));
 }
@@ -150,16 +126,9 @@ pub(super) async fn released_messages_are_free_at_once(scene: Scene) {
     let again = scene.lease(&phone, START).await;
     assert_eq!((ids(&again), again[0].deliveries), (message_ids([1, 2]), 2));
     // An answer may have arrived after all.
-    scene
-        .store
-        .release(inbox_of(&phone), vec![again[0].order])
-        .await
-        .unwrap();
+    scene.store.release(inbox_of(&phone), vec![again[0].order]).await.unwrap();
     scene.acknowledge(&phone, &[1]).await;
-    assert_eq!(
-        ids(&scene.lease(&phone, at(100)).await),
-        message_ids([2, 3])
-    );
+    assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2, 3]));
 }
 
 pub(super) async fn expired_messages_are_not_handed_out(scene: Scene) {
@@ -182,10 +151,7 @@ pub(super) async fn older_messages_can_be_left_where_they_are(scene: Scene) {
     }
     let mut request = Scene::request(&phone, at(5));
     request.not_before = Some(at(2));
-    assert_eq!(
-        ids(&scene.store.lease(request).await.unwrap()),
-        message_ids([2, 3])
-    );
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([2, 3]));
     let rest = scene.lease(&phone, at(5)).await;
     assert_eq!(ids(&rest), [message_id(1)]);
 }

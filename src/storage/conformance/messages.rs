@@ -6,11 +6,8 @@ use super::scene::{START, Scene, at, ids, message_id, message_ids, user_id};
 use crate::domain::inbox::{Accepted, Details, MessageDigest};
 
 pub(super) async fn a_message_is_handed_out_as_it_came(scene: Scene) {
-    let (bot, phone, laptop) = (
-        scene.device(1).await,
-        scene.device(2).await,
-        scene.device(3).await,
-    );
+    let (bot, phone, laptop) =
+        (scene.device(1).await, scene.device(2).await, scene.device(3).await);
     let mut message = scene.message(&bot, &[&phone, &laptop], 1).await;
     message.details = Details {
         representative: Some(user_id(9)),
@@ -20,28 +17,18 @@ pub(super) async fn a_message_is_handed_out_as_it_came(scene: Scene) {
     };
     message.slots[1].bytes = Bytes::from_static(b"a slot of another length");
     message.accepted_at = at(3);
-    let Accepted::Stored(order) = scene.accept(message.clone()).await else {
-        panic!("stored")
-    };
+    let Accepted::Stored(order) = scene.accept(message.clone()).await else { panic!("stored") };
 
     for (device, slot) in [&phone, &laptop].into_iter().zip(&message.slots) {
         let handed_out = scene.lease(device, at(4)).await;
-        let [waiting] = &handed_out[..] else {
-            panic!("one message")
-        };
+        let [waiting] = &handed_out[..] else { panic!("one message") };
         assert_eq!((waiting.order, waiting.message_id), (order, message_id(1)));
         assert_eq!((waiting.sender, waiting.sender_session), (bot.user, bot.id));
         let conversation =
             sealpost_sdk::conversation::contact_conversation_id(bot.user, phone.user);
         assert_eq!(waiting.conversation, Some(conversation));
-        assert_eq!(
-            (&waiting.category, &waiting.body),
-            (&message.category, &message.body)
-        );
-        assert_eq!(
-            (&waiting.slot, &waiting.details),
-            (&slot.bytes, &message.details)
-        );
+        assert_eq!((&waiting.category, &waiting.body), (&message.category, &message.body));
+        assert_eq!((&waiting.slot, &waiting.details), (&slot.bytes, &message.details));
         assert_eq!((waiting.accepted_at, waiting.deliveries), (at(3), 1));
     }
 }
@@ -51,10 +38,7 @@ pub(super) async fn the_same_message_is_stored_once(scene: Scene) {
     let message = scene.message(&bot, &[&phone], 1).await;
     let twice = vec![message.clone(), message.clone()];
     let outcomes = scene.store.accept(twice).await.unwrap();
-    assert!(matches!(
-        outcomes[..],
-        [Accepted::Stored(_), Accepted::Duplicate]
-    ));
+    assert!(matches!(outcomes[..], [Accepted::Stored(_), Accepted::Duplicate]));
     assert_eq!(scene.accept(message).await, Accepted::Duplicate);
     assert_eq!(scene.lease(&phone, START).await.len(), 1);
 }
@@ -65,25 +49,14 @@ pub(super) async fn an_id_belongs_to_its_first_message(scene: Scene) {
     let mut other = message.clone();
     other.digest = MessageDigest([99; 16]);
     other.body = Bytes::from_static(b"another");
-    let outcomes = scene
-        .store
-        .accept(vec![message.clone(), other.clone()])
-        .await
-        .unwrap();
-    assert!(matches!(
-        outcomes[..],
-        [Accepted::Stored(_), Accepted::MessageIdUsed]
-    ));
+    let outcomes = scene.store.accept(vec![message.clone(), other.clone()]).await.unwrap();
+    assert!(matches!(outcomes[..], [Accepted::Stored(_), Accepted::MessageIdUsed]));
     assert_eq!(scene.accept(other).await, Accepted::MessageIdUsed);
     assert_eq!(scene.lease(&phone, START).await[0].body, message.body);
 }
 
 pub(super) async fn an_id_belongs_to_its_sender(scene: Scene) {
-    let (one, other, phone) = (
-        scene.device(1).await,
-        scene.device(2).await,
-        scene.device(3).await,
-    );
+    let (one, other, phone) = (scene.device(1).await, scene.device(2).await, scene.device(3).await);
     scene.send(&one, &[&phone], 1).await;
     scene.send(&other, &[&phone], 1).await;
     assert_eq!(scene.lease(&phone, START).await.len(), 2);
@@ -99,18 +72,9 @@ pub(super) async fn a_moved_roster_stores_nothing(scene: Scene) {
     scene.session(&account, 3).await;
     assert_eq!(scene.accept(stale).await, Accepted::RosterMoved);
     assert!(scene.lease(&phone, START).await.is_empty());
-    let seen = scene
-        .store
-        .seen(bot.account, &[message_id(1)])
-        .await
-        .unwrap();
+    let seen = scene.store.seen(bot.account, &[message_id(1)]).await.unwrap();
     assert_eq!(seen, [None]);
-    assert_eq!(
-        scene.store.rosters(&[account.id]).await.unwrap()[0]
-            .members
-            .len(),
-        2
-    );
+    assert_eq!(scene.store.rosters(&[account.id]).await.unwrap()[0].members.len(), 2);
 
     scene.send(&bot, &[&phone], 1).await;
 }
@@ -134,9 +98,7 @@ pub(super) async fn items_of_one_call_keep_their_order(scene: Scene) {
             batch.push(scene.message(&bot, &[&phone], call * 10 + n).await);
         }
         for outcome in scene.store.accept(batch).await.unwrap() {
-            let Accepted::Stored(order) = outcome else {
-                panic!("stored")
-            };
+            let Accepted::Stored(order) = outcome else { panic!("stored") };
             assert!(last < Some(order), "a later message sees a later number");
             last = Some(order);
         }
@@ -157,19 +119,10 @@ pub(super) async fn each_message_is_judged_alone(scene: Scene) {
     scene.session(&account, 4).await;
     let good = scene.message(&bot, &[&ann], 3).await;
 
-    let outcomes = scene
-        .store
-        .accept(vec![stale, repeated, good, other])
-        .await
-        .unwrap();
+    let outcomes = scene.store.accept(vec![stale, repeated, good, other]).await.unwrap();
     assert!(matches!(
         outcomes[..],
-        [
-            Accepted::RosterMoved,
-            Accepted::Duplicate,
-            Accepted::Stored(_),
-            Accepted::MessageIdUsed
-        ]
+        [Accepted::RosterMoved, Accepted::Duplicate, Accepted::Stored(_), Accepted::MessageIdUsed]
     ));
     assert_eq!(ids(&scene.lease(&ann, START).await), message_ids([1, 3]));
     assert!(scene.store.accept(Vec::new()).await.unwrap().is_empty());
@@ -182,14 +135,7 @@ pub(super) async fn seen_digests_come_in_the_order_of_the_ids(scene: Scene) {
     }
     let asked = message_ids([3, 50, 1]);
     let seen = scene.store.seen(bot.account, &asked).await.unwrap();
-    assert_eq!(
-        seen,
-        [
-            Some(MessageDigest([3; 16])),
-            None,
-            Some(MessageDigest([1; 16]))
-        ]
-    );
+    assert_eq!(seen, [Some(MessageDigest([3; 16])), None, Some(MessageDigest([1; 16]))]);
     let foreign = scene.store.seen(phone.account, &asked).await.unwrap();
     assert_eq!(foreign, [None, None, None]);
 }
@@ -207,11 +153,7 @@ pub(super) async fn many_messages_with_many_slots_arrive_whole(scene: Scene) {
         batch.push(scene.message(&bot, &all, n).await);
     }
     let outcomes = scene.store.accept(batch).await.unwrap();
-    assert!(
-        outcomes
-            .iter()
-            .all(|outcome| matches!(outcome, Accepted::Stored(_)))
-    );
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Accepted::Stored(_))));
     for device in &devices {
         let waiting = scene.lease(device, START).await;
         assert_eq!(ids(&waiting), message_ids(1..=83));

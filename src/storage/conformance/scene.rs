@@ -57,10 +57,7 @@ fn spread(n: u16) -> [u8; 16] {
 }
 
 pub fn inbox_of(session: &Session) -> InboxKey {
-    InboxKey {
-        shard: session.account.shard(),
-        session: session.number,
-    }
+    InboxKey { shard: session.account.shard(), session: session.number }
 }
 
 /// A store, and shorthands for what the stories do with it.
@@ -85,10 +82,7 @@ impl Scene {
     }
 
     pub async fn account(&self, n: u16) -> Account {
-        self.store
-            .create_account(Self::new_account(n))
-            .await
-            .unwrap()
+        self.store.create_account(Self::new_account(n)).await.unwrap()
     }
 
     pub fn new_session(account: &Account, n: u16) -> NewSession {
@@ -104,16 +98,11 @@ impl Scene {
     }
 
     pub async fn sign_in(&self, session: NewSession) -> Result<SignedIn, Fault> {
-        self.store
-            .sign_in(session, SESSION_LIMIT, message_id(60_000))
-            .await
+        self.store.sign_in(session, SESSION_LIMIT, message_id(60_000)).await
     }
 
     pub async fn session(&self, account: &Account, n: u16) -> Session {
-        self.sign_in(Self::new_session(account, n))
-            .await
-            .unwrap()
-            .session
+        self.sign_in(Self::new_session(account, n)).await.unwrap().session
     }
 
     /// An account with one session, both numbered `n`.
@@ -128,11 +117,7 @@ impl Scene {
 
     pub async fn contact(&self, one: &Session, other: &Session) -> ConversationNumber {
         let id = contact_conversation_id(one.user, other.user);
-        let pair = ContactPair {
-            id,
-            creator: one.account,
-            other: other.account,
-        };
+        let pair = ContactPair { id, creator: one.account, other: other.account };
         self.store.ensure_contacts(&[pair], START).await.unwrap()[0]
     }
 
@@ -140,10 +125,7 @@ impl Scene {
     pub async fn message(&self, from: &Session, to: &[&Session], n: u16) -> Acceptance {
         let users: Vec<UserId> = to.iter().map(|session| session.user).collect();
         let rosters = self.store.fresh_rosters(&users).await.unwrap();
-        let guard = |it: &Arc<Roster>| Guard {
-            account: it.account,
-            generation: it.generation,
-        };
+        let guard = |it: &Arc<Roster>| Guard { account: it.account, generation: it.generation };
         let slot = |session: &&Session| Slot {
             shard: session.account.shard(),
             session: session.number,
@@ -193,10 +175,7 @@ impl Scene {
 
     pub async fn acknowledge(&self, session: &Session, ids: &[u16]) {
         let ids = ids.iter().map(|n| message_id(*n)).collect();
-        self.store
-            .acknowledge(inbox_of(session), ids)
-            .await
-            .unwrap();
+        self.store.acknowledge(inbox_of(session), ids).await.unwrap();
     }
 }
 

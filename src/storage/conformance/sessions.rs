@@ -17,24 +17,12 @@ pub(super) async fn signing_in_raises_the_generation_and_joins_the_roster(scene:
         let roster = scene.store.rosters(&[account.id]).await.unwrap().remove(0);
         assert_eq!((roster.account, roster.user), (account.number, account.id));
         assert!(roster.generation > empty.generation);
-        let [member] = &roster.members[..] else {
-            panic!("one member")
-        };
-        assert_eq!(
-            (member.session, member.number),
-            (session.id, session.number)
-        );
-        assert_eq!(
-            (member.key, member.platform.as_str()),
-            (session.agreement_key, "Test")
-        );
+        let [member] = &roster.members[..] else { panic!("one member") };
+        assert_eq!((member.session, member.number), (session.id, session.number));
+        assert_eq!((member.key, member.platform.as_str()), (session.agreement_key, "Test"));
     }
     let second = scene.session(&account, 2).await;
-    let both = scene
-        .store
-        .rosters(&[account.id, super::scene::user_id(9)])
-        .await
-        .unwrap();
+    let both = scene.store.rosters(&[account.id, super::scene::user_id(9)]).await.unwrap();
     assert_eq!(both.len(), 1, "unknown accounts are left out");
     assert!(both[0].member(session.id).is_some() && both[0].member(second.id).is_some());
 }
@@ -42,15 +30,9 @@ pub(super) async fn signing_in_raises_the_generation_and_joins_the_roster(scene:
 pub(super) async fn a_session_remembers_everything(scene: Scene) {
     let account = scene.account(1).await;
     let mut new = Scene::new_session(&account, 1);
-    new.attestation = Some(Attestation {
-        added_by: session_id(9),
-        signature: [3; 64],
-    });
+    new.attestation = Some(Attestation { added_by: session_id(9), signature: [3; 64] });
     let session = scene.sign_in(new.clone()).await.unwrap().session;
-    assert_eq!(
-        (session.id, session.user, session.account),
-        (new.id, account.id, account.number)
-    );
+    assert_eq!((session.id, session.user, session.account), (new.id, account.id, account.number));
     assert_eq!(session.agreement_key, key(1).agreement_key());
     assert_eq!(session.attestation, new.attestation);
     for _ in ["from the database", "from a cache"] {
@@ -88,20 +70,13 @@ pub(super) async fn an_account_has_no_more_sessions_than_its_limit(scene: Scene)
 
     let mut replacing = Scene::new_session(&account, 5);
     replacing.replaces = Some(session_id(2));
-    assert!(
-        scene.sign_in(replacing).await.is_ok(),
-        "a replaced session leaves its place"
-    );
+    assert!(scene.sign_in(replacing).await.is_ok(), "a replaced session leaves its place");
 }
 
 pub(super) async fn only_a_live_session_of_the_account_can_be_replaced(scene: Scene) {
     let (ann, ben) = (scene.account(1).await, scene.account(2).await);
     let ended = scene.session(&ann, 1).await;
-    scene
-        .store
-        .end_session(ann.id, ended.id, at(1))
-        .await
-        .unwrap();
+    scene.store.end_session(ann.id, ended.id, at(1)).await.unwrap();
     let foreign = scene.session(&ben, 2).await;
     let before = scene.roster(ann.id).await;
     for replaces in [ended.id, foreign.id, session_id(99)] {
@@ -124,13 +99,7 @@ async fn only_gap(scene: &Scene, session: &crate::domain::session::Session) -> W
 }
 
 fn gap(count: u64, from: u64, to: u64) -> String {
-    Gap {
-        reason: GapReason::SignedInAgain,
-        count,
-        from: at(from),
-        to: at(to),
-    }
-    .to_json()
+    Gap { reason: GapReason::SignedInAgain, count, from: at(from), to: at(to) }.to_json()
 }
 
 pub(super) async fn signing_in_again_replaces_and_leaves_a_gap(scene: Scene) {
@@ -146,11 +115,7 @@ pub(super) async fn signing_in_again_replaces_and_leaves_a_gap(scene: Scene) {
     let mut new = Scene::new_session(&account, 3);
     new.replaces = Some(old.id);
     new.created_at = at(20);
-    let signed_in = scene
-        .store
-        .sign_in(new, SESSION_LIMIT, message_id(77))
-        .await
-        .unwrap();
+    let signed_in = scene.store.sign_in(new, SESSION_LIMIT, message_id(77)).await.unwrap();
     assert_eq!(signed_in.replaced, Some(old.number));
 
     let after = scene.roster(account.id).await;
@@ -165,10 +130,7 @@ pub(super) async fn signing_in_again_replaces_and_leaves_a_gap(scene: Scene) {
     assert_eq!(marker.message_id, message_id(77));
     assert_eq!(&marker.body[..], gap(3, 5, 9).as_bytes());
     assert!(marker.slot.is_empty() && marker.conversation.is_none());
-    assert_eq!(
-        (marker.sender, marker.sender_session),
-        (account.id, signed_in.session.id)
-    );
+    assert_eq!((marker.sender, marker.sender_session), (account.id, signed_in.session.id));
     assert_eq!(marker.accepted_at, at(20));
     scene.acknowledge(&signed_in.session, &[77]).await;
     assert!(scene.lease(&signed_in.session, at(200)).await.is_empty());
@@ -187,10 +149,7 @@ pub(super) async fn an_unread_gap_is_counted_in_the_next_one(scene: Scene) {
         new.created_at = at(50);
         current = scene.sign_in(new).await.unwrap().session;
     }
-    assert_eq!(
-        &only_gap(&scene, &current).await.body[..],
-        gap(2, 3, 4).as_bytes()
-    );
+    assert_eq!(&only_gap(&scene, &current).await.body[..], gap(2, 3, 4).as_bytes());
 }
 
 pub(super) async fn a_replaced_session_with_nothing_waiting_leaves_no_gap(scene: Scene) {
@@ -205,30 +164,14 @@ pub(super) async fn a_replaced_session_with_nothing_waiting_leaves_no_gap(scene:
 pub(super) async fn ending_a_session_drops_what_waited(scene: Scene) {
     let bot = scene.device(1).await;
     let account = scene.account(2).await;
-    let (phone, laptop) = (
-        scene.session(&account, 2).await,
-        scene.session(&account, 3).await,
-    );
+    let (phone, laptop) = (scene.session(&account, 2).await, scene.session(&account, 3).await);
     scene.send(&bot, &[&phone, &laptop], 1).await;
     let before = scene.roster(account.id).await;
     // What a cache holds must not outlive the change.
-    assert!(
-        scene
-            .store
-            .session(phone.id)
-            .await
-            .unwrap()
-            .unwrap()
-            .session
-            .is_live()
-    );
+    assert!(scene.store.session(phone.id).await.unwrap().unwrap().session.is_live());
     scene.store.rosters(&[account.id]).await.unwrap();
 
-    let ended = scene
-        .store
-        .end_session(account.id, phone.id, at(5))
-        .await
-        .unwrap();
+    let ended = scene.store.end_session(account.id, phone.id, at(5)).await.unwrap();
     assert_eq!(ended, phone.number);
     let roster = scene.store.rosters(&[account.id]).await.unwrap().remove(0);
     assert!(roster.generation > before.generation);
@@ -243,49 +186,21 @@ pub(super) async fn a_session_ends_once_and_for_its_own_user(scene: Scene) {
     let (phone, other) = (scene.device(1).await, scene.device(2).await);
     let foreign = scene.store.end_session(other.user, phone.id, START).await;
     assert!(matches!(foreign, Err(Fault::NotFound { what: "session" })));
-    assert!(
-        scene
-            .store
-            .end_session(phone.user, phone.id, START)
-            .await
-            .is_ok()
-    );
+    assert!(scene.store.end_session(phone.user, phone.id, START).await.is_ok());
     let again = scene.store.end_session(phone.user, phone.id, START).await;
     assert!(matches!(again, Err(Fault::NotFound { what: "session" })));
 }
 
 pub(super) async fn ended_sessions_are_told_from_live_and_foreign_ones(scene: Scene) {
     let account = scene.account(1).await;
-    let (ended, live) = (
-        scene.session(&account, 1).await,
-        scene.session(&account, 2).await,
-    );
+    let (ended, live) = (scene.session(&account, 1).await, scene.session(&account, 2).await);
     let foreign = scene.device(3).await;
-    scene
-        .store
-        .end_session(account.id, ended.id, at(1))
-        .await
-        .unwrap();
-    scene
-        .store
-        .end_session(foreign.user, foreign.id, at(1))
-        .await
-        .unwrap();
+    scene.store.end_session(account.id, ended.id, at(1)).await.unwrap();
+    scene.store.end_session(foreign.user, foreign.id, at(1)).await.unwrap();
     let asked = [session_id(9), live.id, ended.id, foreign.id];
-    let found = scene
-        .store
-        .ended_among(account.number, &asked)
-        .await
-        .unwrap();
+    let found = scene.store.ended_among(account.number, &asked).await.unwrap();
     assert_eq!(found, [ended.id]);
-    assert!(
-        scene
-            .store
-            .ended_among(account.number, &[])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(scene.store.ended_among(account.number, &[]).await.unwrap().is_empty());
 }
 
 pub(super) async fn tokens_go_with_their_session(scene: Scene) {
@@ -304,20 +219,9 @@ pub(super) async fn tokens_go_with_their_session(scene: Scene) {
         assert!(found.hash == hash && found.session == session.id);
         assert_eq!((found.scopes, found.expires_at), (Scopes::ALL, at(60)));
     }
-    assert!(
-        scene
-            .store
-            .api_token(TokenHash::of("spt_other"))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(scene.store.api_token(TokenHash::of("spt_other")).await.unwrap().is_none());
 
-    scene
-        .store
-        .end_session(session.user, session.id, at(1))
-        .await
-        .unwrap();
+    scene.store.end_session(session.user, session.id, at(1)).await.unwrap();
     assert!(scene.store.api_token(hash).await.unwrap().is_none());
     let late = scene.store.add_api_token(token).await;
     assert!(matches!(late, Err(Fault::NotFound { what: "session" })));

@@ -32,21 +32,11 @@ impl AcceptJob {
     pub(super) fn new(messages: Vec<Acceptance>, answer: Answer<Vec<Accepted>>) -> Self {
         let prepare = |message: Acceptance| {
             let inboxes = message.slots.iter();
-            let inboxes = inboxes.map(|slot| InboxKey {
-                shard: slot.shard,
-                session: slot.session,
-            });
+            let inboxes = inboxes.map(|slot| InboxKey { shard: slot.shard, session: slot.session });
             let waiting = pack_waiting(inboxes);
-            Prepared {
-                details: pack_details(&message.details),
-                waiting,
-                message,
-            }
+            Prepared { details: pack_details(&message.details), waiting, message }
         };
-        Self {
-            messages: messages.into_iter().map(prepare).collect(),
-            answer,
-        }
+        Self { messages: messages.into_iter().map(prepare).collect(), answer }
     }
 
     pub(super) fn cost(&self) -> usize {
@@ -71,16 +61,11 @@ pub(super) async fn accept(
         jobs.iter().for_each(|job| job.answer.set(Vec::new()));
         return Ok(());
     }
-    let keys = messages
-        .iter()
-        .map(|it| (it.message.sender, it.message.message_id));
+    let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let seen = seen_digests(&mut *connection, keys).await?;
     let moved = moved_rosters(connection, &messages).await?;
     let verdicts = judge(&messages, &seen, &moved);
-    let good = messages
-        .iter()
-        .zip(&verdicts)
-        .filter(|(_, verdict)| verdict.is_none());
+    let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
     let first = store(connection, &good).await?;
     answer(jobs, verdicts, first);
@@ -97,8 +82,7 @@ fn answer(jobs: &[&AcceptJob], verdicts: Vec<Option<Accepted>>, first: i64) {
         })
     });
     for job in jobs {
-        job.answer
-            .set(verdicts.by_ref().take(job.messages.len()).collect());
+        job.answer.set(verdicts.by_ref().take(job.messages.len()).collect());
     }
 }
 
@@ -122,17 +106,10 @@ pub(super) async fn seen_digests(
         write!(json, "{}", sender.0)
     });
     let mut digests = vec![None; count];
-    let rows = query(SEEN)
-        .bind(senders)
-        .bind(ids)
-        .bind(SHARDS)
-        .fetch_all(executor)
-        .await;
+    let rows = query(SEEN).bind(senders).bind(ids).bind(SHARDS).fetch_all(executor).await;
     for row in rows.map_err(during("looking for repeated messages"))? {
         let place: i64 = value(&row, "place")?;
-        let place = usize::try_from(place)
-            .ok()
-            .and_then(|place| digests.get_mut(place));
+        let place = usize::try_from(place).ok().and_then(|place| digests.get_mut(place));
         *place.ok_or(StoreError::Corrupt { column: "place" })? =
             Some(MessageDigest(array(&row, "digest")?));
     }
@@ -151,17 +128,12 @@ async fn moved_rosters(
     messages: &[&Prepared],
 ) -> Result<HashSet<(i64, i64)>, StoreError> {
     let guards = messages.iter().flat_map(|it| &it.message.guards);
-    let guards: HashSet<_> = guards
-        .map(|guard| (guard.account.0, guard.generation))
-        .collect();
-    let list = json_list(guards, |json, (account, generation)| {
-        write!(json, "[{account},{generation}]")
-    });
+    let guards: HashSet<_> = guards.map(|guard| (guard.account.0, guard.generation)).collect();
+    let list =
+        json_list(guards, |json, (account, generation)| write!(json, "[{account},{generation}]"));
     let rows = query(MOVED).bind(list).fetch_all(connection).await;
     let rows = rows.map_err(during("comparing roster generations"))?;
-    rows.iter()
-        .map(|row| Ok((value(row, "account")?, value(row, "generation")?)))
-        .collect()
+    rows.iter().map(|row| Ok((value(row, "account")?, value(row, "generation")?))).collect()
 }
 
 /// What becomes of each message that is not to be stored; `None` for those that are.
@@ -244,10 +216,7 @@ async fn store(
     slots.sort_unstable_by_key(|(number, slot)| (slot.shard, slot.session, *number));
     INBOX_ROWS
         .insert(connection, &slots, |row, (number, slot)| {
-            row.bind(slot.shard.0)
-                .bind(slot.session.0)
-                .bind(*number)
-                .bind(&slot.bytes[..])
+            row.bind(slot.shard.0).bind(slot.session.0).bind(*number).bind(&slot.bytes[..])
         })
         .await
         .map_err(during("storing slots"))?;

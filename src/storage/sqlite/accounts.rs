@@ -32,10 +32,7 @@ const PAGE: &str = concat!(
 #[async_trait]
 impl Accounts for SqliteStore {
     async fn create_account(&self, account: NewAccount) -> Result<Account, Fault> {
-        self.change(account, |account, connection| {
-            Box::pin(create(account, connection))
-        })
-        .await
+        self.change(account, |account, connection| Box::pin(create(account, connection))).await
     }
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
@@ -46,9 +43,7 @@ impl Accounts for SqliteStore {
     }
 
     async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
-        let found = query(BY_EXTERNAL_NAME)
-            .bind(Dialect::Mixin.as_str())
-            .bind(number);
+        let found = query(BY_EXTERNAL_NAME).bind(Dialect::Mixin.as_str()).bind(number);
         let row = found.fetch_optional(&self.readers).await;
         let row = row.map_err(during("reading an account"))?;
         Ok(row.as_ref().map(account).transpose()?)
@@ -60,11 +55,7 @@ impl Accounts for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Account>, Fault> {
         let after = after.map_or(0, |number| number.0);
-        let rows = query(PAGE)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await;
+        let rows = query(PAGE).bind(after).bind(limit).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("listing accounts"))?;
         Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
     }
@@ -93,11 +84,7 @@ async fn create(
         .await
         .map_err(during(doing))?;
     if let Some(row) = taken {
-        let field = if value(&row, "by_id")? {
-            "user_id"
-        } else {
-            "identity_number"
-        };
+        let field = if value(&row, "by_id")? { "user_id" } else { "identity_number" };
         return Ok(Err(Fault::conflict(field, "is taken")));
     }
     let row = query(CREATE)

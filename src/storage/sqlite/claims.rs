@@ -130,16 +130,10 @@ async fn run(
     if jobs.is_empty() {
         return Ok(());
     }
-    let rows = jobs
-        .iter()
-        .flat_map(|job| job.orders.iter().map(|order| (job.inbox, *order)));
+    let rows = jobs.iter().flat_map(|job| job.orders.iter().map(|order| (job.inbox, *order)));
     let list = json_list(rows, |json, (inbox, order)| {
         write!(json, "[{},{},{}]", inbox.shard.0, inbox.session.0, order.0)
     });
-    query(statement)
-        .bind(list)
-        .execute(connection)
-        .await
-        .map_err(during(doing))?;
+    query(statement).bind(list).execute(connection).await.map_err(during(doing))?;
     Ok(())
 }

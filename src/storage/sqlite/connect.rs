@@ -63,10 +63,7 @@ pub(super) fn writer_options(config: &StorageConfig) -> SqliteConnectOptions {
 
 /// Opens the connection that writes.
 pub(super) async fn writer(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
-    options
-        .connect()
-        .await
-        .map_err(during("opening the writer's connection"))
+    options.connect().await.map_err(during("opening the writer's connection"))
 }
 
 /// Opens the connections that read.

@@ -39,10 +39,8 @@ impl Conversations for SqliteStore {
         if let Some(numbers) = in_order(pairs, &found) {
             return Ok(numbers);
         }
-        self.change((pairs.to_vec(), at), |input, connection| {
-            Box::pin(ensure(input, connection))
-        })
-        .await
+        self.change((pairs.to_vec(), at), |input, connection| Box::pin(ensure(input, connection)))
+            .await
     }
 
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
@@ -52,10 +50,7 @@ impl Conversations for SqliteStore {
         for row in rows.map_err(during("reading conversations"))? {
             let participant = participant(&row)?;
             let number = ConversationNumber(value(&row, "number")?);
-            match conversations
-                .last_mut()
-                .filter(|last| last.number == number)
-            {
+            match conversations.last_mut().filter(|last| last.number == number) {
                 // An id that was asked for twice repeats its rows.
                 Some(same) if same.has(participant.user) => {}
                 Some(same) => same.participants.push(participant),
@@ -75,9 +70,7 @@ fn conversation(
     Ok(Conversation {
         number,
         id: id(row, "id")?,
-        category: category.ok_or(StoreError::Corrupt {
-            column: "conversations.category",
-        })?,
+        category: category.ok_or(StoreError::Corrupt { column: "conversations.category" })?,
         creator: id(row, "creator")?,
         created_at: time(row, "created_at")?,
         participants: vec![first],
@@ -104,9 +97,7 @@ async fn numbers(
     let list = id_list(pairs.iter().map(|pair| pair.id));
     let rows = query(NUMBERS).bind(list).fetch_all(executor).await;
     let rows = rows.map_err(during("looking for conversations"))?;
-    rows.iter()
-        .map(|row| Ok((id(row, "id")?, ConversationNumber(value(row, "number")?))))
-        .collect()
+    rows.iter().map(|row| Ok((id(row, "id")?, ConversationNumber(value(row, "number")?)))).collect()
 }
 
 /// The numbers in the order of `pairs`, unless one is missing.
@@ -114,10 +105,7 @@ fn in_order(
     pairs: &[ContactPair],
     found: &HashMap<ConversationId, ConversationNumber>,
 ) -> Option<Vec<ConversationNumber>> {
-    pairs
-        .iter()
-        .map(|pair| found.get(&pair.id).copied())
-        .collect()
+    pairs.iter().map(|pair| found.get(&pair.id).copied()).collect()
 }
 
 const CREATE: &str = "
@@ -143,30 +131,14 @@ async fn ensure(
     let doing = "creating conversations";
     let list = json_list(pairs, |json, pair| {
         let id = pair.id.uuid();
-        write!(
-            json,
-            "[\"{}\",{},{}]",
-            id.as_simple(),
-            pair.creator.0,
-            pair.other.0
-        )
+        write!(json, "[\"{}\",{},{}]", id.as_simple(), pair.creator.0, pair.other.0)
     });
     let category = ConversationCategory::Contact.as_str();
-    let create = query(CREATE)
-        .bind(list.as_str())
-        .bind(category)
-        .bind(at.as_micros());
-    create
-        .execute(&mut *connection)
-        .await
-        .map_err(during(doing))?;
+    let create = query(CREATE).bind(list.as_str()).bind(category).bind(at.as_micros());
+    create.execute(&mut *connection).await.map_err(during(doing))?;
     let join = query(JOIN).bind(list).bind(at.as_micros());
-    join.execute(&mut *connection)
-        .await
-        .map_err(during(doing))?;
+    join.execute(&mut *connection).await.map_err(during(doing))?;
     let found = numbers(connection, pairs).await?;
     let numbers = in_order(pairs, &found);
-    numbers.map(Ok).ok_or(StoreError::Corrupt {
-        column: "conversations.id",
-    })
+    numbers.map(Ok).ok_or(StoreError::Corrupt { column: "conversations.id" })
 }

@@ -38,8 +38,7 @@ impl Inbox for SqliteStore {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(|answer| Job::Accept(AcceptJob::new(messages, answer)))
-            .await
+        self.ask(|answer| Job::Accept(AcceptJob::new(messages, answer))).await
     }
 
     async fn seen(
@@ -63,20 +62,9 @@ impl Inbox for SqliteStore {
                 break;
             }
             let (inbox, until) = (request.inbox, request.until);
-            let rows = found
-                .iter()
-                .map(|message| (message.order, message.deliveries))
-                .collect();
-            let held = self
-                .ask(|answer| {
-                    Job::Claim(ClaimJob {
-                        inbox,
-                        rows,
-                        until,
-                        answer,
-                    })
-                })
-                .await?;
+            let rows = found.iter().map(|message| (message.order, message.deliveries)).collect();
+            let held =
+                self.ask(|answer| Job::Claim(ClaimJob { inbox, rows, until, answer })).await?;
             found.retain(|message| held.contains(&message.order));
             if !found.is_empty() {
                 found.iter_mut().for_each(|message| message.deliveries += 1);
@@ -91,8 +79,7 @@ impl Inbox for SqliteStore {
         if orders.is_empty() {
             return Ok(());
         }
-        self.write(Job::Acknowledge(RowsJob { inbox, orders }))
-            .await
+        self.write(Job::Acknowledge(RowsJob { inbox, orders })).await
     }
 
     async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {

@@ -9,11 +9,7 @@ use super::super::open::OpenError;
 
 macro_rules! migration {
     ($number:literal, $name:literal, $file:literal) => {
-        (
-            $number,
-            $name,
-            include_str!(concat!("../../../migrations/sqlite/", $file)),
-        )
+        ($number, $name, include_str!(concat!("../../../migrations/sqlite/", $file)))
     };
 }
 
@@ -31,18 +27,10 @@ pub(super) async fn migrate(
     path: &Path,
 ) -> Result<(), OpenError> {
     let steps = MIGRATIONS.map(|(number, name, text)| {
-        Migration::new(
-            number,
-            name.into(),
-            MigrationType::Simple,
-            text.into_sql_str(),
-            false,
-        )
+        Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
     });
     let known = MIGRATIONS[MIGRATIONS.len() - 1].0;
-    let outcome = Migrator::with_migrations(steps.into())
-        .run(connection)
-        .await;
+    let outcome = Migrator::with_migrations(steps.into()).run(connection).await;
     let path = path.to_owned();
     outcome.map_err(|error| match error {
         MigrateError::VersionMissing(found) => OpenError::Newer { path, found, known },
@@ -64,9 +52,7 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        let list = MIGRATIONS
-            .iter()
-            .map(|(number, name, _)| format!("{number:04}_{name}.sql"));
+        let list = MIGRATIONS.iter().map(|(number, name, _)| format!("{number:04}_{name}.sql"));
         assert_eq!(files, list.collect());
     }
 }

@@ -36,15 +36,9 @@ impl Rosters for SqliteStore {
         let mut users = users.to_vec();
         users.sort_unstable();
         users.dedup();
-        let rows = query(ROSTERS)
-            .bind(id_list(users))
-            .fetch_all(&self.readers)
-            .await;
+        let rows = query(ROSTERS).bind(id_list(users)).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("reading rosters"))?;
-        let members = rows
-            .iter()
-            .map(member)
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let members = rows.iter().map(member).collect::<Result<Vec<_>, StoreError>>()?;
         let accounts = members.chunk_by(|one, next| one.account == next.account);
         Ok(accounts.filter_map(roster).collect())
     }
@@ -79,10 +73,5 @@ fn member(row: &sqlx::sqlite::SqliteRow) -> Result<Member, StoreError> {
 fn roster(rows: &[Member]) -> Option<Arc<Roster>> {
     let first = rows.first()?;
     let members = rows.iter().filter_map(|row| row.member.clone()).collect();
-    Some(Arc::new(Roster::new(
-        first.account,
-        first.user,
-        first.generation,
-        members,
-    )))
+    Some(Arc::new(Roster::new(first.account, first.user, first.generation, members)))
 }

@@ -37,9 +37,7 @@ fn optional_array<const N: usize>(
     column: &'static str,
 ) -> Result<Option<[u8; N]>, StoreError> {
     let bytes: Option<&[u8]> = value(row, column)?;
-    bytes
-        .map(|bytes| bytes.try_into().map_err(|_| StoreError::Corrupt { column }))
-        .transpose()
+    bytes.map(|bytes| bytes.try_into().map_err(|_| StoreError::Corrupt { column })).transpose()
 }
 
 /// A UUID.
@@ -96,13 +94,9 @@ pub(super) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
     Ok(Account {
         number: AccountNumber(value(row, "account_number")?),
         id: id(row, "user_id")?,
-        dialect: dialect.ok_or(StoreError::Corrupt {
-            column: "accounts.dialect",
-        })?,
+        dialect: dialect.ok_or(StoreError::Corrupt { column: "accounts.dialect" })?,
         external_name: value(row, "external_name")?,
-        kind: kind.ok_or(StoreError::Corrupt {
-            column: "accounts.kind",
-        })?,
+        kind: kind.ok_or(StoreError::Corrupt { column: "accounts.kind" })?,
         full_name: value(row, "full_name")?,
         created_at: time(row, "account_created_at")?,
     })
@@ -118,9 +112,8 @@ pub(super) fn session_owner(row: &SqliteRow) -> Result<SessionOwner, StoreError>
         id: id(row, "session_id")?,
         account: account.number,
         user: account.id,
-        signing_key: signing_key.map_err(|_| StoreError::Corrupt {
-            column: "sessions.signing_key",
-        })?,
+        signing_key: signing_key
+            .map_err(|_| StoreError::Corrupt { column: "sessions.signing_key" })?,
         agreement_key: agreement_key(row, "agreement_key")?,
         platform: value(row, "platform")?,
         attestation: attestation(row)?,
@@ -133,20 +126,13 @@ pub(super) fn session_owner(row: &SqliteRow) -> Result<SessionOwner, StoreError>
 fn attestation(row: &SqliteRow) -> Result<Option<Attestation>, StoreError> {
     let added_by = optional_id(row, "added_by")?;
     let signature = optional_array(row, "attestation")?;
-    Ok(added_by
-        .zip(signature)
-        .map(|(added_by, signature)| Attestation {
-            added_by,
-            signature,
-        }))
+    Ok(added_by.zip(signature).map(|(added_by, signature)| Attestation { added_by, signature }))
 }
 
 /// A list of ids for a statement: a JSON array of hexadecimal, to be read by `json_each` and
 /// `unhex`. One parameter, whatever the length of the list, so the statement stays the same.
 pub(super) fn id_list<Kind>(ids: impl IntoIterator<Item = Id<Kind>>) -> String {
-    json_list(ids, |json, id| {
-        write!(json, "\"{}\"", id.uuid().as_simple())
-    })
+    json_list(ids, |json, id| write!(json, "\"{}\"", id.uuid().as_simple()))
 }
 
 /// A list for a statement, each item written as JSON by `write`.
@@ -174,15 +160,9 @@ mod tests {
     #[test]
     fn lists_are_json() {
         assert_eq!(id_list::<()>([]), "[]");
-        let ids = [
-            UserId::from_bytes([0x0a; 16]),
-            UserId::from_bytes([0xff; 16]),
-        ];
+        let ids = [UserId::from_bytes([0x0a; 16]), UserId::from_bytes([0xff; 16])];
         let expected = format!(r#"["{}","{}"]"#, "0a".repeat(16), "ff".repeat(16));
         assert_eq!(id_list(ids), expected);
-        assert_eq!(
-            json_list([1, 2], |json, n| write!(json, "[{n},0]")),
-            "[[1,0],[2,0]]"
-        );
+        assert_eq!(json_list([1, 2], |json, n| write!(json, "[{n},0]")), "[[1,0],[2,0]]");
     }
 }

@@ -61,10 +61,7 @@ impl Sessions for SqliteStore {
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
-        let found = query(BY_ID)
-            .bind(&id.as_bytes()[..])
-            .fetch_optional(&self.readers)
-            .await;
+        let found = query(BY_ID).bind(&id.as_bytes()[..]).fetch_optional(&self.readers).await;
         let row = found.map_err(during("reading a session"))?;
         Ok(row.as_ref().map(session_owner).transpose()?)
     }
@@ -78,30 +75,17 @@ impl Sessions for SqliteStore {
             return Ok(Vec::new());
         }
         let list = id_list(sessions.iter().copied());
-        let rows = query(ENDED_AMONG)
-            .bind(account.0)
-            .bind(list)
-            .fetch_all(&self.readers)
-            .await;
+        let rows = query(ENDED_AMONG).bind(account.0).bind(list).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("reading ended sessions"))?;
-        Ok(rows
-            .iter()
-            .map(|row| id(row, "id"))
-            .collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
     }
 
     async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
-        self.change(token, |token, connection| {
-            Box::pin(add_token(token, connection))
-        })
-        .await
+        self.change(token, |token, connection| Box::pin(add_token(token, connection))).await
     }
 
     async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
-        let found = query(TOKEN)
-            .bind(&hash.0[..])
-            .fetch_optional(&self.readers)
-            .await;
+        let found = query(TOKEN).bind(&hash.0[..]).fetch_optional(&self.readers).await;
         let Some(row) = found.map_err(during("reading a token"))? else {
             return Ok(None);
         };

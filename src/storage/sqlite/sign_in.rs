@@ -49,10 +49,7 @@ pub(super) async fn sign_in(
     };
     let replaced: Option<i64> = value(&row, "replaced")?;
     if value(&row, "key_on_file")? {
-        return Ok(Err(Fault::conflict(
-            "public_key",
-            "is on file for a session",
-        )));
+        return Ok(Err(Fault::conflict("public_key", "is on file for a session")));
     }
     if new.replaces.is_some() && replaced.is_none() {
         return Ok(Err(Fault::NotFound { what: "session" }));
@@ -65,10 +62,7 @@ pub(super) async fn sign_in(
     let session = create(connection, new, user).await?;
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
-        let old = InboxKey {
-            shard: new.account.shard(),
-            session: old,
-        };
+        let old = InboxKey { shard: new.account.shard(), session: old };
         let missing = missing(connection, old).await?;
         end(connection, old, new.created_at).await?;
         if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
@@ -86,10 +80,7 @@ async fn create(
 ) -> Result<Session, StoreError> {
     let agreement_key = new.signing_key.agreement_key();
     let (added_by, signature) = match &new.attestation {
-        Some(word) => (
-            Some(word.added_by.as_bytes().to_vec()),
-            Some(word.signature.to_vec()),
-        ),
+        Some(word) => (Some(word.added_by.as_bytes().to_vec()), Some(word.signature.to_vec())),
         None => (None, None),
     };
     let row = query(CREATE)
@@ -138,10 +129,7 @@ pub(super) async fn end_session(
         return Ok(Err(Fault::NotFound { what: "session" }));
     };
     let account = AccountNumber(value(&row, "account")?);
-    let inbox = InboxKey {
-        shard: account.shard(),
-        session: SessionNumber(value(&row, "number")?),
-    };
+    let inbox = InboxKey { shard: account.shard(), session: SessionNumber(value(&row, "number")?) };
     end(connection, inbox, *at).await?;
     raise_generation(connection, account).await?;
     Ok(Ok(inbox.session))
@@ -160,15 +148,10 @@ async fn end(
     let session = inbox.session.0;
     let doing = "ending a session";
     let mark = query(END).bind(session).bind(at.as_micros());
-    mark.execute(&mut *connection)
-        .await
-        .map_err(during(doing))?;
+    mark.execute(&mut *connection).await.map_err(during(doing))?;
     let tokens = query(DROP_TOKENS).bind(session).execute(&mut *connection);
     tokens.await.map_err(during(doing))?;
-    let rows = query(DROP_INBOX)
-        .bind(inbox.shard.0)
-        .bind(session)
-        .execute(connection);
+    let rows = query(DROP_INBOX).bind(inbox.shard.0).bind(session).execute(connection);
     rows.await.map_err(during(doing))?;
     Ok(())
 }
@@ -181,9 +164,7 @@ async fn raise_generation(
     account: AccountNumber,
 ) -> Result<(), StoreError> {
     let raise = query(RAISE).bind(account.0).execute(connection);
-    raise
-        .await
-        .map_err(during("raising a roster's generation"))?;
+    raise.await.map_err(during("raising a roster's generation"))?;
     Ok(())
 }
 
@@ -238,10 +219,7 @@ async fn leave_gap(
 ) -> Result<(), StoreError> {
     let doing = "leaving a gap marker";
     let number = take_numbers(connection, 1).await?;
-    let inbox = InboxKey {
-        shard: session.account.shard(),
-        session: session.number,
-    };
+    let inbox = InboxKey { shard: session.account.shard(), session: session.number };
     let payload = query(GAP_PAYLOAD)
         .bind(number)
         .bind(inbox.shard.0)
@@ -253,14 +231,8 @@ async fn leave_gap(
         .bind(i64::MAX)
         .bind(pack_waiting(std::iter::once(inbox)))
         .bind(gap.to_json().into_bytes());
-    payload
-        .execute(&mut *connection)
-        .await
-        .map_err(during(doing))?;
-    let row = query(GAP_ROW)
-        .bind(inbox.shard.0)
-        .bind(inbox.session.0)
-        .bind(number);
+    payload.execute(&mut *connection).await.map_err(during(doing))?;
+    let row = query(GAP_ROW).bind(inbox.shard.0).bind(inbox.session.0).bind(number);
     row.execute(connection).await.map_err(during(doing))?;
     Ok(())
 }

@@ -54,29 +54,18 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Sweep, Fault> {
         let from = from.map_or(0, |order| order.0);
-        let rows = query(CANDIDATES)
-            .bind(from)
-            .bind(limit)
-            .fetch_all(&self.readers)
-            .await;
+        let rows = query(CANDIDATES).bind(from).bind(limit).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("looking for payloads to drop"))?;
         let candidates = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
         let full = u32::try_from(candidates.len()).is_ok_and(|found| found >= limit);
-        let next = candidates
-            .last()
-            .filter(|_| full)
-            .map(|last| Order(last.number + 1));
+        let next = candidates.last().filter(|_| full).map(|last| Order(last.number + 1));
         let unwaited = self.unwaited(candidates).await?;
         if unwaited.is_empty() {
             return Ok(Sweep { next, dropped: 0 });
         }
-        let dropped = self.change(unwaited, |numbers, connection| {
-            Box::pin(drop_payloads(numbers, connection))
-        });
-        Ok(Sweep {
-            next,
-            dropped: dropped.await?,
-        })
+        let dropped = self
+            .change(unwaited, |numbers, connection| Box::pin(drop_payloads(numbers, connection)));
+        Ok(Sweep { next, dropped: dropped.await? })
     }
 
     /// Those of the candidates that no inbox holds. One row that waits is enough to keep a
@@ -95,17 +84,12 @@ impl SqliteStore {
             let list = json_list(asked, |json, (inbox, number)| {
                 write!(json, "[{},{},{number}]", inbox.shard.0, inbox.session.0)
             });
-            let rows = query(STILL_WAITING)
-                .bind(list)
-                .fetch_all(&self.readers)
-                .await;
+            let rows = query(STILL_WAITING).bind(list).fetch_all(&self.readers).await;
             let rows = rows.map_err(during("looking for waiting rows"))?;
             let waited = rows.iter().map(|row| value(row, "number"));
             let waited = waited.collect::<Result<std::collections::HashSet<i64>, _>>()?;
             candidates.retain(|candidate| !waited.contains(&candidate.number));
-            let done = candidates
-                .iter()
-                .filter(|candidate| candidate.waiting.is_empty());
+            let done = candidates.iter().filter(|candidate| candidate.waiting.is_empty());
             unwaited.extend(done.map(|candidate| candidate.number));
             candidates.retain(|candidate| !candidate.waiting.is_empty());
             step *= 4;
@@ -116,10 +100,7 @@ impl SqliteStore {
 
 fn candidate(row: &SqliteRow) -> Result<Candidate, StoreError> {
     let waiting = unpack_waiting(value(row, "waiting")?)?;
-    Ok(Candidate {
-        number: value(row, "number")?,
-        waiting,
-    })
+    Ok(Candidate { number: value(row, "number")?, waiting })
 }
 
 const DROP_PAYLOADS: &str = "
@@ -131,9 +112,7 @@ async fn drop_payloads(
 ) -> Result<Result<u64, Fault>, StoreError> {
     let list = json_list(numbers, |json, number| write!(json, "{number}"));
     let dropped = query(DROP_PAYLOADS).bind(list).execute(connection).await;
-    Ok(Ok(dropped
-        .map_err(during("dropping payloads"))?
-        .rows_affected()))
+    Ok(Ok(dropped.map_err(during("dropping payloads"))?.rows_affected()))
 }
 
 /// A place in the order of seen ids: shard, sender, message.
@@ -145,11 +124,8 @@ pub(super) struct SeenKey {
 }
 
 /// Before every place.
-const BEGINNING: SeenKey = SeenKey {
-    shard: -1,
-    sender: 0,
-    message: MessageId::from_bytes([0; 16]),
-};
+const BEGINNING: SeenKey =
+    SeenKey { shard: -1, sender: 0, message: MessageId::from_bytes([0; 16]) };
 
 const OLD_IDS: &str = "
     SELECT shard, sender, message_id FROM (
@@ -178,32 +154,21 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<u64, Fault> {
         let started = self.position();
-        let mut old = self
-            .old_ids(started.unwrap_or(BEGINNING), before, limit)
-            .await?;
-        let mut next = self
-            .after(started.unwrap_or(BEGINNING), &old, limit)
-            .await?;
+        let mut old = self.old_ids(started.unwrap_or(BEGINNING), before, limit).await?;
+        let mut next = self.after(started.unwrap_or(BEGINNING), &old, limit).await?;
         if old.is_empty() && started.is_some() && next.is_none() {
             old = self.old_ids(BEGINNING, before, limit).await?;
             next = self.after(BEGINNING, &old, limit).await?;
         }
-        *self
-            .forgotten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = next;
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = next;
         if old.is_empty() {
             return Ok(0);
         }
-        self.change(old, |keys, connection| Box::pin(forget(keys, connection)))
-            .await
+        self.change(old, |keys, connection| Box::pin(forget(keys, connection))).await
     }
 
     fn position(&self) -> Option<SeenKey> {
-        *self
-            .forgotten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn old_ids(
@@ -261,16 +226,8 @@ async fn forget(
 ) -> Result<Result<u64, Fault>, StoreError> {
     let list = json_list(keys, |json, key| {
         let id = key.message.uuid();
-        write!(
-            json,
-            "[{},{},\"{}\"]",
-            key.shard,
-            key.sender,
-            id.as_simple()
-        )
+        write!(json, "[{},{},\"{}\"]", key.shard, key.sender, id.as_simple())
     });
     let forgotten = query(FORGET).bind(list).execute(connection).await;
-    Ok(Ok(forgotten
-        .map_err(during("forgetting message ids"))?
-        .rows_affected()))
+    Ok(Ok(forgotten.map_err(during("forgetting message ids"))?.rows_affected()))
 }

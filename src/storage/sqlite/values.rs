@@ -24,14 +24,9 @@ impl Rows {
         let row = format!("({})", vec!["?"; columns].join(","));
         let statements = (0..=largest).rev().map(|power| {
             let rows = 1_usize << power;
-            (
-                rows,
-                format!("{head} VALUES {}", vec![row.as_str(); rows].join(",")),
-            )
+            (rows, format!("{head} VALUES {}", vec![row.as_str(); rows].join(",")))
         });
-        Self {
-            statements: statements.collect(),
-        }
+        Self { statements: statements.collect() }
     }
 
     /// Inserts `rows`; `bind` binds the values of one row.

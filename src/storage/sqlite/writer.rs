@@ -67,10 +67,7 @@ pub(super) struct SqliteWriter {
 impl SqliteWriter {
     /// A writer that begins with `connection` and opens others by `options`.
     pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self {
-            options,
-            connection: Some(connection),
-        }
+        Self { options, connection: Some(connection) }
     }
 }
 
@@ -132,10 +129,7 @@ async fn transaction(connection: &mut SqliteConnection, jobs: &[Job]) -> Result<
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     claims::release(connection, &kinds.release).await?;
     claims::claim(connection, &kinds.claim).await?;
-    query("COMMIT")
-        .execute(connection)
-        .await
-        .map_err(during("committing"))?;
+    query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
 }
 

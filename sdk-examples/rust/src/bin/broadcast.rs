@@ -23,13 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bot = builder.concurrency(8).build()?;
 
     let recipients = fs::read_to_string(recipients)?;
-    let recipients = recipients
-        .lines()
-        .map(UserId::parse)
-        .collect::<Result<Vec<_>, _>>()?;
-    let messages = recipients
-        .iter()
-        .map(|person| (*person, Text::new(text.as_str())));
+    let recipients = recipients.lines().map(UserId::parse).collect::<Result<Vec<_>, _>>()?;
+    let messages = recipients.iter().map(|person| (*person, Text::new(text.as_str())));
     let items = bot.send_all(messages).await;
 
     let mut delivered = 0;

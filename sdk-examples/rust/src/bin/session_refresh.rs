@@ -28,14 +28,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("Sign a device in or out now, then press Enter.");
     std::io::stdin().read_line(&mut String::new())?;
 
-    let sent = bot
-        .send(&user, Text::new("Hello to all your devices"))
-        .await?;
+    let sent = bot.send(&user, Text::new("Hello to all your devices")).await?;
     match sent.outcome {
         Outcome::Delivered { sessions } => {
-            sessions
-                .iter()
-                .for_each(|session| println!("reached: {session}"));
+            sessions.iter().for_each(|session| println!("reached: {session}"));
         }
         other => println!("{other:?}"),
     }

@@ -17,13 +17,7 @@ async fn a_check_before_a_broadcast_leaves_nothing_stale() {
     let changed = bot.check_sessions(&people).await.unwrap();
     assert_eq!(changed, [people[0], people[2]]);
     for person in people {
-        assert!(
-            bot.send(&person, Text::new("a"))
-                .await
-                .unwrap()
-                .outcome
-                .is_delivered()
-        );
+        assert!(bot.send(&person, Text::new("a")).await.unwrap().outcome.is_delivered());
     }
     assert_eq!(world.requests("/encrypted_messages").len(), 3);
 }
@@ -44,15 +38,10 @@ async fn a_new_session_is_signed_by_both_keys_and_comes_back_as_a_keystore() {
     let signature = |text: &str| base64url::decode(text).unwrap().try_into().unwrap();
     statement.verify_new(&signature(&body.signature)).unwrap();
     let adder = own.key.verifying_key();
-    statement
-        .verify_adder(&adder, &signature(&body.attestation))
-        .unwrap();
+    statement.verify_adder(&adder, &signature(&body.attestation)).unwrap();
     assert_eq!(body.replaces, Some(own.session));
     assert_eq!(added.keystore.session_id, added.session.session_id);
-    assert_eq!(
-        added.keystore.base_url.as_deref(),
-        Some(world.base_url.as_str())
-    );
+    assert_eq!(added.keystore.base_url.as_deref(), Some(world.base_url.as_str()));
     assert_eq!(*added.keystore.session_private_key.seed(), [5; 32]);
 }
 
@@ -61,14 +50,7 @@ async fn adding_a_session_is_not_repeated_when_it_may_have_happened() {
     let world = World::new().await;
     world.fault("/sessions", Fault::LostAnswer);
     let new_key = SigningKey::from_seed(&[5; 32]);
-    assert!(
-        world
-            .bot()
-            .add_session(&new_key, "test")
-            .await
-            .unwrap_err()
-            .is_temporary()
-    );
+    assert!(world.bot().add_session(&new_key, "test").await.unwrap_err().is_temporary());
     assert_eq!(world.requests("/sessions").len(), 1);
 }
 
@@ -85,23 +67,11 @@ async fn a_session_is_revoked_by_its_id() {
 #[tokio::test]
 async fn a_base_url_may_have_a_path_and_nothing_more() {
     let world = World::new().await;
-    for url in [
-        "gateway",
-        "ftp://gateway",
-        "http://me@gateway",
-        "http://gateway/?a=b",
-        "http://",
-    ] {
+    for url in ["gateway", "ftp://gateway", "http://me@gateway", "http://gateway/?a=b", "http://"] {
         let built = world.builder().base_url(url).build();
         assert!(matches!(built, Err(BuildError::BaseUrl { .. })), "{url}");
     }
-    assert!(
-        world
-            .builder()
-            .base_url("http://gateway/under/a/path/")
-            .build()
-            .is_ok()
-    );
+    assert!(world.builder().base_url("http://gateway/under/a/path/").build().is_ok());
 }
 
 #[tokio::test]
@@ -110,25 +80,13 @@ async fn settings_without_sense_are_refused_by_name() {
     for (builder, name) in [
         (world.builder().rounds(0), "rounds"),
         (world.builder().concurrency(0), "concurrency"),
-        (
-            world.builder().timeout(std::time::Duration::ZERO),
-            "timeout",
-        ),
-        (
-            world.builder().session_cache(std::time::Duration::MAX, 0),
-            "session_cache",
-        ),
+        (world.builder().timeout(std::time::Duration::ZERO), "timeout"),
+        (world.builder().session_cache(std::time::Duration::MAX, 0), "session_cache"),
     ] {
         let error = builder.build().unwrap_err();
-        assert!(
-            matches!(error, BuildError::Setting { setting, .. } if setting == name),
-            "{error}"
-        );
+        assert!(matches!(error, BuildError::Setting { setting, .. } if setting == name), "{error}");
     }
-    assert!(matches!(
-        world.builder().api_token("secret").build(),
-        Err(BuildError::ApiToken)
-    ));
+    assert!(matches!(world.builder().api_token("secret").build(), Err(BuildError::ApiToken)));
 }
 
 #[tokio::test]

@@ -27,10 +27,7 @@ impl State {
         let bytes = self.fresh();
         let mut seed = [0x40; 32];
         seed[..16].copy_from_slice(&bytes);
-        Device {
-            session: SessionId::from_bytes(bytes),
-            key: SigningKey::from_seed(&seed),
-        }
+        Device { session: SessionId::from_bytes(bytes), key: SigningKey::from_seed(&seed) }
     }
 
     /// The first device signs in again: a new session in place of the old one.
@@ -61,10 +58,7 @@ impl State {
         if let Some(receipt) = self.receipts.get(&item.message_id) {
             return receipt.clone();
         }
-        let accepted = self
-            .accepted
-            .iter()
-            .find(|known| known.message_id == item.message_id);
+        let accepted = self.accepted.iter().find(|known| known.message_id == item.message_id);
         if let Some(known) = accepted {
             if known.data_base64 == item.data_base64 {
                 receipt["state"] = "SUCCESS".into();
@@ -94,20 +88,14 @@ impl State {
     }
 
     fn check_token(&self, request: &Request) {
-        let bearer = request.headers["authorization"]
-            .strip_prefix("Bearer ")
-            .unwrap();
+        let bearer = request.headers["authorization"].strip_prefix("Bearer ").unwrap();
         if bearer.starts_with("spt_") {
             return;
         }
         let unverified = token::Unverified::parse(bearer).unwrap();
         let claims = unverified.claims().clone();
-        let device = self.accounts[&claims.uid]
-            .iter()
-            .find(|device| device.session == claims.sid);
-        unverified
-            .verify(&device.unwrap().key.verifying_key())
-            .unwrap();
+        let device = self.accounts[&claims.uid].iter().find(|device| device.session == claims.sid);
+        unverified.verify(&device.unwrap().key.verifying_key()).unwrap();
         let digest = token::body_digest(&request.method, &request.path, &request.body);
         assert_eq!(claims.sig, digest, "the token is for another request");
     }
@@ -122,10 +110,8 @@ impl State {
             ("POST", "/sessions/fetch") => {
                 let users: Vec<UserId> = serde_json::from_slice(&request.body).unwrap();
                 assert!(users.len() <= 500, "{} accounts at once", users.len());
-                let sessions: Vec<SessionInfo> = users
-                    .into_iter()
-                    .flat_map(|user| self.sessions(user))
-                    .collect();
+                let sessions: Vec<SessionInfo> =
+                    users.into_iter().flat_map(|user| self.sessions(user)).collect();
                 serde_json::to_value(sessions).unwrap()
             }
             ("POST", "/sessions/check") => {
@@ -140,8 +126,7 @@ impl State {
             }
             ("POST", "/acknowledgements") => {
                 let items: Vec<Acknowledgement> = serde_json::from_slice(&request.body).unwrap();
-                self.acknowledged
-                    .extend(items.iter().map(|item| item.message_id));
+                self.acknowledged.extend(items.iter().map(|item| item.message_id));
                 serde_json::to_value(items).unwrap()
             }
             ("DELETE", _) => Value::Null,
@@ -169,26 +154,15 @@ pub(super) async fn respond(state: &Mutex<State>, changed: &Notify, request: Req
         let mut state = state.lock().unwrap();
         state.requests.push(request.clone());
         state.check_token(&request);
-        state
-            .faults
-            .get_mut(path.as_str())
-            .and_then(VecDeque::pop_front)
+        state.faults.get_mut(path.as_str()).and_then(VecDeque::pop_front)
     };
     changed.notify_waiters();
     let mut lost = false;
     match fault {
         None => {}
         Some(Fault::Silence) => return Reply::Silence,
-        Some(Fault::Answer {
-            status,
-            headers,
-            body,
-        }) => {
-            return Reply::Answer {
-                status,
-                headers,
-                body,
-            };
+        Some(Fault::Answer { status, headers, body }) => {
+            return Reply::Answer { status, headers, body };
         }
         Some(Fault::LostAnswer) => lost = true,
         Some(Fault::SignIn(user)) => state.lock().unwrap().sign_in_again(user),
@@ -210,11 +184,7 @@ pub(super) async fn respond(state: &Mutex<State>, changed: &Notify, request: Req
     }
     let request_id = request.headers["x-request-id"].clone();
     let body = json!({ "data": data }).to_string();
-    Reply::Answer {
-        status: 200,
-        headers: vec![("X-Request-Id", request_id)],
-        body,
-    }
+    Reply::Answer { status: 200, headers: vec![("X-Request-Id", request_id)], body }
 }
 
 /// As a gateway does it: an empty poll stays open until something comes.

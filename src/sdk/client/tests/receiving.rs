@@ -13,39 +13,24 @@ use crate::envelope::OpenError;
 async fn a_message_is_acknowledged_only_when_the_next_is_asked_for() {
     let world = World::new().await;
     let alice = world.account(1);
-    world.deliver(vec![
-        world.sealed(alice, 1, "one"),
-        world.sealed(alice, 2, "two"),
-    ]);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
     let mut messages = world.bot().messages();
     let first = messages.next().await.unwrap().unwrap();
     assert_eq!((first.text(), first.sender), (Some("one"), alice));
     assert!(world.requests("/acknowledgements").is_empty());
     let second = messages.next().await.unwrap().unwrap();
     assert_eq!(second.text(), Some("two"));
-    world
-        .until(|state| state.acknowledged == [message_id(1)])
-        .await;
+    world.until(|state| state.acknowledged == [message_id(1)]).await;
     drop(messages);
-    assert_eq!(
-        world.state().acknowledged,
-        [message_id(1)],
-        "the handler of the second died"
-    );
+    assert_eq!(world.state().acknowledged, [message_id(1)], "the handler of the second died");
 }
 
 #[tokio::test]
 async fn a_handled_message_that_comes_again_is_acknowledged_and_not_handed_out() {
     let world = World::new().await;
     let alice = world.account(1);
-    world.deliver(vec![
-        world.sealed(alice, 1, "one"),
-        world.sealed(alice, 1, "one"),
-    ]);
-    world.deliver(vec![
-        world.sealed(alice, 1, "one"),
-        world.sealed(alice, 2, "two"),
-    ]);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 1, "one")]);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
     let mut messages = world.bot().messages();
     assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("one"));
     assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("two"));
@@ -66,10 +51,7 @@ async fn an_unreadable_message_is_reported_and_does_not_block_the_next() {
     ]);
     let mut messages = world.bot().messages();
     for number in 1..=3 {
-        let Some(Err(ReceiveError::Unreadable {
-            message_id: id,
-            reason,
-        })) = messages.next().await
+        let Some(Err(ReceiveError::Unreadable { message_id: id, reason })) = messages.next().await
         else {
             panic!("{number} was readable");
         };
@@ -95,10 +77,7 @@ async fn a_new_device_of_the_sender_is_looked_up_once() {
     world.state().sign_in_again(alice);
     world.deliver(vec![world.sealed(alice, 1, "from my new phone")]);
     let mut messages = bot.messages();
-    assert_eq!(
-        messages.next().await.unwrap().unwrap().text(),
-        Some("from my new phone")
-    );
+    assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("from my new phone"));
     assert_eq!(world.requests("/sessions/fetch").len(), 2);
 }
 
@@ -111,11 +90,7 @@ async fn a_message_that_somebody_else_sealed_is_unreadable() {
     world.deliver(vec![forged]);
     let mut messages = world.bot().messages();
     let error = messages.next().await.unwrap().unwrap_err();
-    let ReceiveError::Unreadable {
-        reason: UnreadableReason::Open(reason),
-        ..
-    } = error
-    else {
+    let ReceiveError::Unreadable { reason: UnreadableReason::Open(reason), .. } = error else {
         panic!("{error:?}");
     };
     assert_eq!(reason, OpenError::UnknownSender);
@@ -140,10 +115,7 @@ async fn what_the_gateway_itself_says_belongs_to_no_conversation() {
     marker["conversation_id"] = json!("");
     world.deliver(vec![marker]);
     let message = world.bot().messages().next().await.unwrap().unwrap();
-    assert_eq!(
-        (message.category.as_str(), message.conversation_id),
-        ("SYSTEM_GAP", None)
-    );
+    assert_eq!((message.category.as_str(), message.conversation_id), ("SYSTEM_GAP", None));
     assert_eq!(message.bytes, b"{}");
 }
 
@@ -152,28 +124,14 @@ async fn failing_polls_are_waited_out() {
     let world = World::new().await;
     let alice = world.account(1);
     let headers = vec![("Retry-After", "9".to_owned())];
+    world.fault("/inbox", Fault::Answer { status: 503, headers, body: String::new() });
     world.fault(
         "/inbox",
-        Fault::Answer {
-            status: 503,
-            headers,
-            body: String::new(),
-        },
-    );
-    world.fault(
-        "/inbox",
-        Fault::Answer {
-            status: 202,
-            headers: vec![],
-            body: error(500, 500, "no"),
-        },
+        Fault::Answer { status: 202, headers: vec![], body: error(500, 500, "no") },
     );
     world.deliver(vec![world.sealed(alice, 1, "at last")]);
     let mut messages = world.bot().messages();
-    assert_eq!(
-        messages.next().await.unwrap().unwrap().text(),
-        Some("at last")
-    );
+    assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("at last"));
     let slept = world.clock.slept();
     assert_eq!(slept.len(), 2);
     assert!(slept[0] >= Duration::from_secs(9), "{slept:?}");
@@ -184,14 +142,7 @@ async fn a_refusal_ends_the_messages() {
     for status in [401, 403] {
         let world = World::new().await;
         let body = error(status, status.into(), "no");
-        world.fault(
-            "/inbox",
-            Fault::Answer {
-                status: 202,
-                headers: Vec::new(),
-                body,
-            },
-        );
+        world.fault("/inbox", Fault::Answer { status: 202, headers: Vec::new(), body });
         let mut messages = world.bot().messages();
         let error = messages.next().await.unwrap().unwrap_err();
         assert!(matches!(error, ReceiveError::Refused(error) if error.status() == Some(status)));
@@ -203,16 +154,9 @@ async fn a_refusal_ends_the_messages() {
 async fn dropping_next_while_it_waits_loses_nothing() {
     let world = World::new().await;
     let alice = world.account(1);
-    world.deliver(vec![
-        world.sealed(alice, 1, "one"),
-        world.sealed(alice, 2, "two"),
-    ]);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
     world.fault("/sessions/fetch", Fault::Silence);
-    let bot = world
-        .builder()
-        .timeout(Duration::from_secs(20))
-        .build()
-        .unwrap();
+    let bot = world.builder().timeout(Duration::from_secs(20)).build().unwrap();
     let mut messages = bot.messages();
     // The poll has come back and the sender is being looked up when this is dropped.
     tokio::select! {
@@ -227,10 +171,7 @@ async fn dropping_next_while_it_waits_loses_nothing() {
 async fn a_stream_acknowledges_like_next() {
     let world = World::new().await;
     let alice = world.account(1);
-    world.deliver(vec![
-        world.sealed(alice, 1, "one"),
-        world.sealed(alice, 2, "two"),
-    ]);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
     let texts: Vec<String> = world
         .bot()
         .messages()
@@ -240,31 +181,20 @@ async fn a_stream_acknowledges_like_next() {
         .collect()
         .await;
     assert_eq!(texts, ["one", "two"]);
-    world
-        .until(|state| state.acknowledged == [message_id(1)])
-        .await;
+    world.until(|state| state.acknowledged == [message_id(1)]).await;
 }
 
 #[tokio::test]
 async fn a_bot_answers_until_it_is_told_to_stop_and_leaves_nothing_unacknowledged() {
     let world = World::new().await;
     let alice = world.account(2);
-    world.deliver(vec![
-        world.sealed(alice, 1, "one"),
-        world.sealed(alice, 2, "two"),
-    ]);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
     let bot = world.bot();
     let echoed = world.until(|state| state.accepted.len() == 2);
     bot.run_until(echoed, async |message| {
         let message = message.unwrap();
         let text = Text::new(message.text().unwrap());
-        assert!(
-            bot.reply(&message, text)
-                .await
-                .unwrap()
-                .outcome
-                .is_delivered()
-        );
+        assert!(bot.reply(&message, text).await.unwrap().outcome.is_delivered());
     })
     .await
     .unwrap();
@@ -283,13 +213,7 @@ async fn a_bot_may_run_on_a_task_of_its_own() {
         let stopped = async { drop(stopped.await) };
         let echo = |message: Result<Incoming, ReceiveError>| {
             let bot = bot.clone();
-            async move {
-                drop(
-                    bot.reply(&message.unwrap(), Text::new("here"))
-                        .await
-                        .unwrap(),
-                )
-            }
+            async move { drop(bot.reply(&message.unwrap(), Text::new("here")).await.unwrap()) }
         };
         bot.run_until(stopped, echo).await
     });

@@ -54,11 +54,7 @@ async fn serve<F: Future<Output = Reply>>(stream: TcpStream, respond: &impl Fn(R
         match respond(request).await {
             Reply::HangUp => return,
             Reply::Silence => std::future::pending().await,
-            Reply::Answer {
-                status,
-                headers,
-                body,
-            } => {
+            Reply::Answer { status, headers, body } => {
                 let mut text = format!("HTTP/1.1 {status} -\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
                     text.push_str(&format!("{name}: {value}\r\n"));
@@ -88,15 +84,8 @@ async fn read(stream: &mut BufStream<TcpStream>) -> Option<Request> {
         };
         headers.insert(name.to_lowercase(), value.to_owned());
     }
-    let length = headers
-        .get("content-length")
-        .map_or(0, |length| length.parse().unwrap());
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Request {
-        method,
-        path,
-        headers,
-        body,
-    })
+    Some(Request { method, path, headers, body })
 }

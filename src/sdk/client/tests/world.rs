@@ -31,11 +31,7 @@ pub(super) enum Fault {
     /// The request is worked on, and the answer gets lost.
     LostAnswer,
     /// Instead of being worked on, the request is answered like this.
-    Answer {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: String,
-    },
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: String },
     /// Somebody signs in again just before the request is worked on.
     SignIn(UserId),
     /// The connection stays silent.
@@ -134,11 +130,7 @@ impl World {
     }
 
     pub(super) fn fault(&self, path: &'static str, fault: Fault) {
-        self.state()
-            .faults
-            .entry(path)
-            .or_default()
-            .push_back(fault);
+        self.state().faults.entry(path).or_default().push_back(fault);
     }
 
     /// Waits until the gateway's state is as wanted.
@@ -152,9 +144,7 @@ impl World {
                 changed.await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), waiting)
-            .await
-            .unwrap();
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
     }
 
     /// Lets the next poll hand out these items.
@@ -189,12 +179,7 @@ impl World {
 
     /// What a device reads in the accepted messages, in order.
     pub(super) fn read(&self, device: &Device) -> Vec<String> {
-        let sender = self
-            .devices(self.bot)
-            .remove(0)
-            .key
-            .verifying_key()
-            .agreement_key();
+        let sender = self.devices(self.bot).remove(0).key.verifying_key().agreement_key();
         let open = |item: &OutgoingMessage| {
             let bytes = base64url::decode(&item.data_base64).unwrap();
             let secret = device.key.agreement_secret();
@@ -208,10 +193,8 @@ impl World {
     pub(super) fn sealed(&self, sender: UserId, id: u8, text: &str) -> Value {
         let from = self.devices(sender).remove(0);
         let to = self.devices(self.bot).remove(0);
-        let recipient = Recipient {
-            session: to.session,
-            key: to.key.verifying_key().agreement_key(),
-        };
+        let recipient =
+            Recipient { session: to.session, key: to.key.verifying_key().agreement_key() };
         let rng = &mut super::super::entropy::Entropy::from_seed([id; 32]).fork();
         let secret = from.key.agreement_secret();
         let envelope = envelope::seal(text.as_bytes(), &secret, &[recipient], None, rng).unwrap();

@@ -1,0 +1,236 @@
+//! The composition root: the one place that knows every concrete type.
+//!
+//! It turns settings into a store, a bus and routers, owns the tasks in the background, and stops
+//! all of it in order. Commands, the demo and the tests begin here.
+
+pub mod checkup;
+pub mod directory;
+pub mod entropy;
+mod listeners;
+mod openapi;
+mod settings;
+mod upkeep;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use self::directory::{DataDirectory, DirectoryError};
+use self::entropy::{EntropyError, SystemEntropy};
+use self::listeners::ListenError;
+use crate::admin::{self, AdminState};
+use crate::bus::LocalBus;
+use crate::delivery::hub::Hub;
+use crate::dialect::mixin::{self, MixinState};
+use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::ports::{Bus, Entropy};
+use crate::domain::{Fault, Gateway};
+use crate::http::{health, layers, problem};
+use crate::sdk::keys::SigningKey;
+use crate::storage;
+
+pub use self::listeners::Bound;
+pub use self::openapi::{openapi_document, openapi_yaml};
+pub use crate::config::Config;
+pub use crate::http::fault_log::chain;
+
+/// Above the time that a poll asked for: what finding and writing the last answer may take.
+const POLL_MARGIN: Duration = Duration::from_secs(15);
+
+/// A gateway with its data directory open.
+pub struct App {
+    config: Config,
+    gateway: Arc<Gateway>,
+    hub: Arc<Hub>,
+    server_public_key: Arc<str>,
+    started_at: Timestamp,
+    address: OnceLock<SocketAddr>,
+    tasks: JoinSet<()>,
+    // The last one, so that the lock is held until everything else is gone.
+    directory: DataDirectory,
+}
+
+/// Why a gateway cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The data directory cannot be opened.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// There is no randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The database cannot be opened.
+    #[error("cannot open the database")]
+    Storage(#[from] storage::OpenError),
+    /// The gateway's own key cannot be read.
+    #[error("cannot read the gateway's own key")]
+    ReadKey(#[source] Fault),
+    /// What the database holds as the gateway's own key is none.
+    #[error("the gateway's own key has {length} bytes in the database, not 32")]
+    BadKey {
+        /// Its length.
+        length: usize,
+    },
+    /// A listener cannot begin.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+impl App {
+    /// Opens the data directory with the machine's clock and randomness.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when there is no randomness.
+    pub async fn open_here(config: &Config) -> Result<Self, AppError> {
+        let entropy = Arc::new(SystemEntropy::new()?);
+        Self::open(config, Arc::new(SystemClock), entropy).await
+    }
+
+    /// Opens the data directory, brings the database up to date, and starts what runs in the
+    /// background.
+    ///
+    /// # Errors
+    /// When the directory is in use or cannot be opened, and when the database cannot be opened.
+    pub async fn open(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, AppError> {
+        let directory = DataDirectory::open(&config.storage.data)?;
+        let store = storage::open(&settings::storage(config, &directory)).await?;
+        let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
+        let started_at = clock.now();
+        let limits = config.limits.for_domain();
+        let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits });
+        let server_public_key = own_public_key(&gateway).await?.into();
+        let hub = Arc::new(Hub::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
+        tasks.spawn(upkeep::run(gateway.clone()));
+        Ok(Self {
+            config: config.clone(),
+            gateway,
+            hub,
+            server_public_key,
+            started_at,
+            address: OnceLock::new(),
+            tasks,
+            directory,
+        })
+    }
+
+    /// Stops the background, finishes what the store has taken, and lets go of the directory.
+    pub async fn close(mut self) {
+        self.hub.close();
+        self.tasks.shutdown().await;
+        self.gateway.store.close().await;
+    }
+
+    /// The rules and what they work with.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Who waits for messages here.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// What clients may ask.
+    pub fn router(&self) -> Router {
+        let mixin = mixin::router(Arc::new(self.mixin_state()));
+        let router = match self.config.dialects.mixin.path_prefix.as_str() {
+            "" => mixin,
+            prefix => Router::new().nest(prefix, mixin),
+        };
+        let router = router
+            .merge(health::router(self.gateway.clone()))
+            .merge(crate::http::openapi::router(openapi_yaml()))
+            .fallback(problem::unknown_path);
+        layers::apply(router, self.layer_settings())
+    }
+
+    /// What operators may ask; never to be served to anybody else.
+    pub fn admin_router(&self) -> Router {
+        let state = AdminState {
+            gateway: self.gateway.clone(),
+            server_public_key: self.server_public_key.clone(),
+            started_at: self.started_at,
+            address: self.address.get().copied(),
+        };
+        let router = admin::router(state).merge(health::router(self.gateway.clone()));
+        layers::apply(router, self.layer_settings())
+    }
+
+    /// [`Self::bind`] and [`Self::run`] in one.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub async fn serve(
+        &mut self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), AppError> {
+        let bound = self.bind(listener)?;
+        self.run(bound, stop).await;
+        Ok(())
+    }
+
+    /// Makes the admin socket and writes into the lock file where this gateway is reached.
+    ///
+    /// # Errors
+    /// When the socket cannot be made or the lock file cannot be written.
+    pub fn bind(&mut self, listener: TcpListener) -> Result<Bound, AppError> {
+        let bound = listeners::bind(listener, &mut self.directory)?;
+        self.address = OnceLock::from(bound.address());
+        Ok(bound)
+    }
+
+    /// Serves clients and operators until `stop` is over, then lets requests finish for a while.
+    pub async fn run(&self, bound: Bound, stop: impl Future<Output = ()>) {
+        let stop = async {
+            stop.await;
+            // Readers that wait for messages would hold up everything else.
+            self.hub.close();
+        };
+        listeners::run(bound, self.router(), self.admin_router(), &self.config.http, stop).await;
+    }
+
+    fn mixin_state(&self) -> MixinState {
+        MixinState {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            server_public_key: self.server_public_key.to_string(),
+            settings: settings::mixin(&self.config),
+            verified: mixin::auth::verified_tokens(),
+        }
+    }
+
+    fn layer_settings(&self) -> layers::Settings {
+        layers::Settings {
+            entropy: self.gateway.entropy.clone(),
+            request_timeout: self.config.http.request_timeout(),
+            poll_timeout: self.config.dialects.mixin.longest_poll() + POLL_MARGIN,
+        }
+    }
+}
+
+/// The public half of the gateway's own key in hex. The key is made with the database and never
+/// changes.
+async fn own_public_key(gateway: &Gateway) -> Result<String, AppError> {
+    let mut fresh = Zeroizing::new([0; 32]);
+    gateway.entropy.fill(fresh.as_mut_slice());
+    let kept = gateway.store.setting_or("gateway_signing_key", fresh.to_vec()).await;
+    let kept = Zeroizing::new(kept.map_err(AppError::ReadKey)?);
+    let Ok(seed) = <[u8; 32]>::try_from(kept.as_slice()).map(Zeroizing::new) else {
+        return Err(AppError::BadKey { length: kept.len() });
+    };
+    Ok(SigningKey::from_seed(&seed).verifying_key().to_hex())
+}

@@ -1,0 +1,156 @@
+//! The two listeners: TCP for clients, a Unix socket in the data directory for operators.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use super::directory::{DataDirectory, DirectoryError, Holder};
+use crate::config::Http;
+use crate::http::server::{self, Settings};
+
+/// How long a client may take to send the head of a request, and stay idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Operators at the same time.
+const ADMIN_CONNECTIONS: u32 = 64;
+
+/// The longest path of a Unix socket that every system takes.
+const LONGEST_SOCKET_PATH: usize = 100;
+
+/// Both listeners, bound and announced.
+#[derive(Debug)]
+pub struct Bound {
+    clients: TcpListener,
+    operators: UnixListener,
+    address: SocketAddr,
+    socket: SocketFile,
+}
+
+/// The admin socket's file, removed in the end.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    // Holds the socket when the data directory's path is too long for one.
+    _elsewhere: Option<TempDir>,
+}
+
+/// Why a listener cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address of the listener for clients cannot be read.
+    #[error("cannot read the listener's own address")]
+    Address(#[source] io::Error),
+    /// The admin socket cannot be made.
+    #[error("cannot create the admin socket {}", path.display())]
+    Socket {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The lock file cannot be written.
+    #[error(transparent)]
+    Announce(#[from] DirectoryError),
+}
+
+impl Bound {
+    /// Where clients are served; the real port when any free one was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // A socket file that stays behind does no harm: the next gateway removes it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Makes the admin socket and says in the lock file where both listeners are.
+pub(super) fn bind(
+    clients: TcpListener,
+    directory: &mut DataDirectory,
+) -> Result<Bound, ListenError> {
+    let address = clients.local_addr().map_err(ListenError::Address)?;
+    let socket = place_socket(directory)?;
+    let operators = bind_socket(&socket.path)
+        .map_err(|source| ListenError::Socket { path: socket.path.clone(), source })?;
+    directory.announce(&Holder {
+        pid: std::process::id(),
+        admin_socket: Some(socket.path.clone()),
+        address: Some(address),
+    })?;
+    Ok(Bound { clients, operators, address, socket })
+}
+
+/// Where the admin socket goes: into the data directory, or into a private temporary one when the
+/// path would be too long for a socket.
+fn place_socket(directory: &DataDirectory) -> Result<SocketFile, ListenError> {
+    let path = directory.admin_socket();
+    if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
+        return Ok(SocketFile { path, _elsewhere: None });
+    }
+    let elsewhere = tempfile::Builder::new().prefix("sealpost-").tempdir();
+    let elsewhere = elsewhere.map_err(|source| ListenError::Socket { path, source })?;
+    let path = elsewhere.path().join("admin.sock");
+    Ok(SocketFile { path, _elsewhere: Some(elsewhere) })
+}
+
+fn bind_socket(path: &Path) -> Result<UnixListener, io::Error> {
+    // We hold the directory's lock, so whatever is there belongs to a gateway that is gone.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves both until `stop` is over.
+pub(super) async fn run(
+    bound: Bound,
+    router: Router,
+    admin_router: Router,
+    settings: &Http,
+    stop: impl Future<Output = ()>,
+) {
+    let for_clients = Settings {
+        connections: settings.connections,
+        head_timeout: HEAD_TIMEOUT,
+        stop_timeout: settings.stop_timeout(),
+    };
+    let for_operators = Settings { connections: ADMIN_CONNECTIONS, ..for_clients };
+    let (stopping, stopped) = watch::channel(false);
+    let signal = || {
+        let mut stopped = stopped.clone();
+        // The sender lives until both servers are done.
+        async move { drop(stopped.wait_for(|stopped| *stopped).await) }
+    };
+    let Bound { clients, operators, socket, .. } = bound;
+    let clients = clients.tap_io(|stream| {
+        // Answers are small: waiting for more to send would only delay them.
+        let _ = stream.set_nodelay(true);
+    });
+    tokio::join!(
+        server::serve(clients, router, for_clients, signal()),
+        server::serve(operators, admin_router, for_operators, signal()),
+        async {
+            stop.await;
+            stopping.send_replace(true);
+        },
+    );
+    drop(socket);
+}

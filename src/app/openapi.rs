@@ -1,0 +1,56 @@
+//! The OpenAPI document, put together from every part's own.
+
+use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
+
+use crate::dialect::mixin;
+use crate::http::{health, openapi};
+
+const DESCRIPTION: &str = "\
+A self-hosted gateway for end-to-end encrypted messages between bots and people, in the words of \
+Mixin's bot API. The gateway stores what it cannot read and hands each device its own slice.
+
+Every answer carries `X-Request-Id`: the caller's own (1 to 128 visible ASCII characters) or one \
+that the gateway made. Ids are UUIDs, in any case on input and in lower case on output; times are \
+RFC 3339 in UTC; members that a request does not know are ignored.
+
+Operators have an API of their own on a Unix socket, spoken by the `sealpost` command.";
+
+/// The whole document as YAML.
+#[must_use]
+pub fn openapi_yaml() -> String {
+    // The document is made of constants, and a test writes it out.
+    openapi_document().to_yaml().unwrap_or_default()
+}
+
+/// The whole document.
+#[must_use]
+pub fn openapi_document() -> OpenApi {
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    let info = InfoBuilder::new()
+        .title("Sealpost")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license))
+        .build();
+    let servers = vec![Server::new("/")];
+    let mut document = OpenApiBuilder::new().info(info).servers(Some(servers)).build();
+    for part in [mixin::openapi(), health::openapi(), openapi::openapi()] {
+        document.merge(part);
+    }
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_holds_every_parts_paths() {
+        let yaml = openapi_yaml();
+        for path in ["/encrypted_messages:", "/inbox:", "/healthz:", "/readyz:", "/openapi.yaml:"] {
+            assert!(yaml.contains(path), "{path} is missing");
+        }
+        assert!(yaml.starts_with("openapi: 3.1"), "{}", yaml.get(..40).unwrap_or_default());
+    }
+}

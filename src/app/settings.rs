@@ -1,0 +1,47 @@
+//! From the operator's settings to what each part asks for.
+
+use std::time::Duration;
+
+use super::directory::DataDirectory;
+use crate::config::Config;
+use crate::config::dialects::ErrorStatus;
+use crate::dialect::mixin;
+use crate::storage::{CacheConfig, StorageConfig};
+
+pub(super) fn storage(config: &Config, directory: &DataDirectory) -> StorageConfig {
+    let settings = &config.storage;
+    StorageConfig {
+        readers: settings.readers,
+        busy_timeout: Duration::from_secs(settings.busy_seconds),
+        max_size: (settings.max_bytes > 0).then_some(settings.max_bytes),
+        cache: CacheConfig { entries: settings.cache_entries.into(), ..CacheConfig::default() },
+        ..StorageConfig::at(directory.database())
+    }
+}
+
+pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
+    let settings = &config.dialects.mixin;
+    mixin::MixinSettings {
+        error_status: match settings.error_status {
+            ErrorStatus::Auto => mixin::error::ErrorStatus::Auto,
+            ErrorStatus::Always202 => mixin::error::ErrorStatus::Always202,
+            ErrorStatus::AlwaysTrue => mixin::error::ErrorStatus::AlwaysTrue,
+        },
+        longest_token_life: Duration::from_secs(settings.token_life_seconds),
+        clock_ahead: Duration::from_secs(settings.clock_ahead_seconds),
+        body_limit: config.limits.body_bytes,
+        longest_poll: settings.longest_poll(),
+        path_prefix: settings.path_prefix.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_dialects_own() {
+        let ours = mixin(&Config::default());
+        assert_eq!(format!("{ours:?}"), format!("{:?}", mixin::MixinSettings::default()));
+    }
+}

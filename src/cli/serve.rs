@@ -1,0 +1,90 @@
+//! `sealpost serve`.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::error::CommandError;
+use super::output;
+use crate::app::App;
+use crate::config::Config;
+use crate::telemetry::logs;
+
+/// Serve clients until stopped
+///
+/// Works without any configuration: it listens on 127.0.0.1:8080 and keeps its data in
+/// ./sealpost-data, which it makes. Once it is ready it prints one line to standard output,
+/// `sealpost listening on http://ADDRESS:PORT`; its log goes to standard error. Ctrl-C and SIGTERM
+/// stop it gently: requests under way are answered first.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Address and port to listen on; port 0 takes any free one [env: SEALPOST_LISTEN] [default:
+    /// 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<String>,
+}
+
+pub(super) fn run(config: &Config) -> Result<(), CommandError> {
+    logs::install(&config.telemetry)?;
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(CommandError::Runtime)?.block_on(serve(config))
+}
+
+/// Every connection is an open file, and the usual limit of 1024 is made for programs that cannot
+/// count further. The system's hard limit stays what it is.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), CommandError> {
+    let mut app = App::open_here(config).await?;
+    let served = listen(&mut app, config).await;
+    app.close().await;
+    if served.is_ok() {
+        tracing::info!("stopped");
+    }
+    served
+}
+
+async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
+    let address = config.http.listen;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| CommandError::Bind { address, source })?;
+    let bound = app.bind(listener)?;
+    // Before the line that says "ready": whoever reads it may send a signal at once.
+    let mut signals = Signals::watch().map_err(CommandError::Signals)?;
+    let data = config.storage.data.display();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %bound.address(), %data, "ready");
+    output::print(&format!("sealpost listening on http://{}", bound.address()))?;
+    app.run(bound, async move {
+        let name = signals.next().await;
+        tracing::info!(signal = name, "stopping");
+    })
+    .await;
+    Ok(())
+}
+
+/// The signals that stop a gateway.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(super) fn watch() -> Result<Self, std::io::Error> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    pub(super) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The operator's API, over the real router on a real database.
+
+mod accounts;
+mod sessions;
+mod tokens;
+mod world;
