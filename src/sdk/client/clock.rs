@@ -21,10 +21,7 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the client reads the clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the client reads the clock")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
