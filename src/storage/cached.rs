@@ -1,20 +1,16 @@
 //! A store around a store: what nearly every request asks for is kept in memory.
 //!
-//! A cache must not bring an old value back. A read may start before a change and come back after
-//! it; if its result were kept, the change would be forgotten again. So each cache counts the
-//! changes ([`Remembered`]): a reader notes the count before it asks the inner store, and what it
-//! brings is kept only if the count is still the same. Both the comparison and the change happen
-//! under one lock, which hits never touch.
-//!
-//! Changes run on tasks of their own, so that a caller that goes away between the change and the
+//! What a change touches is forgotten after it, and a read that began before it brings nothing old
+//! back ([`remembered`]). Changes run on tasks of their own, so that a caller that goes away between the change and the
 //! invalidation leaves no old value behind.
 //!
 //! A stale roster is harmless even so: [`Inbox::accept`] compares generations in its transaction,
 //! and a roster that it finds moved is dropped here.
 
+mod remembered;
+
 use std::collections::HashSet;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,6 +30,7 @@ use crate::domain::inbox::{
 use crate::domain::ports::{Accounts, Conversations, Inbox, Rosters, Sessions, Store};
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+use remembered::Remembered;
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,93 +101,6 @@ impl CachedStore {
             outcome
         });
         task.await.unwrap_or_else(|error| Err(Fault::internal("changing a session", error)))
-    }
-}
-
-/// A cache that takes nothing older than the last change.
-struct Remembered<K, V> {
-    cache: Cache<K, V>,
-    changes: Mutex<u64>,
-}
-
-/// The number of changes when a read began.
-#[derive(Clone, Copy)]
-struct Before(u64);
-
-impl<K, V> Remembered<K, V>
-where
-    K: Copy + Eq + Hash + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    fn new(entries: u64, life: Duration) -> Self {
-        let cache = Cache::builder().max_capacity(entries).time_to_live(life).build();
-        Self { cache, changes: Mutex::new(0) }
-    }
-
-    fn get(&self, key: &K) -> Option<V> {
-        self.cache.get(key)
-    }
-
-    fn changes(&self) -> MutexGuard<'_, u64> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// To be called before the inner store is asked.
-    fn before(&self) -> Before {
-        Before(*self.changes())
-    }
-
-    /// Keeps what the inner store said, unless something has changed since.
-    fn keep(&self, before: Before, entries: impl IntoIterator<Item = (K, V)>) {
-        let changes = self.changes();
-        if *changes == before.0 {
-            for (key, value) in entries {
-                self.cache.insert(key, value);
-            }
-        }
-    }
-
-    /// To be called after a change.
-    fn forget(&self, keys: impl IntoIterator<Item = K>) {
-        let mut changes = self.changes();
-        *changes += 1;
-        for key in keys {
-            self.cache.invalidate(&key);
-        }
-    }
-
-    fn forget_everything(&self) {
-        let mut changes = self.changes();
-        *changes += 1;
-        self.cache.invalidate_all();
-    }
-
-    /// Answers from memory where it can; `read` is asked for the rest.
-    async fn get_or_read<F>(
-        &self,
-        keys: &[K],
-        key_of: impl Fn(&V) -> K,
-        read: impl FnOnce(Vec<K>) -> F,
-    ) -> Result<Vec<V>, Fault>
-    where
-        F: Future<Output = Result<Vec<V>, Fault>>,
-    {
-        let mut found = Vec::with_capacity(keys.len());
-        let mut unknown = Vec::new();
-        let mut asked = HashSet::with_capacity(keys.len());
-        for key in keys.iter().filter(|key| asked.insert(**key)) {
-            match self.get(key) {
-                Some(value) => found.push(value),
-                None => unknown.push(*key),
-            }
-        }
-        if !unknown.is_empty() {
-            let before = self.before();
-            let read = read(unknown).await?;
-            self.keep(before, read.iter().map(|value| (key_of(value), value.clone())));
-            found.extend(read);
-        }
-        Ok(found)
     }
 }
 

@@ -13,6 +13,7 @@ mod accounts;
 mod claims;
 mod connect;
 mod conversations;
+mod forget;
 mod inbox;
 mod migrate;
 mod rosters;
@@ -34,8 +35,8 @@ use super::error::{StoreError, during};
 use super::open::{OpenError, StorageConfig};
 use crate::domain::Fault;
 use crate::domain::ports::Store;
+use forget::SeenKey;
 use rows::value;
-use sweep::SeenKey;
 use writer::{Apply, Job, SqliteWriter, Step};
 
 /// After so many bytes a group takes no more messages; it keeps a commit, and with it everybody's

@@ -27,7 +27,7 @@ const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 pub struct TestApp {
     app: Option<App>,
     pub clock: Arc<TestClock>,
-    pub directory: TempDir,
+    _directory: TempDir,
     config: Config,
     keys: AtomicU64,
 }
@@ -52,7 +52,7 @@ impl TestApp {
         change(&mut config);
         let clock = Arc::new(TestClock::at(START));
         let app = open(&config, &clock, 1).await;
-        Self { app: Some(app), clock, directory, config, keys: AtomicU64::new(1) }
+        Self { app: Some(app), clock, _directory: directory, config, keys: AtomicU64::new(1) }
     }
 
     /// Stops the gateway and starts it again on the same data.
