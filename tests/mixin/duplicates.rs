@@ -10,7 +10,7 @@ async fn the_same_message_again_is_a_duplicate_delivered_once() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
     let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
-    bot.send(&app, &[item.clone()]).await;
+    bot.send(&app, std::slice::from_ref(&item)).await;
     let again = bot.send(&app, &[item.clone(), item]).await;
     for receipt in again.list() {
         assert_eq!(
@@ -37,7 +37,7 @@ async fn a_retry_after_a_sign_in_is_still_a_duplicate() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 2).await);
     let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
-    bot.send(&app, &[item.clone()]).await;
+    bot.send(&app, std::slice::from_ref(&item)).await;
     app.sign_in(anna.user, Some(anna.devices[1].session)).await;
     let again = bot.send(&app, &[item]).await;
     assert_eq!(again.only()["outcome"], "duplicate");
@@ -71,7 +71,7 @@ async fn ids_are_remembered_over_a_restart_and_after_the_message_was_read() {
     let mut app = TestApp::start().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
     let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
-    bot.send(&app, &[item.clone()]).await;
+    bot.send(&app, std::slice::from_ref(&item)).await;
     anna.devices[0].receives(&app).await;
     app.restart().await;
     let again = bot.send(&app, &[item]).await;
