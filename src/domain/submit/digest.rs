@@ -1,4 +1,4 @@
-//! What makes two messages the same message.
+//! Telling a repeated message from another one under the same id.
 
 use sha2::{Digest, Sha256};
 
