@@ -86,6 +86,9 @@ pub trait Sessions: Send + Sync {
     ) -> Result<Vec<SessionId>, Fault>;
 
     /// Keeps an API token.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when its session is not live.
     async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault>;
 
     /// The API token with that hash, expired or not.
@@ -151,6 +154,7 @@ pub trait Inbox: Send + Sync {
     async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault>;
 
     /// Forgets at most `limit` message ids that were accepted before `before`; returns how many.
+    /// A call may look at a part of the ids only, and the next one goes on from there.
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault>;
 }
 

@@ -16,6 +16,8 @@ mod conversations;
 mod forget;
 mod inbox;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod rosters;
 mod rows;
 mod sessions;

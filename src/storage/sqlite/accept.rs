@@ -86,7 +86,7 @@ fn answer(jobs: &[&AcceptJob], verdicts: Vec<Option<Accepted>>, first: i64) {
     }
 }
 
-const SEEN: &str = "
+pub(super) const SEEN: &str = "
     SELECT wanted.key AS place, seen_messages.digest
     FROM json_each(?1) AS wanted
     CROSS JOIN seen_messages ON seen_messages.shard = wanted.value % ?3
@@ -116,7 +116,7 @@ pub(super) async fn seen_digests(
     Ok(digests)
 }
 
-const MOVED: &str = "
+pub(super) const MOVED: &str = "
     SELECT wanted.value ->> 0 AS account, wanted.value ->> 1 AS generation
     FROM json_each(?1) AS wanted
     LEFT JOIN accounts ON accounts.number = wanted.value ->> 0
@@ -186,7 +186,7 @@ static INBOX_ROWS: LazyLock<Rows> =
 
 /// The payload rows of this group hold everything of these but the digests. `ORDER BY` keeps
 /// neighbours in the tree together.
-const SEEN_ROWS: &str = "
+pub(super) const SEEN_ROWS: &str = "
     INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
     SELECT sender_account % ?4, sender_account, message_id,
         substr(?3, (number - ?1) * 16 + 1, 16), accepted_at

@@ -11,13 +11,13 @@ use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Accounts;
 use crate::storage::error::{StoreError, during};
 
-const BY_IDS: &str = concat!(
+pub(super) const BY_IDS: &str = concat!(
     "SELECT ",
     account_columns!(),
     " FROM json_each(?1) AS wanted CROSS JOIN accounts ON accounts.id = unhex(wanted.value)"
 );
 
-const BY_EXTERNAL_NAME: &str = concat!(
+pub(super) const BY_EXTERNAL_NAME: &str = concat!(
     "SELECT ",
     account_columns!(),
     " FROM accounts WHERE dialect = ?1 AND external_name = ?2"

@@ -44,7 +44,7 @@ impl RowsJob {
 }
 
 /// A row is only held if it has not been handed out since it was found.
-const CLAIM: &str = "
+pub(super) const CLAIM: &str = "
     UPDATE inbox SET leased_until = wanted.until, deliveries = wanted.deliveries + 1
     FROM (
         SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
@@ -92,7 +92,7 @@ pub(super) async fn claim(
     Ok(())
 }
 
-const RELEASE: &str = "
+pub(super) const RELEASE: &str = "
     UPDATE inbox SET leased_until = 0
     WHERE (shard, session, number) IN (
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
@@ -106,7 +106,7 @@ pub(super) async fn release(
     run(connection, RELEASE, jobs, "releasing messages").await
 }
 
-const ACKNOWLEDGE: &str = "
+pub(super) const ACKNOWLEDGE: &str = "
     DELETE FROM inbox
     WHERE (shard, session, number) IN (
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)

@@ -16,7 +16,7 @@ use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
 
-const BY_IDS: &str = "
+pub(super) const BY_IDS: &str = "
     SELECT conversations.number, conversations.id, conversations.category,
         creators.id AS creator, conversations.created_at, participants.account,
         members.id AS user_id, participants.joined_at
@@ -51,8 +51,6 @@ impl Conversations for SqliteStore {
             let participant = participant(&row)?;
             let number = ConversationNumber(value(&row, "number")?);
             match conversations.last_mut().filter(|last| last.number == number) {
-                // An id that was asked for twice repeats its rows.
-                Some(same) if same.has(participant.user) => {}
                 Some(same) => same.participants.push(participant),
                 None => conversations.push(conversation(&row, number, participant)?),
             }
@@ -85,7 +83,7 @@ fn participant(row: &SqliteRow) -> Result<Participant, StoreError> {
     })
 }
 
-const NUMBERS: &str = "
+pub(super) const NUMBERS: &str = "
     SELECT conversations.id, conversations.number
     FROM json_each(?1) AS wanted
     CROSS JOIN conversations ON conversations.id = unhex(wanted.value)";
@@ -113,7 +111,7 @@ const CREATE: &str = "
     SELECT unhex(value ->> 0), ?2, value ->> 1, ?3 FROM json_each(?1) WHERE true
     ON CONFLICT (id) DO NOTHING";
 
-const JOIN: &str = "
+pub(super) const JOIN: &str = "
     INSERT INTO participants (conversation, account, joined_at)
     SELECT conversations.number, pair.account, ?2
     FROM (

@@ -33,7 +33,7 @@ pub(super) struct SeenKey {
 const BEGINNING: SeenKey =
     SeenKey { shard: -1, sender: 0, message: MessageId::from_bytes([0; 16]) };
 
-const OLD_IDS: &str = "
+pub(super) const OLD_IDS: &str = "
     SELECT shard, sender, message_id FROM (
         SELECT shard, sender, message_id, accepted_at FROM seen_messages
         WHERE (shard, sender, message_id) > (?1, ?2, ?3)
@@ -41,12 +41,12 @@ const OLD_IDS: &str = "
     )
     WHERE accepted_at < ?5 LIMIT ?6";
 
-const END_OF_STRETCH: &str = "
+pub(super) const END_OF_STRETCH: &str = "
     SELECT shard, sender, message_id FROM seen_messages
     WHERE (shard, sender, message_id) > (?1, ?2, ?3)
     ORDER BY shard, sender, message_id LIMIT 1 OFFSET ?4 - 1";
 
-const FORGET: &str = "
+pub(super) const FORGET: &str = "
     DELETE FROM seen_messages WHERE (shard, sender, message_id) IN (
         SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each(?1)
     )";

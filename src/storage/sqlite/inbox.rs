@@ -99,7 +99,7 @@ impl Inbox for SqliteStore {
 }
 
 /// `CROSS JOIN` fixes the order of the loops: along the inbox, then to each payload by its number.
-const FREE: &str = "
+pub(super) const FREE: &str = "
     SELECT inbox.number, inbox.deliveries, inbox.slot, payloads.message_id,
         conversations.id AS conversation, accounts.id AS sender, sessions.id AS sender_session,
         payloads.category, payloads.details, payloads.accepted_at, payloads.body
@@ -157,7 +157,7 @@ fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
 
 /// Message ids stand in the payloads alone; an index from them to the rows of each inbox would
 /// cost every accepted message more than this search costs its acknowledgement.
-const HANDED_OUT: &str = "
+pub(super) const HANDED_OUT: &str = "
     SELECT recent.number, payloads.message_id
     FROM (
         SELECT number FROM inbox

@@ -14,7 +14,7 @@ use crate::domain::roster::{Roster, RosterMember};
 use crate::storage::error::{StoreError, during};
 
 /// One statement reads sessions and generation together, so they belong to the same moment.
-const ROSTERS: &str = "
+pub(super) const ROSTERS: &str = "
     SELECT accounts.number AS account, accounts.id AS user_id, accounts.roster_generation,
         sessions.id AS session_id, sessions.number AS session, sessions.agreement_key,
         sessions.platform
@@ -33,10 +33,8 @@ impl Rosters for SqliteStore {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        let mut users = users.to_vec();
-        users.sort_unstable();
-        users.dedup();
-        let rows = query(ROSTERS).bind(id_list(users)).fetch_all(&self.readers).await;
+        let list = id_list(users.iter().copied());
+        let rows = query(ROSTERS).bind(list).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("reading rosters"))?;
         let members = rows.iter().map(member).collect::<Result<Vec<_>, StoreError>>()?;
         let accounts = members.chunk_by(|one, next| one.account == next.account);

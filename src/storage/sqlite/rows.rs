@@ -1,5 +1,6 @@
 //! From columns to the domain's types, and lists of ids into statements.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use bytes::Bytes;
@@ -130,8 +131,10 @@ fn attestation(row: &SqliteRow) -> Result<Option<Attestation>, StoreError> {
 }
 
 /// A list of ids for a statement: a JSON array of hexadecimal, to be read by `json_each` and
-/// `unhex`. One parameter, whatever the length of the list, so the statement stays the same.
+/// `unhex`, each id once. One parameter, whatever the length of the list, so the statement stays
+/// the same.
 pub(super) fn id_list<Kind>(ids: impl IntoIterator<Item = Id<Kind>>) -> String {
+    let ids: BTreeSet<Id<Kind>> = ids.into_iter().collect();
     json_list(ids, |json, id| write!(json, "\"{}\"", id.uuid().as_simple()))
 }
 
@@ -158,11 +161,11 @@ mod tests {
     use crate::domain::ids::UserId;
 
     #[test]
-    fn lists_are_json() {
+    fn lists_are_json_and_ids_stand_in_them_once() {
         assert_eq!(id_list::<()>([]), "[]");
-        let ids = [UserId::from_bytes([0x0a; 16]), UserId::from_bytes([0xff; 16])];
+        let (low, high) = (UserId::from_bytes([0x0a; 16]), UserId::from_bytes([0xff; 16]));
         let expected = format!(r#"["{}","{}"]"#, "0a".repeat(16), "ff".repeat(16));
-        assert_eq!(id_list(ids), expected);
+        assert_eq!(id_list([high, low, high]), expected);
         assert_eq!(json_list([1, 2], |json, n| write!(json, "[{n},0]")), "[[1,0],[2,0]]");
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::ports::Sessions;
 use crate::domain::session::{ApiToken, NewSession, Scopes, SessionOwner, SignedIn, TokenHash};
 use crate::storage::error::{StoreError, during};
 
-const BY_ID: &str = concat!(
+pub(super) const BY_ID: &str = concat!(
     "SELECT ",
     account_columns!(),
     ", sessions.number AS session_number, sessions.id AS session_id, sessions.signing_key,
@@ -23,12 +23,12 @@ const BY_ID: &str = concat!(
     WHERE sessions.id = ?1"
 );
 
-const ENDED_AMONG: &str = "
+pub(super) const ENDED_AMONG: &str = "
     SELECT sessions.id
     FROM json_each(?2) AS wanted CROSS JOIN sessions ON sessions.id = unhex(wanted.value)
     WHERE sessions.account = ?1 AND sessions.ended_at IS NOT NULL";
 
-const TOKEN: &str = "
+pub(super) const TOKEN: &str = "
     SELECT api_tokens.hash, sessions.id, api_tokens.scopes, api_tokens.created_at,
         api_tokens.expires_at
     FROM api_tokens JOIN sessions ON sessions.number = api_tokens.session

@@ -15,7 +15,7 @@ use crate::storage::packed::pack_waiting;
 
 /// The account, its live sessions without the replaced one, the replaced one if it is live, and
 /// whether the key is on file: everything that can speak against signing in.
-const CIRCUMSTANCES: &str = "
+pub(super) const CIRCUMSTANCES: &str = "
     SELECT accounts.id AS user_id,
         (SELECT count(*) FROM sessions
             WHERE account = ?1 AND ended_at IS NULL AND id IS NOT ?2) AS others,
@@ -109,7 +109,7 @@ async fn create(
     })
 }
 
-const FIND_LIVE: &str = "
+pub(super) const FIND_LIVE: &str = "
     SELECT sessions.number, sessions.account
     FROM sessions JOIN accounts ON accounts.number = sessions.account
     WHERE sessions.id = ?1 AND accounts.id = ?2 AND sessions.ended_at IS NULL";
@@ -136,8 +136,8 @@ pub(super) async fn end_session(
 }
 
 const END: &str = "UPDATE sessions SET ended_at = ?2 WHERE number = ?1";
-const DROP_TOKENS: &str = "DELETE FROM api_tokens WHERE session = ?1";
-const DROP_INBOX: &str = "DELETE FROM inbox WHERE shard = ?1 AND session = ?2";
+pub(super) const DROP_TOKENS: &str = "DELETE FROM api_tokens WHERE session = ?1";
+pub(super) const DROP_INBOX: &str = "DELETE FROM inbox WHERE shard = ?1 AND session = ?2";
 
 /// Marks a session as ended; its tokens and what waited for it go.
 async fn end(
@@ -169,7 +169,7 @@ async fn raise_generation(
 }
 
 /// One row for all ordinary messages of an inbox, and one with its body for each unread marker.
-const MISSING: &str = "
+pub(super) const MISSING: &str = "
     SELECT NULL AS marker, count(*) AS count, min(payloads.accepted_at) AS first,
         max(payloads.accepted_at) AS last
     FROM inbox CROSS JOIN payloads ON payloads.number = inbox.number

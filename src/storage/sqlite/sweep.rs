@@ -28,10 +28,10 @@ struct Candidate {
     waiting: Vec<InboxKey>,
 }
 
-const CANDIDATES: &str = "
+pub(super) const CANDIDATES: &str = "
     SELECT number, waiting FROM payloads WHERE number >= ?1 ORDER BY number LIMIT ?2";
 
-const STILL_WAITING: &str = "
+pub(super) const STILL_WAITING: &str = "
     SELECT DISTINCT value ->> 2 AS number FROM json_each(?1)
     WHERE EXISTS (
         SELECT 1 FROM inbox
@@ -94,7 +94,7 @@ fn candidate(row: &SqliteRow) -> Result<Candidate, StoreError> {
     Ok(Candidate { number: value(row, "number")?, waiting })
 }
 
-const DROP_PAYLOADS: &str = "
+pub(super) const DROP_PAYLOADS: &str = "
     DELETE FROM payloads WHERE number IN (SELECT value FROM json_each(?1))";
 
 async fn drop_payloads(

@@ -1,0 +1,58 @@
+//! No statement walks through a table that grows: each finds its rows by a key.
+
+use sqlx::{Row, query};
+
+use super::{
+    accept, accounts, claims, conversations, forget, inbox, rosters, sessions, sign_in, sweep,
+};
+use crate::storage::{SqliteStore, StorageConfig};
+
+const STATEMENTS: &[&str] = &[
+    accept::SEEN,
+    accept::MOVED,
+    accept::SEEN_ROWS,
+    accounts::BY_IDS,
+    accounts::BY_EXTERNAL_NAME,
+    claims::CLAIM,
+    claims::RELEASE,
+    claims::ACKNOWLEDGE,
+    conversations::BY_IDS,
+    conversations::NUMBERS,
+    conversations::JOIN,
+    forget::OLD_IDS,
+    forget::END_OF_STRETCH,
+    forget::FORGET,
+    inbox::FREE,
+    inbox::HANDED_OUT,
+    rosters::ROSTERS,
+    sessions::BY_ID,
+    sessions::ENDED_AMONG,
+    sessions::TOKEN,
+    sign_in::CIRCUMSTANCES,
+    sign_in::FIND_LIVE,
+    sign_in::DROP_TOKENS,
+    sign_in::DROP_INBOX,
+    sign_in::MISSING,
+    sweep::CANDIDATES,
+    sweep::STILL_WAITING,
+    sweep::DROP_PAYLOADS,
+];
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_a_key() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = StorageConfig::at(folder.path().join("plans.db"));
+    let store = SqliteStore::open(&config).await.unwrap();
+    for statement in STATEMENTS {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let steps = query(explain).fetch_all(&store.readers).await.unwrap();
+        for step in steps {
+            let step: String = step.get("detail");
+            let lists = ["json_each", "wanted", "(subquery", "recent", "pair"];
+            let scan = step.strip_prefix("SCAN ");
+            let table = scan.filter(|what| !lists.iter().any(|list| what.starts_with(list)));
+            assert_eq!(table, None, "{statement}");
+            assert!(!step.contains("inbox USING") || step.contains("session=?"), "{step}");
+        }
+    }
+}
