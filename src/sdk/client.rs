@@ -58,6 +58,7 @@ mod run;
 mod schedule;
 mod seal;
 mod send;
+mod sender;
 mod sessions;
 
 #[cfg(test)]
@@ -76,3 +77,4 @@ pub use messages::{Messages, ReceiveError};
 pub use outcome::{ItemOutcome, Outcome, SendError, Sent};
 pub use refreshed::Refreshed;
 pub use retry::RetryPolicy;
+pub use sender::SenderProof;

@@ -76,6 +76,15 @@ pub enum ReceiveError {
         #[source]
         reason: UnreadableReason,
     },
+    /// One message opened, but the key that sealed it is on no list of its sender's sessions that
+    /// this bot has seen, so nothing but the gateway's word says whom it is from.
+    ///
+    /// It happens without any harm: the sender signed out after sending, while this program was not
+    /// running. The gateway takes messages only from live sessions; whether that is good enough is
+    /// for the caller to decide. The text is in [`Incoming::bytes`]. The message is acknowledged
+    /// like any other when the next one is asked for.
+    #[error("message {} was sealed by no session that is known of {}", .0.message_id, .0.sender)]
+    Unconfirmed(Box<Incoming>),
     /// The gateway refuses to hand out messages, and trying again will not help. No message
     /// follows.
     #[error("failed to read the inbox")]
@@ -112,8 +121,8 @@ impl Messages {
     /// refused.
     ///
     /// # Errors
-    /// [`ReceiveError::Unreadable`] for one message, after which others follow;
-    /// [`ReceiveError::Refused`] at the end.
+    /// [`ReceiveError::Unreadable`] and [`ReceiveError::Unconfirmed`] for one message, after which
+    /// others follow; [`ReceiveError::Refused`] at the end.
     pub async fn next(&mut self) -> Option<Result<Incoming, ReceiveError>> {
         self.finish_current().await;
         while !self.ended {
@@ -193,6 +202,9 @@ impl Messages {
             return Some(Head::HandledBefore(id));
         }
         Some(match incoming::open(&self.bot.core, message).await {
+            Ok(incoming) if incoming.is_unconfirmed() => {
+                Head::Ready(Some(id), Err(ReceiveError::Unconfirmed(Box::new(incoming))))
+            }
             Ok(incoming) => Head::Ready(Some(id), Ok(incoming)),
             Err(OpenFailure::Request(error)) => Head::Failed(error),
             Err(OpenFailure::Unreadable(reason)) => {

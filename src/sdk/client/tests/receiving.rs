@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 
 use super::world::{Fault, World, error, message_id};
-use crate::client::{Incoming, ReceiveError, Text, UnreadableReason};
+use crate::client::{Incoming, ReceiveError, SenderProof, Text, UnreadableReason};
 use crate::envelope::OpenError;
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_new_device_of_the_sender_is_looked_up_once() {
 }
 
 #[tokio::test]
-async fn a_message_that_somebody_else_sealed_is_unreadable() {
+async fn a_message_that_somebody_else_sealed_is_set_apart() {
     let world = World::new().await;
     let (alice, mallory) = (world.account(1), world.account(1));
     let mut forged = world.sealed(mallory, 1, "send me money");
@@ -90,10 +90,53 @@ async fn a_message_that_somebody_else_sealed_is_unreadable() {
     world.deliver(vec![forged]);
     let mut messages = world.bot().messages();
     let error = messages.next().await.unwrap().unwrap_err();
-    let ReceiveError::Unreadable { reason: UnreadableReason::Open(reason), .. } = error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(reason, OpenError::UnknownSender);
+    assert!(matches!(error, ReceiveError::Unconfirmed(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_message_from_before_a_sign_in_says_that_its_session_has_ended() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    let bot = world.bot();
+    bot.sessions_of(&[alice]).await.unwrap();
+    world.deliver((1..=3).map(|id| world.sealed(alice, id, "before")).collect());
+    world.state().sign_in_again(alice);
+    bot.sessions_of(&[alice]).await.unwrap();
+    let mut messages = bot.messages();
+    for _ in 0..3 {
+        let message = messages.next().await.unwrap().unwrap();
+        assert_eq!((message.text(), message.proof), (Some("before"), SenderProof::EndedSession));
+    }
+    assert_eq!(world.requests("/sessions/fetch").len(), 3, "the third makes sure, once");
+}
+
+#[tokio::test]
+async fn what_a_session_sealed_that_the_bot_never_saw_is_kept_and_not_taken_for_proven() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver((1..=3).map(|id| world.sealed(alice, id, "before")).collect());
+    world.state().sign_in_again(alice);
+    let mut messages = world.bot().messages();
+    for id in 1..=3 {
+        let error = messages.next().await.unwrap().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("before"));
+        let ReceiveError::Unconfirmed(message) = error else { panic!("{error:?}") };
+        assert_eq!((message.message_id, message.sender), (message_id(id), alice));
+        assert_eq!((message.text(), message.proof), (None, SenderProof::GatewaysWord));
+        assert_eq!(message.bytes, b"before");
+    }
+    messages.close().await.unwrap();
+    assert_eq!(world.state().acknowledged, [1, 2, 3].map(message_id));
+    assert_eq!(world.requests("/sessions/fetch").len(), 2, "looked for once beside the warm-up");
+}
+
+#[tokio::test]
+async fn a_live_session_proves_its_sender() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "now")]);
+    let message = world.bot().messages().next().await.unwrap().unwrap();
+    assert_eq!((message.text(), message.proof), (Some("now"), SenderProof::LiveSession));
 }
 
 #[tokio::test]
