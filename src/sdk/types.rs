@@ -9,6 +9,7 @@ mod account;
 mod answer;
 mod conversation;
 mod empty;
+mod gap;
 mod message;
 mod receipt;
 mod session;
@@ -20,6 +21,7 @@ pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use conversation::{
     Conversation, CreateConversation, NewParticipant, Participant, ParticipantSession,
 };
+pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
 pub use receipt::{Outcome, Receipt, ReceiptState};
 pub use session::{

@@ -6,7 +6,7 @@ use crate::base64url::{self, Base64Error};
 use crate::category;
 use crate::envelope::{self, OpenError};
 use crate::ids::{ConversationId, MessageId, SessionId, UserId};
-use crate::types::InboxMessage;
+use crate::types::{Gap, InboxMessage};
 
 use super::bot::Core;
 use super::content::Content;
@@ -80,6 +80,16 @@ impl Incoming {
         std::str::from_utf8(&self.bytes).ok()
     }
 
+    /// What was dropped unread before this bot could have it, when the message is the gateway's
+    /// marker for that (`SYSTEM_GAP`).
+    #[must_use]
+    pub fn gap(&self) -> Option<Gap> {
+        match self.category == category::SYSTEM_GAP {
+            true => serde_json::from_slice(&self.bytes).ok(),
+            false => None,
+        }
+    }
+
     /// Whether the message was sealed, and opened here.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
@@ -127,7 +137,9 @@ impl From<UnreadableReason> for OpenFailure {
 
 /// Opens a message that the gateway handed out.
 pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming, OpenFailure> {
-    let sender = message.user_id.ok_or(UnreadableReason::NoSender)?;
+    let is_notice = message.category.starts_with(category::SYSTEM_PREFIX);
+    let own = is_notice.then_some(core.identity.user);
+    let sender = message.user_id.or(own).ok_or(UnreadableReason::NoSender)?;
     let text = match message.data_base64.is_empty() {
         true => &message.data,
         false => &message.data_base64,
