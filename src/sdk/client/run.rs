@@ -13,11 +13,11 @@ impl Bot {
     /// (Ctrl-C, on Unix also SIGTERM).
     ///
     /// A handler that has begun is let finish, and what was handled is acknowledged before this
-    /// returns. The handler also gets messages that cannot be read, as
-    /// [`ReceiveError::Unreadable`].
+    /// returns. The handler also gets messages that cannot be read or are of an unconfirmed sender,
+    /// as [`ReceiveError`].
     ///
     /// # Errors
-    /// When the gateway refuses to hand out messages.
+    /// When the gateway refuses to hand out messages, or was never reached.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +25,13 @@ impl Bot {
     ///
     /// let bot = Bot::from_keystore("echo.json")?;
     /// bot.run(async |message| {
-    ///     let Ok(message) = message else { return };
+    ///     let message = match message {
+    ///         Ok(message) => message,
+    ///         Err(error) => return eprintln!("{error}"),
+    ///     };
+    ///     if let Some(gap) = message.gap() {
+    ///         eprintln!("{} messages were dropped unread", gap.count);
+    ///     }
     ///     if let Some(text) = message.text() {
     ///         let sent = bot.reply(&message, Text::new(text)).await;
     ///         println!("{sent:?}");
@@ -64,7 +70,7 @@ impl Bot {
             };
             match message {
                 None => break,
-                Some(Err(ReceiveError::Refused(error))) => return Err(error),
+                Some(Err(ReceiveError::Ended(error))) => return Err(error),
                 Some(message) => handler(message).await,
             }
         }
