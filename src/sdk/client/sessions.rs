@@ -95,7 +95,7 @@ impl SessionDirectory {
     }
 
     /// Fetches what is not remembered yet of `users`, several requests at once, as far as there is
-    /// room for it.
+    /// room for it. Stops at the first failure: a gateway in trouble is left alone.
     pub(super) async fn warm_up(
         &self,
         users: impl IntoIterator<Item = UserId>,
@@ -108,8 +108,8 @@ impl SessionDirectory {
             .collect();
         let mut running = FuturesUnordered::new();
         for chunk in unknown.chunks(FETCH_LIMIT) {
-            if running.len() >= concurrency {
-                running.next().await;
+            if running.len() >= concurrency && matches!(running.next().await, Some(Err(_))) {
+                return;
             }
             running.push(self.fetch(chunk));
         }
