@@ -178,7 +178,7 @@ impl Repeat {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use reqwest::header::AUTHORIZATION;
 
