@@ -330,6 +330,28 @@ async fn a_bot_answers_until_it_is_told_to_stop_and_leaves_nothing_unacknowledge
 }
 
 #[tokio::test]
+async fn a_handler_that_hangs_is_left_when_the_bot_is_told_twice_to_stop() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "one")]);
+    let signal = tokio::sync::Notify::new();
+    let bot = world.bot();
+    let running = bot.run_until_told_twice(
+        || signal.notified(),
+        async |message| {
+            assert_eq!(message.unwrap().text(), Some("one"));
+            // It never comes to its end, whoever asks it to.
+            loop {
+                signal.notify_waiters();
+                tokio::task::yield_now().await;
+            }
+        },
+    );
+    tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap();
+    assert!(world.state().acknowledged.is_empty(), "it was not handled to its end");
+}
+
+#[tokio::test]
 async fn a_bot_may_run_on_a_task_of_its_own() {
     let world = World::new().await;
     let alice = world.account(1);
