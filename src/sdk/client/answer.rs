@@ -19,6 +19,9 @@ use super::error::RequestError;
 use super::gateway::Failure;
 use super::retry;
 
+/// How many characters of a description are kept.
+const DESCRIPTION_LIMIT: usize = 1000;
+
 /// What is known of the request whose answer is read.
 pub(super) struct Reading<'a> {
     pub(super) attempt: u32,
@@ -116,6 +119,9 @@ fn error_in(body: &[u8], http: StatusCode) -> Option<ApiError> {
         description: "an error document in an unknown form".to_owned(),
         extra: None,
     });
+    // It ends up on somebody's terminal.
+    let shown = error.description.chars().filter(|letter| !letter.is_control());
+    error.description = shown.take(DESCRIPTION_LIMIT).collect();
     if error.status == 0 {
         let http = if http.is_success() { StatusCode::INTERNAL_SERVER_ERROR } else { http };
         error.status = http.as_u16();
@@ -148,6 +154,15 @@ mod tests {
             assert_eq!(status_in(&body, 503), Some(503), "{error}");
             assert_eq!(status_in(&body, 202), Some(500), "{error}");
         }
+    }
+
+    #[test]
+    fn a_description_is_cut_and_moves_no_cursor() {
+        let long = "x".repeat(5000);
+        let body = format!(r#"{{"error":{{"status":400,"description":"\u001b[2J\nno {long}"}}}}"#);
+        let error = error_in(body.as_bytes(), StatusCode::OK).unwrap();
+        assert!(error.description.starts_with("[2Jno xxx"));
+        assert_eq!(error.description.len(), DESCRIPTION_LIMIT);
     }
 
     #[test]

@@ -28,6 +28,9 @@ const HANDLED_LIMIT: usize = 20_000;
 /// [`next`](Self::next) may be dropped at any time, in `select!` for example: the poll that is
 /// under way stays under way, and nothing is lost, late or out of order.
 ///
+/// One of these at a time is enough: two of them share what comes in, each knows only what it has
+/// handled itself, and neither sees all messages of a conversation.
+///
 /// An error mostly concerns one message and must not end the program: it would find the same
 /// message again when it is started again.
 ///

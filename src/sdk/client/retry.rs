@@ -18,7 +18,8 @@ pub struct RetryPolicy {
     /// Upper bound of any pause that the client chooses itself.
     pub longest_pause: Duration,
     /// The longest `Retry-After` that is waited for. When the gateway asks for more, the request
-    /// fails at once and the error says how long the gateway asked for.
+    /// fails at once and the error says how long the gateway asked for. The inbox is asked again
+    /// after this long at the latest.
     pub longest_retry_after: Duration,
     /// All pauses of one request together.
     pub total_pause: Duration,

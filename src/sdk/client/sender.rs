@@ -15,6 +15,11 @@ use super::recent::RecentMap;
 use super::sessions::SessionDirectory;
 
 /// What shows that a message is from the account that it names as its sender.
+///
+/// The seal is over the bytes alone. Conversation, category, quotation and times are the gateway's
+/// word whatever this says, and so is that the message is new: an envelope holds neither an id nor a
+/// time, so a gateway that lies could hand it out once more under another id. Put into the text what
+/// must be beyond doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SenderProof {
