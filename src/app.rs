@@ -30,7 +30,7 @@ use crate::dialect::mixin::{self, MixinState};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::ports::{Bus, Entropy};
 use crate::domain::{Fault, Gateway};
-use crate::http::{health, layers, problem};
+use crate::http::{health, layers, problem, start};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -152,6 +152,7 @@ impl App {
         };
         let router = router
             .merge(health::router(self.gateway.clone()))
+            .merge(start::router())
             .merge(crate::http::openapi::router(openapi_yaml()))
             .fallback(problem::unknown_path);
         layers::apply(router, self.layer_settings())

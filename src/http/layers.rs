@@ -24,7 +24,7 @@ pub struct Settings {
     pub entropy: Arc<dyn Entropy>,
     /// How long a request may take.
     pub request_timeout: Duration,
-    /// How long a request may take that waits for messages, see [`is_poll`].
+    /// How long a request may take that waits for messages: a read of an inbox.
     pub poll_timeout: Duration,
 }
 

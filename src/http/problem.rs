@@ -1,7 +1,7 @@
 //! RFC 9457: what went wrong, as `application/problem+json`.
 //!
 //! Used by the admin API and by paths that belong to no protocol. A handler returns [`Problem`];
-//! the layer [`write`] turns it into a document with the request's id and logs what is ours.
+//! the layer [`write()`] turns it into a document with the request's id and logs what is ours.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl From<Fault> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The status with the fault beside it, for [`write`].
+    /// The status with the fault beside it, for [`write()`].
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
         response.extensions_mut().insert(Arc::new(self.0));
