@@ -8,3 +8,4 @@ pub mod openapi;
 pub mod problem;
 pub mod request_id;
 pub mod server;
+mod stream;
