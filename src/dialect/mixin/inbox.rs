@@ -55,6 +55,7 @@ pub async fn read(
         let longest = state.settings.longest_poll;
         let poll = Poll {
             inbox: request.caller.inbox(),
+            session: request.caller.owner.session.id,
             limit: query.limit.unwrap_or(100),
             max_age: query.max_age.map(Duration::from_secs),
             wait: Duration::from_secs(query.wait.unwrap_or(0)).min(longest),
