@@ -5,6 +5,7 @@ pub mod fault_log;
 pub mod health;
 pub mod layers;
 pub mod openapi;
+pub mod path;
 pub mod problem;
 pub mod request_id;
 pub mod server;
