@@ -11,4 +11,5 @@ mod sending;
 mod sessions;
 mod shapes;
 mod stale_lists;
+mod trouble;
 mod users;
