@@ -63,7 +63,7 @@ pub enum Fault {
         /// The largest size allowed.
         limit: u64,
     },
-    /// The gateway cannot do this now; nothing was stored.
+    /// The gateway cannot do this now; the very same request may be repeated.
     #[error("not available now: {reason}")]
     Unavailable {
         /// What is missing.

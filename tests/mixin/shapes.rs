@@ -1,7 +1,11 @@
 //! Whatever goes wrong below the dialect's paths, its clients can read the answer.
 
+use std::io;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::json;
 
 use crate::harness::TestApp;
@@ -36,6 +40,21 @@ async fn below_a_prefix_only_what_is_below_it_is_the_dialects() {
     assert_eq!(get("/nowhere").await.json["code"], "not_found");
     let document = get("/openapi.yaml").await;
     assert!(document.json.as_str().unwrap().contains("\n  /mixin/inbox:"), "{document:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_says_when_to_come_again() {
+    let app = TestApp::start().await;
+    let bot = app.bot("echo").await;
+    assert_eq!(bot.get(&app, "/me").await.status, 200);
+    // The bot is known without a look at the database, so nothing but the body is waited for.
+    tokio::time::pause();
+    let endless = stream::pending::<Result<Bytes, io::Error>>();
+    let token = bot.token("POST", "/encrypted_messages", b"");
+    let request = with_token(Method::POST, "/encrypted_messages", &token, Vec::new());
+    let answer = app.call(request.map(|_| Body::from_stream(endless))).await;
+    assert_eq!((answer.status, &answer.json["error"]["status"]), (503, &json!(503)));
+    assert_eq!(answer.headers["retry-after"], "1");
 }
 
 #[tokio::test]

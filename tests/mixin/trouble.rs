@@ -1,5 +1,7 @@
 //! What cannot be stored now is answered with 503 and when to come again; nothing is claimed.
 
+use axum::body::Body;
+use axum::http::Request;
 use sealpost::sdk::base64url;
 use serde_json::json;
 
@@ -20,6 +22,8 @@ async fn a_locked_database_claims_nothing_and_the_repeated_request_is_delivered_
 
     let mut stranger = app.lock_database().await;
     expect_unavailable(&bot.send(&app, &batch).await);
+    let ready = Request::get("/readyz").body(Body::empty()).unwrap();
+    assert_eq!(app.call(ready).await.status, 503);
     sqlx::query("ROLLBACK").execute(&mut stranger).await.unwrap();
 
     assert!(anna.devices[0].receives(&app).await.is_empty(), "nothing was stored");
