@@ -31,7 +31,7 @@ use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::ports::{Bus, Entropy};
 use crate::domain::{Fault, Gateway};
 use crate::http::layers::{self, Patience};
-use crate::http::{health, problem};
+use crate::http::{health, problem, start};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -154,6 +154,7 @@ impl App {
             prefix => Router::new().nest(prefix, mixin).fallback(problem::unknown_path),
         };
         let own = health::router(self.gateway.clone())
+            .merge(start::router())
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
         let router = router.merge(layers::guard(own, self.patience()));
         layers::apply(router, self.gateway.entropy.clone())

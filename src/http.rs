@@ -9,4 +9,5 @@ pub mod path;
 pub mod problem;
 pub mod request_id;
 pub mod server;
+pub mod start;
 mod stream;

@@ -2,4 +2,5 @@
 
 mod broadcast;
 mod echo;
+mod ended_session;
 mod lost_answer;

@@ -46,7 +46,7 @@ pub fn what_to_try(url: &str, keystore: &Path) {
     let keystore = keystore.display();
     println!("\nThe gateway goes on serving at {url}; ctrl-c ends it. Try:");
     println!("    curl {url}/openapi.yaml");
-    println!("    SEALPOST_KEYSTORE={keystore} cargo run -p sealpost-examples --bin echo_bot");
+    println!("    cargo run -p sealpost-examples --bin echo_bot -- {keystore}");
 }
 
 /// The first digits of an id: enough to tell the few of this story apart.

@@ -22,7 +22,7 @@ use crate::domain::ports::Entropy;
 pub struct Patience {
     /// A request.
     pub request: Duration,
-    /// A request that waits for messages, see [`is_poll`].
+    /// A request that waits for messages, a read of an inbox.
     pub poll: Duration,
 }
 

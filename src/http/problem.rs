@@ -1,8 +1,8 @@
 //! RFC 9457: what went wrong, as `application/problem+json`.
 //!
 //! Used by the admin API and by paths that belong to no protocol. A handler returns [`Problem`];
-//! the layer [`write`] turns it into a document with the request's id and logs what is ours. A
-//! protocol with a shape of its own has a layer of its own further inside, see [`take`].
+//! the layer [`write()`] turns it into a document with the request's id and logs what is ours. A
+//! protocol with a shape of its own has a layer of its own further inside, see [`take()`].
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl From<Arc<Fault>> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The status with the fault beside it, for [`write`].
+    /// The status with the fault beside it, for [`write()`].
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
         response.extensions_mut().insert(self.0);

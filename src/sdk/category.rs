@@ -30,6 +30,8 @@ pub const MESSAGE_PIN: &str = "MESSAGE_PIN";
 pub const APP_CARD: &str = "APP_CARD";
 /// A row of buttons; readable by the gateway.
 pub const APP_BUTTON_GROUP: &str = "APP_BUTTON_GROUP";
+/// What all categories of the gateway's own messages begin with; accounts cannot send them.
+pub const SYSTEM_PREFIX: &str = "SYSTEM_";
 /// A change of a conversation, written by the gateway.
 pub const SYSTEM_CONVERSATION: &str = "SYSTEM_CONVERSATION";
 /// Marks messages that were dropped unread, written by the gateway.

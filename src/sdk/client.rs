@@ -11,13 +11,16 @@
 //! use sealpost_sdk::client::{Bot, Text};
 //!
 //! let bot = Bot::from_keystore("echo.json")?;
-//! let mut messages = bot.messages();
-//! while let Some(message) = messages.next().await {
-//!     let message = message?;
-//!     if let Some(text) = message.text() {
-//!         bot.reply(&message, Text::new(text)).await?;
+//! bot.run(async |message| match message {
+//!     Ok(message) => {
+//!         if let Some(text) = message.text() {
+//!             let sent = bot.reply(&message, Text::new(text)).await;
+//!             println!("{sent:?}");
+//!         }
 //!     }
-//! }
+//!     Err(error) => eprintln!("{error}"),
+//! })
+//! .await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -28,6 +31,9 @@
 //! - Everything has a bound: time for each try, number of tries, pauses, rounds, size of answers,
 //!   memory for sessions and keys. [`BotBuilder`] moves them.
 //! - `Retry-After` is honoured; other pauses grow and are drawn at random.
+//! - Nothing that came in is lost silently, and nothing unproven is shown as proven: a message that
+//!   cannot be read, or whose sender nothing but the gateway's word confirms, is handed out as a
+//!   [`ReceiveError`] of its own, and [`Incoming::proof`] says how far the sender is proved.
 //! - What the gateway decides about one message is an [`Outcome`], not an error, and one message of
 //!   [`Bot::send_all`] never fails another.
 
@@ -46,6 +52,7 @@ mod entropy;
 mod error;
 mod gateway;
 mod http_date;
+mod inbox;
 mod incoming;
 mod message;
 mod messages;
@@ -58,6 +65,7 @@ mod run;
 mod schedule;
 mod seal;
 mod send;
+mod sender;
 mod sessions;
 
 #[cfg(test)]
@@ -76,3 +84,4 @@ pub use messages::{Messages, ReceiveError};
 pub use outcome::{ItemOutcome, Outcome, SendError, Sent};
 pub use refreshed::Refreshed;
 pub use retry::RetryPolicy;
+pub use sender::SenderProof;

@@ -43,8 +43,6 @@ pub enum Session {}
 pub enum Conversation {}
 /// Marks the id of a message, which is also its idempotency key.
 pub enum Message {}
-/// Marks the id of an attachment.
-pub enum Attachment {}
 
 /// Id of an account: a person or a bot.
 pub type UserId = Id<User>;
@@ -54,8 +52,6 @@ pub type SessionId = Id<Session>;
 pub type ConversationId = Id<Conversation>;
 /// Id of a message, which is also its idempotency key.
 pub type MessageId = Id<Message>;
-/// Id of an attachment.
-pub type AttachmentId = Id<Attachment>;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -50,8 +50,17 @@ pub enum KeystoreError {
         source: io::Error,
     },
     /// The text is not JSON of the right shape.
-    #[error("malformed keystore")]
-    Json(#[source] serde_json::Error),
+    ///
+    /// It tells where, never what: the private key may stand in the wrong place.
+    #[error("the keystore is {problem} at line {line}, column {column}")]
+    Json {
+        /// What is wrong there.
+        problem: &'static str,
+        /// Line of the text, from 1.
+        line: usize,
+        /// Column of the line, from 1.
+        column: usize,
+    },
     /// A member is not there.
     #[error("the keystore has no member {member:?}")]
     Missing {
@@ -126,10 +135,11 @@ impl Keystore {
     /// # Ok::<(), sealpost_sdk::keystore::KeystoreError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, KeystoreError> {
-        let read: Read = serde_json::from_str(text).map_err(KeystoreError::Json)?;
+        let mut read: Read = serde_json::from_str(text).map_err(KeystoreError::from)?;
+        // First of all, so that they are wiped however this ends.
+        let private_key = read.session_private_key.take().map(Zeroizing::new);
+        let older_key = read.private_key.take().map(Zeroizing::new);
         let user_id = read.account()?;
-        let private_key = read.session_private_key.map(Zeroizing::new);
-        let older_key = read.private_key.map(Zeroizing::new);
         if [&private_key, &older_key].into_iter().flatten().any(|key| is_pem(key)) {
             return Err(KeystoreError::RsaKey);
         }
@@ -173,7 +183,7 @@ impl Keystore {
             session_private_key: &seed,
             base_url: self.base_url.as_deref(),
         };
-        serde_json::to_string_pretty(&written).map(Zeroizing::new).map_err(KeystoreError::Json)
+        serde_json::to_string_pretty(&written).map(Zeroizing::new).map_err(KeystoreError::from)
     }
 
     /// Writes a new keystore file that only its owner may read.
@@ -192,6 +202,19 @@ impl Keystore {
             let _already_failed = fs::remove_file(path);
             failed(source)
         })
+    }
+}
+
+impl From<serde_json::Error> for KeystoreError {
+    fn from(error: serde_json::Error) -> Self {
+        use serde_json::error::Category;
+
+        let problem = match error.classify() {
+            Category::Eof => "cut off",
+            Category::Syntax | Category::Io => "no JSON",
+            Category::Data => "JSON of another shape",
+        };
+        Self::Json { problem, line: error.line(), column: error.column() }
     }
 }
 
@@ -350,6 +373,23 @@ mod tests {
         assert!(matches!(error, KeystoreError::PrivateKey));
         assert!(!format!("{error:?} {error}").contains("d61b1"));
         assert!(!format!("{:?}", read(&file()).unwrap()).contains(SEED));
+    }
+
+    #[test]
+    fn no_error_shows_a_private_key_that_stands_in_the_wrong_place() {
+        let id = "00000000-0000-4000-8000-000000000001";
+        for text in [
+            format!("\"{SEED}\""),
+            format!("[\"{SEED}\"]"),
+            format!("{{\"app_id\": \"{SEED}\"}}"),
+            format!("{{\"app_id\": \"{id}\", \"session_private_key\": [\"{SEED}\"]}}"),
+            format!("{{\"app_id\": \"{id}\", \"base_url\": {{\"x\": \"{SEED}\"}}}}"),
+            SEED.to_owned(),
+        ] {
+            let error = Keystore::from_json(&text).unwrap_err();
+            assert!(matches!(error, KeystoreError::Json { line: 1, .. }), "{error:?}");
+            assert!(!format!("{error:?} {error}").contains("d61b1"), "{error:?}");
+        }
     }
 
     #[test]

@@ -19,8 +19,8 @@ use std::fmt;
 
 use jsonwebtoken::crypto;
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::base64url;
 use crate::keys::{SigningKey, VerifyingKey};
@@ -152,7 +152,17 @@ struct TokenHeader<'a> {
     #[serde(borrow)]
     alg: std::borrow::Cow<'a, str>,
     #[serde(default)]
-    crit: Option<IgnoredAny>,
+    crit: Present,
+}
+
+/// Whether a member is there, whatever it says: `null` too.
+#[derive(Default)]
+struct Present(bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
 }
 
 impl<'a> Unverified<'a> {
@@ -210,8 +220,8 @@ fn check_header(header: &[u8]) -> Result<(), TokenError> {
         return Err(TokenError::Algorithm { found: header.alg.chars().take(16).collect() });
     }
     match header.crit {
-        Some(_) => Err(TokenError::CriticalExtension),
-        None => Ok(()),
+        Present(true) => Err(TokenError::CriticalExtension),
+        Present(false) => Ok(()),
     }
 }
 
@@ -289,6 +299,8 @@ mod tests {
     #[test]
     fn critical_extensions_are_refused_and_other_header_members_ignored() {
         let header = json!({"alg": "EdDSA", "crit": ["b64"], "b64": false});
+        assert_eq!(error(&signed(&header, &json!(claims()))), TokenError::CriticalExtension);
+        let header = json!({"alg": "EdDSA", "crit": null});
         assert_eq!(error(&signed(&header, &json!(claims()))), TokenError::CriticalExtension);
         let header = json!({"alg": "EdDSA", "kid": "x", "jwk": {"kty": "OKP"}, "typ": "JWT"});
         let token = signed(&header, &json!(claims()));

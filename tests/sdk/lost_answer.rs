@@ -1,6 +1,7 @@
 //! A lost answer never doubles a message and never turns into a failure.
 
 use sealpost::sdk::client::{Message, Outcome, Text};
+use sealpost::sdk::types::GapReason;
 
 use crate::harness::actor::message_id;
 use crate::harness::{LossyProxy, TestApp};
@@ -37,8 +38,10 @@ async fn a_lost_answer_then_a_sign_in_then_a_retry_is_delivered_once() {
     let sent = second.send_message(message()).await.unwrap();
     assert_eq!(sent.outcome, Outcome::AlreadyDelivered);
     assert_eq!(anna.devices[0].receives(&app).await, ["hello"]);
-    let marker = again.get(&app, "/inbox").await;
-    assert_eq!(marker.only()["category"], "SYSTEM_GAP", "what was lost with the old session");
+    let new_device = again.client(&app, &format!("http://{address}"));
+    let marker = new_device.messages().next().await.unwrap().unwrap();
+    let gap = marker.gap().unwrap();
+    assert_eq!((gap.reason, gap.count), (GapReason::SignedInAgain, 1), "lost with the old session");
 }
 
 /// The retry inside one run: the same bytes again, although the list is stale by now.

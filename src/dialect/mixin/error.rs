@@ -1,6 +1,6 @@
 //! A fault in Mixin's words: `{"error":{"status","code","description","extra"}}`.
 //!
-//! A handler answers with a [`Problem`](crate::http::problem::Problem); the layer [`write`] gives
+//! A handler answers with a [`Problem`]; the layer [`write()`] gives
 //! it this shape. So do the time limit and the unknown paths: whatever a client of this dialect is
 //! told, it can read.
 //!
@@ -104,7 +104,7 @@ pub async fn unknown_path() -> Problem {
     Fault::NotFound { what: "path" }.into()
 }
 
-/// The answer for a known path with another method; [`write`] gives it its body.
+/// The answer for a known path with another method; [`write()`] gives it its body.
 pub async fn method_not_allowed() -> StatusCode {
     StatusCode::METHOD_NOT_ALLOWED
 }

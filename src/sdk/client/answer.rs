@@ -7,6 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,9 @@ use crate::types::ApiError;
 use super::error::RequestError;
 use super::gateway::Failure;
 use super::retry;
+
+/// How many characters of a description are kept.
+const DESCRIPTION_LIMIT: usize = 1000;
 
 /// What is known of the request whose answer is read.
 pub(super) struct Reading<'a> {
@@ -33,17 +37,16 @@ struct Document<'a> {
 }
 
 #[derive(Deserialize)]
-struct ErrorDocument {
-    #[serde(default)]
-    error: Option<ApiError>,
+struct ErrorDocument<'a> {
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 /// Reads the `data` member of an answer that is no error.
 pub(super) fn data<T: DeserializeOwned>(body: &[u8]) -> Result<T, RequestError> {
-    let unreadable = |source| RequestError::Answer { status: 200, source };
-    let document: Document<'_> = serde_json::from_slice(body).map_err(unreadable)?;
+    let document: Document<'_> = serde_json::from_slice(body).map_err(RequestError::Answer)?;
     let data = document.data.map_or("null", RawValue::get);
-    serde_json::from_str(data).map_err(unreadable)
+    serde_json::from_str(data).map_err(RequestError::Answer)
 }
 
 impl Reading<'_> {
@@ -55,7 +58,7 @@ impl Reading<'_> {
             .map_err(|error| Failure { error, may_have_acted: true })?;
         let body =
             self.body(response).await.map_err(|error| Failure { error, may_have_acted: true })?;
-        let error = match error_in(&body) {
+        let error = match error_in(&body, status) {
             Some(error) => error,
             None if status.is_success() => return Ok(body),
             None => ApiError {
@@ -105,8 +108,25 @@ impl Reading<'_> {
 }
 
 /// The error of a body that carries one. A body that is no JSON carries none.
-fn error_in(body: &[u8]) -> Option<ApiError> {
-    serde_json::from_slice::<ErrorDocument>(body).ok()?.error
+///
+/// Something is an error whatever it looks like: nobody must take a failure for a success because
+/// the gateway describes it in an unknown way.
+fn error_in(body: &[u8], http: StatusCode) -> Option<ApiError> {
+    let document = serde_json::from_slice::<ErrorDocument<'_>>(body).ok()?.error?;
+    let mut error = serde_json::from_str(document.get()).unwrap_or_else(|_| ApiError {
+        status: 0,
+        code: 0,
+        description: "an error document in an unknown form".to_owned(),
+        extra: None,
+    });
+    // It ends up on somebody's terminal.
+    let shown = error.description.chars().filter(|letter| !letter.is_control());
+    error.description = shown.take(DESCRIPTION_LIMIT).collect();
+    if error.status == 0 {
+        let http = if http.is_success() { StatusCode::INTERNAL_SERVER_ERROR } else { http };
+        error.status = http.as_u16();
+    }
+    Some(error)
 }
 
 #[cfg(test)]
@@ -114,12 +134,35 @@ fn error_in(body: &[u8]) -> Option<ApiError> {
 mod tests {
     use super::*;
 
+    fn status_in(body: &str, http: u16) -> Option<u16> {
+        error_in(body.as_bytes(), StatusCode::from_u16(http).unwrap()).map(|error| error.status)
+    }
+
     #[test]
     fn an_error_is_found_whatever_stands_beside_it() {
-        let body = br#"{"data":null,"error":{"status":403,"code":403,"description":"no"},"x":1}"#;
-        assert_eq!(error_in(body).unwrap().status, 403);
-        assert!(error_in(br#"{"data":{"error":{"status":403}}}"#).is_none());
-        assert!(error_in(b"<html>").is_none());
+        let body = r#"{"data":null,"error":{"status":403,"code":403,"description":"no"},"x":1}"#;
+        assert_eq!(status_in(body, 202), Some(403));
+        assert_eq!(status_in(r#"{"data":{"error":{"status":403}}}"#, 200), None);
+        assert_eq!(status_in(r#"{"data":[],"error":null}"#, 200), None);
+        assert_eq!(status_in("<html>", 502), None);
+    }
+
+    #[test]
+    fn an_error_without_a_status_has_that_of_the_answer_and_never_that_of_a_success() {
+        for error in [r#"{"code":7}"#, r#""no""#, r#"{"status":"503"}"#, "7", "[]"] {
+            let body = format!(r#"{{"data":{{}},"error":{error}}}"#);
+            assert_eq!(status_in(&body, 503), Some(503), "{error}");
+            assert_eq!(status_in(&body, 202), Some(500), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_description_is_cut_and_moves_no_cursor() {
+        let long = "x".repeat(5000);
+        let body = format!(r#"{{"error":{{"status":400,"description":"\u001b[2J\nno {long}"}}}}"#);
+        let error = error_in(body.as_bytes(), StatusCode::OK).unwrap();
+        assert!(error.description.starts_with("[2Jno xxx"));
+        assert_eq!(error.description.len(), DESCRIPTION_LIMIT);
     }
 
     #[test]

@@ -105,6 +105,9 @@ impl Bot {
     ///
     /// Messages of one conversation are sent in their order. One that has to be sealed again, since
     /// the recipient's sessions have changed, may arrive after the next one of its batch.
+    ///
+    /// All of it happens in the returned future. Dropping that leaves open which messages were sent;
+    /// those with an id of your own ([`Message::with_id`]) can simply be sent again.
     pub async fn send_all(
         &self,
         messages: impl IntoIterator<Item = impl Into<Message>>,

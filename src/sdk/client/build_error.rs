@@ -12,7 +12,7 @@ pub enum BuildError {
     /// The base URL is none, or has parts that a base URL cannot have.
     #[error("{url:?} is no base URL: {reason}")]
     BaseUrl {
-        /// The URL as given.
+        /// The URL as given, but for a user name and password.
         url: String,
         /// What is wrong with it.
         reason: String,

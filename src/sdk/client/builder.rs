@@ -127,7 +127,8 @@ impl BotBuilder {
     }
 
     /// How long and for how many accounts session lists are kept; ten minutes and 20,000 by
-    /// default. An old list costs a second round, never a lost message.
+    /// default. An old list costs a second round, never a lost message. Four times as many keys are
+    /// remembered, to know who sealed a message from a session that has ended.
     pub fn session_cache(mut self, age: Duration, accounts: usize) -> Self {
         self.session_age = age;
         self.session_capacity = accounts;
@@ -267,7 +268,7 @@ impl fmt::Debug for BotBuilder {
             .debug_struct("BotBuilder")
             .field("user_id", &self.keystore.user_id)
             .field("session_id", &self.keystore.session_id)
-            .field("base_url", &self.base_url)
+            .field("base_url", &self.base_url.as_deref().map(connect::without_password))
             .finish_non_exhaustive()
     }
 }

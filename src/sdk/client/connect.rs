@@ -10,7 +10,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads a base URL and refuses what cannot stand before a path.
 pub(super) fn parse_base_url(text: &str) -> Result<Url, BuildError> {
-    let refuse = |reason: String| BuildError::BaseUrl { url: text.to_owned(), reason };
+    let refuse = |reason: String| BuildError::BaseUrl { url: without_password(text), reason };
     let url = Url::parse(text).map_err(|error| refuse(error.to_string()))?;
     let reason = if !matches!(url.scheme(), "http" | "https") {
         "its scheme is neither http nor https"
@@ -22,6 +22,14 @@ pub(super) fn parse_base_url(text: &str) -> Result<Url, BuildError> {
         return Ok(url);
     };
     Err(refuse(reason.to_owned()))
+}
+
+/// The URL as it may be shown: without anything that could be a user name or password.
+pub(super) fn without_password(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => url.to_owned(),
+    }
 }
 
 /// A client with bounds of its own, for a gateway at `base`.

@@ -6,16 +6,19 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::category;
 use crate::ids::UserId;
 
 /// A category and the plaintext that will be sealed under it.
+///
+/// Clones share the plaintext, so a broadcast of one content to many holds it once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content {
     category: Cow<'static, str>,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 /// Why a category and bytes are no content.
@@ -49,11 +52,11 @@ impl Content {
         if !category::is_encrypted(&category) {
             return Err(ContentError::NotEncrypted { category: category.into_owned() });
         }
-        Ok(Self { category, bytes })
+        Ok(Self { category, bytes: bytes.into() })
     }
 
     fn of(category: &'static str, bytes: Vec<u8>) -> Self {
-        Self { category: Cow::Borrowed(category), bytes }
+        Self { category: Cow::Borrowed(category), bytes: bytes.into() }
     }
 
     /// The category on the wire.
@@ -162,6 +165,12 @@ mod tests {
             assert!(category::is_encrypted(content.category()), "{content:?}");
             assert!(Content::new(content.category().to_owned(), Vec::new()).is_ok());
         }
+    }
+
+    #[test]
+    fn clones_share_the_plaintext() {
+        let content = Content::from(Text::new("to everyone"));
+        assert_eq!(content.clone().bytes().as_ptr(), content.bytes().as_ptr());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What goes into `Authorization`: a token signed for one request, or a plain API token.
+//! The bearer of each request: a token signed for one request, or a plain API token.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,17 +34,17 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// The value of the `Authorization` header for one try of one request.
-    pub(super) fn bearer(
+    /// The bearer for one try of one request.
+    pub(super) fn token(
         &self,
         method: &str,
         path_and_query: &str,
         body: &[u8],
         token_id: &str,
         clock: &dyn Clock,
-    ) -> Result<String, TokenError> {
+    ) -> Result<Zeroizing<String>, TokenError> {
         let (identity, lifetime) = match self {
-            Self::ApiToken(token) => return Ok(format!("Bearer {}", **token)),
+            Self::ApiToken(token) => return Ok(token.clone()),
             Self::Signed { identity, lifetime } => (identity, lifetime),
         };
         let now = unix_seconds(clock);
@@ -57,7 +57,7 @@ impl Credential {
             sig: token::body_digest(method, path_and_query, body),
             scp: "FULL".to_owned(),
         };
-        Ok(format!("Bearer {}", token::sign(&claims, &identity.signing)?))
+        token::sign(&claims, &identity.signing).map(Zeroizing::new)
     }
 }
 

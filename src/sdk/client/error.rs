@@ -29,14 +29,8 @@ pub enum RequestError {
         source: reqwest::Error,
     },
     /// The answer is not what this protocol says.
-    #[error("failed to read the gateway's answer (status {status})")]
-    Answer {
-        /// HTTP status of the answer.
-        status: u16,
-        /// Where reading stopped.
-        #[source]
-        source: serde_json::Error,
-    },
+    #[error("failed to read the gateway's answer")]
+    Answer(#[source] serde_json::Error),
     /// The answer is larger than the client takes.
     #[error("the gateway's answer is larger than {limit} bytes")]
     AnswerTooLarge {
@@ -85,10 +79,10 @@ impl RequestError {
         match self {
             Self::Api { error, .. } => is_temporary_status(error.status),
             Self::Transport { source, .. } => !source.is_builder(),
-            // A proxy's page in place of an answer while the gateway restarts.
-            Self::Answer { status, .. } => is_temporary_status(*status),
-            // Among these is a mix-up of answers: somebody has to look at what stands in between.
-            Self::AnswerTooLarge { .. }
+            // Among these are a stranger's page in place of an answer and a mix-up of answers:
+            // somebody has to look at what stands in between.
+            Self::Answer(_)
+            | Self::AnswerTooLarge { .. }
             | Self::RequestIdMismatch { .. }
             | Self::Token(_)
             | Self::Body(_) => false,
@@ -97,6 +91,6 @@ impl RequestError {
 }
 
 /// 408 and 429, and everything that is the gateway's own fault except what it will never learn.
-pub(super) fn is_temporary_status(status: u16) -> bool {
+fn is_temporary_status(status: u16) -> bool {
     matches!(status, 408 | 429) || (status >= 500 && status != 501)
 }

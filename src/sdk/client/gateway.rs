@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::ids::Id;
+use crate::token::TokenError;
 
 use super::answer;
 use super::clock::Clock;
@@ -118,7 +119,7 @@ impl Gateway {
                 return Err(failure.error);
             };
             self.clock.sleep(pause).await;
-            waited += pause;
+            waited = waited.saturating_add(pause);
             attempt += 1;
         }
     }
@@ -127,20 +128,9 @@ impl Gateway {
     async fn attempt(&self, call: &Call, attempt: u32) -> Result<Bytes, Failure> {
         let request_id: Id<()> = self.entropy.random_id();
         let request_id = request_id.to_string();
-        let path = format!("{}{}", self.prefix, call.path);
-        let bearer = self
-            .credential
-            .bearer(call.method.as_str(), &path, &call.body, &request_id, &*self.clock)
+        let request = self
+            .request(call, &request_id)
             .map_err(|error| Failure { error: error.into(), may_have_acted: false })?;
-        let mut request = self
-            .http
-            .request(call.method.clone(), format!("{}{path}", self.origin))
-            .header(AUTHORIZATION, bearer)
-            .header("X-Request-Id", &request_id)
-            .timeout(call.timeout.unwrap_or(self.timeout));
-        if !call.body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json").body(call.body.clone());
-        }
         let response = request.send().await.map_err(|source| Failure {
             may_have_acted: !source.is_connect(),
             error: RequestError::Transport { attempts: attempt, source: source.without_url() },
@@ -153,6 +143,28 @@ impl Gateway {
         };
         reading.read(response).await
     }
+
+    fn request(&self, call: &Call, request_id: &str) -> Result<RequestBuilder, TokenError> {
+        let path = format!("{}{}", self.prefix, call.path);
+        let token = self.credential.token(
+            call.method.as_str(),
+            &path,
+            &call.body,
+            request_id,
+            &*self.clock,
+        )?;
+        let request = self
+            .http
+            .request(call.method.clone(), format!("{}{path}", self.origin))
+            // Marks the header as a secret, so that nothing on the way shows or indexes it.
+            .bearer_auth(&*token)
+            .header("X-Request-Id", request_id)
+            .timeout(call.timeout.unwrap_or(self.timeout));
+        Ok(match call.body.is_empty() {
+            true => request,
+            false => request.header(CONTENT_TYPE, "application/json").body(call.body.clone()),
+        })
+    }
 }
 
 impl Repeat {
@@ -161,6 +173,39 @@ impl Repeat {
             Self::Never => false,
             Self::Always => failure.error.is_temporary(),
             Self::UnlessActedOn => failure.error.is_temporary() && !failure.may_have_acted,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use reqwest::header::AUTHORIZATION;
+
+    use super::*;
+    use crate::client::Bot;
+    use crate::ids::{SessionId, UserId};
+    use crate::keys::SigningKey;
+    use crate::keystore::Keystore;
+
+    #[test]
+    fn the_bearer_is_marked_as_a_secret() {
+        let keystore = Keystore {
+            user_id: UserId::from_bytes([1; 16]),
+            session_id: SessionId::from_bytes([2; 16]),
+            server_public_key: None,
+            session_private_key: SigningKey::from_seed(&[3; 32]),
+            base_url: None,
+        };
+        let signing = Bot::builder(keystore.clone()).build().unwrap();
+        let with_token = Bot::builder(keystore).api_token("spt_secret").build().unwrap();
+        for bot in [signing, with_token] {
+            let request = bot.core.gateway.request(&Call::get("/me"), "id").unwrap();
+            let request = request.build().unwrap();
+            let bearer = &request.headers()[AUTHORIZATION];
+            assert!(bearer.to_str().unwrap().starts_with("Bearer ") && bearer.is_sensitive());
+            let token = bearer.to_str().unwrap().trim_start_matches("Bearer ");
+            assert!(!format!("{request:?}").contains(token));
         }
     }
 }

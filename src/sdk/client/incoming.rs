@@ -6,12 +6,13 @@ use crate::base64url::{self, Base64Error};
 use crate::category;
 use crate::envelope::{self, OpenError};
 use crate::ids::{ConversationId, MessageId, SessionId, UserId};
-use crate::types::InboxMessage;
+use crate::types::{Gap, InboxMessage};
 
 use super::bot::Core;
 use super::content::Content;
 use super::error::RequestError;
 use super::message::Message;
+use super::sender::{self, SenderProof};
 
 /// A message that a person or another bot sent to this bot, opened.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,8 +23,11 @@ pub struct Incoming {
     /// The conversation it was sent in; none for what the gateway itself has to say
     /// (`SYSTEM_GAP`).
     pub conversation_id: Option<ConversationId>,
-    /// Who sent it. For an encrypted message this is proved by the key that sealed it.
+    /// Who sent it; [`proof`](Self::proof) says how far that can be relied on. For what the
+    /// gateway itself has to say: the bot's own account.
     pub sender: UserId,
+    /// What shows that it is from `sender`.
+    pub proof: SenderProof,
     /// The device it was sent from, when the gateway says so.
     pub sender_session: Option<SessionId>,
     /// What is in the message.
@@ -50,8 +54,8 @@ pub enum UnreadableReason {
     /// The payload is no base64.
     #[error("its payload is no base64")]
     Base64(#[source] Base64Error),
-    /// The envelope cannot be opened: it is malformed, for another session, from a key that is no
-    /// live key of its sender, or was changed on the way.
+    /// The envelope cannot be opened: it is malformed, for another session or key, or was changed
+    /// on the way.
     #[error("its envelope cannot be opened")]
     Open(#[source] OpenError),
 }
@@ -65,20 +69,36 @@ pub(super) enum OpenFailure {
 impl Incoming {
     /// The text of an encrypted text message.
     ///
-    /// `None` for every other category, so a text that the gateway could have written itself is
-    /// never taken for one that a person sealed.
+    /// `None` for every other category, and for a message that only the gateway's word connects
+    /// with its sender: a text that the gateway could have written itself is never taken for one
+    /// that a person sealed. It is in [`bytes`](Self::bytes) all the same.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
-        match self.category == category::ENCRYPTED_TEXT {
-            true => std::str::from_utf8(&self.bytes).ok(),
+        if self.category != category::ENCRYPTED_TEXT || self.proof == SenderProof::GatewaysWord {
+            return None;
+        }
+        std::str::from_utf8(&self.bytes).ok()
+    }
+
+    /// What was dropped unread before this bot could have it, when the message is the gateway's
+    /// marker for that (`SYSTEM_GAP`).
+    #[must_use]
+    pub fn gap(&self) -> Option<Gap> {
+        match self.category == category::SYSTEM_GAP {
+            true => serde_json::from_slice(&self.bytes).ok(),
             false => None,
         }
     }
 
-    /// Whether the message was sealed by its sender and opened here.
+    /// Whether the message was sealed, and opened here.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         category::is_encrypted(&self.category)
+    }
+
+    /// Whether it is sealed, and nothing here shows by whom.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.is_encrypted() && self.proof == SenderProof::GatewaysWord
     }
 
     /// An answer in the same conversation, to be sent by
@@ -96,6 +116,7 @@ impl fmt::Debug for Incoming {
             .field("message_id", &self.message_id)
             .field("conversation_id", &self.conversation_id)
             .field("sender", &self.sender)
+            .field("proof", &self.proof)
             .field("category", &self.category)
             .field("length", &self.bytes.len())
             .finish_non_exhaustive()
@@ -116,20 +137,23 @@ impl From<UnreadableReason> for OpenFailure {
 
 /// Opens a message that the gateway handed out.
 pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming, OpenFailure> {
-    let sender = message.user_id.ok_or(UnreadableReason::NoSender)?;
+    let is_notice = message.category.starts_with(category::SYSTEM_PREFIX);
+    let own = is_notice.then_some(core.identity.user);
+    let sender = message.user_id.or(own).ok_or(UnreadableReason::NoSender)?;
     let text = match message.data_base64.is_empty() {
         true => &message.data,
         false => &message.data_base64,
     };
     let payload = base64url::decode(text).map_err(UnreadableReason::Base64)?;
-    let bytes = match category::is_encrypted(&message.category) {
+    let (bytes, proof) = match category::is_encrypted(&message.category) {
         true => open_envelope(core, sender, &payload).await?,
-        false => payload,
+        false => (payload, SenderProof::GatewaysWord),
     };
     Ok(Incoming {
         message_id: message.message_id,
         conversation_id: message.conversation_id,
         sender,
+        proof,
         sender_session: message.session_id,
         category: message.category.clone(),
         quoted: message.quote_message_id,
@@ -138,30 +162,17 @@ pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming
     })
 }
 
-/// Opens an envelope that must have been sealed by a live session of `sender`. A key that is not on
-/// the remembered list may belong to a new device, so the list is fetched once more.
+/// Opens an envelope, whoever sealed it, and finds out what is known of the key that did.
 async fn open_envelope(
     core: &Core,
     sender: UserId,
     payload: &[u8],
-) -> Result<Vec<u8>, OpenFailure> {
-    let try_open = |senders: &[_]| {
-        let identity = &core.identity;
-        envelope::open_cached(
-            payload,
-            identity.session,
-            &identity.agreement,
-            Some(senders),
-            &core.wrap_cache,
-        )
-    };
-    if let Some(known) = core.directory.cached(&sender) {
-        match try_open(&known.keys()) {
-            Err(OpenError::UnknownSender) => {}
-            opened => return Ok(opened.map_err(UnreadableReason::Open)?),
-        }
-    }
-    let fetched = core.directory.fetch(&[sender]).await?;
-    let keys = fetched.get(&sender).map(|known| known.keys()).unwrap_or_default();
-    Ok(try_open(&keys).map_err(UnreadableReason::Open)?)
+) -> Result<(Vec<u8>, SenderProof), OpenFailure> {
+    let Core { identity, directory, wrap_cache, .. } = core;
+    let unreadable = UnreadableReason::Open;
+    let key = envelope::parse(payload).map_err(|error| unreadable(error.into()))?.sender_key();
+    let bytes =
+        envelope::open_cached(payload, identity.session, &identity.agreement, None, wrap_cache)
+            .map_err(unreadable)?;
+    Ok((bytes, sender::prove(directory, sender, key).await?))
 }

@@ -2,29 +2,20 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
-use serde_json::Value;
-
-use crate::category;
-use crate::ids::{MessageId, UserId};
-use crate::types::InboxMessage;
+use futures_util::{FutureExt, StreamExt};
 
 use super::acknowledge::Acknowledger;
 use super::bot::Bot;
 use super::error::RequestError;
-use super::gateway::Call;
+use super::inbox::{self, Item, Key, Malformed};
 use super::incoming::{self, Incoming, OpenFailure, UnreadableReason};
 use super::recent::RecentMap;
 
-/// How many messages one poll may bring.
-const POLL_LIMIT: usize = 100;
 /// How many handled ids are remembered, to know a message that comes again.
 const HANDLED_LIMIT: usize = 20_000;
-/// A gateway that answers an empty poll sooner than this is not asked again at once.
-const SHORTEST_EMPTY_POLL: Duration = Duration::from_secs(1);
 
 /// The messages of a bot, from a long poll of its inbox.
 ///
@@ -32,18 +23,31 @@ const SHORTEST_EMPTY_POLL: Duration = Duration::from_secs(1);
 /// so that a program that dies in the middle of its work gets the message again. A message that
 /// comes again although it was handled is acknowledged again and not handed out.
 ///
-/// Failures that may pass are waited out. [`next`](Self::next) may be dropped at any time, in
-/// `select!` for example, without losing a message.
+/// Failures that may pass are waited out, as long as it takes, once the gateway has answered at
+/// all: a bot outlives the gateway's restart, and one with a wrong address says so soon.
+/// [`next`](Self::next) may be dropped at any time, in `select!` for example: the poll that is
+/// under way stays under way, and nothing is lost, late or out of order.
+///
+/// One of these at a time is enough: two of them share what comes in, each knows only what it has
+/// handled itself, and neither sees all messages of a conversation.
+///
+/// An error mostly concerns one message and must not end the program: it would find the same
+/// message again when it is started again.
 ///
 /// ```no_run
 /// # async fn example(bot: sealpost_sdk::client::Bot) -> Result<(), Box<dyn std::error::Error>> {
-/// use sealpost_sdk::client::Text;
+/// use sealpost_sdk::client::{ReceiveError, Text};
 ///
 /// let mut messages = bot.messages();
 /// while let Some(message) = messages.next().await {
-///     let message = message?;
-///     if let Some(text) = message.text() {
-///         bot.reply(&message, Text::new(text)).await?;
+///     match message {
+///         Ok(message) => {
+///             if let Some(text) = message.text() {
+///                 bot.reply(&message, Text::new(text)).await?;
+///             }
+///         }
+///         Err(ReceiveError::Ended(error)) => return Err(error.into()),
+///         Err(error) => eprintln!("{error}"),
 ///     }
 /// }
 /// messages.close().await?;
@@ -52,17 +56,23 @@ const SHORTEST_EMPTY_POLL: Duration = Duration::from_secs(1);
 /// ```
 pub struct Messages {
     bot: Bot,
-    waiting: VecDeque<Result<InboxMessage, Malformed>>,
+    waiting: VecDeque<Item>,
     /// The message that the caller is working on.
-    current: Option<MessageId>,
-    handled: RecentMap<MessageId, ()>,
+    current: Option<Key>,
+    handled: RecentMap<Key, ()>,
     acknowledger: Option<Acknowledger>,
+    /// The poll that is under way, kept here so that it outlives a dropped `next`.
+    polling: Option<BoxFuture<'static, Result<Vec<Item>, RequestError>>>,
+    /// What is left of the pause after a failure.
+    pause: Option<BoxFuture<'static, ()>>,
     /// Failed requests in a row.
     failures: u32,
+    /// Whether the gateway has answered so far, if only to say that it is busy.
+    reached: bool,
     ended: bool,
 }
 
-/// Why a message could not be handed out.
+/// Why a message could not be handed out, or no more follow.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
@@ -76,24 +86,23 @@ pub enum ReceiveError {
         #[source]
         reason: UnreadableReason,
     },
-    /// The gateway refuses to hand out messages, and trying again will not help. No message
-    /// follows.
+    /// One message opened, but the key that sealed it is on no list of its sender's sessions that
+    /// this bot has seen, so nothing but the gateway's word says whom it is from.
+    ///
+    /// It happens without any harm: the sender signed out after sending, while this program was not
+    /// running. The gateway takes messages only from live sessions; whether that is good enough is
+    /// for the caller to decide. The text is in [`Incoming::bytes`]. The message is acknowledged
+    /// like any other when the next one is asked for.
+    #[error("message {} was sealed by no session that is known of {}", .0.message_id, .0.sender)]
+    Unconfirmed(Box<Incoming>),
+    /// The gateway refuses to hand out messages, and trying again will not help; or it has not
+    /// answered even once. No message follows.
     #[error("failed to read the inbox")]
-    Refused(#[source] RequestError),
+    Ended(#[source] RequestError),
 }
 
-/// An inbox item that is no message of this protocol.
-struct Malformed {
-    message_id: String,
-    error: serde_json::Error,
-}
-
-/// What the message at the head of the queue turned out to be.
-enum Head {
-    HandledBefore(MessageId),
-    Ready(Option<MessageId>, Result<Incoming, ReceiveError>),
-    Failed(RequestError),
-}
+/// What the caller gets.
+type Handed = Result<Incoming, ReceiveError>;
 
 impl Messages {
     pub(super) fn new(bot: Bot) -> Self {
@@ -103,42 +112,39 @@ impl Messages {
             current: None,
             handled: RecentMap::with_capacity(HANDLED_LIMIT),
             acknowledger: None,
+            polling: None,
+            pause: None,
             failures: 0,
+            reached: false,
             ended: false,
         }
     }
 
-    /// Waits for the next message; the one before counts as handled. `None` after the gateway has
-    /// refused.
+    /// Waits for the next message; the one before counts as handled. `None` after the end.
     ///
     /// # Errors
-    /// [`ReceiveError::Unreadable`] for one message, after which others follow;
-    /// [`ReceiveError::Refused`] at the end.
-    pub async fn next(&mut self) -> Option<Result<Incoming, ReceiveError>> {
+    /// [`ReceiveError::Unreadable`] and [`ReceiveError::Unconfirmed`] for one message, after which
+    /// others follow; [`ReceiveError::Ended`] at the end.
+    pub async fn next(&mut self) -> Option<Handed> {
         self.finish_current().await;
         while !self.ended {
-            let error = match self.head().await {
-                None => match self.poll().await {
-                    Ok(()) => continue,
-                    Err(error) => error,
-                },
-                Some(Head::HandledBefore(message)) => {
-                    self.acknowledge(message).await;
-                    self.waiting.pop_front();
-                    continue;
-                }
-                Some(Head::Ready(message, result)) => {
-                    self.waiting.pop_front();
-                    self.current = message;
-                    return Some(result);
-                }
-                Some(Head::Failed(error)) => error,
-            };
-            if !error.is_temporary() {
-                self.ended = true;
-                return Some(Err(ReceiveError::Refused(error)));
+            if let Some(pause) = &mut self.pause {
+                pause.await;
+                self.pause = None;
             }
-            self.wait_out(&error).await;
+            let step = match self.waiting.is_empty() {
+                true => self.poll().await.map(|()| None),
+                false => self.open_first().await,
+            };
+            match step {
+                Ok(None) => {}
+                Ok(Some(handed)) => return Some(handed),
+                Err(error) if self.goes_on_after(&error) => self.pause = Some(self.pause(&error)),
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(ReceiveError::Ended(error)));
+                }
+            }
         }
         None
     }
@@ -168,89 +174,83 @@ impl Messages {
     }
 
     async fn finish_current(&mut self) {
-        let Some(message) = self.current else { return };
-        self.acknowledge(message).await;
-        self.handled.insert(message, (), self.bot.core.clock.now());
+        let Some(key) = self.current else { return };
+        self.acknowledge(key).await;
+        self.handled.insert(key, (), self.bot.core.clock.now());
         self.current = None;
     }
 
-    async fn acknowledge(&mut self, message: MessageId) {
+    async fn acknowledge(&mut self, (_, message): Key) {
         let gateway = &self.bot.core.gateway;
         let acknowledger =
             self.acknowledger.get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
         acknowledger.acknowledge(message).await;
     }
 
-    /// Looks at the first waiting message without taking it, so that nothing is lost when the
-    /// caller drops this half-way.
-    async fn head(&self) -> Option<Head> {
-        let message = match self.waiting.front()? {
-            Ok(message) => message,
-            Err(malformed) => return Some(malformed.head()),
-        };
-        let id = message.message_id;
-        if self.handled.contains(&id) {
-            return Some(Head::HandledBefore(id));
-        }
-        Some(match incoming::open(&self.bot.core, message).await {
-            Ok(incoming) => Head::Ready(Some(id), Ok(incoming)),
-            Err(OpenFailure::Request(error)) => Head::Failed(error),
-            Err(OpenFailure::Unreadable(reason)) => {
-                let message_id = id.to_string();
-                Head::Ready(Some(id), Err(ReceiveError::Unreadable { message_id, reason }))
-            }
-        })
-    }
-
     async fn poll(&mut self) -> Result<(), RequestError> {
-        let core = Arc::clone(&self.bot.core);
-        let wait = core.poll_wait;
-        let path = format!("/inbox?wait={}&limit={POLL_LIMIT}", wait.as_secs());
-        let call = Call::get(path).with_timeout(wait + core.gateway.timeout).once();
-        let asked_at = core.clock.now();
-        let items: Vec<Value> = core.gateway.call(call).await?;
+        let core = &self.bot.core;
+        let polling = self.polling.get_or_insert_with(|| inbox::poll(Arc::clone(core)).boxed());
+        let result = polling.await;
+        self.polling = None;
+        self.waiting.extend(result?);
         self.failures = 0;
-        if items.is_empty() {
-            let took = core.clock.now().duration_since(asked_at).unwrap_or_default();
-            core.clock.sleep(SHORTEST_EMPTY_POLL.saturating_sub(took)).await;
-            return Ok(());
-        }
-        self.waiting.extend(items.into_iter().map(read));
-        self.warm_up().await;
+        self.reached = true;
         Ok(())
     }
 
-    /// Fetches the senders' sessions in one request. A failure shows again when one is opened.
-    async fn warm_up(&self) {
-        let messages = self.waiting.iter().flatten();
-        let senders: Vec<UserId> = messages
-            .filter(|message| category::is_encrypted(&message.category))
-            .filter_map(|message| message.user_id)
-            .collect();
-        let _shown_when_opened = self.bot.core.directory.load(&senders).await;
+    /// Opens the first waiting message, and takes it only then: nothing is lost when the caller
+    /// drops this half-way. `None` when it was handled before.
+    async fn open_first(&mut self) -> Result<Option<Handed>, RequestError> {
+        let (key, handed) = match self.waiting.front() {
+            None => return Ok(None),
+            Some(Err(malformed)) => (malformed.key(), Err(malformed.to_error())),
+            Some(Ok(message)) => {
+                let key = (message.user_id, message.message_id);
+                if self.handled.contains(&key) {
+                    self.acknowledge(key).await;
+                    self.waiting.pop_front();
+                    return Ok(None);
+                }
+                let id = message.message_id;
+                let handed = match incoming::open(&self.bot.core, message).await {
+                    Ok(incoming) if incoming.is_unconfirmed() => {
+                        Err(ReceiveError::Unconfirmed(Box::new(incoming)))
+                    }
+                    Ok(incoming) => Ok(incoming),
+                    Err(OpenFailure::Unreadable(reason)) => {
+                        Err(ReceiveError::Unreadable { message_id: id.to_string(), reason })
+                    }
+                    Err(OpenFailure::Request(error)) => return Err(error),
+                };
+                (Some(key), handed)
+            }
+        };
+        self.waiting.pop_front();
+        self.current = key;
+        Ok(Some(handed))
     }
 
-    async fn wait_out(&mut self, error: &RequestError) {
-        let core = &self.bot.core;
+    /// Whether a failure may pass. A gateway that was never reached is given up after as many tries
+    /// as any request has: most likely its address is wrong.
+    fn goes_on_after(&mut self, error: &RequestError) -> bool {
         self.failures = self.failures.saturating_add(1);
-        let own = core.gateway.retry.backoff(self.failures, &core.entropy);
-        let longest = core.gateway.retry.longest_retry_after;
-        let asked = error.retry_after().unwrap_or_default().min(longest);
-        core.clock.sleep(asked.max(own)).await;
+        self.reached |= error.status().is_some();
+        let attempts = self.bot.core.gateway.retry.attempts;
+        error.is_temporary() && (self.reached || self.failures < attempts)
+    }
+
+    fn pause(&self, error: &RequestError) -> BoxFuture<'static, ()> {
+        let core = Arc::clone(&self.bot.core);
+        let retry = core.gateway.retry;
+        let own = retry.backoff(self.failures, &core.entropy);
+        let asked = error.retry_after().unwrap_or_default().min(retry.longest_retry_after);
+        async move { core.clock.sleep(asked.max(own)).await }.boxed()
     }
 }
 
 impl Malformed {
-    fn head(&self) -> Head {
+    fn to_error(&self) -> ReceiveError {
         let reason = UnreadableReason::Shape(serde::de::Error::custom(&self.error));
-        let message_id = self.message_id.clone();
-        let id = MessageId::parse(&message_id).ok();
-        Head::Ready(id, Err(ReceiveError::Unreadable { message_id, reason }))
+        ReceiveError::Unreadable { message_id: self.message_id.clone(), reason }
     }
-}
-
-fn read(item: Value) -> Result<InboxMessage, Malformed> {
-    let id = item.get("message_id").and_then(Value::as_str).unwrap_or_default();
-    let message_id = id.chars().take(64).collect();
-    serde_json::from_value(item).map_err(|error| Malformed { message_id, error })
 }

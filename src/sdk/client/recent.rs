@@ -15,9 +15,9 @@ pub(super) struct RecentMap<K, V> {
 }
 
 impl<K: Hash + Eq + Copy, V> RecentMap<K, V> {
-    /// Never holds more than `capacity` entries, and at least the last half of that.
+    /// Never holds more than `capacity` entries (two at least), and always the last half of that.
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self { half: capacity.div_ceil(2), young: HashMap::new(), old: HashMap::new() }
+        Self { half: (capacity / 2).max(1), young: HashMap::new(), old: HashMap::new() }
     }
 
     pub(super) fn insert(&mut self, key: K, value: V, now: SystemTime) {
@@ -57,6 +57,17 @@ mod tests {
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn an_odd_or_small_capacity_is_a_bound_too() {
+        for (capacity, most) in [(0, 2), (1, 2), (2, 2), (3, 3), (7, 7)] {
+            let mut map = RecentMap::with_capacity(capacity);
+            for key in 0..50 {
+                map.insert(key, key, at(1));
+                assert!(map.young.len() + map.old.len() <= most, "{capacity}");
+            }
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub struct RetryPolicy {
     /// Upper bound of any pause that the client chooses itself.
     pub longest_pause: Duration,
     /// The longest `Retry-After` that is waited for. When the gateway asks for more, the request
-    /// fails at once and the error says how long the gateway asked for.
+    /// fails at once and the error says how long the gateway asked for. The inbox is asked again
+    /// after this long at the latest.
     pub longest_retry_after: Duration,
     /// All pauses of one request together.
     pub total_pause: Duration,
@@ -52,10 +53,10 @@ impl RetryPolicy {
         let pause = match retry_after {
             Some(asked) if asked > self.longest_retry_after => return None,
             // Jitter on top of what was asked for: never sooner, and not all at the same moment.
-            Some(asked) => asked + own.min(self.first_pause),
+            Some(asked) => asked.saturating_add(own.min(self.first_pause)),
             None => own,
         };
-        (waited + pause <= self.total_pause).then_some(pause)
+        (waited.saturating_add(pause) <= self.total_pause).then_some(pause)
     }
 
     /// A jittered pause for the given number of failures in a row, without a limit to that number.
@@ -111,6 +112,19 @@ mod tests {
         assert_eq!(pause(1, Duration::ZERO, Some(61 * SECOND)), None);
         assert_eq!(pause(2, 100 * SECOND, Some(50 * SECOND)), None);
         assert!(pause(5, Duration::ZERO, None).is_some());
+    }
+
+    #[test]
+    fn no_number_of_seconds_is_too_many() {
+        let (entropy, longest) = (Entropy::from_seed([1; 32]), Duration::MAX);
+        let policy = RetryPolicy {
+            first_pause: longest,
+            longest_pause: longest,
+            longest_retry_after: longest,
+            total_pause: longest,
+            ..RetryPolicy::default()
+        };
+        assert_eq!(policy.pause(1, longest, Some(longest), &entropy), Some(longest));
     }
 
     #[test]

@@ -13,11 +13,12 @@ impl Bot {
     /// (Ctrl-C, on Unix also SIGTERM).
     ///
     /// A handler that has begun is let finish, and what was handled is acknowledged before this
-    /// returns. The handler also gets messages that cannot be read, as
-    /// [`ReceiveError::Unreadable`].
+    /// returns; told a second time, it stops where it stands, and what is not acknowledged comes
+    /// again. The handler also gets messages that cannot be read or are of an unconfirmed sender,
+    /// as [`ReceiveError`].
     ///
     /// # Errors
-    /// When the gateway refuses to hand out messages.
+    /// When the gateway refuses to hand out messages, or was never reached.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +26,13 @@ impl Bot {
     ///
     /// let bot = Bot::from_keystore("echo.json")?;
     /// bot.run(async |message| {
-    ///     let Ok(message) = message else { return };
+    ///     let message = match message {
+    ///         Ok(message) => message,
+    ///         Err(error) => return eprintln!("{error}"),
+    ///     };
+    ///     if let Some(gap) = message.gap() {
+    ///         eprintln!("{} messages were dropped unread", gap.count);
+    ///     }
     ///     if let Some(text) = message.text() {
     ///         let sent = bot.reply(&message, Text::new(text)).await;
     ///         println!("{sent:?}");
@@ -39,7 +46,28 @@ impl Bot {
         &self,
         handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
     ) -> Result<(), RequestError> {
-        self.run_until(told_to_stop(), handler).await
+        self.run_until_told_twice(told_to_stop, handler).await
+    }
+
+    /// Without the second half, a handler that hangs could be ended by force alone: whoever listens
+    /// for Ctrl-C takes its usual meaning away.
+    pub(super) async fn run_until_told_twice<S, F>(
+        &self,
+        told: impl Fn() -> S,
+        handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
+    ) -> Result<(), RequestError>
+    where
+        S: Future<Output = ()>,
+        F: Future<Output = ()>,
+    {
+        let told_twice = async {
+            told().await;
+            told().await;
+        };
+        tokio::select! {
+            result = self.run_until(told(), handler) => result,
+            () = told_twice => Ok(()),
+        }
     }
 
     /// As [`run`](Self::run), until `stop` resolves.
@@ -64,7 +92,7 @@ impl Bot {
             };
             match message {
                 None => break,
-                Some(Err(ReceiveError::Refused(error))) => return Err(error),
+                Some(Err(ReceiveError::Ended(error))) => return Err(error),
                 Some(message) => handler(message).await,
             }
         }

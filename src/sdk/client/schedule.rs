@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) index: usize,
     pub(super) id: MessageId,
     pub(super) conversation: ConversationId,
-    pub(super) message: Arc<Message>,
+    pub(super) message: Message,
     /// How often it was sealed and found stale.
     pub(super) round: u32,
     /// The sessions that the last receipt carried.
@@ -116,7 +116,7 @@ mod tests {
             index,
             id: MessageId::from_bytes([0; 16]),
             conversation: ConversationId::from_bytes([conversation; 16]),
-            message: Arc::new(Message::to(&UserId::from_bytes([1; 16]), Text::new("a"))),
+            message: Message::to(&UserId::from_bytes([1; 16]), Text::new("a")),
             round: 0,
             fresh: None,
         }

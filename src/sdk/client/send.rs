@@ -4,7 +4,6 @@
 //! are lost on the way, a reader gets it once.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -51,7 +50,7 @@ fn number(core: &Core, messages: Vec<Message>) -> Vec<Job> {
         conversation: message
             .conversation
             .unwrap_or_else(|| contact_conversation_id(own, message.recipient)),
-        message: Arc::new(message),
+        message,
         round: 0,
         fresh: None,
     };

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -19,9 +19,12 @@ use crate::types::{CheckAnswer, CheckItem, SessionInfo};
 use super::error::RequestError;
 use super::gateway::{Call, Gateway};
 use super::recent::RecentMap;
+use super::sender::KeyMemory;
 
 /// How many accounts one request may ask about.
 pub(super) const FETCH_LIMIT: usize = 500;
+/// How many keys are remembered for each account that there is room for.
+const KEYS_PER_ACCOUNT: usize = 4;
 
 /// The live sessions of one account.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub(super) struct KnownSessions {
 pub(super) struct SessionDirectory {
     gateway: Arc<Gateway>,
     known: Mutex<RecentMap<UserId, Arc<KnownSessions>>>,
+    /// The keys on these lists, and on those before them.
+    pub(super) keys: KeyMemory,
     age: Duration,
     capacity: usize,
 }
@@ -54,15 +59,17 @@ impl KnownSessions {
         Self { recipients, checksum, unusable }
     }
 
-    pub(super) fn keys(&self) -> Vec<AgreementKey> {
-        self.recipients.iter().map(|recipient| recipient.key).collect()
+    /// Whether a session has this key.
+    pub(super) fn has(&self, key: AgreementKey) -> bool {
+        self.recipients.iter().any(|recipient| recipient.key == key)
     }
 }
 
 impl SessionDirectory {
     pub(super) fn new(gateway: Arc<Gateway>, age: Duration, capacity: usize) -> Self {
         let known = Mutex::new(RecentMap::with_capacity(capacity));
-        Self { gateway, known, age, capacity }
+        let keys = KeyMemory::with_capacity(capacity.saturating_mul(KEYS_PER_ACCOUNT));
+        Self { gateway, known, keys, age, capacity }
     }
 
     /// The sessions of each of `users`, from memory or else from the gateway. Accounts without a
@@ -88,7 +95,7 @@ impl SessionDirectory {
     }
 
     /// Fetches what is not remembered yet of `users`, several requests at once, as far as there is
-    /// room for it.
+    /// room for it. Stops at the first failure: a gateway in trouble is left alone.
     pub(super) async fn warm_up(
         &self,
         users: impl IntoIterator<Item = UserId>,
@@ -101,8 +108,8 @@ impl SessionDirectory {
             .collect();
         let mut running = FuturesUnordered::new();
         for chunk in unknown.chunks(FETCH_LIMIT) {
-            if running.len() >= concurrency {
-                running.next().await;
+            if running.len() >= concurrency && matches!(running.next().await, Some(Err(_))) {
+                return;
             }
             running.push(self.fetch(chunk));
         }
@@ -158,14 +165,19 @@ impl SessionDirectory {
     /// Remembers what the gateway said about `user`.
     pub(super) fn learn(&self, user: UserId, sessions: &[SessionInfo]) -> Arc<KnownSessions> {
         let known = Arc::new(KnownSessions::new(sessions));
-        let now = self.gateway.clock.now();
+        let now = self.now();
+        self.keys.learn(user, known.recipients.iter().map(|recipient| recipient.key), now);
         self.lock().insert(user, Arc::clone(&known), now);
         known
     }
 
+    pub(super) fn now(&self) -> SystemTime {
+        self.gateway.clock.now()
+    }
+
     /// What is remembered of `user` and not too old.
     pub(super) fn cached(&self, user: &UserId) -> Option<Arc<KnownSessions>> {
-        let oldest = self.gateway.clock.now().checked_sub(self.age).unwrap_or(UNIX_EPOCH);
+        let oldest = self.now().checked_sub(self.age).unwrap_or(UNIX_EPOCH);
         self.lock().get(user, oldest).map(Arc::clone)
     }
 

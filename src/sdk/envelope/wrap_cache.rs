@@ -230,6 +230,13 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_takes_less_than_half_a_kib_with_its_places() {
+        let places = size_of::<(AgreementKey, Arc<Entry>)>() + size_of::<Arc<Entry>>();
+        // Both tables may be only half full, and an Arc counts twice.
+        assert!(size_of::<Entry>() + 16 + 2 * places < 512, "{}", size_of::<Entry>());
+    }
+
+    #[test]
     fn keys_of_one_owner_are_not_those_of_another() {
         let cache = WrapCache::new();
         let [own, other, peer] = [1, 2, 3].map(secret);

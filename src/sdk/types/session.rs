@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ObjectType, empty};
-use crate::checksum::{Checksum, session_checksum};
 use crate::ids::{SessionId, UserId};
 use crate::keys::{AgreementKey, KeyError};
 
@@ -85,15 +84,6 @@ pub struct CheckAnswer {
     /// Its live sessions.
     #[serde(default)]
     pub sessions: Vec<SessionInfo>,
-}
-
-impl CheckAnswer {
-    /// Whether the list is what its checksum says.
-    #[must_use]
-    pub fn is_consistent(&self) -> bool {
-        let listed = session_checksum(self.sessions.iter().map(|session| session.session_id));
-        Checksum::parse(&self.checksum) == Ok(listed)
-    }
 }
 
 /// Body of `POST /sessions`: adds a device, or signs one in again.

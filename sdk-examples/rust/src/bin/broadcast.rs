@@ -1,12 +1,12 @@
 //! Sends one text to many people: `broadcast KEYSTORE RECIPIENTS TEXT`.
 //!
-//! `RECIPIENTS` is a file with one user id on each line. Every person's every device gets its own
+//! `RECIPIENTS` is a file with one user id on each line; empty lines are skipped. Every person's every device gets its own
 //! sealed copy; people who have changed devices are sealed for again on the way. One line for each
 //! person who could not be reached goes to standard error.
 
 use std::{env, fs};
 
-use sealpost_sdk::client::{Bot, Text};
+use sealpost_sdk::client::{Bot, Content, Text};
 use sealpost_sdk::ids::UserId;
 use sealpost_sdk::keystore::Keystore;
 
@@ -23,9 +23,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bot = builder.concurrency(8).build()?;
 
     let recipients = fs::read_to_string(recipients)?;
-    let recipients = recipients.lines().map(UserId::parse).collect::<Result<Vec<_>, _>>()?;
-    let messages = recipients.iter().map(|person| (*person, Text::new(text.as_str())));
-    let items = bot.send_all(messages).await;
+    let lines = recipients.lines().map(str::trim).filter(|line| !line.is_empty());
+    let recipients = lines.map(UserId::parse).collect::<Result<Vec<_>, _>>()?;
+    let content = Content::from(Text::new(text)); // its clones share the text
+    let items = bot.send_all(recipients.iter().map(|person| (*person, content.clone()))).await;
 
     let mut delivered = 0;
     for item in &items {

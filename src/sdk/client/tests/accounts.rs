@@ -100,6 +100,28 @@ async fn debug_and_errors_show_no_secret() {
     assert!(!shown.contains(&format!("{:?}", &seed[..])), "{shown}");
 }
 
+#[tokio::test]
+async fn a_password_in_a_base_url_is_refused_and_not_shown() {
+    let world = World::new().await;
+    for url in ["http://me:secret@gateway", "http://me:secret@", "me:secret@gateway"] {
+        let builder = world.builder().base_url(url);
+        let shown = format!("{builder:?}");
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error, BuildError::BaseUrl { .. }), "{error:?}");
+        let shown = format!("{shown} {error} {error:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_timeout_is_long_enough() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "one")]);
+    let bot = world.builder().timeout(std::time::Duration::MAX).build().unwrap();
+    assert_eq!(bot.messages().next().await.unwrap().unwrap().text(), Some("one"));
+}
+
 #[test]
 fn a_keystore_that_is_not_there_is_a_typed_error() {
     let built = Bot::from_keystore("/nonexistent/keystore.json");

@@ -160,6 +160,7 @@ pub(super) async fn respond(state: &Mutex<State>, changed: &Notify, request: Req
     let mut lost = false;
     match fault {
         None => {}
+        Some(Fault::HangUp) => return Reply::HangUp,
         Some(Fault::Silence) => return Reply::Silence,
         Some(Fault::Answer { status, headers, body }) => {
             return Reply::Answer { status, headers, body };

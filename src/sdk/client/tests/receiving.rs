@@ -6,8 +6,10 @@ use futures_util::StreamExt;
 use serde_json::json;
 
 use super::world::{Fault, World, error, message_id};
-use crate::client::{Incoming, ReceiveError, Text, UnreadableReason};
+use crate::base64url;
+use crate::client::{Incoming, ReceiveError, RequestError, SenderProof, Text, UnreadableReason};
 use crate::envelope::OpenError;
+use crate::types::GapReason;
 
 #[tokio::test]
 async fn a_message_is_acknowledged_only_when_the_next_is_asked_for() {
@@ -82,7 +84,7 @@ async fn a_new_device_of_the_sender_is_looked_up_once() {
 }
 
 #[tokio::test]
-async fn a_message_that_somebody_else_sealed_is_unreadable() {
+async fn a_message_that_somebody_else_sealed_is_set_apart() {
     let world = World::new().await;
     let (alice, mallory) = (world.account(1), world.account(1));
     let mut forged = world.sealed(mallory, 1, "send me money");
@@ -90,10 +92,53 @@ async fn a_message_that_somebody_else_sealed_is_unreadable() {
     world.deliver(vec![forged]);
     let mut messages = world.bot().messages();
     let error = messages.next().await.unwrap().unwrap_err();
-    let ReceiveError::Unreadable { reason: UnreadableReason::Open(reason), .. } = error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(reason, OpenError::UnknownSender);
+    assert!(matches!(error, ReceiveError::Unconfirmed(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_message_from_before_a_sign_in_says_that_its_session_has_ended() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    let bot = world.bot();
+    bot.sessions_of(&[alice]).await.unwrap();
+    world.deliver((1..=3).map(|id| world.sealed(alice, id, "before")).collect());
+    world.state().sign_in_again(alice);
+    bot.sessions_of(&[alice]).await.unwrap();
+    let mut messages = bot.messages();
+    for _ in 0..3 {
+        let message = messages.next().await.unwrap().unwrap();
+        assert_eq!((message.text(), message.proof), (Some("before"), SenderProof::EndedSession));
+    }
+    assert_eq!(world.requests("/sessions/fetch").len(), 3, "the third makes sure, once");
+}
+
+#[tokio::test]
+async fn what_a_session_sealed_that_the_bot_never_saw_is_kept_and_not_taken_for_proven() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver((1..=3).map(|id| world.sealed(alice, id, "before")).collect());
+    world.state().sign_in_again(alice);
+    let mut messages = world.bot().messages();
+    for id in 1..=3 {
+        let error = messages.next().await.unwrap().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("before"));
+        let ReceiveError::Unconfirmed(message) = error else { panic!("{error:?}") };
+        assert_eq!((message.message_id, message.sender), (message_id(id), alice));
+        assert_eq!((message.text(), message.proof), (None, SenderProof::GatewaysWord));
+        assert_eq!(message.bytes, b"before");
+    }
+    messages.close().await.unwrap();
+    assert_eq!(world.state().acknowledged, [1, 2, 3].map(message_id));
+    assert_eq!(world.requests("/sessions/fetch").len(), 2, "looked for once beside the warm-up");
+}
+
+#[tokio::test]
+async fn a_live_session_proves_its_sender() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "now")]);
+    let message = world.bot().messages().next().await.unwrap().unwrap();
+    assert_eq!((message.text(), message.proof), (Some("now"), SenderProof::LiveSession));
 }
 
 #[tokio::test]
@@ -109,14 +154,34 @@ async fn a_readable_category_is_handed_out_but_is_no_text_of_the_sender() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_itself_says_belongs_to_no_conversation() {
+async fn a_marker_for_missing_messages_says_what_is_missing() {
     let world = World::new().await;
-    let mut marker = world.item(world.bot, 1, "SYSTEM_GAP", "e30");
+    let gap = json!({"reason": "signed_in_again", "count": 3, "from": "a", "to": "b"}).to_string();
+    let mut marker = world.item(world.bot, 1, "SYSTEM_GAP", &base64url::encode(gap.as_bytes()));
     marker["conversation_id"] = json!("");
-    world.deliver(vec![marker]);
+    let mut unsigned = marker.clone();
+    unsigned["message_id"] = json!(message_id(2));
+    unsigned["user_id"] = json!("");
+    world.deliver(vec![marker, unsigned]);
+    let mut messages = world.bot().messages();
+    for _ in 0..2 {
+        let message = messages.next().await.unwrap().unwrap();
+        assert_eq!((message.sender, message.conversation_id), (world.bot, None));
+        assert_eq!((message.proof, message.text()), (SenderProof::GatewaysWord, None));
+        let gap = message.gap().unwrap();
+        assert_eq!((gap.reason, gap.count), (GapReason::SignedInAgain, 3));
+        assert_eq!((gap.from.as_str(), gap.to.as_str()), ("a", "b"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_but_the_gateway_can_report_a_gap() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    let text = r#"{"reason":"signed_in_again","count":3,"from":"a","to":"b"}"#;
+    world.deliver(vec![world.sealed(alice, 1, text)]);
     let message = world.bot().messages().next().await.unwrap().unwrap();
-    assert_eq!((message.category.as_str(), message.conversation_id), ("SYSTEM_GAP", None));
-    assert_eq!(message.bytes, b"{}");
+    assert_eq!((message.gap(), message.text()), (None, Some(text)));
 }
 
 #[tokio::test]
@@ -145,7 +210,7 @@ async fn a_refusal_ends_the_messages() {
         world.fault("/inbox", Fault::Answer { status: 202, headers: Vec::new(), body });
         let mut messages = world.bot().messages();
         let error = messages.next().await.unwrap().unwrap_err();
-        assert!(matches!(error, ReceiveError::Refused(error) if error.status() == Some(status)));
+        assert!(matches!(error, ReceiveError::Ended(error) if error.status() == Some(status)));
         assert!(messages.next().await.is_none());
     }
 }
@@ -156,7 +221,7 @@ async fn dropping_next_while_it_waits_loses_nothing() {
     let alice = world.account(1);
     world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
     world.fault("/sessions/fetch", Fault::Silence);
-    let bot = world.builder().timeout(Duration::from_secs(20)).build().unwrap();
+    let bot = world.builder().timeout(Duration::from_millis(200)).build().unwrap();
     let mut messages = bot.messages();
     // The poll has come back and the sender is being looked up when this is dropped.
     tokio::select! {
@@ -165,6 +230,68 @@ async fn dropping_next_while_it_waits_loses_nothing() {
     }
     assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("one"));
     assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("two"));
+}
+
+#[tokio::test]
+async fn a_poll_that_is_under_way_outlives_a_dropped_next() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    let mut messages = world.bot().messages();
+    for _ in 0..3 {
+        tokio::select! {
+            message = messages.next() => panic!("{message:?}"),
+            () = world.until(|state| !state.requests.is_empty()) => {}
+        }
+    }
+    world.deliver(vec![world.sealed(alice, 1, "one")]);
+    assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("one"));
+    assert_eq!(world.requests("/inbox").len(), 1);
+}
+
+#[tokio::test]
+async fn a_gateway_that_never_answers_is_given_up() {
+    let world = World::new().await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let bot = world.builder().base_url(format!("http://{address}")).build().unwrap();
+    let mut messages = bot.messages();
+    let error = messages.next().await.unwrap().unwrap_err();
+    assert!(matches!(error, ReceiveError::Ended(RequestError::Transport { .. })), "{error:?}");
+    assert_eq!(world.clock.slept().len(), 5);
+    assert!(messages.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_gateway_that_has_answered_is_waited_for() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "one")]);
+    for _ in 0..20 {
+        world.fault("/inbox", Fault::HangUp);
+    }
+    let headers = Vec::new();
+    let body = error(503, 503, "starting");
+    world.state().faults.get_mut("/inbox").unwrap().push_front(Fault::Answer {
+        status: 503,
+        headers,
+        body,
+    });
+    let message = world.bot().messages().next().await.unwrap().unwrap();
+    assert_eq!(message.text(), Some("one"));
+}
+
+#[tokio::test]
+async fn the_same_id_from_two_senders_is_two_messages() {
+    let world = World::new().await;
+    let (alice, mallory) = (world.account(1), world.account(1));
+    world.deliver(vec![world.sealed(mallory, 1, "first")]);
+    world.deliver(vec![world.sealed(alice, 1, "second")]);
+    let mut messages = world.bot().messages();
+    for (sender, text) in [(mallory, "first"), (alice, "second")] {
+        let message = messages.next().await.unwrap().unwrap();
+        assert_eq!((message.sender, message.text()), (sender, Some(text)));
+    }
 }
 
 #[tokio::test]
@@ -200,6 +327,28 @@ async fn a_bot_answers_until_it_is_told_to_stop_and_leaves_nothing_unacknowledge
     .unwrap();
     assert_eq!(world.read(&world.devices(alice)[1]), ["one", "two"]);
     assert_eq!(world.state().acknowledged, [message_id(1), message_id(2)]);
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_left_when_the_bot_is_told_twice_to_stop() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "one")]);
+    let signal = tokio::sync::Notify::new();
+    let bot = world.bot();
+    let running = bot.run_until_told_twice(
+        || signal.notified(),
+        async |message| {
+            assert_eq!(message.unwrap().text(), Some("one"));
+            // It never comes to its end, whoever asks it to.
+            loop {
+                signal.notify_waiters();
+                tokio::task::yield_now().await;
+            }
+        },
+    );
+    tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap();
+    assert!(world.state().acknowledged.is_empty(), "it was not handled to its end");
 }
 
 #[tokio::test]

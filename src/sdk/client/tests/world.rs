@@ -34,6 +34,8 @@ pub(super) enum Fault {
     Answer { status: u16, headers: Vec<(&'static str, String)>, body: String },
     /// Somebody signs in again just before the request is worked on.
     SignIn(UserId),
+    /// The connection closes without an answer, and nothing is done.
+    HangUp,
     /// The connection stays silent.
     Silence,
 }
