@@ -16,7 +16,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 
 use crate::domain::Gateway;
@@ -49,6 +48,5 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin/v1/sessions/{session_id}/tokens", post(tokens::create))
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
-        .layer(from_fn(problem::write))
         .with_state(state)
 }

@@ -30,7 +30,8 @@ use crate::dialect::mixin::{self, MixinState};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::ports::{Bus, Entropy};
 use crate::domain::{Fault, Gateway};
-use crate::http::{health, layers, problem, start};
+use crate::http::layers::{self, Patience};
+use crate::http::{health, problem, start};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -145,17 +146,18 @@ impl App {
 
     /// What clients may ask.
     pub fn router(&self) -> Router {
-        let mixin = mixin::router(Arc::new(self.mixin_state()));
-        let router = match self.config.dialects.mixin.path_prefix.as_str() {
+        let prefix = self.config.dialects.mixin.path_prefix.as_str();
+        let mixin = mixin::router(Arc::new(self.mixin_state()), self.patience());
+        let router = match prefix {
+            // At the root it also answers for paths that nobody knows.
             "" => mixin,
-            prefix => Router::new().nest(prefix, mixin),
+            prefix => Router::new().nest(prefix, mixin).fallback(problem::unknown_path),
         };
-        let router = router
-            .merge(health::router(self.gateway.clone()))
+        let own = health::router(self.gateway.clone())
             .merge(start::router())
-            .merge(crate::http::openapi::router(openapi_yaml()))
-            .fallback(problem::unknown_path);
-        layers::apply(router, self.layer_settings())
+            .merge(crate::http::openapi::router(openapi_yaml(prefix)));
+        let router = router.merge(layers::guard(own, self.patience()));
+        layers::apply(router, self.gateway.entropy.clone())
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -167,7 +169,8 @@ impl App {
             address: self.address.get().copied(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
-        layers::apply(router, self.layer_settings())
+        let router = layers::guard(router, self.patience());
+        layers::apply(router, self.gateway.entropy.clone())
     }
 
     /// [`Self::bind`] and [`Self::run`] in one.
@@ -214,11 +217,10 @@ impl App {
         }
     }
 
-    fn layer_settings(&self) -> layers::Settings {
-        layers::Settings {
-            entropy: self.gateway.entropy.clone(),
-            request_timeout: self.config.http.request_timeout(),
-            poll_timeout: self.config.dialects.mixin.longest_poll() + POLL_MARGIN,
+    fn patience(&self) -> Patience {
+        Patience {
+            request: self.config.http.request_timeout(),
+            poll: self.config.dialects.mixin.longest_poll() + POLL_MARGIN,
         }
     }
 }

@@ -107,7 +107,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
     let mut flags = Flags { config: cli.common.config, data: cli.common.data, listen: None };
     let environment = Environment::of_process();
     match cli.command {
-        Command::Openapi => output::print(&app::openapi_yaml())?,
+        Command::Openapi => output::print(&app::openapi_yaml(""))?,
         Command::Doctor => return doctor::run(&flags, &environment),
         Command::Demo(arguments) => demo::run(&arguments, flags.data)?,
         Command::Serve(arguments) => {

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod app;
 pub mod client;
+pub mod contract;
 pub mod entropy;
 pub mod proxy;
 

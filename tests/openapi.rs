@@ -4,8 +4,10 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::harness::contract::fits;
+
 fn document() -> Value {
-    let json = sealpost::app::openapi_document().to_json().unwrap();
+    let json = sealpost::app::openapi_document("").to_json().unwrap();
     serde_json::from_str(&json).unwrap()
 }
 
@@ -24,7 +26,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 fn the_file_is_what_the_code_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
     let file = fs::read_to_string(path).unwrap();
-    let fresh = sealpost::app::openapi_yaml();
+    let fresh = sealpost::app::openapi_yaml("");
     assert!(
         file == fresh,
         "openapi.yaml is stale; make it again with: cargo run -- openapi > openapi.yaml"
@@ -59,13 +61,39 @@ fn every_operation_has_an_id_a_summary_a_tag_and_its_answers() {
 }
 
 #[test]
-fn every_operation_that_needs_a_credential_lists_401() {
+fn every_operation_that_needs_a_credential_lists_what_any_request_may_be_answered() {
     let document = document();
     for (name, operation) in operations(&document) {
         if operation["security"].as_array().is_some_and(|list| list[0] != json!({})) {
-            assert!(operation["responses"].get("401").is_some(), "{name}");
+            let answers = &operation["responses"];
+            for status in ["202", "401", "413", "500", "503"] {
+                assert!(answers.get(status).is_some(), "{name}: {status}");
+            }
+            assert!(answers["503"]["headers"]["Retry-After"].is_object(), "{name}");
         }
     }
+}
+
+#[test]
+fn every_example_is_what_its_schema_describes() {
+    let document = document();
+    let mut stack = vec![&document["components"]["schemas"], &document["paths"]];
+    let mut examples = 0;
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(example) = members.get("example") {
+                    examples += 1;
+                    let schema = members.get("schema").unwrap_or(value);
+                    assert_eq!(fits(&document, schema, example), Ok(()), "{value}");
+                }
+                stack.extend(members.values());
+            }
+            Value::Array(items) => stack.extend(items),
+            _ => {}
+        }
+    }
+    assert!(examples > 20, "{examples}");
 }
 
 #[test]

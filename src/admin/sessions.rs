@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::AdminState;
@@ -10,11 +10,12 @@ use super::request;
 use super::types::{AddedSession, NewSession, SessionInfo, SessionList};
 use crate::domain::Fault;
 use crate::domain::session::Session;
+use crate::http::path::PathPart;
 use crate::http::problem::Problem;
 
 pub(super) async fn list(
     State(state): State<AdminState>,
-    Path(user_id): Path<String>,
+    PathPart(user_id): PathPart,
 ) -> Result<Json<SessionList>, Problem> {
     let user = state.gateway.account(request::id("user_id", &user_id)?).await?.id;
     let rosters = state.gateway.store.fresh_rosters(&[user]).await?;
@@ -41,7 +42,7 @@ fn info(session: Session) -> SessionInfo {
 
 pub(super) async fn add(
     State(state): State<AdminState>,
-    Path(user_id): Path<String>,
+    PathPart(user_id): PathPart,
     body: Body,
 ) -> Result<(StatusCode, Json<AddedSession>), Problem> {
     let user = request::id("user_id", &user_id)?;
@@ -60,7 +61,7 @@ pub(super) async fn add(
 
 pub(super) async fn revoke(
     State(state): State<AdminState>,
-    Path(session_id): Path<String>,
+    PathPart(session_id): PathPart,
 ) -> Result<StatusCode, Problem> {
     let id = request::id("session_id", &session_id)?;
     let Some(owner) = state.gateway.live_session(id).await? else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use super::request;
 use super::types::{CreateToken, CreatedToken};
 use crate::domain::Fault;
 use crate::domain::session::{Scope, Scopes};
+use crate::http::path::PathPart;
 use crate::http::problem::Problem;
 
 /// The longest life of a token: a year and a day.
@@ -21,7 +22,7 @@ const LONGEST_LIFE: u64 = 366 * 24 * 60 * 60;
 
 pub(super) async fn create(
     State(state): State<AdminState>,
-    Path(session_id): Path<String>,
+    PathPart(session_id): PathPart,
     body: Body,
 ) -> Result<Response, Problem> {
     let session = request::id("session_id", &session_id)?;

@@ -15,16 +15,16 @@ RFC 3339 in UTC; members that a request does not know are ignored.
 
 Operators have an API of their own on a Unix socket, spoken by the `sealpost` command.";
 
-/// The whole document as YAML.
+/// The whole document as YAML, for a gateway that serves Mixin's dialect below `path_prefix`.
 #[must_use]
-pub fn openapi_yaml() -> String {
+pub fn openapi_yaml(path_prefix: &str) -> String {
     // The document is made of constants, and a test writes it out.
-    openapi_document().to_yaml().unwrap_or_default()
+    openapi_document(path_prefix).to_yaml().unwrap_or_default()
 }
 
-/// The whole document.
+/// The whole document, for a gateway that serves Mixin's dialect below `path_prefix`.
 #[must_use]
-pub fn openapi_document() -> OpenApi {
+pub fn openapi_document(path_prefix: &str) -> OpenApi {
     let mut license = License::new("MIT OR Apache-2.0");
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     let info = InfoBuilder::new()
@@ -34,8 +34,9 @@ pub fn openapi_document() -> OpenApi {
         .license(Some(license))
         .build();
     let servers = vec![Server::new("/")];
-    let mut document = OpenApiBuilder::new().info(info).servers(Some(servers)).build();
-    for part in [mixin::openapi(), health::openapi(), openapi::openapi(), start::openapi()] {
+    let document = OpenApiBuilder::new().info(info).servers(Some(servers)).build();
+    let mut document = document.nest(path_prefix, mixin::openapi());
+    for part in [health::openapi(), openapi::openapi(), start::openapi()] {
         document.merge(part);
     }
     document
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn the_document_holds_every_parts_paths() {
-        let yaml = openapi_yaml();
+        let yaml = openapi_yaml("");
         for path in ["/encrypted_messages:", "/inbox:", "/healthz:", "/readyz:", "/openapi.yaml:"] {
             assert!(yaml.contains(path), "{path} is missing");
         }

@@ -69,7 +69,8 @@ impl Mixin {
             let reason = format!("is `{}`; {reason}", self.path_prefix);
             return Err(ConfigError::Value { key: KEY, reason });
         }
-        within("dialects.mixin.longest_poll_seconds", self.longest_poll_seconds, 1, 600)?;
+        // The dialect lets nobody ask for more than a minute.
+        within("dialects.mixin.longest_poll_seconds", self.longest_poll_seconds, 1, 60)?;
         let year = 366 * 24 * 60 * 60;
         within("dialects.mixin.token_life_seconds", self.token_life_seconds, 60, year)?;
         within("dialects.mixin.clock_ahead_seconds", self.clock_ahead_seconds, 0, 3600)

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::hub::{Hub, Wake};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
+use crate::domain::ids::SessionId;
 use crate::domain::inbox::{InboxKey, Waiting};
 
 /// How long a poll trusts in hints before it looks by itself.
@@ -19,6 +20,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub struct Poll {
     /// Whose inbox.
     pub inbox: InboxKey,
+    /// The session that reads.
+    pub session: SessionId,
     /// At most so many messages.
     pub limit: u32,
     /// Leaves messages that are older where they are.
@@ -41,20 +44,32 @@ pub async fn poll(
     let deadline = Instant::now() + request.wait;
     loop {
         let messages = lease_or_release(gateway.clone(), request).await?;
+        if !messages.is_empty() {
+            return Ok(messages);
+        }
+        // Nothing waits for a session that has ended, and nothing ever will. The hint about its end
+        // may have come before we listened, or not at all.
+        if gateway.live_session(request.session).await?.is_none() {
+            return Err(revoked());
+        }
         let now = Instant::now();
-        if !messages.is_empty() || now >= deadline {
+        if now >= deadline {
             return Ok(messages);
         }
         let next_look = deadline.min(now + LOOK_AGAIN);
         tokio::select! {
             wake = listener.wake() => match wake {
                 Wake::Look => {}
-                Wake::SessionEnded => return Err(Fault::unauthorized("the session was revoked")),
+                Wake::SessionEnded => return Err(revoked()),
                 Wake::Closing => return Ok(messages),
             },
             () = sleep_until(next_look) => {}
         }
     }
+}
+
+fn revoked() -> Fault {
+    Fault::unauthorized("the session was revoked")
 }
 
 /// Leases in a task of its own: if the caller goes away meanwhile, what was leased is free again

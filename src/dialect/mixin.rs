@@ -20,10 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::delivery::hub::Hub;
 use crate::domain::gateway::Gateway;
+use crate::http::layers::{self, Patience};
 use auth::VerifiedTokens;
 use error::ErrorStatus;
 
@@ -74,9 +76,10 @@ impl Default for MixinSettings {
     }
 }
 
-/// The routes of this dialect.
-pub fn router(state: Arc<MixinState>) -> Router {
-    Router::new()
+/// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
+/// paths and time-outs included.
+pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
+    let router = Router::new()
         .route("/encrypted_messages", post(messages::post_encrypted))
         .route("/sessions/fetch", post(sessions::fetch))
         .route("/sessions/check", post(sessions::check))
@@ -85,10 +88,13 @@ pub fn router(state: Arc<MixinState>) -> Router {
         .route("/conversations", post(conversations::create))
         .route("/conversations/{id}", get(conversations::read))
         .route("/acknowledgements", post(acknowledgements::post))
-        .route("/inbox", get(inbox::read))
+        // A look at the inbox changes it, so there is no HEAD, which must change nothing.
+        .route("/inbox", get(inbox::read).head(error::method_not_allowed))
         .route("/me", get(users::me))
         .route("/users/{id}", get(users::read))
         .route("/users/fetch", post(users::fetch))
         .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(state)
+        .fallback(error::unknown_path)
+        .with_state(state.clone());
+    layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
 }

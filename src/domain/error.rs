@@ -33,6 +33,9 @@ pub enum Fault {
     /// Somebody we know, who may not do this.
     #[error("{reason}")]
     Forbidden {
+        /// The field that the rule is about, in the words of the caller's protocol; empty when it
+        /// is about the request as a whole.
+        field: Cow<'static, str>,
         /// Which rule stands in the way.
         reason: String,
     },
@@ -60,7 +63,7 @@ pub enum Fault {
         /// The largest size allowed.
         limit: u64,
     },
-    /// The gateway cannot do this now; nothing was stored.
+    /// The gateway cannot do this now; the very same request may be repeated.
     #[error("not available now: {reason}")]
     Unavailable {
         /// What is missing.
@@ -98,9 +101,14 @@ impl Fault {
         Self::Unauthorized { reason: reason.into() }
     }
 
-    /// A rule that stands in the way.
+    /// A rule that stands in the way of the whole request.
     pub fn forbidden(reason: impl Into<String>) -> Self {
-        Self::Forbidden { reason: reason.into() }
+        Self::forbidden_field("", reason)
+    }
+
+    /// A rule that stands in the way because of one field.
+    pub fn forbidden_field(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::Forbidden { field: field.into(), reason: reason.into() }
     }
 
     /// A contradiction to what is on file.

@@ -1,11 +1,12 @@
 //! `GET /healthz` and `GET /readyz`: for whoever watches the gateway.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
-use axum::middleware::from_fn;
 use axum::routing::get;
 use axum::{Json, Router};
+use moka::future::Cache;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -20,14 +21,25 @@ struct Health {
     status: &'static str,
 }
 
+/// How long "ready" is remembered.
+const READY: Duration = Duration::from_secs(1);
+
+/// Asks the database at most once at a time, and not again for a while once it was ready: anybody
+/// may ask us, and each look takes the database's one place for writing.
+#[derive(Clone)]
+struct Readiness {
+    gateway: Arc<Gateway>,
+    remembered: Cache<(), ()>,
+}
+
 /// The two paths.
 pub fn router(gateway: Arc<Gateway>) -> Router {
+    let remembered = Cache::builder().max_capacity(1).time_to_live(READY).build();
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(problem::unknown_method)
-        .layer(from_fn(problem::write))
-        .with_state(gateway)
+        .with_state(Readiness { gateway, remembered })
 }
 
 /// The two paths' part of the OpenAPI document.
@@ -65,7 +77,8 @@ async fn alive() -> Json<Health> {
             A problem document (RFC 9457) says more.", content_type = "application/problem+json"),
     ),
 )]
-async fn ready(State(gateway): State<Arc<Gateway>>) -> Result<Json<Health>, Problem> {
-    gateway.store.ping().await?;
+async fn ready(State(readiness): State<Readiness>) -> Result<Json<Health>, Problem> {
+    let ping = readiness.gateway.store.ping();
+    readiness.remembered.try_get_with((), ping).await.map_err(Problem::from)?;
     Ok(Json(Health { status: "ready" }))
 }

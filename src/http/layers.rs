@@ -12,29 +12,32 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
-use super::problem;
+use super::problem::{self, Problem};
 use super::request_id::{self, RequestId};
 use crate::domain::Fault;
 use crate::domain::ports::Entropy;
 
-/// What the layers need to know.
-#[derive(Clone)]
-pub struct Settings {
-    /// Makes the ids of requests that come without one.
-    pub entropy: Arc<dyn Entropy>,
-    /// How long a request may take.
-    pub request_timeout: Duration,
-    /// How long a request may take that waits for messages: a read of an inbox.
-    pub poll_timeout: Duration,
+/// How long requests may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// A request.
+    pub request: Duration,
+    /// A request that waits for messages, a read of an inbox.
+    pub poll: Duration,
 }
 
-/// Puts the layers around a router, its fallback included.
-pub fn apply(router: Router, settings: Settings) -> Router {
-    let entropy = settings.entropy.clone();
+/// Bounds the requests of a router, its fallback included: in time, and in what a panic can do.
+/// What comes of it is a [`Problem`], which the protocol's own layer further outside may shape.
+pub fn guard(router: Router, patience: Patience) -> Router {
+    router.layer(from_fn_with_state(patience, limit_time)).layer(from_fn(catch_panic))
+}
+
+/// Puts the layers that all share around everything: problem documents for what no protocol has
+/// shaped, the log, the request's id.
+pub fn apply(router: Router, entropy: Arc<dyn Entropy>) -> Router {
     // The last layer is the outermost one.
     router
-        .layer(from_fn_with_state(settings, limit_time))
-        .layer(from_fn(catch_panic))
+        .layer(from_fn(problem::write))
         .layer(from_fn(log_access))
         .layer(from_fn_with_state(entropy, request_id::layer))
 }
@@ -45,26 +48,21 @@ fn is_poll(request: &Request) -> bool {
     request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/inbox"))
 }
 
-async fn limit_time(State(settings): State<Settings>, request: Request, next: Next) -> Response {
-    let id = id_of(&request);
-    let limit = if is_poll(&request) { settings.poll_timeout } else { settings.request_timeout };
-    match timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => problem::respond(&Fault::unavailable("the request took too long", None), &id),
-    }
+async fn limit_time(
+    State(patience): State<Patience>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let limit = if is_poll(&request) { patience.poll } else { patience.request };
+    let answer = timeout(limit, next.run(request)).await;
+    answer.map_err(|_| Fault::unavailable("the request took too long", None).into())
 }
 
-async fn catch_panic(request: Request, next: Next) -> Response {
-    let id = id_of(&request);
+async fn catch_panic(request: Request, next: Next) -> Result<Response, Problem> {
     // Nothing that a panic may have left half done outlives the request: what requests share is
     // behind locks and channels that notice.
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(panic) => {
-            let text = panic_text(&*panic);
-            problem::respond(&Fault::internal("handling a request", text), &id)
-        }
-    }
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.map_err(|panic| Fault::internal("handling a request", panic_text(&*panic)).into())
 }
 
 /// The text of a panic. Panics of ours hold no secrets: they are `expect`s with constant texts.
@@ -79,7 +77,7 @@ async fn log_access(request: Request, next: Next) -> Response {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return next.run(request).await;
     }
-    let id = id_of(&request);
+    let id = RequestId::of(&request);
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
@@ -89,10 +87,6 @@ async fn log_access(request: Request, next: Next) -> Response {
     let status = response.status().as_u16();
     tracing::debug!(%method, path, status, micros, request_id = %id, "request");
     response
-}
-
-fn id_of(request: &Request) -> RequestId {
-    request.extensions().get().cloned().unwrap_or_else(|| RequestId("-".into()))
 }
 
 #[cfg(test)]
@@ -116,12 +110,8 @@ mod tests {
 
     fn layered(router: Router) -> Router {
         let seconds = Duration::from_secs;
-        let settings = Settings {
-            entropy: Arc::new(Zeros),
-            request_timeout: seconds(30),
-            poll_timeout: seconds(90),
-        };
-        apply(router, settings)
+        let patience = Patience { request: seconds(30), poll: seconds(90) };
+        apply(guard(router, patience), Arc::new(Zeros))
     }
 
     async fn answer(router: Router, path: &str, id: Option<&str>) -> Response {

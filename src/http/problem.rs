@@ -1,7 +1,8 @@
 //! RFC 9457: what went wrong, as `application/problem+json`.
 //!
 //! Used by the admin API and by paths that belong to no protocol. A handler returns [`Problem`];
-//! the layer [`write()`] turns it into a document with the request's id and logs what is ours.
+//! the layer [`write()`] turns it into a document with the request's id and logs what is ours. A
+//! protocol with a shape of its own has a layer of its own further inside, see [`take()`].
 
 use std::sync::Arc;
 
@@ -18,10 +19,16 @@ use crate::domain::Fault;
 
 /// A fault on its way to the caller.
 #[derive(Debug)]
-pub struct Problem(pub Fault);
+pub struct Problem(pub Arc<Fault>);
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
+        Self(Arc::new(fault))
+    }
+}
+
+impl From<Arc<Fault>> for Problem {
+    fn from(fault: Arc<Fault>) -> Self {
         Self(fault)
     }
 }
@@ -30,7 +37,7 @@ impl IntoResponse for Problem {
     /// The status with the fault beside it, for [`write()`].
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
-        response.extensions_mut().insert(Arc::new(self.0));
+        response.extensions_mut().insert(self.0);
         response
     }
 }
@@ -121,19 +128,25 @@ pub fn respond(fault: &Fault, id: &RequestId) -> Response {
     Document::of(fault, id).into_response()
 }
 
+/// The fault of a handler that answered with a [`Problem`], for the layer that gives it its shape.
+#[must_use]
+pub fn take(response: &mut Response) -> Option<Arc<Fault>> {
+    response.extensions_mut().remove()
+}
+
 /// The layer that writes the document of a handler's [`Problem`].
 pub async fn write(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned();
+    let id = RequestId::of(&request);
     let mut response = next.run(request).await;
-    let Some(fault) = response.extensions_mut().remove::<Arc<Fault>>() else {
-        return response;
-    };
-    respond(&fault, &id.unwrap_or_else(|| RequestId("-".into())))
+    match take(&mut response) {
+        Some(fault) => respond(&fault, &id),
+        None => response,
+    }
 }
 
 /// The answer for a path that nobody knows.
 pub async fn unknown_path(request: Request) -> Response {
-    let id = id_of(&request);
+    let id = RequestId::of(&request);
     let path = request.uri().path();
     let detail = format!("there is nothing at {path}");
     Document::plain(StatusCode::NOT_FOUND, "not_found", detail, &id).into_response()
@@ -141,14 +154,10 @@ pub async fn unknown_path(request: Request) -> Response {
 
 /// The answer for a known path with another method.
 pub async fn unknown_method(request: Request) -> Response {
-    let id = id_of(&request);
+    let id = RequestId::of(&request);
     let detail = format!("{} does not take {}", request.uri().path(), request.method());
     let status = StatusCode::METHOD_NOT_ALLOWED;
     Document::plain(status, "method_not_allowed", detail, &id).into_response()
-}
-
-fn id_of(request: &Request) -> RequestId {
-    request.extensions().get().cloned().unwrap_or_else(|| RequestId("-".into()))
 }
 
 /// The true HTTP status of a fault.

@@ -21,6 +21,12 @@ const LIMIT: usize = 128;
 pub struct RequestId(pub Arc<str>);
 
 impl RequestId {
+    /// The id of this request; a dash where the layer that gives ids is missing.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        request.extensions().get().cloned().unwrap_or_else(|| Self("-".into()))
+    }
+
     /// The caller's id, if it is 1 to 128 visible ASCII characters.
     fn from_header(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;

@@ -15,12 +15,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::stream::Bounded;
+
 /// How a listener treats its connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Connections at the same time; further ones wait in the system's queue.
     pub connections: u32,
-    /// How long a client may take to send the head of a request.
+    /// How long a client may take to send the head of a request, and to take a part of an answer.
     pub head_timeout: Duration,
     /// How long requests may take to finish when the listener stops.
     pub stop_timeout: Duration,
@@ -51,7 +53,8 @@ pub async fn serve<L: Listener>(
             next = next => next,
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection(TokioIo::new(io), service).into_owned();
+        let io = TokioIo::new(Bounded::new(io, settings.head_timeout));
+        let connection = builder.serve_connection(io, service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {
@@ -68,16 +71,23 @@ pub async fn serve<L: Listener>(
     connections.shutdown().await;
 }
 
+/// The largest head of a request, bytes. A token has at most 4 KiB.
+const HEAD_LIMIT: usize = 64 * 1024;
+
 fn connection_builder(settings: Settings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(settings.head_timeout);
+    let mut http1 = builder.http1();
+    http1.timer(TokioTimer::new()).header_read_timeout(settings.head_timeout);
+    // Strangers fill it before anybody knows who they are.
+    http1.max_buf_size(HEAD_LIMIT);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
         // A fetch is small; a client with more to do than this opens another connection.
-        .max_concurrent_streams(128);
+        .max_concurrent_streams(128)
+        .max_header_list_size(16 * 1024);
     builder
 }
 
@@ -155,6 +165,34 @@ mod tests {
         client.read_to_string(&mut answer).await?;
         assert!(answer.ends_with("done"), "{answer}");
         running.task.await?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_loses_its_place() -> Outcome {
+        let settings =
+            Settings { connections: 1, head_timeout: Duration::from_millis(20), ..SETTINGS };
+        let router = Router::new().route("/", get(async || "hello"));
+        let running = start(router, settings).await?;
+        let _silent = TcpStream::connect(running.address).await?;
+        let mut client = TcpStream::connect(running.address).await?;
+        ask(&mut client).await?;
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await?;
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn an_endless_head_is_broken_off() -> Outcome {
+        let running = start(Router::new(), SETTINGS).await?;
+        let mut client = TcpStream::connect(running.address).await?;
+        client.write_all(b"GET / HTTP/1.1\r\nx: ").await?;
+        // The other side closes at some point; how writing ends then is not our business.
+        let _ = client.write_all(&vec![b'a'; 2 * HEAD_LIMIT]).await;
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await?;
+        assert_eq!(&answer, b"HTTP/1.1 431");
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use sealpost::sdk::types::{Receipt, ReceiptState};
 use super::actors::{Actor, Batch};
 
 /// The most messages in one post.
-const LARGEST_BATCH: u64 = 5;
+pub const LARGEST_BATCH: u64 = 5;
 
 /// Who posts to whom.
 #[derive(Clone)]

@@ -1,13 +1,15 @@
 //! The whole gateway on a real database, with a clock and a randomness that the test holds.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use sealpost::app::App;
+use sealpost::app::{App, Bound};
 use sealpost::config::Config;
 use sealpost::domain::account::AccountKind;
 use sealpost::domain::clock::{TestClock, Timestamp};
@@ -15,10 +17,13 @@ use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::actor::{Actor, Person};
+use super::contract;
 use super::entropy::TestEntropy;
 
 /// 2026-01-02T03:04:05Z.
@@ -26,6 +31,8 @@ const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
 
 pub struct TestApp {
     app: Option<App>,
+    /// One router for as long as the gateway runs, as when it serves: what it remembers counts.
+    router: Router,
     pub clock: Arc<TestClock>,
     _directory: TempDir,
     config: Config,
@@ -52,17 +59,20 @@ impl TestApp {
         change(&mut config);
         let clock = Arc::new(TestClock::at(START));
         let app = open(&config, &clock, 1).await;
-        Self { app: Some(app), clock, _directory: directory, config, keys: AtomicU64::new(1) }
+        let (router, keys) = (app.router(), AtomicU64::new(1));
+        Self { app: Some(app), router, clock, _directory: directory, config, keys }
     }
 
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(&mut self) {
         self.app.take().unwrap().close().await;
-        self.app = Some(open(&self.config, &self.clock, 2).await);
+        let app = open(&self.config, &self.clock, 2).await;
+        self.router = app.router();
+        self.app = Some(app);
     }
 
     pub fn router(&self) -> Router {
-        self.app.as_ref().unwrap().router()
+        self.router.clone()
     }
 
     pub fn admin_router(&self) -> Router {
@@ -82,9 +92,33 @@ impl TestApp {
         address.to_string()
     }
 
+    /// Takes a free port and the admin socket, for [`Self::run`].
+    pub async fn bind(&mut self) -> Bound {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.app.as_mut().unwrap().bind(listener).unwrap()
+    }
+
+    /// Serves as the command does, until `stop` is over.
+    pub async fn run(&self, bound: Bound, stop: impl Future<Output = ()>) {
+        self.app.as_ref().unwrap().run(bound, stop).await;
+    }
+
+    /// A stranger's connection to the database that holds the lock for writing.
+    pub async fn lock_database(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.data().join("sealpost.db"));
+        let mut stranger = options.busy_timeout(Duration::ZERO).connect().await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut stranger).await.unwrap();
+        stranger
+    }
+
     /// How many sessions somebody listens for.
     pub fn hub_sessions(&self) -> usize {
         self.app.as_ref().unwrap().hub().sessions()
+    }
+
+    /// The data directory.
+    fn data(&self) -> &Path {
+        &self.config.storage.data
     }
 
     pub async fn bot(&self, name: &str) -> Actor {
@@ -115,6 +149,7 @@ impl TestApp {
     }
 
     pub async fn call(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
         let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -122,7 +157,10 @@ impl TestApp {
             Ok(json) => json,
             Err(_) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
         };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, json }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json };
+        let prefix = &self.config.dialects.mixin.path_prefix;
+        contract::check(&method, path.strip_prefix(prefix).unwrap_or(&path), &answer);
+        answer
     }
 
     async fn account(&self, kind: AccountKind, name: &str, devices: usize) -> Person {

@@ -41,7 +41,7 @@ async fn ids_in_unknown_forms() {
     let forms = ["x", "00000000000040008000000000000001", "{00000000-0000-4000-8000-000000000001}"];
     for field in ["message_id", "conversation_id", "recipient_id", "quote_message_id"] {
         for form in forms {
-            expect(field, json!(form), "").await;
+            expect(field, json!(form), "an id ").await;
         }
     }
     expect("message_id", json!(17), "invalid type").await;
@@ -65,14 +65,14 @@ async fn categories_that_are_not_taken() {
     expect("category", json!("SYSTEM_GAP"), "none of the encrypted categories").await;
     expect("category", Value::Null, "is missing").await;
     let plain = complaint_about(|item| item["category"] = json!("PLAIN_TEXT")).await;
-    assert_eq!(plain.0, 403);
+    assert_eq!((plain.0, plain.1.as_str()), (403, "category"));
     assert!(plain.2.contains("readable by the gateway"), "{}", plain.2);
 }
 
 #[tokio::test]
 async fn data_that_is_no_base64_or_missing() {
     expect("data_base64", json!("%%%"), "base64").await;
-    expect("data_base64", json!("A"), "").await;
+    expect("data_base64", json!("A"), "length of 1").await;
     expect("data_base64", json!(""), "is missing").await;
     expect("data_base64", json!({}), "invalid type").await;
 }
@@ -91,15 +91,16 @@ async fn expect_envelope(change: impl FnOnce(&mut Vec<u8>), reason: &str) {
 
 #[tokio::test]
 async fn envelopes_of_the_wrong_length() {
-    expect_envelope(|bytes| bytes.truncate(100), "").await;
-    expect_envelope(|bytes| bytes.truncate(10), "").await;
+    expect_envelope(|bytes| bytes.truncate(100), "127").await;
+    expect_envelope(|bytes| bytes.truncate(10), "has 10").await;
     expect_envelope(|bytes| bytes.resize(300 * 1024, 0), "limit").await;
 }
 
 #[tokio::test]
 async fn envelopes_with_a_version_or_a_count_that_does_not_exist() {
     expect_envelope(|bytes| bytes[0] = 2, "version").await;
-    expect_envelope(|bytes| bytes[1..3].copy_from_slice(&0_u16.to_le_bytes()), "").await;
+    expect_envelope(|bytes| bytes[1..3].copy_from_slice(&0_u16.to_le_bytes()), "at least one")
+        .await;
     let too_many = |bytes: &mut Vec<u8>| {
         bytes[1..3].copy_from_slice(&511_u16.to_le_bytes());
         bytes.resize(35 + 511 * 64 + 28, 0);
@@ -154,9 +155,12 @@ async fn a_sender_outside_the_conversation() {
     bert.devices[0].sends(&app, &anna, 3, "now the conversation exists").await;
     let after = bot.send(&app, &[item]).await;
     for answer in [before, after] {
-        let (status, _, reason) = complaint(&answer.only()["error"]);
-        assert_eq!((status, reason), (403, "the sender takes no part in this conversation"));
+        let error = complaint(&answer.only()["error"]);
+        let reason = "the sender takes no part in this conversation";
+        assert_eq!(error, (403, "conversation_id", reason));
     }
+    let received = anna.devices[0].receives(&app).await;
+    assert_eq!(received, ["now the conversation exists"]);
 }
 
 #[tokio::test]

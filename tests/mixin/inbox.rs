@@ -107,7 +107,7 @@ async fn a_waiting_reader_whose_session_is_revoked_is_sent_away() {
         app.gateway().revoke_session(anna.user, phone.session).await.unwrap();
     };
     let (answer, ()) = tokio::join!(phone.get(&app, "/inbox?wait=30"), revoke);
-    assert_eq!(answer.complaint(), (401, "", "the session was revoked"));
+    assert_eq!(answer.complaint(), (401, "authorization", "the session was revoked"));
 }
 
 #[tokio::test]

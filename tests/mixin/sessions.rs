@@ -1,5 +1,7 @@
 //! Looking sessions up, comparing lists, adding and revoking devices.
 
+use curve25519_dalek::constants::EIGHT_TORSION;
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use insta::assert_json_snapshot;
 use sealpost::sdk::base64url;
 use sealpost::sdk::checksum::session_checksum;
@@ -99,13 +101,34 @@ async fn a_key_needs_both_signatures_and_may_be_on_file_once() {
 }
 
 #[tokio::test]
-async fn a_point_of_small_order_is_no_key() {
+async fn bytes_that_are_no_safe_point_are_no_key() {
     let app = TestApp::start().await;
     let anna = app.person("Anna", 1).await;
-    let mut body = new_session(&anna.devices[0], &app.fresh_key());
-    body["public_key"] = json!(base64url::encode(&[0; 32]));
-    let answer = anna.devices[0].post(&app, "/sessions", &body).await;
-    assert_eq!((answer.complaint().0, answer.complaint().1), (422, "public_key"));
+    let phone = &anna.devices[0];
+    // 2^255 - 18 is another way to write 1, the neutral element.
+    let mut not_canonical = [0xff; 32];
+    (not_canonical[0], not_canonical[31]) = (0xee, 0x7f);
+    let mut off_the_curve = [0; 32];
+    off_the_curve[0] = 2;
+    // A good key plus the point of order two, which is (0, -1).
+    let good = app.fresh_key().verifying_key().to_bytes();
+    let point = CompressedEdwardsY(good).decompress().unwrap() + EIGHT_TORSION[4];
+    for (key, reason) in [
+        (&[0; 32][..], "small order"),
+        (&not_canonical, "canonical"),
+        (&off_the_curve, "no point of the curve"),
+        (point.compress().as_bytes(), "mixed order"),
+        (&[1; 31], "31"),
+    ] {
+        let mut body = new_session(phone, &app.fresh_key());
+        body["public_key"] = json!(base64url::encode(key));
+        let answer = phone.post(&app, "/sessions", &body).await;
+        let (status, field, why) = answer.complaint();
+        assert_eq!((status, field), (422, "public_key"), "{why}");
+        assert!(why.contains(reason), "`{why}` does not say `{reason}`");
+    }
+    let found = phone.post(&app, "/sessions/fetch", &json!([anna.user])).await;
+    assert_eq!(found.list().len(), 1, "nothing was added");
 }
 
 #[tokio::test]

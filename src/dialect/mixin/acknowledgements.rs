@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
 use sealpost_sdk::types::{Acknowledgement, Data, ErrorBody};
 
 use super::MixinState;
-use super::answer;
-use super::request::SignedRequest;
-use crate::domain::error::Fault;
+use super::answer::{self, Answer};
+use super::request::{SignedRequest, at_most};
 use crate::domain::session::Scope;
 
 /// How many messages one request may acknowledge.
@@ -29,25 +27,17 @@ const LIMIT: usize = 100;
     responses(
         (status = 200, body = Data<Vec<Acknowledgement>>, description = "The same list"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `receive`"),
         (status = 413, body = ErrorBody, description = "More than 100 items, or too many bytes"),
         (status = 422, body = ErrorBody, description = "An item does not fit; `extra` names the field"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn post(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = async {
-        request.caller.require(Scope::Receive)?;
-        let list: Vec<Acknowledgement> = request.json()?;
-        if list.len() > LIMIT {
-            let (actual, limit) = (list.len() as u64, LIMIT as u64);
-            return Err(Fault::TooLarge { what: "the number of items", actual, limit });
-        }
-        let ids = list.iter().map(|one| one.message_id).collect();
-        state.gateway.acknowledge(request.caller.inbox(), ids).await?;
-        Ok(answer::data(list))
-    };
-    request.answer(result.await)
+pub async fn post(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Receive)?;
+    let list: Vec<Acknowledgement> = request.json()?;
+    at_most(LIMIT, list.len())?;
+    let ids = list.iter().map(|one| one.message_id).collect();
+    state.gateway.acknowledge(request.caller.inbox(), ids).await?;
+    Ok(answer::data(list))
 }

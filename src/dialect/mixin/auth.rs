@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderMap, header};
 use moka::sync::Cache;
 use sealpost_sdk::token::{RequestClaims, TokenError, TokenLimits, Unverified, check_claims};
 use sha2::{Digest, Sha256};
@@ -73,6 +74,15 @@ pub fn verified_tokens() -> VerifiedTokens {
 pub struct Authenticated {
     caller: Caller,
     claims: Option<Arc<RequestClaims>>,
+}
+
+/// The token in `Authorization: Bearer …`.
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 /// Whether this credential has the form of a signed token.
@@ -148,21 +158,26 @@ impl Authenticated {
         Ok(self.caller)
     }
 
-    /// How old a signed token is, for requests that ask for a fresh one.
+    /// Checks the times of a signed token, before a body is read for it: that it has not expired,
+    /// and that it was issued at most `limit` ago if there is a limit.
     ///
     /// # Errors
-    /// [`Fault::Unauthorized`] when it was issued longer than `limit` ago.
-    pub fn require_fresh(&self, state: &MixinState, limit: Duration) -> Result<(), Fault> {
+    /// [`Fault::Unauthorized`] with the reason.
+    pub fn require_fresh(&self, state: &MixinState, limit: Option<Duration>) -> Result<(), Fault> {
         let Some(claims) = &self.claims else {
             return Ok(());
         };
-        let age = state.gateway.clock.now().as_seconds().saturating_sub(claims.iat);
-        let limit = seconds(limit);
-        if age <= limit {
-            return Ok(());
+        let now = state.gateway.clock.now().as_seconds();
+        if claims.exp <= now {
+            return Err(refused(&TokenError::Expired { expired_at: claims.exp, now }));
         }
-        let reason = format!("`iat` is {age} s ago; this path takes tokens of the last {limit} s");
-        Err(Fault::unauthorized(reason))
+        let age = now.saturating_sub(claims.iat);
+        match limit.map(seconds) {
+            Some(limit) if age > limit => Err(Fault::unauthorized(format!(
+                "`iat` is {age} s ago; this path takes tokens of the last {limit} s"
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

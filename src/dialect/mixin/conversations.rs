@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::extract::State;
 use sealpost_sdk::ids::{ConversationId, SessionId, UserId};
 use sealpost_sdk::types::{
     Conversation, CreateConversation, Data, ErrorBody, ObjectType, Participant, ParticipantSession,
 };
 
 use super::MixinState;
-use super::answer;
+use super::answer::{self, Answer};
 use super::request::SignedRequest;
 use super::sessions::path_id;
 use crate::domain::conversation::{self, ConversationCategory};
 use crate::domain::error::Fault;
 use crate::domain::session::Scope;
+use crate::http::path::PathPart;
 
 /// Open a conversation
 ///
@@ -31,35 +31,29 @@ use crate::domain::session::Scope;
     responses(
         (status = 200, body = Data<Conversation>, description = "The conversation"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`"),
         (status = 404, body = ErrorBody, description = "The other account is unknown"),
-        (status = 413, body = ErrorBody, description = "Too many bytes"),
         (status = 422, body = ErrorBody, description = "A field does not fit; `extra` names it"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = async {
-        request.caller.require(Scope::Send)?;
-        let body: CreateConversation = request.json()?;
-        let creator = &request.caller.owner.account;
-        if body.category != "CONTACT" {
-            return Err(Fault::invalid("category", "must be CONTACT"));
-        }
-        let mut others = body.participants.iter().map(|one| one.user_id);
-        let other = others.find(|user| *user != creator.id);
-        let other =
-            other.ok_or_else(|| Fault::invalid("participants", "names nobody but the caller"))?;
-        if others.any(|user| user != creator.id && user != other) {
-            let reason = "names more than one account; a contact conversation has two sides";
-            return Err(Fault::invalid("participants", reason));
-        }
-        let made = state.gateway.ensure_contact(creator, other, body.conversation_id).await?;
-        Ok(answer::data(shown(&state, &request, &made).await?))
-    };
-    request.answer(result.await)
+pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Send)?;
+    let body: CreateConversation = request.json()?;
+    let creator = &request.caller.owner.account;
+    if body.category != "CONTACT" {
+        return Err(Fault::invalid("category", "must be CONTACT").into());
+    }
+    let mut others = body.participants.iter().map(|one| one.user_id);
+    let other = others.find(|user| *user != creator.id);
+    let other =
+        other.ok_or_else(|| Fault::invalid("participants", "names nobody but the caller"))?;
+    if others.any(|user| user != creator.id && user != other) {
+        let reason = "names more than one account; a contact conversation has two sides";
+        return Err(Fault::invalid("participants", reason).into());
+    }
+    let made = state.gateway.ensure_contact(creator, other, body.conversation_id).await?;
+    Ok(answer::data(shown(&state, &request, &made).await?))
 }
 
 /// Read a conversation
@@ -73,26 +67,21 @@ pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest
     params(("id" = ConversationId, Path, description = "The conversation")),
     responses(
         (status = 200, body = Data<Conversation>, description = "The conversation"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The caller takes no part, or the API token lacks the scope `read`"),
         (status = 404, body = ErrorBody, description = "There is no such conversation"),
         (status = 422, body = ErrorBody, description = "`id` is no conversation id"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
 pub async fn read(
     State(state): State<Arc<MixinState>>,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     request: SignedRequest,
-) -> Response {
-    let result = async {
-        request.caller.require(Scope::Read)?;
-        let id: ConversationId = path_id("id", &id)?;
-        let found = state.gateway.conversation(request.caller.owner.account.id, id).await?;
-        Ok(answer::data(shown(&state, &request, &found).await?))
-    };
-    request.answer(result.await)
+) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let id: ConversationId = path_id("id", &id)?;
+    let found = state.gateway.conversation(request.caller.owner.account.id, id).await?;
+    Ok(answer::data(shown(&state, &request, &found).await?))
 }
 
 async fn shown(

@@ -1,15 +1,28 @@
 //! A fault in Mixin's words: `{"error":{"status","code","description","extra"}}`.
 //!
+//! A handler answers with a [`Problem`]; the layer [`write()`] gives
+//! it this shape. So do the time limit and the unknown paths: whatever a client of this dialect is
+//! told, it can read.
+//!
 //! The hosted API answers nearly every error with HTTP 202, and its Node SDK raises its typed
 //! error only for statuses of success; a client made from an OpenAPI document expects the opposite.
 //! So the credential decides: see [`ErrorStatus`].
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sealpost_sdk::types::{ApiError, ErrorBody, ErrorExtra};
 
+use super::MixinState;
+use super::auth::{bearer, looks_signed};
 use crate::domain::error::Fault;
+use crate::http::fault_log;
+use crate::http::problem::{self, Problem};
+use crate::http::request_id::RequestId;
 
 /// Which HTTP status an error has. `error.status` always holds the true one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -45,32 +58,63 @@ impl ErrorStatus {
     }
 }
 
-/// A fault on its way to the caller.
-#[derive(Debug)]
-pub struct Failure {
-    /// What went wrong.
-    pub fault: Fault,
-    /// How this request wants to hear it.
-    pub style: ErrorStyle,
+/// The layer that gives every failure below it this dialect's shape, and logs what is ours.
+pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next: Next) -> Response {
+    let signed = bearer(request.headers()).is_some_and(looks_signed);
+    let style = state.settings.error_status.style(signed);
+    let id = RequestId::of(&request);
+    let mut response = next.run(request).await;
+    if let Some(fault) = problem::take(&mut response) {
+        fault_log::log(&fault, &id);
+        return answer(&fault, style);
+    }
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let mut answer = shaped(no_such_method(), style);
+        // What the path does know stands in `Allow`.
+        answer.headers_mut().extend(response.headers_mut().drain());
+        return answer;
+    }
+    response
 }
 
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        let error = api_error(&self.fault);
-        let truth = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Overload must be visible to whatever stands in between.
-        let must_be_true =
-            matches!(truth, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        let status = match self.style {
-            ErrorStyle::Accepted if !must_be_true => StatusCode::ACCEPTED,
-            ErrorStyle::Accepted | ErrorStyle::True => truth,
-        };
-        let mut response = (status, Json(ErrorBody { error })).into_response();
-        if let Fault::Unavailable { retry_after, .. } = &self.fault {
-            let seconds = retry_after.as_secs().max(1);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+/// A failure as the caller gets it.
+fn answer(fault: &Fault, style: ErrorStyle) -> Response {
+    let mut response = shaped(api_error(fault), style);
+    if let Fault::Unavailable { retry_after, .. } = fault {
+        let seconds = retry_after.as_secs().max(1);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn shaped(error: ApiError, style: ErrorStyle) -> Response {
+    let truth = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // Overload must be visible to whatever stands in between.
+    let must_be_true =
+        matches!(truth, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let status = match style {
+        ErrorStyle::Accepted if !must_be_true => StatusCode::ACCEPTED,
+        ErrorStyle::Accepted | ErrorStyle::True => truth,
+    };
+    (status, Json(ErrorBody { error })).into_response()
+}
+
+/// The answer for a path that nobody knows.
+pub async fn unknown_path() -> Problem {
+    Fault::NotFound { what: "path" }.into()
+}
+
+/// The answer for a known path with another method; [`write()`] gives it its body.
+pub async fn method_not_allowed() -> StatusCode {
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
+fn no_such_method() -> ApiError {
+    ApiError {
+        status: 405,
+        code: 405,
+        description: "This path does not know this method.".to_owned(),
+        extra: None,
     }
 }
 
@@ -83,19 +127,30 @@ pub fn api_error(fault: &Fault) -> ApiError {
         description: description(fault),
         extra,
     };
-    let field = |field: &str, reason: &str| {
-        Some(ErrorExtra { field: field.to_owned(), reason: reason.to_owned() })
+    let extra = |field: &str, reason: &str| {
+        Some(ErrorExtra { field: field.to_owned(), reason: shortened(reason) })
     };
     match fault {
-        Fault::Malformed { reason } => plain(400, 400, field("", reason)),
-        Fault::Invalid { field: name, reason } => plain(422, 10_002, field(name, reason)),
-        Fault::Unauthorized { reason } => plain(401, 401, field("", reason)),
-        Fault::Forbidden { reason } => plain(403, 403, field("", reason)),
+        Fault::Malformed { reason } => plain(400, 400, extra("body", reason)),
+        Fault::Invalid { field, reason } => plain(422, 10_002, extra(field, reason)),
+        Fault::Unauthorized { reason } => plain(401, 401, extra("authorization", reason)),
+        Fault::Forbidden { field, reason } => plain(403, 403, extra(field, reason)),
         Fault::NotFound { .. } => plain(404, 404, None),
-        Fault::Conflict { field: name, reason } => plain(409, 409, field(name, reason)),
-        Fault::TooLarge { .. } => plain(413, 413, None),
+        Fault::Conflict { field, reason } => plain(409, 409, extra(field, reason)),
+        Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
         Fault::Unavailable { .. } => plain(503, 503, None),
         Fault::Internal { .. } => plain(500, 500, None),
+    }
+}
+
+/// The longest reason, in characters. Reasons may quote what they speak of, and an answer must not
+/// become a mirror for whatever somebody sends.
+const REASON_LIMIT: usize = 300;
+
+fn shortened(reason: &str) -> String {
+    match reason.char_indices().nth(REASON_LIMIT) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
     }
 }
 
@@ -112,20 +167,9 @@ fn description(fault: &Fault) -> String {
         Fault::TooLarge { what, actual, limit } => {
             format!("Too large: {what} is {actual}, the limit is {limit}.")
         }
-        Fault::Unavailable { .. } => "Not available now; nothing was stored.".to_owned(),
+        Fault::Unavailable { .. } => "Not available now; repeat the same request later.".to_owned(),
         Fault::Internal { .. } => "Internal server error.".to_owned(),
     }
-}
-
-/// The answer for a path of this API that does not know the method.
-pub async fn method_not_allowed() -> Response {
-    let error = ApiError {
-        status: 405,
-        code: 405,
-        description: "This path does not know this method.".to_owned(),
-        extra: None,
-    };
-    (StatusCode::METHOD_NOT_ALLOWED, Json(ErrorBody { error })).into_response()
 }
 
 #[cfg(test)]
@@ -133,22 +177,22 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn status(fault: Fault, style: ErrorStyle) -> u16 {
-        Failure { fault, style }.into_response().status().as_u16()
+    fn status(fault: &Fault, style: ErrorStyle) -> u16 {
+        answer(fault, style).status().as_u16()
     }
 
     #[test]
     fn a_signed_token_gets_202_unless_the_gateway_is_overloaded() {
         let style = ErrorStatus::Auto.style(true);
-        assert_eq!(status(Fault::forbidden("no"), style), 202);
-        assert_eq!(status(Fault::unavailable("full", None), style), 503);
+        assert_eq!(status(&Fault::forbidden("no"), style), 202);
+        assert_eq!(status(&Fault::unavailable("full", None), style), 503);
     }
 
     #[test]
     fn an_api_token_gets_the_true_status() {
         let style = ErrorStatus::Auto.style(false);
-        assert_eq!(status(Fault::invalid("checksum", "no"), style), 422);
-        assert_eq!(status(Fault::unauthorized("no"), style), 401);
+        assert_eq!(status(&Fault::invalid("checksum", "no"), style), 422);
+        assert_eq!(status(&Fault::unauthorized("no"), style), 401);
     }
 
     #[test]
@@ -161,7 +205,7 @@ mod tests {
     fn an_overload_says_when_to_come_back() {
         let fault =
             Fault::Unavailable { reason: "x", retry_after: Duration::from_secs(7), source: None };
-        let response = Failure { fault, style: ErrorStyle::True }.into_response();
+        let response = answer(&fault, ErrorStyle::True);
         assert_eq!(response.headers()["retry-after"], "7");
     }
 

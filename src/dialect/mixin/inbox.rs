@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sealpost_sdk::base64url;
@@ -12,7 +11,7 @@ use sealpost_sdk::envelope;
 use sealpost_sdk::types::{Data, ErrorBody, InboxMessage, ObjectType};
 
 use super::MixinState;
-use super::answer;
+use super::answer::{self, Answer};
 use super::request::SignedRequest;
 use crate::delivery::poll::{self, Poll};
 use crate::domain::error::Fault;
@@ -40,7 +39,6 @@ use crate::domain::session::Scope;
         (status = 401, body = ErrorBody, description = "The token is missing, not accepted, or was issued over an hour ago"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `receive`"),
         (status = 422, body = ErrorBody, description = "A parameter does not fit; `extra` names it"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
@@ -48,22 +46,20 @@ pub async fn read(
     State(state): State<Arc<MixinState>>,
     RawQuery(query): RawQuery,
     request: SignedRequest,
-) -> Response {
-    let result = async {
-        request.caller.require(Scope::Receive)?;
-        let query = Query::parse(query.as_deref().unwrap_or_default())?;
-        let longest = state.settings.longest_poll;
-        let poll = Poll {
-            inbox: request.caller.inbox(),
-            limit: query.limit.unwrap_or(100),
-            max_age: query.max_age.map(Duration::from_secs),
-            wait: Duration::from_secs(query.wait.unwrap_or(0)).min(longest),
-        };
-        let waiting = poll::poll(&state.gateway, &state.hub, poll).await?;
-        let messages: Result<Vec<_>, _> = waiting.iter().map(message).collect();
-        Ok(answer::data(messages?))
+) -> Answer {
+    request.caller.require(Scope::Receive)?;
+    let query = Query::parse(query.as_deref().unwrap_or_default())?;
+    let longest = state.settings.longest_poll;
+    let poll = Poll {
+        inbox: request.caller.inbox(),
+        session: request.caller.owner.session.id,
+        limit: query.limit.unwrap_or(100),
+        max_age: query.max_age.map(Duration::from_secs),
+        wait: Duration::from_secs(query.wait.unwrap_or(0)).min(longest),
     };
-    request.answer(result.await)
+    let waiting = poll::poll(&state.gateway, &state.hub, poll).await?;
+    let messages: Result<Vec<_>, _> = waiting.iter().map(message).collect();
+    Ok(answer::data(messages?))
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use axum::response::Response;
 use sealpost_sdk::types::{Data, ErrorBody, OutgoingMessage, Receipt};
 
 use super::MixinState;
-use super::answer;
+use super::answer::{self, Answer};
 use super::outgoing;
 use super::receipts;
 use super::request::SignedRequest;
@@ -37,19 +37,18 @@ use crate::domain::submit::Verdict;
     responses(
         (status = 200, body = Data<Vec<Receipt>>, description = "One receipt for each message"),
         (status = 400, body = ErrorBody, description = "The body is no array of objects"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`"),
         (status = 413, body = ErrorBody, description = "More than 100 items, or too many bytes"),
         (status = 422, body = ErrorBody, description = "The array is empty"),
-        (status = 503, body = ErrorBody, description = "Nothing was stored; `Retry-After` says when to try again"),
+        (status = 503, body = ErrorBody, description = "Repeat the same bytes after `Retry-After`; what was stored by then is answered as a duplicate"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
 pub async fn post_encrypted(
     State(state): State<Arc<MixinState>>,
     request: SignedRequest,
-) -> Response {
-    request.answer(submit(&state, &request).await)
+) -> Answer {
+    Ok(submit(&state, &request).await?)
 }
 
 async fn submit(state: &MixinState, request: &SignedRequest) -> Result<Response, Fault> {

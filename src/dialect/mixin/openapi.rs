@@ -1,8 +1,15 @@
 //! This dialect's part of the OpenAPI document.
+//!
+//! A handler lists the answers that are its own; those that every request may get are added here.
 
-use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
+use sealpost_sdk::types::ErrorBody;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::Response;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
+use utoipa::{OpenApi, ToSchema};
 
 use super::{acknowledgements, conversations, inbox, messages, sessions, users};
 
@@ -22,7 +29,7 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         users::read,
         users::fetch,
     ),
-    modifiers(&Credentials),
+    modifiers(&Credentials, &SharedAnswers),
     tags(
         (name = "messages", description = "Sending"),
         (name = "inbox", description = "Receiving"),
@@ -51,6 +58,57 @@ impl utoipa::Modify for Credentials {
         components.add_security_scheme("signed_token", SecurityScheme::Http(signed.build()));
         components.add_security_scheme("api_token", SecurityScheme::Http(plain.build()));
     }
+}
+
+struct SharedAnswers;
+
+/// What any request may be answered, unless the handler says more about that status.
+const SHARED: [(&str, &str); 5] = [
+    (
+        "202",
+        "What a signed token gets in place of every error below but 503, unless the operator chose \
+         otherwise: `error.status` holds the true status. An answer of success is never 202",
+    ),
+    ("401", "The token is missing or not accepted"),
+    ("413", "Too many bytes"),
+    ("500", "A mistake of the gateway; its log has more under the request's id"),
+    ("503", "Repeat the same request after `Retry-After`"),
+];
+
+impl utoipa::Modify for SharedAnswers {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.post, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                add_shared(operation);
+            }
+        }
+    }
+}
+
+fn add_shared(operation: &mut Operation) {
+    let answers = &mut operation.responses.responses;
+    for (status, description) in SHARED {
+        let answer = || RefOr::T(failure(description));
+        answers.entry(status.to_owned()).or_insert_with(answer);
+    }
+    if let Some(RefOr::T(overloaded)) = answers.get_mut("503") {
+        overloaded.headers.insert("Retry-After".to_owned(), seconds().into());
+    }
+}
+
+fn failure(description: &str) -> Response {
+    let mut answer = Response::new(description);
+    let body = Content::new(Some(Ref::from_schema_name(ErrorBody::name())));
+    answer.content.insert("application/json".to_owned(), body.into());
+    answer
+}
+
+fn seconds() -> Header {
+    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
+    let mut header = Header::new(integer.build());
+    header.description = Some("Seconds to wait".to_owned());
+    header
 }
 
 /// The paths, types and credentials of this dialect.

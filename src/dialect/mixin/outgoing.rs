@@ -78,13 +78,7 @@ pub fn items<'a>(body: &'a [u8], limits: &Limits) -> Result<Vec<&'a RawValue>, F
     if items.is_empty() {
         return Err(Fault::invalid("body", "the array has no items"));
     }
-    if items.len() > limits.batch_items {
-        return Err(Fault::TooLarge {
-            what: "the number of items",
-            actual: items.len() as u64,
-            limit: limits.batch_items as u64,
-        });
-    }
+    request::at_most(limits.batch_items, items.len())?;
     match items.iter().position(|item| !item.get().starts_with('{')) {
         Some(index) => Err(Fault::malformed(format!("item {index} is not an object"))),
         None => Ok(items),
@@ -174,10 +168,11 @@ fn encrypted_category(value: Option<&str>) -> Result<String, Fault> {
         return Ok(value.to_owned());
     }
     if category::is_known(value) {
-        return Err(Fault::forbidden(format!(
+        let reason = format!(
             "`{value}` is readable by the gateway; this gateway takes end-to-end encrypted \
              categories only"
-        )));
+        );
+        return Err(Fault::forbidden_field("category", reason));
     }
     Err(Fault::invalid("category", "is none of the encrypted categories"))
 }

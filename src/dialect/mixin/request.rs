@@ -5,23 +5,30 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
+use axum::http::Uri;
 use axum::http::request::Parts;
-use axum::http::{Uri, header};
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use sealpost_sdk::token::body_digest;
 use serde::de::DeserializeOwned;
 
 use super::MixinState;
-use super::auth::{Caller, authenticate, looks_signed};
-use super::error::{ErrorStyle, Failure};
+use super::auth::{Caller, authenticate, bearer};
 use crate::domain::error::Fault;
 use crate::http::body;
-use crate::http::fault_log;
-use crate::http::request_id::RequestId;
+use crate::http::problem::Problem;
 
-/// How old a signed token may be where repeating the request would do something again.
-const FRESH: Duration = Duration::from_secs(60 * 60);
+/// How old a signed token may be, by path: young where repeating the request would do something
+/// again. The inbox hands out other messages every time. A repeated message is a duplicate for as
+/// long as its id is remembered, which is seven days at least; a token that somebody got hold of
+/// must not outlive that.
+fn freshness(path: &str) -> Option<Duration> {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    match path {
+        "/inbox" => Some(HOUR),
+        "/encrypted_messages" => Some(HOUR * 24 * 6),
+        _ => None,
+    }
+}
 
 /// A request that carries a good credential, with the body that the credential was checked for.
 #[derive(Debug)]
@@ -30,29 +37,15 @@ pub struct SignedRequest {
     pub caller: Caller,
     /// Its body, as it came.
     pub body: Bytes,
-    /// What an error of it looks like.
-    pub style: ErrorStyle,
-    /// Its id in the log.
-    pub id: RequestId,
 }
 
 impl FromRequest<Arc<MixinState>> for SignedRequest {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &Arc<MixinState>) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &Arc<MixinState>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let id = parts.extensions.get::<RequestId>().cloned();
-        let id = id.unwrap_or_else(|| RequestId("-".into()));
-        let token = bearer(&parts);
-        let signed = token.is_some_and(looks_signed);
-        let style = state.settings.error_status.style(signed);
-        match check(state, &parts, token, body).await {
-            Ok((caller, body)) => Ok(Self { caller, body, style, id }),
-            Err(fault) => {
-                fault_log::log(&fault, &id);
-                Err(Failure { fault, style }.into_response())
-            }
-        }
+        let (caller, body) = check(state, &parts, body).await?;
+        Ok(Self { caller, body })
     }
 }
 
@@ -63,14 +56,6 @@ impl SignedRequest {
     /// [`Fault::Malformed`] when it is no JSON, [`Fault::Invalid`] when a member does not fit.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         parse(&self.body)
-    }
-
-    /// The answer to this request: the handler's, or its fault in this request's style.
-    pub fn answer(&self, result: Result<Response, Fault>) -> Response {
-        result.unwrap_or_else(|fault| {
-            fault_log::log(&fault, &self.id);
-            Failure { fault, style: self.style }.into_response()
-        })
     }
 }
 
@@ -93,6 +78,18 @@ pub fn parse<'de, T: serde::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Fau
     Ok(value)
 }
 
+/// Refuses lists that are too long.
+///
+/// # Errors
+/// [`Fault::TooLarge`] with both numbers.
+pub fn at_most(limit: usize, actual: usize) -> Result<(), Fault> {
+    if actual <= limit {
+        return Ok(());
+    }
+    let (actual, limit) = (actual as u64, limit as u64);
+    Err(Fault::TooLarge { what: "the number of items", actual, limit })
+}
+
 /// serde_json's message without "at line 1 column 5", which means nothing to a program's author
 /// who has the member's name.
 pub(super) fn without_position(error: &serde_json::Error) -> String {
@@ -100,19 +97,12 @@ pub(super) fn without_position(error: &serde_json::Error) -> String {
     text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned()
 }
 
-async fn check(
-    state: &MixinState,
-    parts: &Parts,
-    token: Option<&str>,
-    body: Body,
-) -> Result<(Caller, Bytes), Fault> {
-    let token = token.ok_or_else(|| {
+async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<(Caller, Bytes), Fault> {
+    let token = bearer(&parts.headers).ok_or_else(|| {
         Fault::unauthorized("there is no `Authorization: Bearer …` header with a token")
     })?;
     let authenticated = authenticate(state, token).await?;
-    if parts.uri.path() == "/inbox" {
-        authenticated.require_fresh(state, FRESH)?;
-    }
+    authenticated.require_fresh(state, freshness(parts.uri.path()))?;
     let body = body::read(body, state.settings.body_limit).await?;
     let digests = digests(state, parts, &body);
     let caller = authenticated.for_request(state, &digests)?;
@@ -133,13 +123,6 @@ fn digests(state: &MixinState, parts: &Parts, body: &[u8]) -> Vec<String> {
 
 fn path_and_query(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", |path| path.as_str())
-}
-
-fn bearer(parts: &Parts) -> Option<&str> {
-    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 #[cfg(test)]

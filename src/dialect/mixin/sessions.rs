@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::extract::State;
 use sealpost_sdk::base64url;
 use sealpost_sdk::checksum::Checksum;
 use sealpost_sdk::ids::{Id, SessionId, UserId};
@@ -14,14 +13,15 @@ use sealpost_sdk::types::{
 };
 
 use super::MixinState;
-use super::answer;
+use super::answer::{self, Answer};
 use super::receipts;
-use super::request::SignedRequest;
+use super::request::{SignedRequest, at_most};
 use crate::domain::error::Fault;
 use crate::domain::session::{DeviceRequest, Scope};
+use crate::http::path::PathPart;
 
 /// How many accounts one look-up may name.
-pub const LOOKUP_LIMIT: usize = 500;
+const LOOKUP_LIMIT: usize = 500;
 
 /// Look up sessions
 ///
@@ -35,23 +35,18 @@ pub const LOOKUP_LIMIT: usize = 500;
     responses(
         (status = 200, body = Data<Vec<SessionInfo>>, description = "The live sessions of these accounts"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
         (status = 413, body = ErrorBody, description = "More than 500 ids, or too many bytes"),
         (status = 422, body = ErrorBody, description = "Something in the list is no id"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = async {
-        request.caller.require(Scope::Read)?;
-        let users = unique(user_ids(&request)?);
-        let rosters = state.gateway.store.rosters(&users).await?;
-        let sessions = rosters.iter().flat_map(|roster| receipts::sessions(roster));
-        Ok(answer::data(sessions.collect::<Vec<_>>()))
-    };
-    request.answer(result.await)
+pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let users = unique(user_ids(&request)?);
+    let rosters = state.gateway.store.rosters(&users).await?;
+    let sessions = rosters.iter().flat_map(|roster| receipts::sessions(roster));
+    Ok(answer::data(sessions.collect::<Vec<_>>()))
 }
 
 /// Compare lists of sessions
@@ -68,39 +63,33 @@ pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest)
     responses(
         (status = 200, body = Data<Vec<CheckAnswer>>, description = "The accounts whose sessions differ"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
         (status = 413, body = ErrorBody, description = "More than 500 items, or too many bytes"),
         (status = 422, body = ErrorBody, description = "An item does not fit; `extra` names the field"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn check(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = async {
-        request.caller.require(Scope::Read)?;
-        let items: Vec<CheckItem> = request.json()?;
-        limit_lookup(items.len())?;
-        let users = unique(items.iter().map(|item| item.user_id).collect());
-        let rosters = state.gateway.store.rosters(&users).await?;
-        let mut answers = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let claimed = Checksum::parse(&item.checksum).map_err(|error| {
-                Fault::invalid(format!("[{index}].checksum"), error.to_string())
-            })?;
-            let roster = rosters.iter().find(|roster| roster.user == item.user_id);
-            let checksum = roster.map(|roster| roster.checksum).unwrap_or_default();
-            if claimed != checksum {
-                answers.push(CheckAnswer {
-                    user_id: item.user_id,
-                    checksum: checksum.to_string(),
-                    sessions: roster.map(|roster| receipts::sessions(roster)).unwrap_or_default(),
-                });
-            }
+pub async fn check(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let items: Vec<CheckItem> = request.json()?;
+    at_most(LOOKUP_LIMIT, items.len())?;
+    let users = unique(items.iter().map(|item| item.user_id).collect());
+    let rosters = state.gateway.store.rosters(&users).await?;
+    let mut answers = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let claimed = Checksum::parse(&item.checksum)
+            .map_err(|error| Fault::invalid(format!("[{index}].checksum"), error.to_string()))?;
+        let roster = rosters.iter().find(|roster| roster.user == item.user_id);
+        let checksum = roster.map(|roster| roster.checksum).unwrap_or_default();
+        if claimed != checksum {
+            answers.push(CheckAnswer {
+                user_id: item.user_id,
+                checksum: checksum.to_string(),
+                sessions: roster.map(|roster| receipts::sessions(roster)).unwrap_or_default(),
+            });
         }
-        Ok(answer::data(answers))
-    };
-    request.answer(result.await)
+    }
+    Ok(answer::data(answers))
 }
 
 /// Add a device
@@ -117,40 +106,34 @@ pub async fn check(State(state): State<Arc<MixinState>>, request: SignedRequest)
     responses(
         (status = 200, body = Data<CreatedSession>, description = "The new session"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "API tokens cannot add devices"),
         (status = 404, body = ErrorBody, description = "`replaces` is no live session of this account"),
         (status = 409, body = ErrorBody, description = "The key is on file already, or the account has all the sessions it may have"),
-        (status = 413, body = ErrorBody, description = "Too many bytes"),
         (status = 422, body = ErrorBody, description = "A key or a signature does not fit"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = [])),
 )]
-pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = async {
-        request.caller.require_signature()?;
-        let body: NewSession = request.json()?;
-        let device = DeviceRequest {
-            signing_key: VerifyingKey::from_base64(&body.public_key)
-                .map_err(|error| Fault::invalid("public_key", error.to_string()))?,
-            signature: signature("signature", &body.signature)?,
-            attestation: signature("attestation", &body.attestation)?,
-            platform: body.platform,
-            replaces: body.replaces,
-        };
-        let session = state.gateway.add_device(&request.caller.owner, device).await?;
-        Ok(answer::data(CreatedSession {
-            kind: ObjectType::Session,
-            user_id: session.user,
-            session_id: session.id,
-            public_key: session.agreement_key.to_base64(),
-            platform: session.platform,
-            attestation: body.attestation,
-            server_public_key: state.server_public_key.clone(),
-        }))
+pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require_signature()?;
+    let body: NewSession = request.json()?;
+    let device = DeviceRequest {
+        signing_key: VerifyingKey::from_base64(&body.public_key)
+            .map_err(|error| Fault::invalid("public_key", error.to_string()))?,
+        signature: signature("signature", &body.signature)?,
+        attestation: signature("attestation", &body.attestation)?,
+        platform: body.platform,
+        replaces: body.replaces,
     };
-    request.answer(result.await)
+    let session = state.gateway.add_device(&request.caller.owner, device).await?;
+    Ok(answer::data(CreatedSession {
+        kind: ObjectType::Session,
+        user_id: session.user,
+        session_id: session.id,
+        public_key: session.agreement_key.to_base64(),
+        platform: session.platform,
+        attestation: body.attestation,
+        server_public_key: state.server_public_key.clone(),
+    }))
 }
 
 /// Revoke a session
@@ -165,27 +148,21 @@ pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest
     params(("id" = SessionId, Path, description = "The session to revoke")),
     responses(
         (status = 200, body = Data<SessionReference>, description = "The session that was revoked"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "API tokens cannot revoke sessions"),
         (status = 404, body = ErrorBody, description = "No live session of this account has this id"),
-        (status = 413, body = ErrorBody, description = "Too many bytes"),
         (status = 422, body = ErrorBody, description = "`id` is no session id"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = [])),
 )]
 pub async fn revoke(
     State(state): State<Arc<MixinState>>,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     request: SignedRequest,
-) -> Response {
-    let result = async {
-        request.caller.require_signature()?;
-        let session: SessionId = path_id("id", &id)?;
-        state.gateway.revoke_session(request.caller.owner.account.id, session).await?;
-        Ok(answer::data(SessionReference { session_id: session }))
-    };
-    request.answer(result.await)
+) -> Answer {
+    request.caller.require_signature()?;
+    let session: SessionId = path_id("id", &id)?;
+    state.gateway.revoke_session(request.caller.owner.account.id, session).await?;
+    Ok(answer::data(SessionReference { session_id: session }))
 }
 
 /// A body that is a list of account ids.
@@ -194,7 +171,7 @@ pub async fn revoke(
 /// [`Fault::Malformed`], [`Fault::Invalid`] or [`Fault::TooLarge`].
 pub fn user_ids(request: &SignedRequest) -> Result<Vec<UserId>, Fault> {
     let users: Vec<UserId> = request.json()?;
-    limit_lookup(users.len())?;
+    at_most(LOOKUP_LIMIT, users.len())?;
     Ok(users)
 }
 
@@ -212,14 +189,6 @@ pub fn unique(mut users: Vec<UserId>) -> Vec<UserId> {
 /// [`Fault::Invalid`].
 pub fn path_id<Kind>(field: &'static str, text: &str) -> Result<Id<Kind>, Fault> {
     Id::parse(text).map_err(|error| Fault::invalid(field, error.to_string()))
-}
-
-fn limit_lookup(actual: usize) -> Result<(), Fault> {
-    if actual <= LOOKUP_LIMIT {
-        return Ok(());
-    }
-    let (actual, limit) = (actual as u64, LOOKUP_LIMIT as u64);
-    Err(Fault::TooLarge { what: "the number of items", actual, limit })
 }
 
 fn signature(field: &'static str, text: &str) -> Result<[u8; 64], Fault> {

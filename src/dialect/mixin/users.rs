@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::extract::State;
 use sealpost_sdk::ids::UserId;
 use sealpost_sdk::types::{App, Data, ErrorBody, ObjectType, User};
 
 use super::MixinState;
-use super::answer;
+use super::answer::{self, Answer};
 use super::request::SignedRequest;
 use super::sessions::{unique, user_ids};
 use crate::domain::account::{Account, AccountKind};
 use crate::domain::error::Fault;
 use crate::domain::session::Scope;
+use crate::http::path::PathPart;
 
 /// Read the caller's account
 #[utoipa::path(
@@ -23,18 +23,14 @@ use crate::domain::session::Scope;
     tag = "users",
     responses(
         (status = 200, body = Data<User>, description = "The account that the token acts for"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn me(State(_): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = request.caller.require(Scope::Read).map(|()| {
-        let account = &request.caller.owner.account;
-        answer::data(user(account, account.id))
-    });
-    request.answer(result)
+pub async fn me(State(_): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let account = &request.caller.owner.account;
+    Ok(answer::data(user(account, account.id)))
 }
 
 /// Read an account
@@ -48,25 +44,20 @@ pub async fn me(State(_): State<Arc<MixinState>>, request: SignedRequest) -> Res
     params(("id" = String, Path, description = "An account id, or an identity number", example = "7000104220")),
     responses(
         (status = 200, body = Data<User>, description = "The account"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
         (status = 404, body = ErrorBody, description = "There is no such account"),
         (status = 422, body = ErrorBody, description = "`id` is neither"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
 pub async fn read(
     State(state): State<Arc<MixinState>>,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     request: SignedRequest,
-) -> Response {
-    let result = async {
-        request.caller.require(Scope::Read)?;
-        let account = find(&state, &id).await?;
-        Ok(answer::data(user(&account, request.caller.owner.account.id)))
-    };
-    request.answer(result.await)
+) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let account = find(&state, &id).await?;
+    Ok(answer::data(user(&account, request.caller.owner.account.id)))
 }
 
 /// Look up accounts
@@ -81,24 +72,19 @@ pub async fn read(
     responses(
         (status = 200, body = Data<Vec<User>>, description = "The accounts"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 401, body = ErrorBody, description = "The token is missing or not accepted"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
         (status = 413, body = ErrorBody, description = "More than 500 ids, or too many bytes"),
         (status = 422, body = ErrorBody, description = "Something in the list is no id"),
-        (status = 503, body = ErrorBody, description = "Try again after `Retry-After`"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Response {
-    let result = async {
-        request.caller.require(Scope::Read)?;
-        let users = unique(user_ids(&request)?);
-        let viewer = request.caller.owner.account.id;
-        let accounts = state.gateway.store.accounts(&users).await?;
-        let users = accounts.iter().map(|account| user(account, viewer));
-        Ok(answer::data(users.collect::<Vec<_>>()))
-    };
-    request.answer(result.await)
+pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let users = unique(user_ids(&request)?);
+    let viewer = request.caller.owner.account.id;
+    let accounts = state.gateway.store.accounts(&users).await?;
+    let users = accounts.iter().map(|account| user(account, viewer));
+    Ok(answer::data(users.collect::<Vec<_>>()))
 }
 
 async fn find(state: &MixinState, id: &str) -> Result<Account, Fault> {

@@ -184,7 +184,10 @@ impl<'a> Desk<'a> {
             }
         }
         let sender = self.sender.account.id;
-        let outside = || Fault::forbidden("the sender takes no part in this conversation");
+        let outside = || {
+            let reason = "the sender takes no part in this conversation";
+            Fault::forbidden_field("conversation_id", reason)
+        };
         if item.recipient == Some(sender) {
             return Err(Fault::invalid("recipient_id", "is the sender"));
         }

@@ -1,0 +1,98 @@
+//! Holds every answer that a test gets against the OpenAPI document.
+
+use std::sync::LazyLock;
+
+use axum::http::Method;
+use serde_json::Value;
+
+use super::app::Answer;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let json = sealpost::app::openapi_document("").to_json().unwrap();
+    serde_json::from_str(&json).unwrap()
+});
+
+/// Fails the test unless the document lists the answer's status for this request and describes its
+/// body. Requests that the document does not know must be turned away. `path` is one below the
+/// dialect's prefix.
+pub fn check(method: &Method, path: &str, answer: &Answer) {
+    let place = format!("{method} {path} -> {}", answer.status);
+    let Some(operation) = operation(method, path) else {
+        assert!(matches!(answer.status, 202 | 404 | 405), "{place} is not documented: {answer:?}");
+        return;
+    };
+    let response = &operation["responses"][answer.status.to_string()];
+    assert!(response.is_object(), "{place} is not documented: {answer:?}");
+    let schema = &response["content"]["application/json"]["schema"];
+    if schema.is_object()
+        && let Err(why) = fits(&DOCUMENT, schema, &answer.json)
+    {
+        panic!("{place} is not as documented: {why}");
+    }
+}
+
+fn operation(method: &Method, path: &str) -> Option<&'static Value> {
+    let path = path.split('?').next()?;
+    let paths = DOCUMENT["paths"].as_object()?;
+    let found = paths.get(path).or_else(|| {
+        paths.iter().find(|(template, _)| matches(template, path)).map(|(_, item)| item)
+    });
+    found?.get(method.as_str().to_ascii_lowercase())
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let (template, path) = (template.split('/'), path.split('/'));
+    template.clone().count() == path.clone().count()
+        && template.zip(path).all(|(expected, part)| expected.starts_with('{') || expected == part)
+}
+
+/// Whether a value is what a schema describes: its type, its members, each of them. A member that
+/// the schema does not know does not fit.
+pub fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    if let Some(target) = schema["$ref"].as_str() {
+        let target = document.pointer(target.trim_start_matches('#')).ok_or("a broken $ref")?;
+        return fits(document, target, value);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let fitting = choices.iter().any(|choice| fits(document, choice, value).is_ok());
+        return fitting.then_some(()).ok_or_else(|| format!("{value} is none of {choices:?}"));
+    }
+    if let Some(allowed) = schema["enum"].as_array()
+        && !allowed.contains(value)
+    {
+        return Err(format!("{value} is none of {allowed:?}"));
+    }
+    if !is_of_type(&schema["type"], value) {
+        return Err(format!("{value} is no {}", schema["type"]));
+    }
+    for member in schema["required"].as_array().into_iter().flatten() {
+        if value.get(member.as_str().unwrap_or_default()).is_none() {
+            return Err(format!("{member} is missing"));
+        }
+    }
+    for (name, member) in value.as_object().into_iter().flatten() {
+        let known = schema["properties"].get(name).ok_or_else(|| format!("`{name}` is unknown"))?;
+        fits(document, known, member).map_err(|why| format!("{name}: {why}"))?;
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        fits(document, &schema["items"], item).map_err(|why| format!("[{index}]: {why}"))?;
+    }
+    Ok(())
+}
+
+fn is_of_type(names: &Value, value: &Value) -> bool {
+    let is = |name: &str| match name {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "null" => value.is_null(),
+        _ => false,
+    };
+    match names {
+        Value::String(name) => is(name),
+        Value::Array(names) => names.iter().filter_map(Value::as_str).any(is),
+        _ => true,
+    }
+}
