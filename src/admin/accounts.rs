@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use sealpost_sdk::keys::VerifyingKey;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::types::{
 use crate::domain::Fault;
 use crate::domain::account::{Account, AccountKind};
 use crate::domain::session::Session;
+use crate::http::path::PathPart;
 use crate::http::problem::Problem;
 
 /// Accounts in a page when nothing else is asked for, and at most.
@@ -80,7 +81,7 @@ pub(super) async fn list(
 
 pub(super) async fn show(
     State(state): State<AdminState>,
-    Path(user_id): Path<String>,
+    PathPart(user_id): PathPart,
 ) -> Result<Json<AccountInfo>, Problem> {
     let account = state.gateway.account(request::id("user_id", &user_id)?).await?;
     Ok(Json(info(account)))

@@ -51,7 +51,7 @@ async fn a_full_disk_claims_nothing_until_there_is_room_again() {
 
     let phone = &anna.devices[0];
     assert_eq!(phone.receives(&app).await.len(), usize::from(accepted));
-    app.gateway().store.sweep(None, 1000).await.unwrap();
+    app.gateway().sweep(None, 1000).await.unwrap();
     let again = bot.send(&app, &[refused]).await;
     assert_eq!(again.only()["outcome"], "accepted", "{again:?}");
     assert_eq!(phone.receives(&app).await.len(), 1);
