@@ -45,7 +45,10 @@ pub fn router(state: AdminState) -> Router {
         .route(account, get(accounts::show))
         .route(&format!("{account}/sessions"), get(sessions::list).post(sessions::add))
         .route("/admin/v1/sessions/{session_id}", delete(sessions::revoke))
-        .route("/admin/v1/sessions/{session_id}/tokens", post(tokens::create))
+        .route(
+            "/admin/v1/sessions/{session_id}/tokens",
+            post(tokens::create).delete(tokens::revoke),
+        )
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
         .with_state(state)

@@ -40,6 +40,14 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], answer).into_response())
 }
 
+pub(super) async fn revoke(
+    State(state): State<AdminState>,
+    PathPart(session_id): PathPart,
+) -> Result<StatusCode, Problem> {
+    state.gateway.revoke_api_tokens(request::id("session_id", &session_id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn scopes(names: &[String]) -> Result<Scopes, Fault> {
     if names.is_empty() {
         return Err(Fault::invalid("scopes", "is empty: a token without scopes can do nothing"));

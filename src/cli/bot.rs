@@ -19,6 +19,7 @@ const DAY: u64 = 24 * 60 * 60;
 pub(super) enum Command {
     Create(Create),
     Token(Token),
+    RevokeTokens(RevokeTokens),
 }
 
 /// Make a bot and its keystore
@@ -62,12 +63,26 @@ pub(super) struct Token {
     days: u64,
 }
 
+/// Revoke all plain API tokens of a bot's session
+///
+/// They stop working at once; the session itself and its keystore go on.
+#[derive(Debug, Args)]
+pub(super) struct RevokeTokens {
+    /// The session whose tokens are revoked
+    #[arg(value_name = "SESSION_ID", required_unless_present = "keystore")]
+    session: Option<SessionId>,
+    /// Take the session from this keystore
+    #[arg(long, value_name = "FILE", conflicts_with = "session")]
+    keystore: Option<PathBuf>,
+}
+
 const SCOPES: [&str; 3] = ["send", "receive", "read"];
 
 pub(super) async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
     match command {
         Command::Create(arguments) => create(arguments, config).await,
         Command::Token(arguments) => token(arguments, config).await,
+        Command::RevokeTokens(arguments) => revoke_tokens(arguments, config).await,
     }
 }
 
@@ -94,11 +109,8 @@ async fn create(arguments: Create, config: &Config) -> Result<(), CommandError> 
 }
 
 async fn token(arguments: Token, config: &Config) -> Result<(), CommandError> {
-    let session = match (arguments.session, arguments.keystore) {
-        (Some(session), _) => session,
-        (None, Some(path)) => Keystore::from_file(path)?.session_id,
-        // Clap lets nobody through who gives neither.
-        (None, None) => return Ok(()),
+    let Some(session) = named_session(arguments.session, arguments.keystore)? else {
+        return Ok(());
     };
     let gateway = Gateway::find(config).await?;
     let path = format!("/admin/v1/sessions/{session}/tokens");
@@ -109,4 +121,27 @@ async fn token(arguments: Token, config: &Config) -> Result<(), CommandError> {
     output::print(&created.token)?;
     output::remark(&format!("works until {}; it is shown this once", created.expires_at));
     Ok(())
+}
+
+async fn revoke_tokens(arguments: RevokeTokens, config: &Config) -> Result<(), CommandError> {
+    let Some(session) = named_session(arguments.session, arguments.keystore)? else {
+        return Ok(());
+    };
+    let gateway = Gateway::find(config).await?;
+    let revoked = gateway.client.delete(&format!("/admin/v1/sessions/{session}/tokens")).await;
+    gateway.close().await;
+    revoked.map_err(while_("revoke the tokens"))?;
+    output::remark(&format!("session {session} has no API tokens any more"));
+    Ok(())
+}
+
+/// The session, named by its id or by its keystore; clap lets nobody through who gives neither.
+fn named_session(
+    session: Option<SessionId>,
+    keystore: Option<PathBuf>,
+) -> Result<Option<SessionId>, CommandError> {
+    match keystore {
+        Some(path) => Ok(Some(Keystore::from_file(path)?.session_id)),
+        None => Ok(session),
+    }
 }

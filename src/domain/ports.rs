@@ -97,6 +97,9 @@ pub trait Sessions: Send + Sync {
 
     /// The API token with that hash, expired or not.
     async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault>;
+
+    /// Drops all API tokens of a session.
+    async fn drop_api_tokens(&self, session: SessionId) -> Result<(), Fault>;
 }
 
 /// The live sessions of accounts.

@@ -325,6 +325,17 @@ impl Gateway {
         Ok(owner.map(|owner| (owner, found.scopes)))
     }
 
+    /// Makes all plain API tokens of a live session worthless at once.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when the session is not live.
+    pub async fn revoke_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
+        if self.live_session(session).await?.is_none() {
+            return Err(Fault::NotFound { what: "session" });
+        }
+        self.store.drop_api_tokens(session).await
+    }
+
     /// Makes a plain API token for a live session and returns it, this once, as text.
     ///
     /// # Errors

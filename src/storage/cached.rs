@@ -212,6 +212,14 @@ impl Sessions for CachedStore {
         let read = |_| async { Ok(Vec::from_iter(self.inner.api_token(hash).await?)) };
         Ok(self.caches.tokens.get_or_read(&[hash], |token| token.hash, read).await?.pop())
     }
+
+    async fn drop_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
+        self.change(
+            move |inner| async move { inner.drop_api_tokens(session).await },
+            |caches, _| caches.tokens.forget_everything(),
+        )
+        .await
+    }
 }
 
 #[async_trait]

@@ -47,7 +47,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         ending_a_session_drops_what_waited,
         a_session_ends_once_and_for_its_own_user,
         ended_sessions_are_told_from_live_and_foreign_ones,
-        tokens_go_with_their_session;
+        tokens_go_with_their_session,
+        dropped_tokens_are_gone_and_those_of_others_stay;
     messages:
         a_message_is_handed_out_as_it_came,
         the_same_message_is_stored_once,

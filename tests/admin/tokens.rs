@@ -45,6 +45,23 @@ async fn a_token_ends_with_its_session() {
 }
 
 #[tokio::test]
+async fn revoked_tokens_stop_at_once_and_the_session_goes_on() {
+    let app = TestApp::start().await;
+    let (_, session) = user(&app, 1).await;
+    let path = format!("/sessions/{session}/tokens");
+    let tokens = [token(&app, &session).await, token(&app, &session).await];
+    assert_eq!(status_with(&app, &tokens[0]).await, 200);
+    assert_eq!(delete(&app, &path).await.status, 204);
+    for revoked in &tokens {
+        assert_eq!(status_with(&app, revoked).await, 401);
+    }
+    let fresh = token(&app, &session).await;
+    assert_eq!(status_with(&app, &fresh).await, 200);
+    let nobody = "/sessions/00000000-0000-4000-8000-000000000001/tokens";
+    assert_eq!(delete(&app, nobody).await.status, 404);
+}
+
+#[tokio::test]
 async fn a_token_that_makes_no_sense_is_refused() {
     let app = TestApp::start().await;
     let (_, session) = user(&app, 1).await;

@@ -28,6 +28,18 @@ fn a_bot_made_without_a_gateway_is_there_when_one_starts() {
 }
 
 #[test]
+fn revoked_tokens_of_a_bot_are_turned_away_by_the_running_gateway() {
+    let place = Place::new();
+    let served = place.serve();
+    let keystore = place.bot();
+    let session = text(&keystore, "session_id");
+    let token = place.good(&["bot", "token", session]);
+    assert_eq!(served.status_of("/me", token.trim()), 200);
+    assert_eq!(place.good(&["bot", "revoke-tokens", session]), "");
+    assert_eq!(served.status_of("/me", token.trim()), 401);
+}
+
+#[test]
 fn the_gateways_key_stays_the_same() {
     let place = Place::new();
     let first = place.bot();

@@ -227,3 +227,24 @@ pub(super) async fn tokens_go_with_their_session(scene: Scene) {
     let late = scene.store.add_api_token(token).await;
     assert!(matches!(late, Err(Fault::NotFound { what: "session" })));
 }
+
+pub(super) async fn dropped_tokens_are_gone_and_those_of_others_stay(scene: Scene) {
+    let (session, other) = (scene.device(1).await, scene.device(2).await);
+    let token = |hash, session| ApiToken {
+        hash,
+        session,
+        scopes: Scopes::ALL,
+        created_at: START,
+        expires_at: at(60),
+    };
+    let hashes = ["spt_one", "spt_two", "spt_other"].map(TokenHash::of);
+    let [one, two, others] = hashes;
+    for (hash, session) in [(one, session.id), (two, session.id), (others, other.id)] {
+        scene.store.add_api_token(token(hash, session)).await.unwrap();
+        assert!(scene.store.api_token(hash).await.unwrap().is_some());
+    }
+    scene.store.drop_api_tokens(session.id).await.unwrap();
+    for (hash, is_there) in [(one, false), (two, false), (others, true)] {
+        assert_eq!(scene.store.api_token(hash).await.unwrap().is_some(), is_there);
+    }
+}

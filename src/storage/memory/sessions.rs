@@ -71,6 +71,11 @@ impl Sessions for MemoryStore {
     async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
         Ok(self.state().tokens.get(&hash).cloned())
     }
+
+    async fn drop_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
+        self.change().tokens.retain(|_, token| token.session != session);
+        Ok(())
+    }
 }
 
 impl State {

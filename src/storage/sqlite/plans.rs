@@ -43,6 +43,7 @@ const STATEMENTS: &[&str] = &[
     sign_in::CIRCUMSTANCES,
     sign_in::FIND_LIVE,
     sign_in::DROP_TOKENS,
+    sessions::DROP_TOKENS_OF,
     sign_in::CLOSE_INBOX,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,

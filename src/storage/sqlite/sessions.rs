@@ -97,6 +97,10 @@ impl Sessions for SqliteStore {
             expires_at: time(&row, "expires_at")?,
         }))
     }
+
+    async fn drop_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
+        self.change(session, |session, connection| Box::pin(drop_tokens(session, connection))).await
+    }
 }
 
 const ADD_TOKEN: &str = "
@@ -120,5 +124,17 @@ async fn add_token(
     if added.rows_affected() == 0 {
         return Ok(Err(Fault::NotFound { what: "session" }));
     }
+    Ok(Ok(()))
+}
+
+pub(super) const DROP_TOKENS_OF: &str = "
+    DELETE FROM api_tokens WHERE session = (SELECT number FROM sessions WHERE id = ?1)";
+
+async fn drop_tokens(
+    session: &SessionId,
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Fault>, StoreError> {
+    let dropped = query(DROP_TOKENS_OF).bind(&session.as_bytes()[..]).execute(connection).await;
+    dropped.map_err(during("dropping tokens"))?;
     Ok(Ok(()))
 }
