@@ -7,6 +7,7 @@ mod documents;
 mod durability;
 mod footprint;
 mod harness;
+mod identity_numbers;
 mod interop;
 mod logs;
 mod mixin;

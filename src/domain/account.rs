@@ -138,6 +138,13 @@ pub struct CreatedAccount {
     pub sessions: Vec<Session>,
 }
 
+/// The field that a conflict names when an account's number is somebody else's.
+pub const IDENTITY_NUMBER: &str = "identity_number";
+
+/// How many numbers are drawn for an account before the gateway gives up. Among ten million
+/// accounts one draw in ten is taken, sixteen in a row never.
+const IDENTITY_NUMBER_DRAWS: usize = 16;
+
 /// The longest name shown to others, in characters.
 pub const FULL_NAME_LIMIT: usize = 64;
 
@@ -169,7 +176,7 @@ impl Gateway {
     ) -> Result<CreatedAccount, Fault> {
         let full_name = checked_name(full_name)?;
         let sessions = self.first_sessions(sessions)?;
-        let account = NewAccount {
+        let mut account = NewAccount {
             id: self.random_id(),
             dialect: Dialect::Mixin,
             external_name: self.random_identity_number(),
@@ -178,6 +185,14 @@ impl Gateway {
             created_at: self.clock.now(),
             sessions,
         };
+        for _ in 1..IDENTITY_NUMBER_DRAWS {
+            match self.store.create_account(account.clone()).await {
+                Err(Fault::Conflict { field, .. }) if field == IDENTITY_NUMBER => {
+                    account.external_name = self.random_identity_number();
+                }
+                made => return made,
+            }
+        }
         self.store.create_account(account).await
     }
 

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, CreatedAccount, NewAccount};
+use crate::domain::account::{Account, CreatedAccount, IDENTITY_NUMBER, NewAccount};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ContactPair, Conversation, ConversationCategory, Participant};
 use crate::domain::ids::{
@@ -100,7 +100,7 @@ impl Accounts for MemoryStore {
                 return Err(Fault::conflict("user_id", "is taken"));
             }
             if (other.dialect, &other.external_name) == (new.dialect, &new.external_name) {
-                return Err(Fault::conflict("identity_number", "is taken"));
+                return Err(Fault::conflict(IDENTITY_NUMBER, "is taken"));
             }
         }
         let mut keys: Vec<_> = state.sessions.values().map(|session| session.signing_key).collect();

@@ -10,7 +10,9 @@ use super::SqliteStore;
 use super::rows::{account, account_columns, id_list, json_list, value};
 use super::sign_in;
 use crate::domain::Fault;
-use crate::domain::account::{Account, CreatedAccount, Dialect, FirstSession, NewAccount};
+use crate::domain::account::{
+    Account, CreatedAccount, Dialect, FirstSession, IDENTITY_NUMBER, NewAccount,
+};
 use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Accounts;
 use crate::storage::error::{StoreError, during};
@@ -113,7 +115,7 @@ async fn taken_name(
     let Some(row) = taken else {
         return Ok(None);
     };
-    Ok(Some(if value(&row, "by_id")? { "user_id" } else { "identity_number" }))
+    Ok(Some(if value(&row, "by_id")? { "user_id" } else { IDENTITY_NUMBER }))
 }
 
 pub(super) const KEYS_ON_FILE: &str = "
