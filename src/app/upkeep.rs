@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::domain::ids::Order;
-use crate::domain::inbox::OLDEST_MESSAGE;
+use crate::domain::inbox::{IDS_REMEMBERED, OLDEST_MESSAGE};
 use crate::domain::{Fault, Gateway};
 use crate::http::fault_log::chain;
 
@@ -23,9 +23,6 @@ const STEP: u32 = 500;
 
 /// Transactions of each kind in one round.
 const STEPS: u32 = 20;
-
-/// How long message ids are remembered at least, so that a late retry is still a duplicate.
-const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Sweeps for ever; the caller ends it by dropping it.
 pub async fn run(gateway: Arc<Gateway>) {
@@ -105,7 +102,7 @@ async fn clear_ended(gateway: &Gateway) -> Result<Progress, Fault> {
 }
 
 async fn forget_seen(gateway: &Gateway) -> Result<Progress, Fault> {
-    let life = gateway.limits.message_life.max(REMEMBERED);
+    let life = gateway.limits.message_life.max(IDS_REMEMBERED);
     let before = gateway.clock.now().minus(life);
     for _ in 0..STEPS {
         if gateway.store.forget_seen(before, STEP).await? < u64::from(STEP) {

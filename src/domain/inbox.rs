@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sealpost_sdk::types;
 
 use super::clock::Timestamp;
 use super::error::Fault;
@@ -16,6 +17,12 @@ use super::ids::{
     Shard, UserId,
 };
 use super::ports::Hint;
+
+/// The category of a [`Gap`]'s message.
+pub use sealpost_sdk::category::SYSTEM_GAP;
+
+/// How long message ids are remembered at least, so that a late retry is still a duplicate.
+pub const IDS_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A message that passed every rule, ready to be stored. Cheap to clone: the bytes are shared.
 #[derive(Clone, Debug)]
@@ -182,19 +189,21 @@ pub struct Gap {
     pub to: Timestamp,
 }
 
-/// The category of a [`Gap`]'s message.
-pub const SYSTEM_GAP: &str = "SYSTEM_GAP";
-
 impl Gap {
-    /// The body of the marker's message: JSON.
+    /// The body of the marker's message: JSON, as the SDK reads it.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let reason = match self.reason {
-            GapReason::SignedInAgain => "signed_in_again",
-            GapReason::Expired => "expired",
+        let gap = types::Gap {
+            reason: match self.reason {
+                GapReason::SignedInAgain => types::GapReason::SignedInAgain,
+                GapReason::Expired => types::GapReason::Expired,
+            },
+            count: self.count,
+            from: self.from.to_string(),
+            to: self.to.to_string(),
         };
-        let Self { count, from, to, .. } = self;
-        format!(r#"{{"reason":"{reason}","count":{count},"from":"{from}","to":"{to}"}}"#)
+        // Texts and a number always serialise.
+        serde_json::to_string(&gap).unwrap_or_default()
     }
 }
 

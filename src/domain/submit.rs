@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sealpost_sdk::checksum::Checksum;
 use sealpost_sdk::keys::AgreementKey;
+use sealpost_sdk::types::MESSAGE_ID_USED;
 
 use self::desk::Desk;
 use self::digest::digest_of;
@@ -89,10 +90,6 @@ pub struct Stale {
     /// Sessions that were covered and have ended.
     pub deleted: Vec<SessionId>,
 }
-
-/// Why a message under an accepted id is not a duplicate. The SDK knows this reason: the message
-/// that the id stands for has been delivered.
-pub const MESSAGE_ID_USED: &str = "message_id_used";
 
 /// How often a message is compared again when its roster moves under it.
 const ROUNDS: usize = 3;

@@ -23,7 +23,7 @@ pub use conversation::{
 };
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
-pub use receipt::{Outcome, Receipt, ReceiptState};
+pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
 };

@@ -1,4 +1,6 @@
-//! Counting what is lost when a session ends with messages waiting.
+//! Counting what is missing from an inbox, markers that nobody has read included.
+
+use sealpost_sdk::types;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::inbox::{Gap, GapReason};
@@ -8,14 +10,6 @@ use crate::domain::inbox::{Gap, GapReason};
 pub(super) struct Missing {
     count: u64,
     span: Option<(Timestamp, Timestamp)>,
-}
-
-/// The parts of an earlier marker's body that count.
-#[derive(serde::Deserialize)]
-struct EarlierGap {
-    count: u64,
-    from: String,
-    to: String,
 }
 
 impl Missing {
@@ -46,7 +40,7 @@ impl Missing {
 }
 
 fn read_marker(body: &[u8]) -> Option<(u64, Timestamp, Timestamp)> {
-    let gap: EarlierGap = serde_json::from_slice(body).ok()?;
+    let gap: types::Gap = serde_json::from_slice(body).ok()?;
     let time = |text: &str| text.parse().ok().map(jiff::Timestamp::as_microsecond);
     let (from, to) = (time(&gap.from)?, time(&gap.to)?);
     Some((gap.count, Timestamp::from_micros(from), Timestamp::from_micros(to)))

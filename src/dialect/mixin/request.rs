@@ -14,18 +14,19 @@ use serde::de::DeserializeOwned;
 use super::MixinState;
 use super::auth::{Caller, authenticate, bearer};
 use crate::domain::error::Fault;
+use crate::domain::inbox::IDS_REMEMBERED;
 use crate::http::body;
 use crate::http::problem::Problem;
 
 /// How old a signed token may be, by path: young where repeating the request would do something
 /// again. The inbox hands out other messages every time. A repeated message is a duplicate for as
-/// long as its id is remembered, which is seven days at least; a token that somebody got hold of
-/// must not outlive that.
+/// long as its id is remembered; a token that somebody got hold of must not outlive that, and a day
+/// less allows for clocks that differ.
 fn freshness(path: &str) -> Option<Duration> {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     match path {
         "/inbox" => Some(HOUR),
-        "/encrypted_messages" => Some(HOUR * 24 * 6),
+        "/encrypted_messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
         _ => None,
     }
 }

@@ -7,12 +7,9 @@
 use std::time::Duration;
 
 use crate::ids::SessionId;
-use crate::types::{self, ApiError, Receipt, ReceiptState, SessionInfo};
+use crate::types::{self, ApiError, MESSAGE_ID_USED, Receipt, ReceiptState, SessionInfo};
 
 use super::outcome::Outcome;
-
-/// The reason a gateway gives when it holds the message id already, with another payload.
-const MESSAGE_ID_USED: &str = "message_id_used";
 
 /// What to do with a message after its receipt.
 #[derive(Debug, PartialEq)]

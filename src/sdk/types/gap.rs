@@ -22,6 +22,8 @@ pub enum GapReason {
     /// They waited for a session that this one took the place of, and only that one could have
     /// opened them.
     SignedInAgain,
+    /// Their time was over before they were read.
+    Expired,
     /// A word that this version does not know.
     Other(String),
 }
@@ -30,6 +32,7 @@ impl Serialize for GapReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
             Self::SignedInAgain => SIGNED_IN_AGAIN,
+            Self::Expired => EXPIRED,
             Self::Other(word) => word,
         })
     }
@@ -40,12 +43,14 @@ impl<'de> Deserialize<'de> for GapReason {
         let word = String::deserialize(deserializer)?;
         Ok(match word.as_str() {
             SIGNED_IN_AGAIN => Self::SignedInAgain,
+            EXPIRED => Self::Expired,
             _ => Self::Other(word),
         })
     }
 }
 
 const SIGNED_IN_AGAIN: &str = "signed_in_again";
+const EXPIRED: &str = "expired";
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -56,7 +61,8 @@ mod tests {
     fn a_gap_survives_both_directions_whatever_its_reason() {
         for (word, reason) in [
             ("signed_in_again", GapReason::SignedInAgain),
-            ("expired", GapReason::Other("expired".to_owned())),
+            ("expired", GapReason::Expired),
+            ("moved_away", GapReason::Other("moved_away".to_owned())),
         ] {
             let text = format!(r#"{{"reason":"{word}","count":2,"from":"a","to":"b"}}"#);
             let gap: Gap = serde_json::from_str(&text).unwrap();

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{ApiError, ObjectType, SessionInfo};
 use crate::ids::SessionId;
 
+/// The reason in the `error` of an item whose id was accepted before, with another payload: the
+/// message that the id stands for has been delivered.
+pub const MESSAGE_ID_USED: &str = "message_id_used";
+
 /// What became of one item, in the order of the request.
 ///
 /// `FAILED` with sessions: the list of sessions was old; seal again to these. `FAILED` without
