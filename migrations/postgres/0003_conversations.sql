@@ -5,12 +5,15 @@ CREATE TABLE conversations (
     id         BYTEA  NOT NULL UNIQUE,
     category   TEXT   NOT NULL,
     creator    BIGINT NOT NULL REFERENCES accounts (number),
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    -- Raised by every change to who takes part, in the transaction of the change.
+    generation BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE participants (
     conversation BIGINT NOT NULL REFERENCES conversations (number),
     account      BIGINT NOT NULL REFERENCES accounts (number),
+    role         TEXT   NOT NULL,
     joined_at    BIGINT NOT NULL,
     PRIMARY KEY (conversation, account)
 );

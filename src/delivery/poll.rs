@@ -10,7 +10,7 @@ use super::hub::{Hub, Wake};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::SessionId;
-use crate::domain::inbox::{InboxKey, Waiting};
+use crate::domain::inbox::{InboxKey, Release, Waiting};
 
 /// How long a poll trusts in hints before it looks by itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ async fn lease_or_release(gateway: Arc<Gateway>, request: Poll) -> Result<Vec<Wa
         if orders.is_empty() {
             return;
         }
-        if let Err(fault) = gateway.store.release(request.inbox, orders).await {
+        if let Err(fault) = gateway.store.release(request.inbox, orders, Release::Unsent).await {
             // The lease ends by itself.
             tracing::warn!(%fault, "could not free the leases of a reader that went away");
         }

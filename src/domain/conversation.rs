@@ -11,6 +11,8 @@ use super::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
 pub enum ConversationCategory {
     /// Two accounts; its id follows from theirs.
     Contact,
+    /// Any number of accounts, up to a limit.
+    Group,
 }
 
 impl ConversationCategory {
@@ -19,13 +21,43 @@ impl ConversationCategory {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Contact => "contact",
+            Self::Group => "group",
         }
     }
 
     /// The category of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        (name == "contact").then_some(Self::Contact)
+        [Self::Contact, Self::Group].into_iter().find(|category| category.as_str() == name)
+    }
+}
+
+/// What a participant may do in a group. In a contact conversation all are members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Takes part.
+    Member,
+    /// May add and remove participants.
+    Admin,
+    /// Made the group; may also set roles.
+    Owner,
+}
+
+impl Role {
+    /// The name under which the store keeps it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Member, Self::Admin, Self::Owner].into_iter().find(|role| role.as_str() == name)
     }
 }
 
@@ -42,6 +74,9 @@ pub struct Conversation {
     pub creator: UserId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Raised by every change to who takes part and in which role, in the transaction that makes
+    /// the change.
+    pub generation: i64,
     /// Who takes part.
     pub participants: Vec<Participant>,
 }
@@ -53,6 +88,8 @@ pub struct Participant {
     pub account: AccountNumber,
     /// The account's public id.
     pub user: UserId,
+    /// What it may do.
+    pub role: Role,
     /// When it joined.
     pub joined_at: Timestamp,
 }

@@ -45,7 +45,7 @@ pub struct Acceptance {
     pub details: Details,
     /// One row for each session that gets it.
     pub slots: Vec<Slot>,
-    /// The rosters that were compared; the store compares their generations again.
+    /// The generations of what was compared; the store compares them again.
     pub guards: Vec<Guard>,
     /// When the gateway took it.
     pub accepted_at: Timestamp,
@@ -90,13 +90,32 @@ pub struct Slot {
     pub bytes: Bytes,
 }
 
-/// A roster's generation at the time of the comparison.
+/// A generation at the time of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Guard {
+    /// That of an account's roster: it rises with every change to the account's sessions.
+    Roster {
+        /// Whose roster.
+        account: AccountNumber,
+        /// Its generation then.
+        generation: i64,
+    },
+    /// That of a conversation: it rises with every change to who takes part.
+    Conversation {
+        /// Which conversation.
+        conversation: ConversationNumber,
+        /// Its generation then.
+        generation: i64,
+    },
+}
+
+/// How a reader lets go of what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guard {
-    /// Whose roster.
-    pub account: AccountNumber,
-    /// Its generation then.
-    pub generation: i64,
+pub enum Release {
+    /// It never got it: the delivery does not count.
+    Unsent,
+    /// It may have got it, and did not acknowledge.
+    Unacknowledged,
 }
 
 /// What became of an [`Acceptance`].
@@ -108,7 +127,7 @@ pub enum Accepted {
     Duplicate,
     /// Another message was accepted under this id before.
     MessageIdUsed,
-    /// A roster has changed since the comparison; nothing was stored.
+    /// A roster or a conversation has changed since the comparison; nothing was stored.
     RosterMoved,
 }
 

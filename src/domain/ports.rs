@@ -19,7 +19,8 @@ use super::ids::{
     UserId,
 };
 use super::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
+    Waiting,
 };
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
@@ -156,9 +157,10 @@ pub trait Inbox: Send + Sync {
     /// Deletes these messages from the inbox if they were handed out from it.
     async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault>;
 
-    /// Frees the messages' leases at once, as if their time were over: for an answer that never
-    /// reached its reader.
-    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault>;
+    /// Frees the messages' leases at once, as if their time were over. Deliveries that the reader
+    /// never got are not counted.
+    async fn release(&self, inbox: InboxKey, orders: Vec<Order>, how: Release)
+    -> Result<(), Fault>;
 
     /// Looks at some payloads, and drops those that nobody waits for. A message whose time is over
     /// is taken out of the inboxes where it waits, except where a reader holds it at this moment;

@@ -25,7 +25,8 @@ use crate::domain::ids::{
     UserId,
 };
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
+    SweepRequest, Waiting,
 };
 use crate::domain::ports::{
     Accounts, Conversations, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
@@ -113,6 +114,18 @@ impl Caches {
                 self.users.insert(roster.account, roster.user);
             }
         }
+    }
+
+    /// Drops what the guards stood for. A conversation is kept by its id and guarded by its number,
+    /// and moves rarely: then all are dropped.
+    fn forget_guarded(&self, guards: &HashSet<Guard>) {
+        if guards.iter().any(|guard| matches!(guard, Guard::Conversation { .. })) {
+            self.conversations.forget_everything();
+        }
+        self.forget_rosters(guards.iter().filter_map(|guard| match guard {
+            Guard::Roster { account, .. } => Some(*account),
+            Guard::Conversation { .. } => None,
+        }));
     }
 
     /// Drops the rosters of these accounts; all of them if it is unknown whose they are.
@@ -270,19 +283,17 @@ impl Conversations for CachedStore {
 #[async_trait]
 impl Inbox for CachedStore {
     async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
-        let guards: Vec<Vec<AccountNumber>> = messages
-            .iter()
-            .map(|message| message.guards.iter().map(|guard| guard.account).collect())
-            .collect();
+        let guards: Vec<Vec<Guard>> =
+            messages.iter().map(|message| message.guards.clone()).collect();
         let outcomes = self.inner.accept(messages).await?;
-        let moved: HashSet<AccountNumber> = outcomes
+        let moved: HashSet<Guard> = outcomes
             .iter()
             .zip(guards)
             .filter(|(outcome, _)| **outcome == Accepted::RosterMoved)
-            .flat_map(|(_, accounts)| accounts)
+            .flat_map(|(_, guards)| guards)
             .collect();
         if !moved.is_empty() {
-            self.caches.forget_rosters(moved);
+            self.caches.forget_guarded(&moved);
         }
         Ok(outcomes)
     }
@@ -303,8 +314,13 @@ impl Inbox for CachedStore {
         self.inner.acknowledge(inbox, ids).await
     }
 
-    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
-        self.inner.release(inbox, orders).await
+    async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
+        self.inner.release(inbox, orders, how).await
     }
 
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {

@@ -17,7 +17,9 @@ use bytes::Bytes;
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, IDENTITY_NUMBER, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{ContactPair, Conversation, ConversationCategory, Participant};
+use crate::domain::conversation::{
+    ContactPair, Conversation, ConversationCategory, Participant, Role,
+};
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
@@ -196,14 +198,19 @@ impl State {
             return found.number;
         }
         let number = ConversationNumber(self.conversations.len() as i64 + 1);
-        let participant =
-            |account| Participant { account, user: self.accounts[&account].id, joined_at: at };
+        let participant = |account| Participant {
+            account,
+            user: self.accounts[&account].id,
+            role: Role::Member,
+            joined_at: at,
+        };
         let conversation = Conversation {
             number,
             id: pair.id,
             category: ConversationCategory::Contact,
             creator: self.accounts[&pair.creator].id,
             created_at: at,
+            generation: 0,
             participants: vec![participant(pair.creator), participant(pair.other)],
         };
         self.conversations.insert(number, conversation);

@@ -12,7 +12,7 @@ use super::MixinState;
 use super::answer::{self, Answer};
 use super::request::SignedRequest;
 use super::sessions::path_id;
-use crate::domain::conversation::{self, ConversationCategory};
+use crate::domain::conversation::{self, ConversationCategory, Role};
 use crate::domain::error::Fault;
 use crate::domain::session::Scope;
 use crate::http::path::PathPart;
@@ -103,7 +103,11 @@ async fn shown(
     let participants = found.participants.iter().map(|one| Participant {
         kind: ObjectType::Participant,
         user_id: one.user,
-        role: String::new(),
+        role: match one.role {
+            Role::Member => String::new(),
+            Role::Admin => "ADMIN".to_owned(),
+            Role::Owner => "OWNER".to_owned(),
+        },
         created_at: one.joined_at.to_string(),
     });
     Ok(Conversation {
@@ -112,6 +116,7 @@ async fn shown(
         creator_id: found.creator,
         category: match found.category {
             ConversationCategory::Contact => "CONTACT".to_owned(),
+            ConversationCategory::Group => "GROUP".to_owned(),
         },
         name: String::new(),
         icon_url: String::new(),

@@ -264,7 +264,8 @@ impl<'a> Desk<'a> {
     /// Both rosters that were looked at: the recipient's for the slots, the sender's for the key.
     fn guards(&self, roster: &Roster) -> Vec<Guard> {
         let own = self.rosters.get(&self.sender.account.id);
-        let guard = |one: &Roster| Guard { account: one.account, generation: one.generation };
+        let guard =
+            |one: &Roster| Guard::Roster { account: one.account, generation: one.generation };
         own.map(|own| guard(own)).into_iter().chain([guard(roster)]).collect()
     }
 }

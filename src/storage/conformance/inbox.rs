@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::scene::{START, Scene, at, ids, inbox_of, message_id, message_ids};
+use crate::domain::inbox::Release;
 use crate::domain::session::Session;
 
 /// A bot and a phone for which these messages wait.
@@ -122,11 +123,11 @@ pub(super) async fn released_messages_are_free_at_once(scene: Scene) {
     let (_, phone) = waiting(&scene, [1, 2, 3]).await;
     let held = scene.lease(&phone, START).await;
     let orders = held.iter().take(2).map(|message| message.order).collect();
-    scene.store.release(inbox_of(&phone), orders).await.unwrap();
+    scene.store.release(inbox_of(&phone), orders, Release::Unacknowledged).await.unwrap();
     let again = scene.lease(&phone, START).await;
     assert_eq!((ids(&again), again[0].deliveries), (message_ids([1, 2]), 2));
     // An answer may have arrived after all.
-    scene.store.release(inbox_of(&phone), vec![again[0].order]).await.unwrap();
+    scene.store.release(inbox_of(&phone), vec![again[0].order], Release::Unsent).await.unwrap();
     scene.acknowledge(&phone, &[1]).await;
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2, 3]));
 }

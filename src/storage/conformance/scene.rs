@@ -132,7 +132,8 @@ impl Scene {
     pub async fn message(&self, from: &Session, to: &[&Session], n: u16) -> Acceptance {
         let users: Vec<UserId> = to.iter().map(|session| session.user).collect();
         let rosters = self.store.fresh_rosters(&users).await.unwrap();
-        let guard = |it: &Arc<Roster>| Guard { account: it.account, generation: it.generation };
+        let guard =
+            |it: &Arc<Roster>| Guard::Roster { account: it.account, generation: it.generation };
         let slot = |session: &&Session| Slot {
             shard: session.account.shard(),
             session: session.number,

@@ -8,7 +8,8 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
+    SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 
@@ -44,11 +45,19 @@ impl Inbox for MemoryStore {
         Ok(())
     }
 
-    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
+    async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
         let mut state = self.change();
         for order in orders {
             if let Some(row) = state.inbox.get_mut(&(inbox.session, order)) {
                 row.leased_until = FREE;
+                if how == Release::Unsent {
+                    row.deliveries = row.deliveries.saturating_sub(1);
+                }
             }
         }
         Ok(())
@@ -73,13 +82,23 @@ impl Inbox for MemoryStore {
 }
 
 impl State {
+    fn holds(&self, guard: &Guard) -> bool {
+        match guard {
+            Guard::Roster { account, generation } => self.generation(*account) == Some(*generation),
+            Guard::Conversation { conversation, generation } => {
+                let found = self.conversations.get(conversation);
+                found.is_some_and(|found| found.generation == *generation)
+            }
+        }
+    }
+
     fn accept(&mut self, new: Acceptance) -> Accepted {
         match self.seen.get(&(new.sender, new.message_id)) {
             Some((digest, _)) if *digest == new.digest => return Accepted::Duplicate,
             Some(_) => return Accepted::MessageIdUsed,
             None => {}
         }
-        if new.guards.iter().any(|it| self.generation(it.account) != Some(it.generation)) {
+        if !new.guards.iter().all(|guard| self.holds(guard)) {
             return Accepted::RosterMoved;
         }
         let order = self.next_order();

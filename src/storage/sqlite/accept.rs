@@ -11,8 +11,8 @@ use super::super::error::{StoreError, during};
 use super::super::packed::{pack_details, pack_waiting};
 use super::rows::{array, json_list, value};
 use super::values::{Binding, Rows};
-use crate::domain::ids::{AccountNumber, MessageId, Order, SHARDS, Shard};
-use crate::domain::inbox::{Acceptance, Accepted, InboxKey, MessageDigest, Slot};
+use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, Order, SHARDS, Shard};
+use crate::domain::inbox::{Acceptance, Accepted, Guard, InboxKey, MessageDigest, Slot};
 
 /// One request's messages.
 pub(super) struct AcceptJob {
@@ -63,7 +63,7 @@ pub(super) async fn accept(
     }
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let seen = seen_digests(&mut *connection, keys).await?;
-    let moved = moved_rosters(connection, &messages).await?;
+    let moved = moved(connection, &messages).await?;
     let verdicts = judge(&messages, &seen, &moved);
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
@@ -116,31 +116,67 @@ pub(super) async fn seen_digests(
     Ok(digests)
 }
 
-pub(super) const MOVED: &str = "
-    SELECT wanted.value ->> 0 AS account, wanted.value ->> 1 AS generation
+pub(super) const MOVED_ROSTERS: &str = "
+    SELECT wanted.value ->> 0 AS number, wanted.value ->> 1 AS generation
     FROM json_each(?1) AS wanted
     LEFT JOIN accounts ON accounts.number = wanted.value ->> 0
     WHERE accounts.roster_generation IS NOT wanted.value ->> 1";
 
-/// The guards (account, generation) that no longer hold.
-async fn moved_rosters(
+pub(super) const MOVED_CONVERSATIONS: &str = "
+    SELECT wanted.value ->> 0 AS number, wanted.value ->> 1 AS generation
+    FROM json_each(?1) AS wanted
+    LEFT JOIN conversations ON conversations.number = wanted.value ->> 0
+    WHERE conversations.generation IS NOT wanted.value ->> 1";
+
+/// The guards that no longer hold.
+async fn moved(
     connection: &mut SqliteConnection,
     messages: &[&Prepared],
-) -> Result<HashSet<(i64, i64)>, StoreError> {
-    let guards = messages.iter().flat_map(|it| &it.message.guards);
-    let guards: HashSet<_> = guards.map(|guard| (guard.account.0, guard.generation)).collect();
+) -> Result<HashSet<Guard>, StoreError> {
+    let guards: HashSet<Guard> =
+        messages.iter().flat_map(|it| it.message.guards.iter().copied()).collect();
+    let (mut rosters, mut conversations) = (Vec::new(), Vec::new());
+    for guard in guards {
+        match guard {
+            Guard::Roster { account, generation } => rosters.push((account.0, generation)),
+            Guard::Conversation { conversation, generation } => {
+                conversations.push((conversation.0, generation));
+            }
+        }
+    }
+    let rosters = moved_numbers(&mut *connection, MOVED_ROSTERS, &rosters).await?;
+    let conversations = moved_numbers(connection, MOVED_CONVERSATIONS, &conversations).await?;
+    let rosters = rosters
+        .into_iter()
+        .map(|(number, generation)| Guard::Roster { account: AccountNumber(number), generation });
+    let conversations = conversations.into_iter().map(|(number, generation)| Guard::Conversation {
+        conversation: ConversationNumber(number),
+        generation,
+    });
+    Ok(rosters.chain(conversations).collect())
+}
+
+/// Those of the pairs of number and generation that no longer hold.
+async fn moved_numbers(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    pairs: &[(i64, i64)],
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
     let list =
-        json_list(guards, |json, (account, generation)| write!(json, "[{account},{generation}]"));
-    let rows = query(MOVED).bind(list).fetch_all(connection).await;
-    let rows = rows.map_err(during("comparing roster generations"))?;
-    rows.iter().map(|row| Ok((value(row, "account")?, value(row, "generation")?))).collect()
+        json_list(pairs, |json, (number, generation)| write!(json, "[{number},{generation}]"));
+    let rows = query(statement).bind(list).fetch_all(connection).await;
+    let rows = rows.map_err(during("comparing generations"))?;
+    rows.iter().map(|row| Ok((value(row, "number")?, value(row, "generation")?))).collect()
 }
 
 /// What becomes of each message that is not to be stored; `None` for those that are.
 fn judge(
     messages: &[&Prepared],
     seen: &[Option<MessageDigest>],
-    moved: &HashSet<(i64, i64)>,
+    moved: &HashSet<Guard>,
 ) -> Vec<Option<Accepted>> {
     let mut taken = HashMap::new();
     let verdict = |(it, seen): (&&Prepared, &Option<MessageDigest>)| {
@@ -151,8 +187,7 @@ fn judge(
             Some(_) => return Some(Accepted::MessageIdUsed),
             None => {}
         }
-        let mut guards = message.guards.iter();
-        if guards.any(|guard| moved.contains(&(guard.account.0, guard.generation))) {
+        if message.guards.iter().any(|guard| moved.contains(guard)) {
             return Some(Accepted::RosterMoved);
         }
         taken.insert(key, message.digest);

@@ -111,6 +111,22 @@ pub(super) async fn release(
     run(connection, RELEASE, jobs, "releasing messages").await
 }
 
+/// A row that was never handed out has nothing to take back; one whose lease was taken over by
+/// another reader meanwhile has another count, which only makes it look younger by one.
+pub(super) const TAKE_BACK: &str = "
+    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - 1, 0)
+    WHERE (shard, session, number) IN (
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )";
+
+/// Ends leases of deliveries that did not happen.
+pub(super) async fn take_back(
+    connection: &mut SqliteConnection,
+    jobs: &[&RowsJob],
+) -> Result<(), StoreError> {
+    run(connection, TAKE_BACK, jobs, "taking deliveries back").await
+}
+
 pub(super) const ACKNOWLEDGE: &str = "
     DELETE FROM inbox
     WHERE (shard, session, number) IN (

@@ -11,14 +11,17 @@ use super::SqliteStore;
 use super::rows::{id, id_list, json_list, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{ContactPair, Conversation, ConversationCategory, Participant};
+use crate::domain::conversation::{
+    ContactPair, Conversation, ConversationCategory, Participant, Role,
+};
 use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
 
 pub(super) const BY_IDS: &str = "
     SELECT conversations.number, conversations.id, conversations.category,
-        creators.id AS creator, conversations.created_at, participants.account,
+        creators.id AS creator, conversations.created_at, conversations.generation,
+        participants.account, participants.role,
         members.id AS user_id, participants.joined_at
     FROM json_each(?1) AS wanted
     CROSS JOIN conversations ON conversations.id = unhex(wanted.value)
@@ -71,12 +74,15 @@ fn conversation(
         category: category.ok_or(StoreError::Corrupt { column: "conversations.category" })?,
         creator: id(row, "creator")?,
         created_at: time(row, "created_at")?,
+        generation: value(row, "generation")?,
         participants: vec![first],
     })
 }
 
 fn participant(row: &SqliteRow) -> Result<Participant, StoreError> {
+    let role = Role::from_name(value(row, "role")?);
     Ok(Participant {
+        role: role.ok_or(StoreError::Corrupt { column: "participants.role" })?,
         account: AccountNumber(value(row, "account")?),
         user: id(row, "user_id")?,
         joined_at: time(row, "joined_at")?,
@@ -112,8 +118,8 @@ const CREATE: &str = "
     ON CONFLICT (id) DO NOTHING";
 
 pub(super) const JOIN: &str = "
-    INSERT INTO participants (conversation, account, joined_at)
-    SELECT conversations.number, pair.account, ?2
+    INSERT INTO participants (conversation, account, role, joined_at)
+    SELECT conversations.number, pair.account, ?3, ?2
     FROM (
         SELECT unhex(value ->> 0) AS id, value ->> 1 AS account FROM json_each(?1)
         UNION ALL
@@ -134,7 +140,7 @@ async fn ensure(
     let category = ConversationCategory::Contact.as_str();
     let create = query(CREATE).bind(list.as_str()).bind(category).bind(at.as_micros());
     create.execute(&mut *connection).await.map_err(during(doing))?;
-    let join = query(JOIN).bind(list).bind(at.as_micros());
+    let join = query(JOIN).bind(list).bind(at.as_micros()).bind(Role::Member.as_str());
     join.execute(&mut *connection).await.map_err(during(doing))?;
     let found = numbers(connection, pairs).await?;
     let numbers = in_order(pairs, &found);

@@ -16,7 +16,8 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
+    Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::error::{StoreError, during};
@@ -82,11 +83,16 @@ impl Inbox for SqliteStore {
         self.write(Job::Acknowledge(RowsJob { inbox, orders })).await
     }
 
-    async fn release(&self, inbox: InboxKey, orders: Vec<Order>) -> Result<(), Fault> {
+    async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
         if orders.is_empty() {
             return Ok(());
         }
-        self.write(Job::Release(RowsJob { inbox, orders })).await
+        self.write(Job::Release(RowsJob { inbox, orders }, how)).await
     }
 
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {

@@ -10,13 +10,15 @@ use crate::storage::{SqliteStore, StorageConfig};
 
 const STATEMENTS: &[&str] = &[
     accept::SEEN,
-    accept::MOVED,
+    accept::MOVED_CONVERSATIONS,
+    accept::MOVED_ROSTERS,
     accept::SEEN_ROWS,
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,
     claims::CLAIM,
     claims::RELEASE,
+    claims::TAKE_BACK,
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,

@@ -11,6 +11,7 @@ use super::accept::{self, AcceptJob};
 use super::claims::{self, ClaimJob, RowsJob};
 use super::connect;
 use crate::domain::Fault;
+use crate::domain::inbox::Release;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
 /// share their statements; everything rare is a [`Change`].
@@ -20,7 +21,7 @@ pub(super) enum Job {
     /// Hold rows for a reader.
     Claim(ClaimJob),
     /// Let go of rows that a reader holds.
-    Release(RowsJob),
+    Release(RowsJob, Release),
     /// Delete rows that a reader is done with.
     Acknowledge(RowsJob),
     /// Anything else.
@@ -78,7 +79,7 @@ impl Batch for SqliteWriter {
         match job {
             Job::Accept(job) => job.cost(),
             Job::Claim(job) => job.cost(),
-            Job::Release(job) | Job::Acknowledge(job) => job.cost(),
+            Job::Release(job, _) | Job::Acknowledge(job) => job.cost(),
             Job::Change(_) => 1024,
         }
     }
@@ -121,13 +122,15 @@ async fn transaction(connection: &mut SqliteConnection, jobs: &[Job]) -> Result<
             Job::Change(change) => change.apply(connection).await?,
             Job::Accept(job) => kinds.accept.push(job),
             Job::Acknowledge(job) => kinds.acknowledge.push(job),
-            Job::Release(job) => kinds.release.push(job),
+            Job::Release(job, Release::Unsent) => kinds.unsent.push(job),
+            Job::Release(job, Release::Unacknowledged) => kinds.release.push(job),
             Job::Claim(job) => kinds.claim.push(job),
         }
     }
     accept::accept(connection, &kinds.accept).await?;
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     claims::release(connection, &kinds.release).await?;
+    claims::take_back(connection, &kinds.unsent).await?;
     claims::claim(connection, &kinds.claim).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
@@ -138,5 +141,6 @@ struct Kinds<'a> {
     accept: Vec<&'a AcceptJob>,
     acknowledge: Vec<&'a RowsJob>,
     release: Vec<&'a RowsJob>,
+    unsent: Vec<&'a RowsJob>,
     claim: Vec<&'a ClaimJob>,
 }
