@@ -43,6 +43,8 @@ pub enum Session {}
 pub enum Conversation {}
 /// Marks the id of a message, which is also its idempotency key.
 pub enum Message {}
+/// Marks the id of an attachment: an encrypted file.
+pub enum Attachment {}
 
 /// Id of an account: a person or a bot.
 pub type UserId = Id<User>;
@@ -52,6 +54,8 @@ pub type SessionId = Id<Session>;
 pub type ConversationId = Id<Conversation>;
 /// Id of a message, which is also its idempotency key.
 pub type MessageId = Id<Message>;
+/// Id of an attachment: an encrypted file.
+pub type AttachmentId = Id<Attachment>;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

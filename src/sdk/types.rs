@@ -7,6 +7,7 @@
 
 mod account;
 mod answer;
+mod attachment;
 mod conversation;
 mod empty;
 mod gap;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{App, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
+pub use attachment::Attachment;
 pub use conversation::{
     Conversation, CreateConversation, NewParticipant, Participant, ParticipantSession,
 };
@@ -49,6 +51,8 @@ pub enum ObjectType {
     Participant,
     /// A device of an account in a conversation.
     ParticipantSession,
+    /// An encrypted file.
+    Attachment,
     /// Anything that this version does not know.
     #[default]
     #[serde(other)]
