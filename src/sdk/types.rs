@@ -8,27 +8,34 @@
 mod account;
 mod answer;
 mod attachment;
+pub mod blaze;
 mod conversation;
 mod empty;
 mod gap;
 mod message;
 mod receipt;
 mod session;
+mod system;
+mod top_up;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::{App, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use attachment::Attachment;
+pub use blaze::{AcknowledgeMessages, BlazeFrame, BlazeReceipt, BlazeRequest, ListPendingMessages};
 pub use conversation::{
-    Conversation, CreateConversation, NewParticipant, Participant, ParticipantSession,
+    Conversation, ConversationDuration, CreateConversation, NewParticipant, Participant,
+    ParticipantSession, UpdateConversation,
 };
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
-pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
+pub use receipt::{MESSAGE_ID_USED, Outcome, ROSTER_TOO_LARGE, Receipt, ReceiptState};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
 };
+pub use system::{ConversationAction, SystemConversation};
+pub use top_up::{TopUp, TopUpSlot};
 
 pub use crate::category;
 
