@@ -2,20 +2,24 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 
+use crate::types::InboxMessage;
+
 use super::acknowledge::Acknowledger;
-use super::bot::Bot;
+use super::bot::{Bot, Core};
 use super::error::RequestError;
 use super::inbox::{self, Item, Key, Malformed};
 use super::incoming::{self, Incoming, OpenFailure, UnreadableReason};
+use super::patience::Patience;
 use super::recent::RecentMap;
 
 /// How many handled ids are remembered, to know a message that comes again.
-const HANDLED_LIMIT: usize = 20_000;
+pub(super) const HANDLED_LIMIT: usize = 20_000;
 
 /// The messages of a bot, from a long poll of its inbox.
 ///
@@ -65,10 +69,7 @@ pub struct Messages {
     polling: Option<BoxFuture<'static, Result<Vec<Item>, RequestError>>>,
     /// What is left of the pause after a failure.
     pause: Option<BoxFuture<'static, ()>>,
-    /// Failed requests in a row.
-    failures: u32,
-    /// Whether the gateway has answered so far, if only to say that it is busy.
-    reached: bool,
+    patience: Patience,
     ended: bool,
 }
 
@@ -102,7 +103,7 @@ pub enum ReceiveError {
 }
 
 /// What the caller gets.
-type Handed = Result<Incoming, ReceiveError>;
+pub(super) type Handed = Result<Incoming, ReceiveError>;
 
 impl Messages {
     pub(super) fn new(bot: Bot) -> Self {
@@ -114,8 +115,7 @@ impl Messages {
             acknowledger: None,
             polling: None,
             pause: None,
-            failures: 0,
-            reached: false,
+            patience: Patience::default(),
             ended: false,
         }
     }
@@ -139,11 +139,13 @@ impl Messages {
             match step {
                 Ok(None) => {}
                 Ok(Some(handed)) => return Some(handed),
-                Err(error) if self.goes_on_after(&error) => self.pause = Some(self.pause(&error)),
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(ReceiveError::Ended(error)));
-                }
+                Err(error) => match self.patience.pause_after(&error, &self.bot.core) {
+                    Some(pause) => self.pause = Some(self.sleep(pause)),
+                    None => {
+                        self.ended = true;
+                        return Some(Err(ReceiveError::Ended(error)));
+                    }
+                },
             }
         }
         None
@@ -193,8 +195,7 @@ impl Messages {
         let result = polling.await;
         self.polling = None;
         self.waiting.extend(result?);
-        self.failures = 0;
-        self.reached = true;
+        self.patience.renew();
         Ok(())
     }
 
@@ -211,18 +212,7 @@ impl Messages {
                     self.waiting.pop_front();
                     return Ok(None);
                 }
-                let id = message.message_id;
-                let handed = match incoming::open(&self.bot.core, message).await {
-                    Ok(incoming) if incoming.is_unconfirmed() => {
-                        Err(ReceiveError::Unconfirmed(Box::new(incoming)))
-                    }
-                    Ok(incoming) => Ok(incoming),
-                    Err(OpenFailure::Unreadable(reason)) => {
-                        Err(ReceiveError::Unreadable { message_id: id.to_string(), reason })
-                    }
-                    Err(OpenFailure::Request(error)) => return Err(error),
-                };
-                (Some(key), handed)
+                (Some(key), open(&self.bot.core, message).await?)
             }
         };
         self.waiting.pop_front();
@@ -230,26 +220,29 @@ impl Messages {
         Ok(Some(handed))
     }
 
-    /// Whether a failure may pass. A gateway that was never reached is given up after as many tries
-    /// as any request has: most likely its address is wrong.
-    fn goes_on_after(&mut self, error: &RequestError) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        self.reached |= error.status().is_some();
-        let attempts = self.bot.core.gateway.retry.attempts;
-        error.is_temporary() && (self.reached || self.failures < attempts)
-    }
-
-    fn pause(&self, error: &RequestError) -> BoxFuture<'static, ()> {
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
         let core = Arc::clone(&self.bot.core);
-        let retry = core.gateway.retry;
-        let own = retry.backoff(self.failures, &core.entropy);
-        let asked = error.retry_after().unwrap_or_default().min(retry.longest_retry_after);
-        async move { core.clock.sleep(asked.max(own)).await }.boxed()
+        async move { core.clock.sleep(pause).await }.boxed()
+    }
+}
+
+/// Opens a message as far as it can be opened. The error is a question to the gateway that failed.
+pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Handed, RequestError> {
+    match incoming::open(core, message).await {
+        Ok(incoming) if incoming.is_unconfirmed() => {
+            Ok(Err(ReceiveError::Unconfirmed(Box::new(incoming))))
+        }
+        Ok(incoming) => Ok(Ok(incoming)),
+        Err(OpenFailure::Unreadable(reason)) => {
+            let message_id = message.message_id.to_string();
+            Ok(Err(ReceiveError::Unreadable { message_id, reason }))
+        }
+        Err(OpenFailure::Request(error)) => Err(error),
     }
 }
 
 impl Malformed {
-    fn to_error(&self) -> ReceiveError {
+    pub(super) fn to_error(&self) -> ReceiveError {
         let reason = UnreadableReason::Shape(serde::de::Error::custom(&self.error));
         ReceiveError::Unreadable { message_id: self.message_id.clone(), reason }
     }
