@@ -133,10 +133,18 @@ impl Bot {
         self.send_message(incoming.reply(content)).await
     }
 
-    /// The messages that wait for this bot, and then those that come; see [`Messages`].
+    /// The messages that wait for this bot, and then those that come, by long poll; see
+    /// [`Messages`].
     #[must_use]
     pub fn messages(&self) -> Messages {
-        Messages::new(self.clone())
+        Messages::polled(self.clone())
+    }
+
+    /// As [`messages`](Self::messages), over a socket: what comes is here at once, and nothing is
+    /// asked while nothing comes. [`run`](Self::run) is this with a handler.
+    #[must_use]
+    pub fn live_messages(&self) -> Messages {
+        Messages::live(self.clone())
     }
 }
 

@@ -17,11 +17,13 @@ use super::inbox::{self, Item, Key, Malformed};
 use super::incoming::{self, Incoming, OpenFailure, UnreadableReason};
 use super::patience::Patience;
 use super::recent::RecentMap;
+use super::socket::{Event, Link};
 
 /// How many handled ids are remembered, to know a message that comes again.
 pub(super) const HANDLED_LIMIT: usize = 20_000;
 
-/// The messages of a bot, from a long poll of its inbox.
+/// The messages of a bot, from a long poll of its inbox ([`Bot::messages`]) or over a socket
+/// ([`Bot::live_messages`]).
 ///
 /// Asking for the next message says that the one before is handled; only then is it acknowledged,
 /// so that a program that dies in the middle of its work gets the message again. A message that
@@ -64,13 +66,22 @@ pub struct Messages {
     /// The message that the caller is working on.
     current: Option<Key>,
     handled: RecentMap<Key, ()>,
-    acknowledger: Option<Acknowledger>,
-    /// The poll that is under way, kept here so that it outlives a dropped `next`.
-    polling: Option<BoxFuture<'static, Result<Vec<Item>, RequestError>>>,
+    feed: Feed,
     /// What is left of the pause after a failure.
     pause: Option<BoxFuture<'static, ()>>,
     patience: Patience,
     ended: bool,
+}
+
+/// Where the messages come from.
+enum Feed {
+    Poll {
+        acknowledger: Option<Acknowledger>,
+        /// The poll that is under way, kept here so that it outlives a dropped `next`.
+        polling: Option<BoxFuture<'static, Result<Vec<Item>, RequestError>>>,
+    },
+    /// Opened when the first message is asked for.
+    Socket(Option<Link>),
 }
 
 /// Why a message could not be handed out, or no more follow.
@@ -98,7 +109,7 @@ pub enum ReceiveError {
     Unconfirmed(Box<Incoming>),
     /// The gateway refuses to hand out messages, and trying again will not help; or it has not
     /// answered even once. No message follows.
-    #[error("failed to read the inbox")]
+    #[error("failed to receive messages")]
     Ended(#[source] RequestError),
 }
 
@@ -106,14 +117,23 @@ pub enum ReceiveError {
 pub(super) type Handed = Result<Incoming, ReceiveError>;
 
 impl Messages {
-    pub(super) fn new(bot: Bot) -> Self {
+    /// By long poll.
+    pub(super) fn polled(bot: Bot) -> Self {
+        Self::new(bot, Feed::Poll { acknowledger: None, polling: None })
+    }
+
+    /// Over a socket.
+    pub(super) fn live(bot: Bot) -> Self {
+        Self::new(bot, Feed::Socket(None))
+    }
+
+    fn new(bot: Bot, feed: Feed) -> Self {
         Self {
             bot,
             waiting: VecDeque::new(),
             current: None,
             handled: RecentMap::with_capacity(HANDLED_LIMIT),
-            acknowledger: None,
-            polling: None,
+            feed,
             pause: None,
             patience: Patience::default(),
             ended: false,
@@ -133,15 +153,15 @@ impl Messages {
                 self.pause = None;
             }
             let step = match self.waiting.is_empty() {
-                true => self.poll().await.map(|()| None),
+                true => self.wait().await.map(|()| None),
                 false => self.open_first().await,
             };
             match step {
                 Ok(None) => {}
                 Ok(Some(handed)) => return Some(handed),
                 Err(error) => match self.patience.pause_after(&error, &self.bot.core) {
-                    Some(pause) => self.pause = Some(self.sleep(pause)),
-                    None => {
+                    Some(pause) if !self.ended => self.pause = Some(self.sleep(pause)),
+                    _ => {
                         self.ended = true;
                         return Some(Err(ReceiveError::Ended(error)));
                     }
@@ -169,9 +189,10 @@ impl Messages {
     /// When the last acknowledgement could not be posted. The messages concerned come again.
     pub async fn close(mut self) -> Result<(), RequestError> {
         self.finish_current().await;
-        match self.acknowledger.take() {
-            Some(acknowledger) => acknowledger.finish().await,
-            None => Ok(()),
+        match self.feed {
+            Feed::Poll { acknowledger: Some(acknowledger), .. } => acknowledger.finish().await,
+            Feed::Socket(Some(link)) => link.close().await,
+            Feed::Poll { .. } | Feed::Socket(None) => Ok(()),
         }
     }
 
@@ -184,18 +205,44 @@ impl Messages {
 
     async fn acknowledge(&mut self, (_, message): Key) {
         let gateway = &self.bot.core.gateway;
-        let acknowledger =
-            self.acknowledger.get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
-        acknowledger.acknowledge(message).await;
+        match &mut self.feed {
+            Feed::Poll { acknowledger, .. } => {
+                let acknowledger =
+                    acknowledger.get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
+                acknowledger.acknowledge(message).await;
+            }
+            Feed::Socket(Some(link)) => link.acknowledge(message).await,
+            Feed::Socket(None) => {}
+        }
     }
 
-    async fn poll(&mut self) -> Result<(), RequestError> {
+    /// Waits until something has come in, or has gone wrong.
+    async fn wait(&mut self) -> Result<(), RequestError> {
         let core = &self.bot.core;
-        let polling = self.polling.get_or_insert_with(|| inbox::poll(Arc::clone(core)).boxed());
-        let result = polling.await;
-        self.polling = None;
-        self.waiting.extend(result?);
-        self.patience.renew();
+        match &mut self.feed {
+            Feed::Poll { polling, .. } => {
+                let under_way =
+                    polling.get_or_insert_with(|| inbox::poll(Arc::clone(core)).boxed());
+                let result = under_way.await;
+                *polling = None;
+                self.waiting.extend(result?);
+                self.patience.renew();
+            }
+            Feed::Socket(link) => {
+                let link = link.get_or_insert_with(|| Link::start(Arc::clone(core)));
+                match link.next().await {
+                    Some(Event::Item(item)) => self.waiting.push_back(item),
+                    // It connects again by itself, and receipts have their hook elsewhere.
+                    Some(Event::Trouble(_) | Event::Receipt(_)) => {}
+                    Some(Event::Ended(error)) => {
+                        self.ended = true;
+                        return Err(error);
+                    }
+                    None => self.ended = true,
+                }
+                self.patience.reached();
+            }
+        }
         Ok(())
     }
 

@@ -28,7 +28,7 @@ use super::wire::Wire;
 /// How many events may wait for the handler's side before nothing more is read.
 const EVENTS: usize = 64;
 /// How many acknowledgements may wait before the handler's side has to.
-const ACKNOWLEDGEMENTS: usize = 1000;
+const ACKNOWLEDGEMENTS: usize = 2048;
 /// How many acknowledgements one frame holds.
 const BATCH_LIMIT: usize = 100;
 /// How many such frames may be unanswered; more acknowledgements gather meanwhile.

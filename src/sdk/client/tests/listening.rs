@@ -324,3 +324,31 @@ async fn a_hook_is_not_called_for_troubles_of_a_quiet_life() {
     let stop = world.until(|state| state.listening == 1);
     world.bot().listening().on_trouble(heard).run_until(stop, async |_| ()).await.unwrap();
 }
+
+#[tokio::test]
+async fn live_messages_are_acknowledged_when_the_next_is_asked_for() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![world.sealed(alice, 1, "one"), world.sealed(alice, 2, "two")]);
+    let bot = world.bot();
+    let mut messages = bot.live_messages();
+    assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("one"));
+    assert!(world.state().acknowledged.is_empty());
+    world.push(Push::Cut);
+    assert_eq!(messages.next().await.unwrap().unwrap().text(), Some("two"));
+    world.until(|state| state.acknowledged.contains(&message_id(1)) && state.listening == 2).await;
+    messages.close().await.unwrap();
+    assert!(world.state().acknowledged.contains(&message_id(2)));
+    assert_eq!(world.state().closed, 1);
+}
+
+#[tokio::test]
+async fn live_messages_end_with_the_session() {
+    let world = World::new().await;
+    let body = error(401, 401, "no such session");
+    world.fault("/", Fault::Answer { status: 401, headers: Vec::new(), body });
+    let mut messages = world.bot().live_messages();
+    let ended = messages.next().await.unwrap().unwrap_err();
+    assert!(matches!(ended, ReceiveError::Ended(RequestError::SessionEnded { .. })), "{ended:?}");
+    assert!(messages.next().await.is_none());
+}
