@@ -6,6 +6,7 @@ mod bad_items;
 mod bad_tokens;
 mod conversations;
 mod duplicates;
+mod groups;
 mod inbox;
 mod sending;
 mod sessions;

@@ -11,6 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
+use super::conversations::participants;
 use super::{acknowledgements, conversations, inbox, messages, sessions, users};
 
 #[derive(OpenApi)]
@@ -25,6 +26,15 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         acknowledgements::post,
         conversations::create,
         conversations::read,
+        conversations::update,
+        participants::add,
+        participants::remove,
+        participants::set_roles,
+        participants::join,
+        participants::exit,
+        conversations::settings::rotate,
+        conversations::settings::mute,
+        conversations::settings::disappear,
         users::me,
         users::read,
         users::fetch,

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, rosters, sessions,
-    sign_in, sweep,
+    accept, accounts, claims, clear, conversations, expire, forget, gaps, groups, inbox, notices,
+    rosters, sessions, sign_in, sweep,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -22,7 +22,9 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    conversations::BY_CODE,
     conversations::BY_IDS,
+    conversations::COMPANIONS,
     conversations::NUMBERS,
     conversations::JOIN,
     expire::EXPIRED_ROWS,
@@ -36,8 +38,13 @@ const STATEMENTS: &[&str] = &[
     gaps::OWNERS,
     gaps::FREE_MARKERS,
     gaps::DELETE_ROWS,
+    groups::RAISE,
+    groups::REMOVE,
+    groups::SET_ROLES,
+    groups::MUTE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    notices::LIVE_SESSIONS,
     rosters::ROSTERS,
     sessions::BY_ID,
     sessions::ENDED_AMONG,
