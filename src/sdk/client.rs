@@ -1,10 +1,14 @@
-//! A bot over HTTP: it sends, it receives, and it does the whole loop in between.
+//! The talking: a [`Bot`] that sends, receives and does the whole loop in between, and a
+//! [`Device`], which is the same for people.
 //!
 //! Sending to a person means sealing for each of that person's devices, and devices come and go.
 //! [`Bot::send`] fetches the list of devices, seals, posts, and when the gateway answers that the
 //! list has changed, seals again for the list that came with the answer and sends only what failed.
 //! A request that got no answer is sent again with the very same bytes. The message keeps its id
 //! through all of this, so it is delivered once.
+//!
+//! [`Bot::run`] listens over a socket, opens it again whenever it breaks, and acknowledges what its
+//! handler is through with.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,11 +29,20 @@
 //! # }
 //! ```
 //!
+//! | to | there is |
+//! | --- | --- |
+//! | send | [`Bot::send`], [`Bot::send_all`], [`Bot::send_to_conversation`], [`Message`] |
+//! | listen | [`Bot::run`], [`Bot::listening`], [`Bot::live_messages`], [`Bot::messages`] |
+//! | hold groups | [`Bot::create_group`], [`Bot::conversation`] and their neighbours |
+//! | transfer files | [`Bot::upload`], [`Bot::download_to_file`], [`Bot::download`], [`File`] |
+//! | be a person's client | [`Device`] |
+//!
 //! What a caller can rely on:
 //! - Readable text never leaves the program. A session without a usable key is an error that names
 //!   the session ([`SendError::UnusableKey`]), and only encrypted categories can be made at all.
 //! - Everything has a bound: time for each try, number of tries, pauses, rounds, size of answers,
 //!   memory for sessions and keys. [`BotBuilder`] moves them.
+//! - Nothing of a download is handed out before all of it was checked.
 //! - `Retry-After` is honoured; other pauses grow and are drawn at random.
 //! - Nothing that came in is lost silently, and nothing unproven is shown as proven: a message that
 //!   cannot be read, or whose sender nothing but the gateway's word confirms, is handed out as a
