@@ -17,3 +17,6 @@ CREATE TABLE participants (
     joined_at    BIGINT NOT NULL,
     PRIMARY KEY (conversation, account)
 );
+
+-- Whom an account shares a conversation with.
+CREATE INDEX participants_account ON participants (account, conversation);

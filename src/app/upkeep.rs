@@ -58,6 +58,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, 
         clear_ended(gateway).await?,
         sweep_on(gateway, walk).await?,
         forget_seen(gateway).await?,
+        forget_used_tokens(gateway).await?,
     ];
     Ok(if behind.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done })
 }
@@ -106,6 +107,16 @@ async fn forget_seen(gateway: &Gateway) -> Result<Progress, Fault> {
     let before = gateway.clock.now().minus(life);
     for _ in 0..STEPS {
         if gateway.store.forget_seen(before, STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        let now = gateway.clock.now();
+        if gateway.store.forget_used_tokens(now, STEP).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }

@@ -12,6 +12,7 @@
 
 mod accept;
 mod accounts;
+mod changes;
 mod claims;
 mod clear;
 mod connect;
@@ -21,6 +22,7 @@ mod forget;
 mod gaps;
 mod health;
 mod inbox;
+mod invites;
 mod migrate;
 #[cfg(test)]
 mod plans;
@@ -28,6 +30,7 @@ mod rosters;
 mod rows;
 mod sessions;
 mod sign_in;
+mod sign_up;
 mod sweep;
 mod values;
 mod writer;
