@@ -135,6 +135,7 @@ mod tests {
     use crate::domain::inbox::SYSTEM_GAP;
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
+    use crate::domain::sign_up::UsedToken;
     use crate::storage::MemoryStore;
     use crate::storage::conformance::scene::{START, Scene, inbox_of};
 
@@ -176,6 +177,19 @@ mod tests {
         clock.advance(LIFE);
         round(&gateway, &mut None).await.unwrap();
         assert_eq!(hints.next().await, Some(Hint::Wake([phone.number].into())));
+    }
+
+    #[tokio::test]
+    async fn a_used_token_is_kept_until_it_is_worth_nothing() {
+        let (gateway, clock, phone) = gateway(0).await;
+        let end = START.plus(Duration::from_secs(60));
+        let token = UsedToken::new(&phone.signing_key, "one", "request", end);
+        gateway.store.use_token(token).await.unwrap();
+        round(&gateway, &mut None).await.unwrap();
+        assert!(gateway.store.use_token(token).await.is_err());
+        clock.advance(Duration::from_secs(60));
+        round(&gateway, &mut None).await.unwrap();
+        assert!(gateway.store.use_token(token).await.is_ok());
     }
 
     #[tokio::test]

@@ -19,6 +19,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// looks: many changes at once cost each poll one look, not many.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// How many looks one request may take that find nothing: a reader far behind comes again.
+const LOOKS: u32 = 4;
+
 /// What a reader asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangesPoll {
@@ -36,8 +39,8 @@ pub struct ChangesPoll {
     pub wait: Duration,
 }
 
-/// Tells what has changed, or waits for it. An answer without changes means that the time is over
-/// or that the node is shutting down.
+/// Tells what has changed, or waits for it. An answer without changes means that the time is over,
+/// that the node is shutting down, or that there is more to look through.
 ///
 /// # Errors
 /// [`Fault::Outdated`] when the cursor is of no use, [`Fault::Unauthorized`] when the session is
@@ -52,16 +55,19 @@ pub async fn poll(
     let mut rosters = hub.rosters();
     let deadline = Instant::now() + request.wait;
     let mut after = request.after;
+    let mut looks = 0;
     loop {
         rosters.mark_unchanged();
         let found = gateway.roster_changes(request.account, after, request.limit).await?;
-        if !found.rosters.is_empty() {
+        looks += 1;
+        if !found.rosters.is_empty() || found.more && looks >= LOOKS {
             return Ok(found);
         }
         after = found.cursor;
         if found.more {
             continue;
         }
+        looks = 0;
         if gateway.live_session(request.session).await?.is_none() {
             return Err(revoked());
         }
