@@ -20,7 +20,7 @@ mod top_up;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{App, User};
+pub use account::{App, CreateAccount, CreatedAccount, ProfileChange, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use attachment::Attachment;
 pub use blaze::{AcknowledgeMessages, BlazeFrame, BlazeReceipt, BlazeRequest, ListPendingMessages};
@@ -32,7 +32,8 @@ pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
 pub use receipt::{MESSAGE_ID_USED, Outcome, ROSTER_TOO_LARGE, Receipt, ReceiptState};
 pub use session::{
-    CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
+    CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
+    SessionReference,
 };
 pub use system::{ConversationAction, SystemConversation};
 pub use top_up::{TopUp, TopUpSlot};
