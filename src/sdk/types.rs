@@ -7,6 +7,7 @@
 
 mod account;
 mod answer;
+pub mod blaze;
 mod conversation;
 mod empty;
 mod gap;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account::{App, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
+pub use blaze::{AcknowledgeMessages, BlazeFrame, BlazeReceipt, BlazeRequest, ListPendingMessages};
 pub use conversation::{
     Conversation, CreateConversation, NewParticipant, Participant, ParticipantSession,
 };
