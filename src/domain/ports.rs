@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use futures_util::Stream;
 
 use super::account::{Account, CreatedAccount, NewAccount};
+use super::acknowledge::{Acknowledged, Notice};
 use super::clock::Timestamp;
 use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
@@ -154,8 +155,12 @@ pub trait Inbox: Send + Sync {
     /// Hands out the oldest messages that nobody holds, in order, and holds them for the caller.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault>;
 
-    /// Deletes these messages from the inbox if they were handed out from it.
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault>;
+    /// Deletes these messages from the inbox if they were handed out from it; returns those.
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault>;
 
     /// Frees the messages' leases at once, as if their time were over. Deliveries that the reader
     /// never got are not counted.
@@ -228,6 +233,8 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// Readers have taken care of messages; for their senders.
+    Acknowledged(Arc<[Notice]>),
     /// So many hints were lost that everybody should look.
     Everybody,
 }

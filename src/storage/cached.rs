@@ -18,6 +18,7 @@ use moka::sync::Cache;
 
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount};
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::ids::{
@@ -310,7 +311,11 @@ impl Inbox for CachedStore {
         self.inner.lease(request).await
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         self.inner.acknowledge(inbox, ids).await
     }
 
