@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
-use super::{acknowledgements, conversations, inbox, messages, sessions, users};
+use super::{acknowledgements, blaze, conversations, inbox, messages, sessions, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,7 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         sessions::create,
         sessions::revoke,
         inbox::read,
+        blaze::explain,
         acknowledgements::post,
         conversations::create,
         conversations::read,
