@@ -3,6 +3,7 @@
 //! The [`pump`] is the one way out of an inbox: wake, lease, hand on, wait for acknowledgements.
 //! A long poll takes one turn of it, a socket keeps it running.
 
+pub mod changes;
 mod held;
 pub mod hub;
 pub mod poll;

@@ -30,6 +30,21 @@ pub struct Mixin {
     pub clock_ahead_seconds: u64,
     /// Messages that a socket may hold unacknowledged.
     pub socket_in_flight: u32,
+    /// Who may make an account without the operator.
+    pub sign_up: SignUp,
+}
+
+/// Who may make an account without the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignUp {
+    /// Nobody.
+    #[default]
+    Closed,
+    /// Whoever has an invitation of the operator.
+    Invite,
+    /// Everybody.
+    Open,
 }
 
 /// Which HTTP status a refused request gets.
@@ -55,6 +70,7 @@ impl Default for Mixin {
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
             socket_in_flight: 200,
+            sign_up: SignUp::Closed,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::domain::acknowledge::Notice;
 use crate::domain::ids::{AccountNumber, SessionNumber};
@@ -23,6 +23,8 @@ pub const NOTICES: usize = 64;
 #[derive(Debug, Default)]
 pub struct Hub {
     lines: Mutex<Lines>,
+    /// Told whenever anybody's roster rises.
+    rosters: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +93,12 @@ impl Hub {
         self.open(session, Some(account))
     }
 
+    /// Changes whenever anybody's roster rises.
+    #[must_use]
+    pub fn rosters(&self) -> watch::Receiver<()> {
+        self.rosters.subscribe()
+    }
+
     /// Passes hints on until the stream ends.
     pub async fn run(self: Arc<Self>, mut hints: HintStream) {
         while let Some(hint) = hints.next().await {
@@ -143,7 +151,9 @@ impl Hub {
                     tell(told, |news| news.take(*notice));
                 }
             }
+            Hint::RosterChanged(_) => self.rosters.send_modify(|()| ()),
             Hint::Everybody => {
+                self.rosters.send_modify(|()| ());
                 tell(lines.by_session.values().flatten(), |news| news.look_soon = true);
             }
         }

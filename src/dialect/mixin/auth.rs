@@ -29,6 +29,8 @@ pub struct Caller {
     pub signed: bool,
     /// What the caller came in with, for readers that stay.
     pub credential: Credential,
+    /// The claims of the token that signed it.
+    pub claims: Option<Arc<RequestClaims>>,
 }
 
 impl Caller {
@@ -75,7 +77,6 @@ pub fn verified_tokens() -> VerifiedTokens {
 #[derive(Debug)]
 pub struct Authenticated {
     caller: Caller,
-    claims: Option<Arc<RequestClaims>>,
 }
 
 /// The token in `Authorization: Bearer …`.
@@ -104,8 +105,8 @@ pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticat
             Fault::unauthorized("the API token is unknown, has expired or was revoked")
         })?;
         let credential = Credential::ApiToken(TokenHash::of(token));
-        let caller = Caller { owner, scopes, signed: false, credential };
-        return Ok(Authenticated { caller, claims: None });
+        let caller = Caller { owner, scopes, signed: false, claims: None, credential };
+        return Ok(Authenticated { caller });
     }
     let fingerprint: [u8; 32] = Sha256::digest(token.as_bytes()).into();
     let (claims, owner) = match state.verified.get(&fingerprint) {
@@ -128,8 +129,8 @@ pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticat
     let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
     let until = expires_at.max(state.gateway.clock.now().plus(SHORTEST_STAY));
     let credential = Credential::Signed { until };
-    let caller = Caller { owner, scopes: Scopes::ALL, signed: true, credential };
-    Ok(Authenticated { caller, claims: Some(claims) })
+    let (scopes, claims) = (Scopes::ALL, Some(claims));
+    Ok(Authenticated { caller: Caller { owner, scopes, signed: true, claims, credential } })
 }
 
 async fn live_owner(state: &MixinState, claims: &RequestClaims) -> Result<SessionOwner, Fault> {
@@ -146,7 +147,7 @@ impl Authenticated {
     /// # Errors
     /// [`Fault::Unauthorized`] with the reason.
     pub fn for_request(self, state: &MixinState, digests: &[String]) -> Result<Caller, Fault> {
-        let Some(claims) = &self.claims else {
+        let Some(claims) = &self.caller.claims else {
             return Ok(self.caller);
         };
         let limits = TokenLimits {
@@ -171,7 +172,7 @@ impl Authenticated {
     /// # Errors
     /// [`Fault::Unauthorized`] with the reason.
     pub fn require_fresh(&self, state: &MixinState, limit: Option<Duration>) -> Result<(), Fault> {
-        let Some(claims) = &self.claims else {
+        let Some(claims) = &self.caller.claims else {
             return Ok(());
         };
         let now = state.gateway.clock.now().as_seconds();
@@ -188,10 +189,10 @@ impl Authenticated {
     }
 }
 
-fn refused(error: &TokenError) -> Fault {
+pub(super) fn refused(error: &TokenError) -> Fault {
     Fault::unauthorized(error.to_string())
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

@@ -14,7 +14,7 @@ use crate::domain::error::Fault;
 
 /// The level finds the second copy of a body, which differs from the first in a character here and
 /// there.
-const LEVEL: u32 = 6;
+const LEVEL: u32 = 9;
 
 /// No name, no time, no particular system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];

@@ -20,14 +20,16 @@ use crate::domain::inbox::Waiting;
 ///
 /// # Errors
 /// [`Fault::Internal`] when what the store holds is no slice.
-pub fn message(
-    gateway: &Gateway,
-    waiting: &Waiting,
-    listening_since: Timestamp,
-) -> Result<Vec<u8>, Fault> {
+pub fn message(waiting: &Waiting, listening_since: Timestamp) -> Result<Vec<u8>, Fault> {
     let live = waiting.deliveries <= 1 && waiting.accepted_at >= listening_since;
     let source = if live { CREATE_MESSAGE } else { LIST_PENDING_MESSAGES };
-    by_itself(gateway, CREATE_MESSAGE, Some(inbox::message(waiting, source)?), None)
+    codec::encode(&BlazeFrame {
+        // Nobody has asked under this id, and once it is compressed it costs next to nothing.
+        id: waiting.message_id.to_string(),
+        action: CREATE_MESSAGE.to_owned(),
+        data: Some(inbox::message(waiting, source)?),
+        error: None,
+    })
 }
 
 /// A reader has taken care of a message of this account.
@@ -70,19 +72,12 @@ fn by_itself<D: Serialize>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rand_chacha::ChaCha20Rng;
     use rand_core::{Rng, SeedableRng};
 
     use super::*;
-    use crate::app::entropy::SystemEntropy;
-    use crate::bus::LocalBus;
-    use crate::domain::Limits;
-    use crate::domain::clock::TestClock;
     use crate::domain::ids::{ConversationId, Order, SessionId, UserId};
     use crate::domain::inbox::Details;
-    use crate::storage::MemoryStore;
     use crate::storage::conformance::scene::START;
 
     /// The largest frame that a message of 1 KiB may become, whatever the number of its recipients.
@@ -90,16 +85,6 @@ mod tests {
 
     /// The shared parts of an envelope around 1 KiB: key, nonce, ciphertext with its tag.
     const SHARED: usize = 32 + 12 + 1024 + 16;
-
-    fn gateway() -> Gateway {
-        Gateway {
-            store: Arc::new(MemoryStore::new()),
-            bus: Arc::new(LocalBus::new()),
-            clock: Arc::new(TestClock::at(START)),
-            entropy: Arc::new(SystemEntropy::new().unwrap()),
-            limits: Limits::default(),
-        }
-    }
 
     fn random(rng: &mut ChaCha20Rng, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
@@ -109,33 +94,26 @@ mod tests {
 
     #[test]
     fn a_message_of_a_kibibyte_is_a_frame_of_less_than_two() {
-        let gateway = gateway();
         let mut largest = 0;
         for seed in 0..300 {
             let rng = &mut ChaCha20Rng::seed_from_u64(seed);
             let mut id = || <[u8; 16]>::try_from(random(rng, 16)).unwrap();
             let (conversation, sender) = (ConversationId::from_bytes(id()), id());
             let (session, message) = (SessionId::from_bytes(id()), MessageId::from_bytes(id()));
-            let (representative, quote) = (UserId::from_bytes(id()), MessageId::from_bytes(id()));
             let waiting = Waiting {
                 order: Order(1),
                 message_id: message,
                 conversation: Some(conversation),
                 sender: UserId::from_bytes(sender),
                 sender_session: session,
-                category: "ENCRYPTED_TRANSCRIPT".to_owned(),
+                category: "ENCRYPTED_TEXT".to_owned(),
                 body: random(rng, SHARED).into(),
                 slot: random(rng, 64).into(),
-                details: Details {
-                    representative: Some(representative),
-                    quote: Some(quote),
-                    silent: false,
-                    expire_in: 86400,
-                },
+                details: Details::default(),
                 accepted_at: Timestamp::from_micros(START.as_micros() + 123_456),
                 deliveries: 1,
             };
-            largest = largest.max(super::message(&gateway, &waiting, START).unwrap().len());
+            largest = largest.max(super::message(&waiting, START).unwrap().len());
         }
         assert!(largest <= LIMIT, "{largest}");
     }

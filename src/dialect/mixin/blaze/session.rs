@@ -90,8 +90,13 @@ enum End {
     Failed,
 }
 
-/// Serves a socket until it ends.
-pub(super) async fn run<Io>(state: Arc<MixinState>, caller: Caller, wire: Wire<Io>)
+/// Serves a socket until it ends. No `async fn`: what it is made of would be kept beside the session
+/// itself for as long as the socket is open.
+pub(super) fn run<Io>(
+    state: Arc<MixinState>,
+    caller: Caller,
+    wire: Wire<Io>,
+) -> impl Future<Output = ()>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
@@ -116,7 +121,7 @@ where
         pinged_at: now,
         end: None,
     };
-    session.run().await;
+    session.run()
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
@@ -138,13 +143,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             }
             self.check_patience();
         }
-        self.finish().await;
+        // On the heap, as all that a socket does once.
+        Box::pin(self.finish()).await;
     }
 
     /// Gives back what was not acknowledged, at once, and says good-bye.
     async fn finish(self) {
         let Self { state, wire, pump, end, .. } = self;
-        Box::pin(pump.close()).await;
+        pump.close().await;
         let (last, code, reason) = match end {
             None | Some(End::Gone) => (None, CloseCode::Normal, ""),
             Some(End::Broken(code, reason)) => (None, code, reason),
@@ -156,7 +162,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
                 (frame, CloseCode::Policy, "the session or the token has ended")
             }
         };
-        Box::pin(wire.close(last, code, reason, FAREWELL)).await;
+        wire.close(last, code, reason, FAREWELL).await;
     }
 
     fn on_turn(&mut self, turn: Turn) {
@@ -251,7 +257,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
                     return None;
                 }
                 self.pump.written(message.order);
-                frames::message(gateway, &message, self.listening_since)
+                frames::message(&message, self.listening_since)
             }
         };
         match frame {

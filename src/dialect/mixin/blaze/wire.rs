@@ -121,8 +121,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
             while io.read(&mut rest).await? > 0 {}
             Ok::<_, Error>(())
         };
-        // On the heap: it must not make every socket larger. Who does not say good-bye is gone.
-        drop(Box::pin(timeout(patience, farewell)).await);
+        // Who does not say good-bye is gone.
+        drop(timeout(patience, farewell).await);
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, has_frame: bool) -> Poll<Turn> {

@@ -82,7 +82,7 @@ impl World {
     async fn caller(&self) -> Caller {
         let owner = self.state.gateway.live_session(self.phone.id).await.unwrap().unwrap();
         let credential = Credential::Signed { until: at(1_000_000) };
-        Caller { owner, scopes: Scopes::ALL, signed: true, credential }
+        Caller { owner, scopes: Scopes::ALL, signed: true, claims: None, credential }
     }
 
     /// A socket of the phone over a connection that holds so many bytes.
