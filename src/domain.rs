@@ -4,6 +4,7 @@
 //! hands them a store in memory and a clock that it holds. Begin with [`submit`].
 
 pub mod account;
+pub mod acknowledge;
 pub mod changes;
 pub mod clock;
 pub mod conversation;
@@ -12,6 +13,7 @@ pub mod gateway;
 pub mod ids;
 pub mod inbox;
 pub mod ports;
+pub mod reader;
 pub mod roster;
 pub mod session;
 pub mod sign_up;

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod app;
+pub mod blaze;
 pub mod client;
 pub mod contract;
 pub mod entropy;
@@ -10,5 +11,6 @@ pub mod proxy;
 
 pub use actor::{Actor, Item, Person};
 pub use app::{Answer, TestApp};
+pub use blaze::Blaze;
 pub use newcomer::Newcomer;
 pub use proxy::LossyProxy;

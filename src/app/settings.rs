@@ -31,6 +31,7 @@ pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
         longest_token_life: Duration::from_secs(settings.token_life_seconds),
         clock_ahead: Duration::from_secs(settings.clock_ahead_seconds),
         body_limit: config.limits.body_bytes,
+        socket_in_flight: settings.socket_in_flight,
         longest_poll: settings.longest_poll(),
         path_prefix: settings.path_prefix.clone(),
         sign_up: match settings.sign_up {

@@ -28,6 +28,8 @@ pub struct Mixin {
     pub token_life_seconds: u64,
     /// How far a client's clock may be ahead.
     pub clock_ahead_seconds: u64,
+    /// Messages that a socket may hold unacknowledged.
+    pub socket_in_flight: u32,
     /// Who may make an account without the operator.
     pub sign_up: SignUp,
 }
@@ -67,6 +69,7 @@ impl Default for Mixin {
             longest_poll_seconds: 60,
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
+            socket_in_flight: 200,
             sign_up: SignUp::Closed,
         }
     }
@@ -89,7 +92,8 @@ impl Mixin {
         within("dialects.mixin.longest_poll_seconds", self.longest_poll_seconds, 1, 60)?;
         let year = 366 * 24 * 60 * 60;
         within("dialects.mixin.token_life_seconds", self.token_life_seconds, 60, year)?;
-        within("dialects.mixin.clock_ahead_seconds", self.clock_ahead_seconds, 0, 3600)
+        within("dialects.mixin.clock_ahead_seconds", self.clock_ahead_seconds, 0, 3600)?;
+        within("dialects.mixin.socket_in_flight", self.socket_in_flight.into(), 1, 10_000)
     }
 }
 

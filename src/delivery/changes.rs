@@ -76,7 +76,7 @@ pub async fn poll(
             return Ok(found);
         }
         match wait(&mut listener, &mut rosters, deadline.min(now + LOOK_AGAIN)).await {
-            Wake::Look => {}
+            Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
             Wake::SessionEnded => return Err(revoked()),
             Wake::Closing => return Ok(found),
         }
@@ -96,7 +96,7 @@ async fn wait(
     loop {
         tokio::select! {
             wake = listener.wake() => match wake {
-                Wake::Look => {}
+                Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
                 wake => return wake,
             },
             // The sender lives in the hub.

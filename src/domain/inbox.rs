@@ -272,11 +272,25 @@ impl Gateway {
         limit: u32,
         max_age: Option<Duration>,
     ) -> Result<Vec<Waiting>, Fault> {
+        self.lease_page(inbox, limit, self.limits.inbox_page_bytes, max_age).await
+    }
+
+    /// The same for a reader that wants only so many bytes of bodies, but at least one message.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn lease_page(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_bytes: u64,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<Waiting>, Fault> {
         let now = self.clock.now();
         let request = LeaseRequest {
             inbox,
             limit: limit.min(self.limits.inbox_page),
-            max_bytes: self.limits.inbox_page_bytes,
+            max_bytes: max_bytes.min(self.limits.inbox_page_bytes),
             now,
             until: now.plus(self.limits.lease),
             not_before: max_age.map(|age| now.minus(age)),
@@ -284,16 +298,19 @@ impl Gateway {
         self.store.lease(request).await
     }
 
-    /// Drops what its reader has taken care of. Ids that are unknown, not handed out to this
-    /// session, or acknowledged before are no mistake.
+    /// Frees leases before their time, and tells whoever else reads the inbox.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.store.acknowledge(inbox, ids).await
+    pub async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
+        self.store.release(inbox, orders, how).await?;
+        self.bus.publish(Hint::Wake([inbox.session].into()));
+        Ok(())
     }
 
     /// Drops what nobody waits for and what was not read in time, among at most `limit` messages.

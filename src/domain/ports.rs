@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use futures_util::Stream;
 
 use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use super::acknowledge::{Acknowledged, Notice};
 use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
 use super::conversation::change::{Change, Changed};
@@ -210,8 +211,12 @@ pub trait Inbox: Send + Sync {
     /// Hands out the oldest messages that nobody holds, in order, and holds them for the caller.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault>;
 
-    /// Deletes these messages from the inbox if they were handed out from it.
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault>;
+    /// Deletes these messages from the inbox if they were handed out from it; returns those.
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault>;
 
     /// Frees the messages' leases at once, as if their time were over. Deliveries that the reader
     /// never got are not counted.
@@ -284,6 +289,8 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// Readers have taken care of messages; for their senders.
+    Acknowledged(Arc<[Notice]>),
     /// The roster of this account rose.
     RosterChanged(AccountNumber),
     /// So many hints were lost that everybody should look.

@@ -20,6 +20,7 @@ use moka::sync::Cache;
 
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
@@ -322,7 +323,11 @@ impl Inbox for CachedStore {
         self.inner.lease(request).await
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         self.inner.acknowledge(inbox, ids).await
     }
 

@@ -77,6 +77,12 @@ pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next:
     response
 }
 
+/// A failure with its true status, for requests whose client cannot read anything else.
+#[must_use]
+pub fn refusal(fault: &Fault) -> Response {
+    answer(fault, ErrorStyle::True)
+}
+
 /// A failure as the caller gets it.
 fn answer(fault: &Fault, style: ErrorStyle) -> Response {
     let mut response = shaped(api_error(fault), style);

@@ -13,7 +13,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::conversations::participants;
 use super::{
-    accounts, acknowledgements, apps, changes, conversations, inbox, messages, sessions, users,
+    accounts, acknowledgements, apps, blaze, changes, conversations, inbox, messages, sessions,
+    users,
 };
 
 #[derive(OpenApi)]
@@ -27,6 +28,7 @@ use super::{
         sessions::create,
         sessions::revoke,
         inbox::read,
+        blaze::explain,
         acknowledgements::post,
         conversations::create,
         conversations::read,

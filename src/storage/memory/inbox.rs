@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order};
 use crate::domain::inbox::{
@@ -33,16 +34,30 @@ impl Inbox for MemoryStore {
         Ok(self.change().lease(&request))
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         let mut state = self.change();
-        let State { inbox: rows, payloads, .. } = &mut *state;
+        let State { inbox: rows, payloads, accounts, .. } = &mut *state;
+        let mut gone = Vec::new();
         rows.retain(|(session, order), row| {
+            let message = &payloads[order].message;
             let acknowledged = *session == inbox.session
                 && row.deliveries > 0
-                && ids.contains(&payloads[order].message.message_id);
+                && ids.contains(&message.message_id);
+            let sender = accounts.values().find(|account| account.id == message.sender);
+            if acknowledged && let Some(sender) = sender {
+                gone.push(Acknowledged {
+                    message_id: message.message_id,
+                    sender: sender.number,
+                    category: message.category.clone(),
+                });
+            }
             !acknowledged
         });
-        Ok(())
+        Ok(gone)
     }
 
     async fn release(
