@@ -4,16 +4,20 @@
 //! hands them a store in memory and a clock that it holds. Begin with [`submit`].
 
 pub mod account;
+pub mod audience;
 pub mod clock;
 pub mod conversation;
 pub mod error;
 pub mod gateway;
+pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod ports;
+pub mod relationship;
 pub mod roster;
 pub mod session;
 pub mod submit;
+pub mod top_up;
 
 pub use error::Fault;
 pub use gateway::{Gateway, Limits};

@@ -14,7 +14,7 @@ use sealpost::domain::inbox::{Details, InboxKey};
 use sealpost::domain::ports::Store;
 use sealpost::domain::roster::Roster;
 use sealpost::domain::session::{Session, SessionOwner};
-use sealpost::domain::submit::{SealedContent, Submission, Verdict};
+use sealpost::domain::submit::{Addressees, Content, OnStale, SealedContent, Submission, Verdict};
 use sealpost::domain::{Gateway, Limits};
 use sealpost::sdk::keys::SigningKey;
 use sealpost::storage::{CacheConfig, CachedStore, MemoryStore};
@@ -72,15 +72,16 @@ impl Scene {
         Submission {
             message_id: message_id(number),
             conversation: contact_conversation_id(self.sender.account.id, self.anna),
-            recipient: Some(self.anna),
+            to: Addressees::One(self.anna),
             category: "ENCRYPTED_TEXT".into(),
-            checksum: roster.checksum,
+            checksum: Some(roster.checksum),
             named_sessions: None,
-            content: SealedContent {
+            on_stale: OnStale::Reject,
+            content: Content::Sealed(SealedContent {
                 sender_key: self.sender.session.agreement_key,
                 body: Bytes::from_static(b"body"),
                 slots: slots.collect(),
-            },
+            }),
             details: Details::default(),
         }
     }

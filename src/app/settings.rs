@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::directory::DataDirectory;
 use crate::config::Config;
-use crate::config::dialects::ErrorStatus;
+use crate::config::dialects::{ErrorStatus, PlainMessages};
 use crate::dialect::mixin;
 use crate::storage::{CacheConfig, StorageConfig};
 
@@ -32,6 +32,10 @@ pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
         body_limit: config.limits.body_bytes,
         longest_poll: settings.longest_poll(),
         path_prefix: settings.path_prefix.clone(),
+        plain_messages: match settings.plain_messages {
+            PlainMessages::Refuse => mixin::plain::PlainMessages::Refuse,
+            PlainMessages::Allow => mixin::plain::PlainMessages::Allow,
+        },
     }
 }
 

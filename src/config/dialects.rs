@@ -28,6 +28,19 @@ pub struct Mixin {
     pub token_life_seconds: u64,
     /// How far a client's clock may be ahead.
     pub clock_ahead_seconds: u64,
+    /// Whether messages that the gateway can read are taken.
+    pub plain_messages: PlainMessages,
+}
+
+/// Whether messages that the gateway can read are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlainMessages {
+    /// None but recalls.
+    #[default]
+    Refuse,
+    /// All.
+    Allow,
 }
 
 /// Which HTTP status a refused request gets.
@@ -52,6 +65,7 @@ impl Default for Mixin {
             longest_poll_seconds: 60,
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
+            plain_messages: PlainMessages::Refuse,
         }
     }
 }

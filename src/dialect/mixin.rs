@@ -11,9 +11,12 @@ pub mod inbox;
 pub mod messages;
 pub mod openapi;
 pub mod outgoing;
+pub mod plain;
 pub mod receipts;
+pub mod relationships;
 pub mod request;
 pub mod sessions;
+pub mod slots;
 pub mod users;
 
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use crate::domain::gateway::Gateway;
 use crate::http::layers::{self, Patience};
 use auth::VerifiedTokens;
 use error::ErrorStatus;
+use plain::PlainMessages;
 
 pub use openapi::openapi;
 
@@ -61,6 +65,8 @@ pub struct MixinSettings {
     /// The path below which these routes are mounted, `/` and a name, or empty for the root.
     /// Tokens may be signed with and without it.
     pub path_prefix: String,
+    /// Whether messages that the gateway can read are taken.
+    pub plain_messages: PlainMessages,
 }
 
 impl Default for MixinSettings {
@@ -72,6 +78,7 @@ impl Default for MixinSettings {
             body_limit: 8 * 1024 * 1024,
             longest_poll: Duration::from_secs(60),
             path_prefix: String::new(),
+            plain_messages: PlainMessages::Refuse,
         }
     }
 }
@@ -81,6 +88,11 @@ impl Default for MixinSettings {
 pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
     let router = Router::new()
         .route("/encrypted_messages", post(messages::post_encrypted))
+        .route("/encrypted_messages/{message_id}/slots", post(slots::add))
+        .route("/messages", post(messages::post_readable))
+        .route("/relationships", post(relationships::change))
+        .route("/friends", get(relationships::friends))
+        .route("/blocking_users", get(relationships::blocking))
         .route("/sessions/fetch", post(sessions::fetch))
         .route("/sessions/check", post(sessions::check))
         .route("/sessions", post(sessions::create))

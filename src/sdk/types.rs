@@ -12,7 +12,9 @@ mod empty;
 mod gap;
 mod message;
 mod receipt;
+mod relationship;
 mod session;
+mod top_up;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +25,12 @@ pub use conversation::{
 };
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
-pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
+pub use receipt::{MESSAGE_ID_USED, Outcome, ROSTER_TOO_LARGE, Receipt, ReceiptState};
+pub use relationship::{ChangeRelationship, Relationship, RelationshipAction};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
 };
+pub use top_up::{TopUp, TopUpSlot};
 
 pub use crate::category;
 

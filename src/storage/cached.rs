@@ -8,6 +8,7 @@
 //! and a roster that it finds moved is dropped here.
 
 mod remembered;
+mod sending;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::domain::ports::{
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use remembered::Remembered;
+use sending::Block;
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,8 @@ struct Caches {
     /// is not remembered.
     accounts: Remembered<UserId, Account>,
     conversations: Remembered<ConversationId, Conversation>,
+    /// Whether somebody is blocked: first the one who would send, then the one who would get it.
+    blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
     users: Cache<AccountNumber, UserId>,
 }
@@ -81,6 +85,7 @@ impl CachedStore {
             tokens: Remembered::new(config.entries, config.token_life),
             accounts: Remembered::new(config.entries, config.life),
             conversations: Remembered::new(config.entries, config.life),
+            blocks: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
         };
         Self { inner, caches: Arc::new(caches) }
@@ -211,10 +216,10 @@ impl Sessions for CachedStore {
 
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault> {
-        self.inner.ended_among(account, sessions).await
+        self.inner.ended_among(accounts, sessions).await
     }
 
     async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
@@ -278,19 +283,38 @@ impl Conversations for CachedStore {
             |unknown: Vec<ConversationId>| async move { self.inner.conversations(&unknown).await };
         self.caches.conversations.get_or_read(ids, |found| found.id, read).await
     }
+
+    async fn fresh_conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Conversation>, Fault> {
+        let before = self.caches.conversations.before();
+        let found = self.inner.fresh_conversations(ids).await?;
+        let entries = found.iter().map(|one| (one.id, one.clone()));
+        self.caches.conversations.keep(before, entries);
+        Ok(found)
+    }
+
+    async fn companions(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault> {
+        self.inner.companions(account, users).await
+    }
 }
 
 #[async_trait]
 impl Inbox for CachedStore {
     async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
-        let guards: Vec<Vec<Guard>> =
+        let guards: Vec<Arc<[Guard]>> =
             messages.iter().map(|message| message.guards.clone()).collect();
         let outcomes = self.inner.accept(messages).await?;
         let moved: HashSet<Guard> = outcomes
             .iter()
             .zip(guards)
             .filter(|(outcome, _)| **outcome == Accepted::RosterMoved)
-            .flat_map(|(_, guards)| guards)
+            .flat_map(|(_, guards)| guards.to_vec())
             .collect();
         if !moved.is_empty() {
             self.caches.forget_guarded(&moved);

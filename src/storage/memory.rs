@@ -4,6 +4,7 @@
 //! maps. It is no embedded database: everything is gone with the process.
 
 mod inbox;
+mod sending;
 mod sessions;
 mod sweep;
 
@@ -20,13 +21,16 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{
     ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
+use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
 use crate::domain::ports::{Accounts, Conversations, Rosters, Soundness, Statistics, Store};
+use crate::domain::relationship::Relation;
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
+use crate::domain::top_up::OpenTopUp;
 
 /// A store without a disk.
 #[derive(Default)]
@@ -44,6 +48,9 @@ struct State {
     payloads: BTreeMap<Order, Payload>,
     inbox: BTreeMap<(SessionNumber, Order), Row>,
     seen: HashMap<(AccountNumber, MessageId), (MessageDigest, Timestamp)>,
+    relations: HashMap<(AccountNumber, AccountNumber), (Relation, Timestamp)>,
+    top_ups: HashMap<(AccountNumber, MessageId), OpenTopUp>,
+    requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     /// How often something may have been changed.
     changes: u64,
@@ -189,6 +196,27 @@ impl Conversations for MemoryStore {
         let state = self.state();
         let found = state.conversations.values().filter(|it| ids.contains(&it.id));
         Ok(found.cloned().collect())
+    }
+
+    async fn fresh_conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Conversation>, Fault> {
+        self.conversations(ids).await
+    }
+
+    async fn companions(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault> {
+        let state = self.state();
+        let shared = |user: &&UserId| {
+            let mut all = state.conversations.values();
+            let mine = |one: &Conversation| one.participants.iter().any(|it| it.account == account);
+            all.any(|one| one.has(**user) && mine(one))
+        };
+        Ok(users.iter().filter(shared).copied().collect())
     }
 }
 

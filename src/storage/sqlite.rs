@@ -24,11 +24,14 @@ mod inbox;
 mod migrate;
 #[cfg(test)]
 mod plans;
+mod relationships;
+mod requests;
 mod rosters;
 mod rows;
 mod sessions;
 mod sign_in;
 mod sweep;
+mod top_ups;
 mod values;
 mod writer;
 

@@ -11,12 +11,16 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
-use super::{acknowledgements, conversations, inbox, messages, sessions, users};
+use super::{
+    acknowledgements, conversations, inbox, messages, relationships, sessions, slots, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
         messages::post_encrypted,
+        messages::post_readable,
+        slots::add,
         sessions::fetch,
         sessions::check,
         sessions::create,
@@ -28,6 +32,9 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         users::me,
         users::read,
         users::fetch,
+        relationships::change,
+        relationships::friends,
+        relationships::blocking,
     ),
     modifiers(&Credentials, &SharedAnswers),
     tags(

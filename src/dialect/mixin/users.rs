@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use sealpost_sdk::ids::UserId;
-use sealpost_sdk::types::{App, Data, ErrorBody, ObjectType, User};
+use sealpost_sdk::types::{App, Data, ErrorBody, ObjectType, Relationship, User};
 
 use super::MixinState;
 use super::answer::{self, Answer};
+use super::relationships::shown;
 use super::request::SignedRequest;
 use super::sessions::{unique, user_ids};
 use crate::domain::account::{Account, AccountKind};
@@ -30,7 +31,7 @@ use crate::http::path::PathPart;
 pub async fn me(State(_): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
     request.caller.require(Scope::Read)?;
     let account = &request.caller.owner.account;
-    Ok(answer::data(user(account, account.id)))
+    Ok(answer::data(user(account, Relationship::Me)))
 }
 
 /// Read an account
@@ -57,7 +58,8 @@ pub async fn read(
 ) -> Answer {
     request.caller.require(Scope::Read)?;
     let account = find(&state, &id).await?;
-    Ok(answer::data(user(&account, request.caller.owner.account.id)))
+    let shown = shown(&state, &request.caller.owner.account, &[account]).await?.pop();
+    Ok(answer::data(shown.ok_or(Fault::NotFound { what: "user" })?))
 }
 
 /// Look up accounts
@@ -81,10 +83,8 @@ pub async fn read(
 pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
     request.caller.require(Scope::Read)?;
     let users = unique(user_ids(&request)?);
-    let viewer = request.caller.owner.account.id;
     let accounts = state.gateway.store.accounts(&users).await?;
-    let users = accounts.iter().map(|account| user(account, viewer));
-    Ok(answer::data(users.collect::<Vec<_>>()))
+    Ok(answer::data(shown(&state, &request.caller.owner.account, &accounts).await?))
 }
 
 async fn find(state: &MixinState, id: &str) -> Result<Account, Fault> {
@@ -98,7 +98,8 @@ async fn find(state: &MixinState, id: &str) -> Result<Account, Fault> {
     found.ok_or(Fault::NotFound { what: "user" })
 }
 
-fn user(account: &Account, viewer: UserId) -> User {
+/// An account, with what it is to whoever asks.
+pub(super) fn user(account: &Account, relationship: Relationship) -> User {
     let app = (account.kind == AccountKind::Bot).then(|| App {
         kind: ObjectType::App,
         app_id: account.id,
@@ -114,7 +115,7 @@ fn user(account: &Account, viewer: UserId) -> User {
         full_name: account.full_name.clone(),
         biography: String::new(),
         avatar_url: String::new(),
-        relationship: if account.id == viewer { "ME" } else { "STRANGER" }.to_owned(),
+        relationship: relationship.to_string(),
         mute_until: String::new(),
         created_at: account.created_at.to_string(),
         is_verified: false,

@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{
     ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
-use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber};
+use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
 use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
 
@@ -29,6 +29,16 @@ pub(super) const BY_IDS: &str = "
     CROSS JOIN participants ON participants.conversation = conversations.number
     CROSS JOIN accounts AS members ON members.number = participants.account
     ORDER BY conversations.number, participants.joined_at, participants.account";
+
+pub(super) const COMPANIONS: &str = "
+    SELECT accounts.id
+    FROM json_each(?2) AS wanted CROSS JOIN accounts ON accounts.id = unhex(wanted.value)
+    WHERE EXISTS (
+        SELECT 1 FROM participants AS theirs
+        CROSS JOIN participants AS mine ON mine.conversation = theirs.conversation
+            AND mine.account = ?1
+        WHERE theirs.account = accounts.number
+    )";
 
 #[async_trait]
 impl Conversations for SqliteStore {
@@ -59,6 +69,24 @@ impl Conversations for SqliteStore {
             }
         }
         Ok(conversations)
+    }
+
+    async fn fresh_conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Conversation>, Fault> {
+        self.conversations(ids).await
+    }
+
+    async fn companions(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault> {
+        let list = id_list(users.iter().copied());
+        let rows = query(COMPANIONS).bind(account.0).bind(list).fetch_all(&self.readers).await;
+        let rows = rows.map_err(during("looking for shared conversations"))?;
+        Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
     }
 }
 

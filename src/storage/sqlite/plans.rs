@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, rosters, sessions,
-    sign_in, sweep,
+    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, relationships,
+    requests, rosters, sessions, sign_in, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -25,6 +25,7 @@ const STATEMENTS: &[&str] = &[
     conversations::BY_IDS,
     conversations::NUMBERS,
     conversations::JOIN,
+    conversations::COMPANIONS,
     expire::EXPIRED_ROWS,
     expire::DELETE_ROWS,
     expire::DROP_PAYLOADS,
@@ -38,6 +39,15 @@ const STATEMENTS: &[&str] = &[
     gaps::DELETE_ROWS,
     inbox::FREE,
     inbox::HANDED_OUT,
+    relationships::CLEAR,
+    relationships::RELATIONS,
+    relationships::BLOCKERS,
+    relationships::RELATED,
+    requests::READ,
+    requests::ANSWER,
+    requests::GIVE_BACK,
+    requests::ANY_OLD,
+    requests::FORGET,
     rosters::ROSTERS,
     sessions::BY_ID,
     sessions::ENDED_AMONG,
@@ -49,6 +59,11 @@ const STATEMENTS: &[&str] = &[
     sign_in::CLOSE_INBOX,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
+    top_ups::OPEN,
+    top_ups::EXTEND,
+    top_ups::CLOSE,
+    top_ups::ANY_OVER,
+    top_ups::CLOSE_OVER,
 ];
 
 #[tokio::test]
