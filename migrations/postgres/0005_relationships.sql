@@ -11,6 +11,3 @@ CREATE TABLE relationships (
 );
 
 CREATE INDEX relationships_listed ON relationships (owner, relation, changed_at);
-
--- From an account to its conversations: whether two share one.
-CREATE INDEX participants_account ON participants (account);

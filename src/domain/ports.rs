@@ -136,7 +136,7 @@ pub trait Conversations: Send + Sync {
     -> Result<Vec<Conversation>, Fault>;
 
     /// Those of `users` that take part in a conversation in which `account` takes part too.
-    async fn companions(
+    async fn companions_among(
         &self,
         account: AccountNumber,
         users: &[UserId],

@@ -295,12 +295,12 @@ impl Conversations for CachedStore {
         Ok(found)
     }
 
-    async fn companions(
+    async fn companions_among(
         &self,
         account: AccountNumber,
         users: &[UserId],
     ) -> Result<Vec<UserId>, Fault> {
-        self.inner.companions(account, users).await
+        self.inner.companions_among(account, users).await
     }
 }
 

@@ -205,7 +205,7 @@ impl Conversations for MemoryStore {
         self.conversations(ids).await
     }
 
-    async fn companions(
+    async fn companions_among(
         &self,
         account: AccountNumber,
         users: &[UserId],

@@ -314,6 +314,6 @@ async fn companions(
         return Ok(HashSet::new());
     }
     let users: Vec<_> = users.into_iter().collect();
-    let found = gateway.store.companions(sender.account.number, &users).await?;
+    let found = gateway.store.companions_among(sender.account.number, &users).await?;
     Ok(found.into_iter().collect())
 }

@@ -78,7 +78,7 @@ impl Conversations for SqliteStore {
         self.conversations(ids).await
     }
 
-    async fn companions(
+    async fn companions_among(
         &self,
         account: AccountNumber,
         users: &[UserId],
