@@ -5,6 +5,7 @@ pub mod app;
 pub mod client;
 pub mod contract;
 pub mod entropy;
+pub mod group;
 pub mod proxy;
 
 pub use actor::{Actor, Item, Person};

@@ -14,6 +14,7 @@ pub mod outgoing;
 pub mod plain;
 pub mod receipts;
 pub mod relationships;
+pub mod repeat;
 pub mod request;
 pub mod sessions;
 pub mod slots;
@@ -108,5 +109,6 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state.clone());
+    let router = router.layer(from_fn_with_state(state.clone(), repeat::layer));
     layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
 }

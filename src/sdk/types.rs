@@ -14,6 +14,7 @@ mod message;
 mod receipt;
 mod relationship;
 mod session;
+mod system;
 mod top_up;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,8 @@ use serde::{Deserialize, Serialize};
 pub use account::{App, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use conversation::{
-    Conversation, CreateConversation, NewParticipant, Participant, ParticipantSession,
+    Conversation, ConversationDuration, CreateConversation, NewParticipant, Participant,
+    ParticipantSession, UpdateConversation,
 };
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
@@ -30,6 +32,7 @@ pub use relationship::{ChangeRelationship, Relationship, RelationshipAction};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
 };
+pub use system::{ConversationAction, SystemConversation};
 pub use top_up::{TopUp, TopUpSlot};
 
 pub use crate::category;

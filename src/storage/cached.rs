@@ -7,6 +7,7 @@
 //! A stale roster is harmless even so: [`Inbox::accept`] compares generations in its transaction,
 //! and a roster that it finds moved is dropped here.
 
+mod conversations;
 mod remembered;
 mod sending;
 
@@ -20,17 +21,16 @@ use moka::sync::Cache;
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{ContactPair, Conversation};
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
-    UserId,
+    AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
     SweepRequest, Waiting,
 };
 use crate::domain::ports::{
-    Accounts, Conversations, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
+    Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
 };
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
@@ -258,49 +258,6 @@ impl Rosters for CachedStore {
         let entries = rosters.iter().map(|roster| (roster.user, Arc::clone(roster)));
         self.caches.rosters.keep(before, entries);
         Ok(rosters)
-    }
-}
-
-#[async_trait]
-impl Conversations for CachedStore {
-    async fn ensure_contacts(
-        &self,
-        pairs: &[ContactPair],
-        at: Timestamp,
-    ) -> Result<Vec<ConversationNumber>, Fault> {
-        let known: Option<Vec<_>> = pairs
-            .iter()
-            .map(|pair| self.caches.conversations.get(&pair.id).map(|found| found.number))
-            .collect();
-        match known {
-            Some(numbers) => Ok(numbers),
-            None => self.inner.ensure_contacts(pairs, at).await,
-        }
-    }
-
-    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        let read =
-            |unknown: Vec<ConversationId>| async move { self.inner.conversations(&unknown).await };
-        self.caches.conversations.get_or_read(ids, |found| found.id, read).await
-    }
-
-    async fn fresh_conversations(
-        &self,
-        ids: &[ConversationId],
-    ) -> Result<Vec<Conversation>, Fault> {
-        let before = self.caches.conversations.before();
-        let found = self.inner.fresh_conversations(ids).await?;
-        let entries = found.iter().map(|one| (one.id, one.clone()));
-        self.caches.conversations.keep(before, entries);
-        Ok(found)
-    }
-
-    async fn companions_among(
-        &self,
-        account: AccountNumber,
-        users: &[UserId],
-    ) -> Result<Vec<UserId>, Fault> {
-        self.inner.companions_among(account, users).await
     }
 }
 

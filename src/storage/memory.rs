@@ -3,6 +3,7 @@
 //! It keeps the promises of [`crate::domain::ports`] by the simplest means: one lock around plain
 //! maps. It is no embedded database: everything is gone with the process.
 
+mod conversations;
 mod inbox;
 mod sending;
 mod sessions;
@@ -18,15 +19,13 @@ use bytes::Bytes;
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, IDENTITY_NUMBER, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{
-    ContactPair, Conversation, ConversationCategory, Participant, Role,
-};
+use crate::domain::conversation::Conversation;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
+    AccountNumber, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
-use crate::domain::ports::{Accounts, Conversations, Rosters, Soundness, Statistics, Store};
+use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
 use crate::domain::relationship::Relation;
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
@@ -178,71 +177,6 @@ impl Rosters for MemoryStore {
 
     async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
         self.rosters(users).await
-    }
-}
-
-#[async_trait]
-impl Conversations for MemoryStore {
-    async fn ensure_contacts(
-        &self,
-        pairs: &[ContactPair],
-        at: Timestamp,
-    ) -> Result<Vec<ConversationNumber>, Fault> {
-        let mut state = self.change();
-        Ok(pairs.iter().map(|pair| state.ensure_contact(pair, at)).collect())
-    }
-
-    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        let state = self.state();
-        let found = state.conversations.values().filter(|it| ids.contains(&it.id));
-        Ok(found.cloned().collect())
-    }
-
-    async fn fresh_conversations(
-        &self,
-        ids: &[ConversationId],
-    ) -> Result<Vec<Conversation>, Fault> {
-        self.conversations(ids).await
-    }
-
-    async fn companions_among(
-        &self,
-        account: AccountNumber,
-        users: &[UserId],
-    ) -> Result<Vec<UserId>, Fault> {
-        let state = self.state();
-        let shared = |user: &&UserId| {
-            let mut all = state.conversations.values();
-            let mine = |one: &Conversation| one.participants.iter().any(|it| it.account == account);
-            all.any(|one| one.has(**user) && mine(one))
-        };
-        Ok(users.iter().filter(shared).copied().collect())
-    }
-}
-
-impl State {
-    fn ensure_contact(&mut self, pair: &ContactPair, at: Timestamp) -> ConversationNumber {
-        if let Some(found) = self.conversations.values().find(|it| it.id == pair.id) {
-            return found.number;
-        }
-        let number = ConversationNumber(self.conversations.len() as i64 + 1);
-        let participant = |account| Participant {
-            account,
-            user: self.accounts[&account].id,
-            role: Role::Member,
-            joined_at: at,
-        };
-        let conversation = Conversation {
-            number,
-            id: pair.id,
-            category: ConversationCategory::Contact,
-            creator: self.accounts[&pair.creator].id,
-            created_at: at,
-            generation: 0,
-            participants: vec![participant(pair.creator), participant(pair.other)],
-        };
-        self.conversations.insert(number, conversation);
-        number
     }
 }
 

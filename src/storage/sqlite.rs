@@ -19,9 +19,11 @@ mod conversations;
 mod expire;
 mod forget;
 mod gaps;
+mod groups;
 mod health;
 mod inbox;
 mod migrate;
+mod notices;
 #[cfg(test)]
 mod plans;
 mod relationships;

@@ -60,12 +60,37 @@ impl ErrorStatus {
 
 /// The layer that gives every failure below it this dialect's shape, and logs what is ours.
 pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next: Next) -> Response {
-    let signed = bearer(request.headers()).is_some_and(looks_signed);
-    let style = state.settings.error_status.style(signed);
-    let id = RequestId::of(&request);
-    let mut response = next.run(request).await;
+    let shape = Shape::of(&state, &request);
+    shape.give(next.run(request).await)
+}
+
+/// The shape that the failures of one request get.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    style: ErrorStyle,
+    id: RequestId,
+}
+
+impl Shape {
+    /// The shape for this request.
+    #[must_use]
+    pub fn of(state: &MixinState, request: &Request) -> Self {
+        let signed = bearer(request.headers()).is_some_and(looks_signed);
+        let style = state.settings.error_status.style(signed);
+        Self { style, id: RequestId::of(request) }
+    }
+
+    /// Gives a failure this dialect's shape, and logs it when it is ours. An answer that has its
+    /// shape stays as it is.
+    #[must_use]
+    pub fn give(&self, response: Response) -> Response {
+        shape(response, self.style, &self.id)
+    }
+}
+
+fn shape(mut response: Response, style: ErrorStyle, id: &RequestId) -> Response {
     if let Some(fault) = problem::take(&mut response) {
-        fault_log::log(&fault, &id);
+        fault_log::log(&fault, id);
         return answer(&fault, style);
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -137,6 +162,7 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::Forbidden { field, reason } => plain(403, 403, extra(field, reason)),
         Fault::NotFound { .. } => plain(404, 404, None),
         Fault::Conflict { field, reason } => plain(409, 409, extra(field, reason)),
+        Fault::GroupFull { .. } => plain(409, 20_116, extra("participants", &fault.to_string())),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
         Fault::Unavailable { .. } => plain(503, 503, None),
         Fault::Internal { .. } => plain(500, 500, None),
@@ -164,6 +190,7 @@ fn description(fault: &Fault) -> String {
         Fault::Forbidden { .. } => "Forbidden.".to_owned(),
         Fault::NotFound { what } => format!("No such {what}."),
         Fault::Conflict { .. } => "The request contradicts what is on file.".to_owned(),
+        Fault::GroupFull { .. } => "The group chat is full.".to_owned(),
         Fault::TooLarge { what, actual, limit } => {
             format!("Too large: {what} is {actual}, the limit is {limit}.")
         }

@@ -12,7 +12,7 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
 use super::{
-    acknowledgements, conversations, inbox, messages, relationships, sessions, slots, users,
+    acknowledgements, conversations, inbox, messages, relationships, repeat, sessions, slots, users,
 };
 
 #[derive(OpenApi)]
@@ -85,6 +85,9 @@ const SHARED: [(&str, &str); 5] = [
 impl utoipa::Modify for SharedAnswers {
     fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
+            if let Some(post) = &mut item.post {
+                repeat::describe(post);
+            }
             let operations = [&mut item.get, &mut item.post, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 add_shared(operation);

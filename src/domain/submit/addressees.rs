@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Addressees, Submission, Verdict};
 use crate::domain::account::contact_conversation_id;
 use crate::domain::audience::Audience;
-use crate::domain::conversation::{Conversation, ConversationCategory};
+use crate::domain::conversation::Conversation;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, ConversationId, UserId};
 use crate::domain::inbox::Guard;
@@ -135,7 +135,7 @@ impl Known<'_> {
         let rosters =
             rosters.map(|one| Guard::Roster { account: one.account, generation: one.generation });
         let conversation = self.conversations.get(&address.conversation);
-        let group = conversation.filter(|one| one.category == ConversationCategory::Group);
+        let group = conversation.filter(|one| one.is_group());
         let group = group
             .map(|it| Guard::Conversation { conversation: it.number, generation: it.generation });
         rosters.chain(group).collect()
@@ -143,12 +143,12 @@ impl Known<'_> {
 
     fn single(&self, address: Address, audience: &Audience) -> Option<AccountNumber> {
         let conversation = self.conversations.get(&address.conversation);
-        let is_group = conversation.is_some_and(|one| one.category == ConversationCategory::Group);
+        let is_group = conversation.is_some_and(Conversation::is_group);
         if is_group && address.to.named().is_none() {
             return None;
         }
         let sender = self.sender.account.number;
-        let others = audience.rosters().iter().map(|roster| roster.account);
-        others.into_iter().find(|account| *account != sender)
+        let mut accounts = audience.rosters().iter().map(|roster| roster.account);
+        accounts.find(|account| *account != sender)
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
-use crate::domain::inbox::{Acceptance, Accepted, Slot};
+use crate::domain::inbox::{Acceptance, Accepted, Details, Slot};
 use crate::domain::ports::Hint;
 use crate::domain::roster::{Difference, Roster};
 use crate::domain::session::SessionOwner;
@@ -217,7 +217,8 @@ impl<'a> Desk<'a> {
     ) -> Acceptance {
         let audience = &pass.target.audience;
         let accepted_at = self.gateway.clock.now();
-        let expires_at = accepted_at.plus(self.life(item));
+        let details = self.details(item);
+        let expires_at = accepted_at.plus(self.life(details.expire_in));
         let (body, slots) = split(&item.content, audience);
         let missing = pass.partial.as_ref().is_some_and(|partial| !partial.missing.is_empty());
         Acceptance {
@@ -228,7 +229,7 @@ impl<'a> Desk<'a> {
             digest: digest_of(item),
             category: item.category.clone(),
             body,
-            details: item.details.clone(),
+            details,
             slots,
             guards: pass.target.guards.clone(),
             accepted_at,
@@ -241,10 +242,21 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// How long the message waits for its readers.
-    fn life(&self, item: &Submission) -> Duration {
+    /// What the sender said, and what the conversation says where the sender said nothing.
+    fn details(&self, item: &Submission) -> Details {
+        let mut details = item.details.clone();
+        if details.expire_in == 0
+            && let Some(conversation) = self.conversations.get(&item.conversation)
+        {
+            details.expire_in = conversation.expire_in;
+        }
+        details
+    }
+
+    /// How long a message waits for its readers that disappears so many seconds after reading.
+    fn life(&self, expire_in: i64) -> Duration {
         let longest = self.gateway.limits.message_life;
-        match u64::try_from(item.details.expire_in) {
+        match u64::try_from(expire_in) {
             Ok(seconds) if seconds > 0 => {
                 longest.min(EXPIRING_EXTRA.saturating_add(Duration::from_secs(seconds)))
             }

@@ -9,7 +9,7 @@ use crate::domain::Fault;
 use crate::domain::account::Account;
 use crate::domain::clock::Timestamp;
 use crate::domain::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
-use crate::domain::ids::{AccountNumber, MessageId};
+use crate::domain::ids::{AccountNumber, MessageId, UserId};
 use crate::domain::ports::{Relationships, Requests, TopUps};
 use crate::domain::relationship::{Relation, RelationChange};
 use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
@@ -71,6 +71,14 @@ impl Relationships for CachedStore {
         };
         let blocks = self.caches.blocks.get_or_read(&pairs, |block| block.pair, read).await?;
         Ok(blocks.iter().filter(|block| block.is_blocked).map(|block| block.pair.1).collect())
+    }
+
+    async fn companions_among(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault> {
+        self.inner.companions_among(account, users).await
     }
 }
 

@@ -6,8 +6,9 @@ use super::{FREE, MemoryStore, Row};
 use crate::domain::Fault;
 use crate::domain::account::Account;
 use crate::domain::clock::Timestamp;
+use crate::domain::conversation::Conversation;
 use crate::domain::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
-use crate::domain::ids::{AccountNumber, MessageId};
+use crate::domain::ids::{AccountNumber, MessageId, UserId};
 use crate::domain::inbox::InboxKey;
 use crate::domain::ports::{Relationships, Requests, TopUps};
 use crate::domain::relationship::{Relation, RelationChange};
@@ -79,6 +80,20 @@ impl Relationships for MemoryStore {
             known.is_some_and(|known| known.0 == Relation::Blocked)
         };
         Ok(among.iter().filter(blocks).copied().collect())
+    }
+
+    async fn companions_among(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault> {
+        let state = self.state();
+        let shared = |user: &&UserId| {
+            let mut all = state.conversations.values();
+            let mine = |one: &Conversation| one.participants.iter().any(|it| it.account == account);
+            all.any(|one| one.has(**user) && mine(one))
+        };
+        Ok(users.iter().filter(shared).copied().collect())
     }
 }
 

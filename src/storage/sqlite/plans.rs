@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, relationships,
-    requests, rosters, sessions, sign_in, sweep, top_ups,
+    accept, accounts, claims, clear, conversations, expire, forget, gaps, groups, inbox, notices,
+    relationships, requests, rosters, sessions, sign_in, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -22,10 +22,11 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    conversations::BY_CODE,
     conversations::BY_IDS,
+    conversations::COMPANIONS,
     conversations::NUMBERS,
     conversations::JOIN,
-    conversations::COMPANIONS,
     expire::EXPIRED_ROWS,
     expire::DELETE_ROWS,
     expire::DROP_PAYLOADS,
@@ -37,17 +38,23 @@ const STATEMENTS: &[&str] = &[
     gaps::OWNERS,
     gaps::FREE_MARKERS,
     gaps::DELETE_ROWS,
+    groups::RAISE,
+    groups::REMOVE,
+    groups::SET_ROLES,
+    groups::MUTE,
     inbox::FREE,
     inbox::HANDED_OUT,
     relationships::CLEAR,
     relationships::RELATIONS,
     relationships::BLOCKERS,
     relationships::RELATED,
+    relationships::COMPANIONS_AMONG,
     requests::READ,
     requests::ANSWER,
     requests::GIVE_BACK,
     requests::ANY_OLD,
     requests::FORGET,
+    notices::LIVE_SESSIONS,
     rosters::ROSTERS,
     sessions::BY_ID,
     sessions::ENDED_AMONG,

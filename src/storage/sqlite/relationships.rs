@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::rows::{account, account_columns, json_list, value};
+use super::rows::{account, account_columns, id, id_list, json_list, value};
 use crate::domain::Fault;
 use crate::domain::account::Account;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::AccountNumber;
+use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Relationships;
 use crate::domain::relationship::{Relation, RelationChange};
 use crate::storage::error::{StoreError, during};
@@ -45,6 +45,16 @@ pub(super) const RELATED: &str = concat!(
     CROSS JOIN accounts ON accounts.number = recent.other
     ORDER BY recent.changed_at DESC, accounts.number DESC"
 );
+
+pub(super) const COMPANIONS_AMONG: &str = "
+    SELECT accounts.id
+    FROM json_each(?2) AS wanted CROSS JOIN accounts ON accounts.id = unhex(wanted.value)
+    WHERE EXISTS (
+        SELECT 1 FROM participants AS theirs
+        CROSS JOIN participants AS mine ON mine.conversation = theirs.conversation
+            AND mine.account = ?1
+        WHERE theirs.account = accounts.number
+    )";
 
 #[async_trait]
 impl Relationships for SqliteStore {
@@ -106,6 +116,17 @@ impl Relationships for SqliteStore {
             .map_err(during("looking for blocked senders"))?;
         let owners = rows.iter().map(|row| value(row, "owner").map(AccountNumber));
         Ok(owners.collect::<Result<_, _>>()?)
+    }
+
+    async fn companions_among(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault> {
+        let rows = query(COMPANIONS_AMONG).bind(account.0).bind(id_list(users.iter().copied()));
+        let rows = rows.fetch_all(&self.readers).await;
+        let rows = rows.map_err(during("looking for shared conversations"))?;
+        Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
     }
 }
 
