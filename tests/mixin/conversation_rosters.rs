@@ -1,8 +1,14 @@
 //! Messages to everybody in a conversation, and to one of many.
 
+use sealpost::dialect::mixin::outgoing::{self, Door, Rules};
+use sealpost::dialect::mixin::plain::PlainMessages;
 use sealpost::domain::ids::SessionId;
+use sealpost::domain::submit::{OnStale, Verdict};
+use sealpost::sdk::checksum::session_checksum;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::harness::actor::message_id;
 use crate::harness::app::complaint;
 use crate::harness::group::{Group, group};
 use crate::harness::{Actor, Person, TestApp};
@@ -83,6 +89,46 @@ async fn a_member_without_a_device_is_not_covered_and_nobody_at_all_is_a_deferra
     }
     let item = group.seal(&bot, &[&anna], 2, "hello");
     assert_eq!(bot.send(&app, &[item]).await.only()["outcome"], "deferred");
+}
+
+/// What a person's client posts on its socket.
+async fn on_the_socket(app: &TestApp, device: &Actor, item: &Value) -> Verdict {
+    let gateway = app.gateway();
+    let rules = Rules {
+        door: Door::Socket,
+        on_stale: OnStale::Reject,
+        plain: PlainMessages::Refuse,
+        limits: &gateway.limits,
+    };
+    let item = RawValue::from_string(item.to_string()).unwrap();
+    let item = outgoing::submission(&item, &rules).unwrap();
+    let sender = gateway.live_session(device.session).await.unwrap().unwrap();
+    gateway.submit(&sender, &[item]).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_persons_client_covers_what_the_conversation_listed_its_other_devices_included() {
+    let (app, bot, anna, bert, group) = scene().await;
+    let (phone, tablet) = (&anna.devices[0], &anna.devices[1]);
+    let devices = [bot.recipient(), tablet.recipient(), bert.devices[0].recipient()];
+    let mut item = group.seal_for(phone, &devices, 1, "from my phone");
+    let shown = phone.get(&app, &format!("/conversations/{}", group.id)).await;
+    let listed = shown.json["data"]["participant_sessions"].as_array().unwrap().iter();
+    let listed = listed.map(|one| SessionId::parse(one["session_id"].as_str().unwrap()).unwrap());
+    item["conversation_checksum"] = json!(session_checksum(listed).to_string());
+    item.as_object_mut().unwrap().remove("checksum");
+    let verdict = on_the_socket(&app, phone, &item).await;
+    assert!(matches!(verdict, Verdict::Accepted(_)), "{verdict:?}");
+    for device in [&bot, tablet, &bert.devices[0]] {
+        assert_eq!(device.receives_texts(&app).await, ["from my phone"]);
+    }
+    assert!(phone.receives_texts(&app).await.is_empty());
+
+    let late = app.sign_in(anna.user, None).await;
+    item["message_id"] = json!(message_id(2));
+    let verdict = on_the_socket(&app, phone, &item).await;
+    let Verdict::StaleSessions(stale) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((stale.missing, stale.audience.len()), (vec![late.session], 4));
 }
 
 #[tokio::test]

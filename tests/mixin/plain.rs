@@ -90,6 +90,9 @@ async fn a_checksum_is_optional_and_counts_when_it_is_there() {
     let mut item = text(&bot, &anna, 1, "hello");
     item["checksum"] = bot.seal(anna.user, &anna.recipients(), 1, "x")["checksum"].take();
     assert_eq!(bot.post(&app, "/messages", &json!([item])).await.only()["outcome"], "accepted");
+    let mut item = text(&bot, &anna, 3, "hello");
+    item["checksum"] = json!("");
+    assert_eq!(bot.post(&app, "/messages", &json!([item])).await.only()["outcome"], "accepted");
     let mut item = text(&bot, &anna, 2, "hello");
     item["checksum"] = json!("00000000000000000000000000000000");
     let answer = bot.post(&app, "/messages", &json!([item])).await;

@@ -168,7 +168,8 @@ pub fn submission(item: &RawValue, rules: &Rules<'_>) -> Result<Submission, Faul
         conversation,
         to,
         category: category.to_owned(),
-        checksum,
+        // Readable messages go without; some clients say so by the empty text.
+        checksum: checksum.filter(|checksum| sealed || !checksum.is_empty()),
         named_sessions: named.map(|list| list.iter().map(|one| one.session_id).collect()),
         content,
         on_stale: rules.on_stale,
@@ -184,9 +185,10 @@ pub fn submission(item: &RawValue, rules: &Rules<'_>) -> Result<Submission, Faul
 /// For whom an item is, and the sender's idea of them. People's clients send the checksum over what
 /// they were told of the conversation, their other devices included.
 fn addressees(item: &Item<'_>, door: Door) -> Result<(Addressees, Option<Checksum>), Fault> {
-    let filled = |text: &Option<Cow<'_, str>>| text.as_deref().is_some_and(|it| !it.is_empty());
-    if door == Door::Socket && filled(&item.conversation_checksum) {
-        let checksum = checksum("conversation_checksum", item.conversation_checksum.as_deref())?;
+    let known = item.conversation_checksum.as_deref().filter(|_| door == Door::Socket);
+    // Some send an empty one beside `checksum`.
+    if let Some(known) = known.filter(|known| !known.is_empty() || item.checksum.is_none()) {
+        let checksum = checksum("conversation_checksum", Some(known))?;
         return Ok((Addressees::Everyone, checksum));
     }
     let recipient = optional("recipient_id", item.recipient_id.as_deref())?;

@@ -26,7 +26,7 @@ fn freshness(path: &str) -> Option<Duration> {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     match path {
         "/inbox" => Some(HOUR),
-        "/encrypted_messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
+        "/encrypted_messages" | "/messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
         _ => None,
     }
 }

@@ -43,7 +43,7 @@ pub(super) enum Refusal {
     /// The sender takes no part in the conversation.
     Outside,
     /// The sender addresses itself.
-    Self_,
+    ToItself,
     /// The named account takes no part in the conversation.
     NotThere,
     /// There is no such account.
@@ -65,7 +65,7 @@ impl Refusal {
             Self::Outside => {
                 forbidden("conversation_id", "the sender takes no part in this conversation")
             }
-            Self::Self_ => invalid("is the sender"),
+            Self::ToItself => invalid("is the sender"),
             Self::NotThere => invalid("takes no part in this conversation"),
             Self::Gone => Verdict::RecipientGone,
             Self::NobodyLive => Verdict::Deferred { after: NO_SESSION_RETRY },
@@ -88,7 +88,7 @@ pub(super) fn accounts(
     conversations: &HashMap<ConversationId, Conversation>,
 ) -> Result<Vec<UserId>, Refusal> {
     if address.to == Addressees::One(sender) {
-        return Err(Refusal::Self_);
+        return Err(Refusal::ToItself);
     }
     let Some(conversation) = conversations.get(&address.conversation) else {
         let Addressees::One(recipient) = address.to else { return Err(Refusal::Outside) };
