@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod audience;
+pub mod changes;
 pub mod clock;
 pub mod conversation;
 pub mod error;
@@ -16,6 +17,7 @@ pub mod ports;
 pub mod relationship;
 pub mod roster;
 pub mod session;
+pub mod sign_up;
 pub mod submit;
 pub mod top_up;
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::directory::DataDirectory;
 use crate::config::Config;
-use crate::config::dialects::{ErrorStatus, PlainMessages};
+use crate::config::dialects::{ErrorStatus, PlainMessages, SignUp};
 use crate::dialect::mixin;
+use crate::domain::sign_up::SignUpPolicy;
 use crate::storage::{CacheConfig, StorageConfig};
 
 pub(super) fn storage(config: &Config, directory: &DataDirectory) -> StorageConfig {
@@ -35,6 +36,11 @@ pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
         plain_messages: match settings.plain_messages {
             PlainMessages::Refuse => mixin::plain::PlainMessages::Refuse,
             PlainMessages::Allow => mixin::plain::PlainMessages::Allow,
+        },
+        sign_up: match settings.sign_up {
+            SignUp::Closed => SignUpPolicy::Closed,
+            SignUp::Invite => SignUpPolicy::Invite,
+            SignUp::Open => SignUpPolicy::Open,
         },
     }
 }

@@ -30,6 +30,8 @@ pub struct Mixin {
     pub clock_ahead_seconds: u64,
     /// Whether messages that the gateway can read are taken.
     pub plain_messages: PlainMessages,
+    /// Who may make an account without the operator.
+    pub sign_up: SignUp,
 }
 
 /// Whether messages that the gateway can read are taken.
@@ -41,6 +43,19 @@ pub enum PlainMessages {
     Refuse,
     /// All.
     Allow,
+}
+
+/// Who may make an account without the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignUp {
+    /// Nobody.
+    #[default]
+    Closed,
+    /// Whoever has an invitation of the operator.
+    Invite,
+    /// Everybody.
+    Open,
 }
 
 /// Which HTTP status a refused request gets.
@@ -66,6 +81,7 @@ impl Default for Mixin {
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
             plain_messages: PlainMessages::Refuse,
+            sign_up: SignUp::Closed,
         }
     }
 }

@@ -19,7 +19,7 @@ mod top_up;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{App, User};
+pub use account::{App, CreateAccount, CreatedAccount, ProfileChange, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use conversation::{
     Conversation, ConversationDuration, CreateConversation, NewParticipant, Participant,
@@ -30,7 +30,8 @@ pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, Outgoing
 pub use receipt::{MESSAGE_ID_USED, Outcome, ROSTER_TOO_LARGE, Receipt, ReceiptState};
 pub use relationship::{ChangeRelationship, Relationship, RelationshipAction};
 pub use session::{
-    CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
+    CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
+    SessionReference,
 };
 pub use system::{ConversationAction, SystemConversation};
 pub use top_up::{TopUp, TopUpSlot};

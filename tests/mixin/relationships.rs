@@ -98,6 +98,21 @@ async fn a_group_reaches_those_who_have_blocked_the_sender() {
 }
 
 #[tokio::test]
+async fn nobody_is_taken_into_a_group_by_somebody_they_have_blocked() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let bert = app.person("Bert", 1).await;
+    let group = group(&app, &bot, &[&bert]).await;
+    change(&app, &anna.devices[0], &bot, "BLOCK").await;
+    let path = format!("/conversations/{}/participants/ADD", group.id);
+    let named = json!([{"user_id": anna.user, "role": ""}]);
+    let answer = bot.post(&app, &path, &named).await;
+    assert_eq!((answer.complaint().0, answer.complaint().1), (403, "participants"), "{answer:?}");
+    change(&app, &anna.devices[0], &bot, "UNBLOCK").await;
+    assert!(bot.post(&app, &path, &named).await.json.get("data").is_some());
+}
+
+#[tokio::test]
 async fn one_cannot_relate_to_oneself_or_to_nobody() {
     let app = TestApp::start().await;
     let anna = app.person("Anna", 1).await.devices.remove(0);

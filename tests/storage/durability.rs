@@ -22,12 +22,6 @@ async fn open(config: &StorageConfig) -> Scene {
     Scene::new(Arc::new(SqliteStore::open(config).await.unwrap()))
 }
 
-/// How many migrations there are.
-pub fn migrations() -> usize {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
-    std::fs::read_dir(folder).unwrap().count()
-}
-
 #[tokio::test]
 async fn a_database_that_is_opened_again_holds_everything() {
     let folder = Folder::new();
@@ -149,9 +143,8 @@ async fn a_database_of_a_newer_program_is_refused() {
     .await
     .unwrap();
     let refused = SqliteStore::open(&config).await.err().unwrap();
-    let OpenError::Newer { found: 9999, known, .. } = refused else { panic!("{refused:?}") };
-    assert_eq!(usize::try_from(known), Ok(migrations()));
-    assert!(SqliteStore::open(&config).await.err().unwrap().to_string().contains("newer sealpost"));
+    assert!(matches!(refused, OpenError::Newer { found: 9999, known: ..9999, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("newer sealpost"));
 }
 
 #[tokio::test]

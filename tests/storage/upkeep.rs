@@ -14,7 +14,7 @@ use sealpost::storage::conformance::scene::{
 use sealpost::storage::{OpenError, SqliteStore, StorageConfig};
 
 use super::Folder;
-use super::durability::{migrations, stranger};
+use super::durability::stranger;
 
 async fn open(config: &StorageConfig) -> Scene {
     Scene::new(Arc::new(SqliteStore::open(config).await.unwrap()))
@@ -155,6 +155,12 @@ async fn a_look_for_damage_ends_in_time_and_leaves_the_readers_alone() {
     request.limit = 100_000;
     request.max_bytes = u64::MAX;
     assert_eq!(scene.store.lease(request).await.unwrap().len(), 100_000);
+}
+
+/// How many migrations there are.
+fn migrations() -> usize {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+    std::fs::read_dir(folder).unwrap().count()
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::domain::session::Scope;
 ///
 /// What another account is to the caller: `ADD` makes it a friend, `REMOVE` undoes that; `BLOCK` has
 /// its messages to the caller rejected at once, and `UNBLOCK` undoes that. Messages to a group that
-/// both take part in are not affected.
+/// both take part in are not affected. A signed token is accepted once.
 #[utoipa::path(
     post,
     path = "/relationships",
@@ -40,6 +40,7 @@ use crate::domain::session::Scope;
 pub async fn change(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
     request.caller.require(Scope::Send)?;
     let body: ChangeRelationship = request.json()?;
+    request.once(&state).await?;
     let owner = &request.caller.owner.account;
     let change = match body.action {
         RelationshipAction::Add => RelationChange::Set(Relation::Friend),

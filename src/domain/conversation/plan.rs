@@ -38,6 +38,21 @@ pub enum Wish {
     ExpireIn(i64),
 }
 
+/// Who wants something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The account's number inside the store.
+    pub account: AccountNumber,
+    /// The account's public id.
+    pub user: UserId,
+}
+
+impl From<&Account> for Actor {
+    fn from(account: &Account) -> Self {
+        Self { account: account.number, user: account.id }
+    }
+}
+
 /// An account that may become a participant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -66,7 +81,7 @@ pub struct Plan {
 /// meant, [`Fault::GroupFull`] when there would be more than `limit` participants.
 pub fn plan(
     found: &Conversation,
-    actor: &Account,
+    actor: Actor,
     wish: &Wish,
     limit: u32,
 ) -> Result<Option<Plan>, Fault> {
@@ -74,7 +89,7 @@ pub fn plan(
     if let Wish::Join(code) = wish {
         return group.join(actor, *code);
     }
-    let me = found.participant(actor.id);
+    let me = found.participant(actor.user);
     let me = me.ok_or_else(|| Fault::forbidden("the caller takes no part in this conversation"))?;
     if found.category == ConversationCategory::Contact && !matches!(wish, Wish::ExpireIn(_)) {
         return Err(Fault::forbidden("a contact conversation is no group"));
@@ -124,20 +139,20 @@ impl Group<'_> {
         Ok(some_unless_empty(plan))
     }
 
-    fn join(&self, actor: &Account, code: CodeId) -> Result<Option<Plan>, Fault> {
+    fn join(&self, actor: Actor, code: CodeId) -> Result<Option<Plan>, Fault> {
         if self.found.code != Some(code) {
             return Err(Fault::NotFound { what: "code" });
         }
-        if self.found.has(actor.id) {
+        if self.found.has(actor.user) {
             return Ok(None);
         }
         self.room_for(1)?;
-        let readers = self.everybody_and(actor.number);
+        let readers = self.everybody_and(actor.account);
         let news = News {
             role: Some(Role::Member),
-            ..News::about(actor.id, ConversationAction::Join, readers)
+            ..News::about(actor.user, ConversationAction::Join, readers)
         };
-        let edits = Edits { add: vec![(actor.number, Role::Member)], ..Edits::default() };
+        let edits = Edits { add: vec![(actor.account, Role::Member)], ..Edits::default() };
         Ok(Some(Plan { edits, news: vec![news] }))
     }
 
