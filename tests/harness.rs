@@ -6,11 +6,12 @@ pub mod blaze;
 pub mod client;
 pub mod contract;
 pub mod entropy;
+pub mod group;
 pub mod newcomer;
 pub mod proxy;
 
 pub use actor::{Actor, Item, Person};
 pub use app::{Answer, TestApp};
-pub use blaze::Blaze;
+
 pub use newcomer::Newcomer;
 pub use proxy::LossyProxy;

@@ -170,7 +170,9 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
         Fault::Forbidden { .. } => StatusCode::FORBIDDEN,
         Fault::NotFound { .. } => StatusCode::NOT_FOUND,
-        Fault::Conflict { .. } | Fault::GroupFull { .. } => StatusCode::CONFLICT,
+        Fault::Conflict { .. } | Fault::GroupFull { .. } | Fault::Stale { .. } => {
+            StatusCode::CONFLICT
+        }
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -187,6 +189,7 @@ fn code(fault: &Fault) -> &'static str {
         Fault::NotFound { .. } => "not_found",
         Fault::Conflict { .. } => "conflict",
         Fault::GroupFull { .. } => "group_full",
+        Fault::Stale { .. } => "stale_sessions",
         Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
         Fault::Unavailable { .. } => "unavailable",

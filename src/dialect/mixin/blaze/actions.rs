@@ -142,11 +142,8 @@ async fn act(
         CREATE_MESSAGE => {
             caller.require(Scope::Send).map_err(told)?;
             let item = raw_params(request).map_err(told)?;
-            match sending::one(state, caller, item).await {
-                Ok(message) => Outcome::data(&message),
-                Err(sending::Refusal::Fault(fault)) => Err(told(fault)),
-                Err(sending::Refusal::Error(error)) => Err(error),
-            }
+            let message = sending::one(state, caller, item).await.map_err(told)?;
+            Outcome::data(&message)
         }
         CREATE_MESSAGES => {
             caller.require(Scope::Send).map_err(told)?;

@@ -1,51 +1,43 @@
 //! Posting over a socket: the same messages and the same rules as `POST /encrypted_messages`, with
 //! answers of the socket's own for a single one.
 
-use sealpost_sdk::types::blaze::{CHECKSUM_INVALID, CREATE_MESSAGE};
-use sealpost_sdk::types::{ApiError, ErrorExtra, InboxMessage, ObjectType, Receipt};
+use sealpost_sdk::types::blaze::CREATE_MESSAGE;
+use sealpost_sdk::types::{InboxMessage, ObjectType, Receipt};
 use serde_json::value::RawValue;
 
+use crate::dialect::mixin::MixinState;
 use crate::dialect::mixin::auth::Caller;
-use crate::dialect::mixin::{MixinState, outgoing, receipts};
+use crate::dialect::mixin::messages::{Decided, decide};
+use crate::dialect::mixin::outgoing::{self, Door};
 use crate::domain::error::Fault;
-use crate::domain::submit::{Submission, Verdict};
-
-/// Why a message was not taken.
-#[derive(Debug)]
-pub enum Refusal {
-    /// By the rules, or by a failure of ours.
-    Fault(Fault),
-    /// For a reason that has a code of its own.
-    Error(ApiError),
-}
-
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
+use crate::domain::submit::{OnStale, Submission, Verdict};
 
 /// Posts one message; returns it as it was stored, without its data.
 ///
 /// # Errors
-/// The error to answer with.
+/// [`Fault::Stale`] when the checksum is not that of the sessions by now, others by the rules, and
+/// when the store fails.
 pub async fn one(
     state: &MixinState,
     caller: &Caller,
     item: &RawValue,
-) -> Result<InboxMessage, Refusal> {
-    let item = outgoing::submission(item, &state.gateway.limits)?;
-    let verdicts = state.gateway.submit(&caller.owner, std::slice::from_ref(&item)).await?;
-    let verdict = verdicts.into_iter().next();
-    let verdict = verdict.ok_or_else(|| Fault::internal("posting a message", "no verdict"))?;
-    match verdict {
-        Verdict::Accepted(_) | Verdict::Duplicate(_) => Ok(stored(state, caller, &item)),
-        Verdict::StaleSessions(_) => Err(Refusal::Error(checksum_invalid())),
-        Verdict::RecipientGone => Err(Fault::NotFound { what: "recipient" }.into()),
-        Verdict::Rejected(fault) => Err(fault.into()),
+) -> Result<InboxMessage, Fault> {
+    let owner = &caller.owner;
+    let decided = decide(state, owner, &[item], Door::Socket, OnStale::Reject).await?.pop();
+    let decided = decided.ok_or_else(|| Fault::internal("posting a message", "no verdict"))?;
+    match decided.verdict {
+        Verdict::Accepted(_) | Verdict::AcceptedForSome(_) | Verdict::Duplicate(_) => {
+            match &decided.item {
+                Ok(item) => Ok(stored(state, caller, item)),
+                Err(_) => Err(Fault::internal("posting a message", "no item")),
+            }
+        }
+        Verdict::StaleSessions(_) => Err(Fault::Stale { field: "checksum" }),
+        Verdict::RecipientGone => Err(Fault::NotFound { what: "recipient" }),
+        Verdict::Rejected(fault) => Err(fault),
         Verdict::Deferred { after } => {
             let reason = "the recipient has no device now";
-            Err(Fault::Unavailable { reason, retry_after: after, source: None }.into())
+            Err(Fault::Unavailable { reason, retry_after: after, source: None })
         }
     }
 }
@@ -60,33 +52,8 @@ pub async fn several(
     list: &RawValue,
 ) -> Result<Vec<Receipt>, Fault> {
     let items = outgoing::items(list.get().as_bytes(), &state.gateway.limits)?;
-    let mut answers = Vec::with_capacity(items.len());
-    for item in items {
-        let label = outgoing::label(item);
-        answers.push(match outgoing::submission(item, &state.gateway.limits) {
-            Err(fault) => receipts::labelled(label, Verdict::Rejected(fault)),
-            Ok(item) => {
-                let batch = std::slice::from_ref(&item);
-                let verdict = state.gateway.submit(&caller.owner, batch).await?.pop();
-                let undecided = || Fault::internal("posting a message", "no verdict");
-                receipts::receipt(&item, verdict.ok_or_else(undecided)?)
-            }
-        });
-    }
-    Ok(answers)
-}
-
-/// The error 20140, on which clients look at the conversation again, seal again and send again.
-fn checksum_invalid() -> ApiError {
-    ApiError {
-        status: 409,
-        code: CHECKSUM_INVALID,
-        description: "The checksum is not that of the sessions by now.".to_owned(),
-        extra: Some(ErrorExtra {
-            field: "checksum".to_owned(),
-            reason: "names another list of sessions".to_owned(),
-        }),
-    }
+    let decided = decide(state, &caller.owner, &items, Door::Socket, OnStale::Reject).await?;
+    Ok(decided.into_iter().map(Decided::into_receipt).collect())
 }
 
 fn stored(state: &MixinState, caller: &Caller, item: &Submission) -> InboxMessage {
