@@ -7,6 +7,7 @@ mod bad_tokens;
 mod conversations;
 mod duplicates;
 mod etags;
+mod groups;
 mod inbox;
 mod invitations;
 mod profile;

@@ -32,6 +32,7 @@ use crate::domain::gateway::Gateway;
 use crate::domain::sign_up::SignUpPolicy;
 use crate::http::layers::{self, Patience};
 use auth::VerifiedTokens;
+use conversations::participants;
 use error::ErrorStatus;
 
 pub use openapi::openapi;
@@ -95,7 +96,16 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .route("/sessions", get(sessions::list).post(sessions::create))
         .route("/sessions/{id}", delete(sessions::revoke))
         .route("/conversations", post(conversations::create))
-        .route("/conversations/{id}", get(conversations::read))
+        .route("/conversations/{id}", get(conversations::read).post(conversations::update))
+        .route("/conversations/{id}/participants/ADD", post(participants::add))
+        .route("/conversations/{id}/participants/REMOVE", post(participants::remove))
+        .route("/conversations/{id}/participants/ROLE", post(participants::set_roles))
+        // One name for a variable part, whatever it stands for.
+        .route("/conversations/{id}/join", post(participants::join))
+        .route("/conversations/{id}/exit", post(participants::exit))
+        .route("/conversations/{id}/rotate", post(conversations::settings::rotate))
+        .route("/conversations/{id}/mute", post(conversations::settings::mute))
+        .route("/conversations/{id}/disappear", post(conversations::settings::disappear))
         .route("/acknowledgements", post(acknowledgements::post))
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))

@@ -53,6 +53,12 @@ pub enum Fault {
         /// What it contradicts.
         reason: String,
     },
+    /// A group has all the participants that it may have.
+    #[error("the group has all the {limit} participants that it may have")]
+    GroupFull {
+        /// How many that are.
+        limit: u32,
+    },
     /// What the caller goes on from is of no use any more; it must begin again.
     #[error("{what} {reason}")]
     Outdated {

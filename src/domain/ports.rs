@@ -15,11 +15,13 @@ use futures_util::Stream;
 use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
 use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
-use super::conversation::{ContactPair, Conversation};
+use super::conversation::change::{Change, Changed};
+use super::conversation::group::NewGroup;
+use super::conversation::{Companion, ContactPair, Conversation};
 use super::error::Fault;
 use super::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
-    UserId,
+    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
+    SessionNumber, UserId,
 };
 use super::inbox::{
     Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
@@ -148,8 +150,39 @@ pub trait Conversations: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<ConversationNumber>, Fault>;
 
-    /// The conversations with these ids, in no particular order; unknown ones are left out.
+    /// The conversations with these ids, in no particular order; unknown ones are left out. The
+    /// participants come in the order in which they joined. May be as old as a cache is.
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault>;
+
+    /// The same, straight from the database.
+    async fn fresh_conversations(&self, ids: &[ConversationId])
+    -> Result<Vec<Conversation>, Fault>;
+
+    /// Makes a group and leaves its notices, or does nothing when there is a conversation with its
+    /// id: [`Changed::Moved`].
+    async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault>;
+
+    /// Makes a change, raises the conversation's generation and leaves the notices, in one
+    /// transaction; or does nothing when the generation is another one: [`Changed::Moved`].
+    async fn change_conversation(&self, change: Change) -> Result<Changed, Fault>;
+
+    /// The group that this code opens.
+    async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault>;
+
+    /// Notes until when a participant wants no noise; does nothing when it takes no part. The
+    /// generation stays. `id` and `conversation` are the same conversation.
+    async fn mute(
+        &self,
+        id: ConversationId,
+        conversation: ConversationNumber,
+        account: AccountNumber,
+        until: Option<Timestamp>,
+    ) -> Result<(), Fault>;
+
+    /// At most `limit` of the accounts that share a conversation with `account`, itself left out,
+    /// each once, in no particular order.
+    async fn companions(&self, account: AccountNumber, limit: u32)
+    -> Result<Vec<Companion>, Fault>;
 }
 
 /// Makes ids for messages of the gateway itself.

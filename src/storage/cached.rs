@@ -7,6 +7,7 @@
 //! A stale roster is harmless even so: [`Inbox::accept`] compares generations in its transaction,
 //! and a roster that it finds moved is dropped here.
 
+mod conversations;
 mod remembered;
 mod sign_up;
 
@@ -21,17 +22,16 @@ use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{ContactPair, Conversation};
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
-    UserId,
+    AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
     SweepRequest, Waiting,
 };
 use crate::domain::ports::{
-    Accounts, Conversations, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
+    Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
 };
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
@@ -289,30 +289,6 @@ impl Rosters for CachedStore {
         limit: u32,
     ) -> Result<ChangedContacts, Fault> {
         self.inner.changed_contacts(account, after, limit).await
-    }
-}
-
-#[async_trait]
-impl Conversations for CachedStore {
-    async fn ensure_contacts(
-        &self,
-        pairs: &[ContactPair],
-        at: Timestamp,
-    ) -> Result<Vec<ConversationNumber>, Fault> {
-        let known: Option<Vec<_>> = pairs
-            .iter()
-            .map(|pair| self.caches.conversations.get(&pair.id).map(|found| found.number))
-            .collect();
-        match known {
-            Some(numbers) => Ok(numbers),
-            None => self.inner.ensure_contacts(pairs, at).await,
-        }
-    }
-
-    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        let read =
-            |unknown: Vec<ConversationId>| async move { self.inner.conversations(&unknown).await };
-        self.caches.conversations.get_or_read(ids, |found| found.id, read).await
     }
 }
 

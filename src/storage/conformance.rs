@@ -6,6 +6,7 @@ pub mod scene;
 
 mod accounts;
 mod changes;
+mod conversations;
 mod inbox;
 mod messages;
 mod sessions;
@@ -62,6 +63,19 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         ended_sessions_are_told_from_live_and_foreign_ones,
         tokens_go_with_their_session,
         dropped_tokens_are_gone_and_those_of_others_stay;
+    conversations:
+        a_group_is_made_once,
+        a_change_is_made_at_its_generation_only,
+        every_edit_is_made,
+        two_changes_at_once_are_both_made_in_the_end,
+        a_code_opens_its_group_until_there_is_another,
+        an_empty_group_is_remembered,
+        a_mute_is_its_participants_own,
+        companions_share_a_conversation,
+        a_message_decided_before_a_change_is_not_stored_after_it,
+        notices_wait_for_live_sessions_among_the_messages,
+        a_notice_is_swept_when_nobody_waits_for_it,
+        an_unread_notice_expires_into_a_gap;
     messages:
         a_message_is_handed_out_as_it_came,
         the_same_message_is_stored_once,

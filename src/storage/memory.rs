@@ -4,6 +4,7 @@
 //! maps. It is no embedded database: everything is gone with the process.
 
 mod accounts;
+mod conversations;
 mod inbox;
 mod sessions;
 mod sign_up;
@@ -20,14 +21,12 @@ use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{
-    ContactPair, Conversation, ConversationCategory, Participant, Role,
-};
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
+    AccountNumber, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
-use crate::domain::ports::{Accounts, Conversations, Rosters, Soundness, Statistics, Store};
+use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
 use crate::domain::sign_up::{NewInvite, UsedToken};
@@ -168,50 +167,6 @@ impl Rosters for MemoryStore {
         limit: u32,
     ) -> Result<ChangedContacts, Fault> {
         Ok(self.state().changed_contacts(account, after, limit))
-    }
-}
-
-#[async_trait]
-impl Conversations for MemoryStore {
-    async fn ensure_contacts(
-        &self,
-        pairs: &[ContactPair],
-        at: Timestamp,
-    ) -> Result<Vec<ConversationNumber>, Fault> {
-        let mut state = self.change();
-        Ok(pairs.iter().map(|pair| state.ensure_contact(pair, at)).collect())
-    }
-
-    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        let state = self.state();
-        let found = state.conversations.values().filter(|it| ids.contains(&it.id));
-        Ok(found.cloned().collect())
-    }
-}
-
-impl State {
-    fn ensure_contact(&mut self, pair: &ContactPair, at: Timestamp) -> ConversationNumber {
-        if let Some(found) = self.conversations.values().find(|it| it.id == pair.id) {
-            return found.number;
-        }
-        let number = ConversationNumber(self.conversations.len() as i64 + 1);
-        let participant = |account| Participant {
-            account,
-            user: self.accounts[&account].id,
-            role: Role::Member,
-            joined_at: at,
-        };
-        let conversation = Conversation {
-            number,
-            id: pair.id,
-            category: ConversationCategory::Contact,
-            creator: self.accounts[&pair.creator].id,
-            created_at: at,
-            generation: 0,
-            participants: vec![participant(pair.creator), participant(pair.other)],
-        };
-        self.conversations.insert(number, conversation);
-        number
     }
 }
 

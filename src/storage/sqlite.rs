@@ -20,10 +20,12 @@ mod conversations;
 mod expire;
 mod forget;
 mod gaps;
+mod groups;
 mod health;
 mod inbox;
 mod invites;
 mod migrate;
+mod notices;
 #[cfg(test)]
 mod plans;
 mod rosters;

@@ -11,6 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
+use super::conversations::participants;
 use super::{
     accounts, acknowledgements, apps, changes, conversations, inbox, messages, sessions, users,
 };
@@ -29,6 +30,15 @@ use super::{
         acknowledgements::post,
         conversations::create,
         conversations::read,
+        conversations::update,
+        participants::add,
+        participants::remove,
+        participants::set_roles,
+        participants::join,
+        participants::exit,
+        conversations::settings::rotate,
+        conversations::settings::mute,
+        conversations::settings::disappear,
         accounts::create,
         users::me,
         users::change,

@@ -21,7 +21,8 @@ use crate::http::body;
 use crate::http::problem::Problem;
 
 /// How old a signed token may be, by path: young where repeating the request would do something
-/// again. The inbox hands out other messages every time. A repeated message is a duplicate for as
+/// again. The inbox hands out other messages every time, and who was removed from a group must not
+/// be added by an old request. A repeated message is a duplicate for as
 /// long as its id is remembered; a token that somebody got hold of must not outlive that, and a day
 /// less allows for clocks that differ.
 fn freshness(path: &str) -> Option<Duration> {
@@ -29,6 +30,8 @@ fn freshness(path: &str) -> Option<Duration> {
     match path {
         "/inbox" => Some(HOUR),
         "/encrypted_messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
+        // `/participants/ADD`, `/join`, `/rotate` and the like.
+        _ if path.starts_with("/conversations/") && path.matches('/').count() > 2 => Some(HOUR),
         _ => None,
     }
 }

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, inbox, invites,
-    rosters, sessions, sign_in, sign_up, sweep,
+    accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, groups, inbox,
+    invites, notices, rosters, sessions, sign_in, sign_up, sweep,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -25,7 +25,9 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    conversations::BY_CODE,
     conversations::BY_IDS,
+    conversations::COMPANIONS,
     conversations::NUMBERS,
     conversations::JOIN,
     expire::EXPIRED_ROWS,
@@ -39,8 +41,13 @@ const STATEMENTS: &[&str] = &[
     gaps::OWNERS,
     gaps::FREE_MARKERS,
     gaps::DELETE_ROWS,
+    groups::RAISE,
+    groups::REMOVE,
+    groups::SET_ROLES,
+    groups::MUTE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    notices::LIVE_SESSIONS,
     invites::DROP,
     invites::NUMBER,
     rosters::ROSTERS,
