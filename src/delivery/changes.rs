@@ -59,6 +59,11 @@ pub async fn poll(
     loop {
         rosters.mark_unchanged();
         let found = gateway.roster_changes(request.account, after, request.limit).await?;
+        // Its own end is a change too, and is seen here before any hint of it comes.
+        let mut own = found.rosters.iter().filter(|roster| roster.account == request.account);
+        if own.any(|roster| roster.member(request.session).is_none()) {
+            return Err(revoked());
+        }
         looks += 1;
         if !found.rosters.is_empty() || found.more && looks >= LOOKS {
             return Ok(found);

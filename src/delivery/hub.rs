@@ -239,7 +239,7 @@ mod tests {
 
     use super::*;
     use crate::domain::clock::Timestamp;
-    use crate::domain::ids::{MessageId, SessionId, UserId};
+    use crate::domain::ids::{AccountNumber, MessageId, SessionId, UserId};
 
     const ANNA: SessionNumber = SessionNumber(1);
     const BERT: SessionNumber = SessionNumber(2);
@@ -271,6 +271,21 @@ mod tests {
         assert_eq!(bert.wake().await, Wake::Look);
         let quiet = futures_util::poll!(std::pin::pin!(anna.wake()));
         assert!(quiet.is_pending());
+    }
+
+    #[test]
+    fn whoever_follows_rosters_hears_of_each_that_rises_and_of_hints_that_were_lost() {
+        let hub = Arc::new(Hub::default());
+        let mut rosters = hub.rosters();
+        for (hint, heard) in [
+            (Hint::RosterChanged(AccountNumber(7)), true),
+            (Hint::Everybody, true),
+            (Hint::Wake([ANNA].into()), false),
+        ] {
+            rosters.mark_unchanged();
+            hub.pass_on(&hint);
+            assert_eq!(rosters.has_changed().ok(), Some(heard), "{hint:?}");
+        }
     }
 
     #[tokio::test]
