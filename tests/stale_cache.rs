@@ -9,6 +9,8 @@ use bytes::Bytes;
 use sealpost::bus::LocalBus;
 use sealpost::domain::account::{AccountKind, contact_conversation_id};
 use sealpost::domain::clock::{TestClock, Timestamp};
+use sealpost::domain::conversation::group::GroupRequest;
+use sealpost::domain::conversation::plan::Wish;
 use sealpost::domain::ids::{SessionId, UserId};
 use sealpost::domain::inbox::{Details, InboxKey};
 use sealpost::domain::ports::Store;
@@ -143,4 +145,27 @@ async fn an_accepted_id_stays_a_duplicate_when_everything_has_changed() {
         let again = scene.submit(node, scene.message(1, &roster)).await;
         assert!(matches!(again, Verdict::Duplicate(_)), "{again:?}");
     }
+}
+
+#[tokio::test]
+async fn a_group_that_changed_elsewhere_turns_nobody_away_and_is_changed_as_it_is() {
+    let scene = scene().await;
+    let phone = &scene.phone;
+    let anna = scene.there.account(scene.anna).await.unwrap();
+    let anna = SessionOwner { session: phone.clone(), account: anna };
+    let id = scene.here.random_id();
+    let group = GroupRequest {
+        id,
+        name: "Team".into(),
+        announcement: String::new(),
+        random_id: None,
+        participants: Vec::new(),
+    };
+    let made = scene.here.create_group(&scene.sender, &group).await.unwrap();
+    scene.here.conversation(scene.sender.account.id, id).await.unwrap();
+    scene.there.join_group(&anna, made.code.unwrap()).await.unwrap();
+    assert!(scene.here.conversation(scene.anna, id).await.unwrap().has(scene.anna));
+    let wish = Wish::Describe { name: Some("Both".into()), announcement: None };
+    let changed = scene.here.change_conversation(&scene.sender, id, &wish).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.participants.len()), ("Both", 2));
 }

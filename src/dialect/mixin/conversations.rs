@@ -83,9 +83,9 @@ fn other_side(body: &CreateConversation, creator: UserId) -> Result<UserId, Faul
 fn group(body: CreateConversation, creator: UserId) -> Result<GroupRequest, Fault> {
     let random_id = match body.random_id.as_str() {
         "" => None,
-        text => Some(
-            text.parse::<Uuid>().map_err(|_| Fault::invalid("random_id", "must be a UUID"))?,
-        ),
+        text => {
+            Some(text.parse::<Uuid>().map_err(|_| Fault::invalid("random_id", "must be a UUID"))?)
+        }
     };
     let named = |(place, one): (usize, &NewParticipant)| {
         let prefix = format!("participants[{place}]");

@@ -2,7 +2,7 @@
 //!
 //! A handler lists the answers that are its own; those that every request may get are added here.
 
-use sealpost_sdk::types::ErrorBody;
+use sealpost_sdk::types::{ErrorBody, SystemConversation};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
@@ -39,6 +39,7 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         users::read,
         users::fetch,
     ),
+    components(schemas(SystemConversation)),
     modifiers(&Credentials, &SharedAnswers),
     tags(
         (name = "messages", description = "Sending"),

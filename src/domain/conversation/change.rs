@@ -86,7 +86,8 @@ impl Gateway {
         for _ in 0..ROUNDS {
             let found = self.store.fresh_conversations(&[id]).await?.pop();
             let found = found.ok_or(Fault::NotFound { what: "conversation" })?;
-            let decided = plan(&found, (&actor.account).into(), wish, self.limits.group_participants)?;
+            let decided =
+                plan(&found, (&actor.account).into(), wish, self.limits.group_participants)?;
             let Some(Plan { edits, news }) = decided else {
                 return Ok(found);
             };

@@ -223,8 +223,7 @@ pub(super) async fn companions_share_a_conversation(scene: Scene) {
 pub(super) async fn a_message_decided_before_a_change_is_not_stored_after_it(scene: Scene) {
     let (ann, ben) = (scene.device(1).await, scene.device(2).await);
     let found = make(&scene, &ann, &[&ben]).await;
-    let guard =
-        Guard::Conversation { conversation: found.number, generation: found.generation };
+    let guard = Guard::Conversation { conversation: found.number, generation: found.generation };
     let mut message = scene.message(&ann, &[&ben], 1).await;
     message.guards.push(guard);
     let edits = Edits { remove: vec![ben.account], ..Edits::default() };
@@ -252,7 +251,10 @@ pub(super) async fn notices_wait_for_live_sessions_among_the_messages(scene: Sce
     let waiting = scene.lease(&phone, START).await;
     assert_eq!(ids(&waiting), message_ids([1, 2, 3, 5]));
     let notice = &waiting[1];
-    assert_eq!((notice.category.as_str(), &notice.body[..]), (SYSTEM_CONVERSATION, &b"notice 2"[..]));
+    assert_eq!(
+        (notice.category.as_str(), &notice.body[..]),
+        (SYSTEM_CONVERSATION, &b"notice 2"[..])
+    );
     assert_eq!(notice.conversation, Some(group_id()));
     assert_eq!((notice.sender, notice.sender_session), (user_id(1), session_id(1)));
     assert!(notice.slot.is_empty());

@@ -52,8 +52,7 @@ pub async fn add(
         Ok(Named { user: one.user_id, role, field })
     };
     let new = named(&state, &request)?;
-    let new: Vec<Named> =
-        new.iter().enumerate().map(candidate).collect::<Result<_, Fault>>()?;
+    let new: Vec<Named> = new.iter().enumerate().map(candidate).collect::<Result<_, Fault>>()?;
     let changed = state.gateway.add_participants(&request.caller.owner, id, &new).await?;
     shown(&state, &request, &changed).await
 }
