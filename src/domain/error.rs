@@ -59,6 +59,14 @@ pub enum Fault {
         /// How many that are.
         limit: u32,
     },
+    /// What the caller goes on from is of no use any more; it must begin again.
+    #[error("{what} {reason}")]
+    Outdated {
+        /// What it is, in the words of the caller's protocol.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// More bytes or items than the gateway takes.
     #[error("{what} is {actual}, the limit is {limit}")]
     TooLarge {

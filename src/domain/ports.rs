@@ -3,6 +3,8 @@
 //! One method is one transaction and one step of business, so no transaction leaks into a caller
 //! and each store may use its best tools.
 
+mod sign_ups;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::Stream;
 
-use super::account::{Account, CreatedAccount, NewAccount};
+use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
 use super::conversation::change::{Change, Changed};
 use super::conversation::group::NewGroup;
@@ -26,6 +29,8 @@ use super::inbox::{
 };
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+
+pub use sign_ups::SignUps;
 
 /// Accounts by their public names.
 #[async_trait]
@@ -49,6 +54,12 @@ pub trait Accounts: Send + Sync {
         after: Option<AccountNumber>,
         limit: u32,
     ) -> Result<Vec<Account>, Fault>;
+
+    /// Changes what an account says about itself; returns it as it is then.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when there is none.
+    async fn change_profile(&self, user: UserId, change: ProfileChange) -> Result<Account, Fault>;
 }
 
 /// Sessions and the tokens that act for them.
@@ -114,6 +125,18 @@ pub trait Rosters: Send + Sync {
 
     /// The same, straight from the database.
     async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault>;
+
+    /// The number of the latest change to any roster.
+    async fn newest_change(&self) -> Result<Cursor, Fault>;
+
+    /// Looks through the changes after `after`, at most [`super::changes::LOOK`] of them, for
+    /// `account` itself and those that share a conversation with it; ends with the `limit`th.
+    async fn changed_contacts(
+        &self,
+        account: AccountNumber,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<ChangedContacts, Fault>;
 }
 
 /// Conversations and who takes part.
@@ -212,7 +235,7 @@ pub trait Inbox: Send + Sync {
 
 /// Everything that the gateway keeps.
 #[async_trait]
-pub trait Store: Accounts + Sessions + Rosters + Conversations + Inbox {
+pub trait Store: Accounts + Sessions + SignUps + Rosters + Conversations + Inbox {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;
 
@@ -261,6 +284,8 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// The roster of this account rose.
+    RosterChanged(AccountNumber),
     /// So many hints were lost that everybody should look.
     Everybody,
 }

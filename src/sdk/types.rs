@@ -17,7 +17,7 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{App, User};
+pub use account::{App, CreateAccount, CreatedAccount, ProfileChange, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use conversation::{
     Conversation, ConversationDuration, CreateConversation, NewParticipant, Participant,
@@ -27,7 +27,8 @@ pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
 pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
 pub use session::{
-    CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
+    CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
+    SessionReference,
 };
 pub use system::{ConversationAction, SystemConversation};
 

@@ -5,10 +5,12 @@
 pub mod scene;
 
 mod accounts;
+mod changes;
 mod conversations;
 mod inbox;
 mod messages;
 mod sessions;
+mod sign_ups;
 mod upkeep;
 
 use std::sync::Arc;
@@ -36,6 +38,17 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         accounts_are_listed_in_pages,
         contacts_are_made_once,
         a_setting_keeps_its_first_value;
+    sign_ups:
+        a_newcomer_has_an_account_and_a_session,
+        the_same_sign_up_again_gives_the_same_account,
+        an_invitation_is_used_as_often_as_it_says,
+        an_invitation_ends,
+        invitations_are_listed_in_pages_and_revoked,
+        a_token_is_accepted_once_until_its_time_is_over;
+    changes:
+        a_profile_changes_for_everybody_at_once,
+        only_contacts_and_oneself_are_told_of,
+        who_changed_often_is_told_of_once;
     sessions:
         signing_in_raises_the_generation_and_joins_the_roster,
         a_session_remembers_everything,

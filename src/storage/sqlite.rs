@@ -12,6 +12,7 @@
 
 mod accept;
 mod accounts;
+mod changes;
 mod claims;
 mod clear;
 mod connect;
@@ -22,6 +23,7 @@ mod gaps;
 mod groups;
 mod health;
 mod inbox;
+mod invites;
 mod migrate;
 mod notices;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod rosters;
 mod rows;
 mod sessions;
 mod sign_in;
+mod sign_up;
 mod sweep;
 mod values;
 mod writer;

@@ -12,7 +12,9 @@ use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
 use super::conversations::participants;
-use super::{acknowledgements, conversations, inbox, messages, sessions, users};
+use super::{
+    accounts, acknowledgements, apps, changes, conversations, inbox, messages, sessions, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -20,6 +22,8 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         messages::post_encrypted,
         sessions::fetch,
         sessions::check,
+        changes::read,
+        sessions::list,
         sessions::create,
         sessions::revoke,
         inbox::read,
@@ -35,9 +39,13 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         conversations::settings::rotate,
         conversations::settings::mute,
         conversations::settings::disappear,
+        accounts::create,
         users::me,
+        users::change,
         users::read,
+        users::search,
         users::fetch,
+        apps::me,
     ),
     components(schemas(SystemConversation)),
     modifiers(&Credentials, &SharedAnswers),
@@ -66,6 +74,12 @@ impl utoipa::Modify for Credentials {
             "A plain API token, `spt_…`, made by the operator for one session of a bot. Errors come \
              with their true HTTP status.",
         ));
+        let sign_up = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+            "A token for signing up: as a request token, but signed by the key that shall be put on \
+             file, with `aud` (the gateway's `server_public_key`) in place of `uid` and `sid`, and good \
+             for five minutes.",
+        ));
+        components.add_security_scheme("sign_up_token", SecurityScheme::Http(sign_up.build()));
         components.add_security_scheme("signed_token", SecurityScheme::Http(signed.build()));
         components.add_security_scheme("api_token", SecurityScheme::Http(plain.build()));
     }

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, clear, conversations, expire, forget, gaps, groups, inbox, notices,
-    rosters, sessions, sign_in, sweep,
+    accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, groups, inbox,
+    invites, notices, rosters, sessions, sign_in, sign_up, sweep,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -16,6 +16,9 @@ const STATEMENTS: &[&str] = &[
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,
+    accounts::CHANGE_PROFILE,
+    changes::NEWEST,
+    changes::CONTACTS,
     claims::CLAIM,
     claims::RELEASE,
     claims::TAKE_BACK,
@@ -45,6 +48,8 @@ const STATEMENTS: &[&str] = &[
     inbox::FREE,
     inbox::HANDED_OUT,
     notices::LIVE_SESSIONS,
+    invites::DROP,
+    invites::NUMBER,
     rosters::ROSTERS,
     sessions::BY_ID,
     sessions::ENDED_AMONG,
@@ -54,6 +59,14 @@ const STATEMENTS: &[&str] = &[
     sign_in::DROP_TOKENS,
     sessions::DROP_TOKENS_OF,
     sign_in::CLOSE_INBOX,
+    sign_in::NEXT_CHANGE,
+    sign_in::RAISE,
+    sign_up::USED,
+    sign_up::OWNER,
+    sign_up::INVITE,
+    sign_up::COUNT_USE,
+    sign_up::OLD,
+    sign_up::FORGET,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
 ];
