@@ -220,3 +220,26 @@ async fn who_was_removed_elsewhere_posts_nothing_here() {
     let Verdict::Rejected(fault) = verdict else { panic!("{verdict:?}") };
     assert!(fault.to_string().contains("takes no part"), "{fault}");
 }
+
+#[tokio::test]
+async fn a_group_that_changed_elsewhere_turns_nobody_away_and_is_changed_as_it_is() {
+    let scene = scene().await;
+    let phone = &scene.phone;
+    let anna = scene.there.account(scene.anna).await.unwrap();
+    let anna = SessionOwner { session: phone.clone(), account: anna };
+    let id = scene.here.random_id();
+    let group = GroupRequest {
+        id,
+        name: "Team".into(),
+        announcement: String::new(),
+        random_id: None,
+        participants: Vec::new(),
+    };
+    let made = scene.here.create_group(&scene.sender, &group).await.unwrap();
+    scene.here.conversation(scene.sender.account.id, id).await.unwrap();
+    scene.there.join_group(&anna, made.code.unwrap()).await.unwrap();
+    assert!(scene.here.conversation(scene.anna, id).await.unwrap().has(scene.anna));
+    let wish = Wish::Describe { name: Some("Both".into()), announcement: None };
+    let changed = scene.here.change_conversation(&scene.sender, id, &wish).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.participants.len()), ("Both", 2));
+}

@@ -2,7 +2,7 @@
 //!
 //! A handler lists the answers that are its own; those that every request may get are added here.
 
-use sealpost_sdk::types::ErrorBody;
+use sealpost_sdk::types::{ErrorBody, SystemConversation};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
@@ -54,6 +54,7 @@ use super::{
         relationships::blocking,
         apps::me,
     ),
+    components(schemas(SystemConversation)),
     modifiers(&Credentials, &SharedAnswers),
     tags(
         (name = "messages", description = "Sending"),

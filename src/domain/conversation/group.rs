@@ -79,6 +79,10 @@ impl Gateway {
         for _ in 0..ROUNDS {
             match self.fresh_conversation(me.id, request.id).await {
                 Err(Fault::NotFound { .. }) => {}
+                Ok(found) if found.category == ConversationCategory::Contact => {
+                    let reason = "is that of a contact conversation";
+                    return Err(Fault::invalid("conversation_id", reason));
+                }
                 found => return found,
             }
             let group = self.new_group(creator, request).await?;
@@ -203,12 +207,4 @@ fn check_id(creator: &Account, request: &GroupRequest, others: &[Named]) -> Resu
         return Ok(());
     }
     Err(Fault::invalid(field, format!("is not the id of this group, which is {expected}")))
-}
-
-impl Conversation {
-    /// Whether it is a group.
-    #[must_use]
-    pub fn is_group(&self) -> bool {
-        self.category == ConversationCategory::Group
-    }
 }
