@@ -6,6 +6,7 @@ use sealpost_sdk::types::{ApiError, ErrorExtra, InboxMessage, ObjectType, Receip
 use serde_json::value::RawValue;
 
 use crate::dialect::mixin::auth::Caller;
+use crate::dialect::mixin::error::api_error;
 use crate::dialect::mixin::{MixinState, outgoing, receipts};
 use crate::domain::error::Fault;
 use crate::domain::submit::{Submission, Verdict};
@@ -44,8 +45,10 @@ pub async fn one(
         Verdict::RecipientGone => Err(Fault::NotFound { what: "recipient" }.into()),
         Verdict::Rejected(fault) => Err(fault.into()),
         Verdict::Deferred { after } => {
-            let reason = "the recipient has no device now";
-            Err(Fault::Unavailable { reason, retry_after: after, source: None }.into())
+            // The recipient has no device now; that is no failure of ours, so it is not logged.
+            let reason = "the recipient cannot be reached";
+            let fault = Fault::Unavailable { reason, retry_after: after, source: None };
+            Err(Refusal::Error(api_error(&fault)))
         }
     }
 }
