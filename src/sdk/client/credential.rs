@@ -34,9 +34,10 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// The bearer for one try of one request.
+    /// The bearer for one try of one request, good for `at_least` this long.
     pub(super) fn token(
         &self,
+        at_least: Duration,
         method: &str,
         path_and_query: &str,
         body: &[u8],
@@ -48,6 +49,7 @@ impl Credential {
             Self::Signed { identity, lifetime } => (identity, lifetime),
         };
         let now = unix_seconds(clock);
+        let lifetime = (*lifetime).max(at_least);
         let claims = RequestClaims {
             uid: identity.user,
             sid: identity.session,

@@ -78,6 +78,11 @@ impl Call {
         Ok(Self::new(Method::POST, path, body.into()))
     }
 
+    /// A `POST` whose path says everything.
+    pub(super) fn post_nothing(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path, Bytes::new())
+    }
+
     pub(super) fn new(method: Method, path: impl Into<String>, body: Bytes) -> Self {
         Self { method, path: path.into(), body, timeout: None, repeat: Repeat::Always }
     }
@@ -147,6 +152,7 @@ impl Gateway {
     fn request(&self, call: &Call, request_id: &str) -> Result<RequestBuilder, TokenError> {
         let path = format!("{}{}", self.prefix, call.path);
         let token = self.credential.token(
+            Duration::ZERO,
             call.method.as_str(),
             &path,
             &call.body,
