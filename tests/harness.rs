@@ -12,6 +12,5 @@ pub mod proxy;
 
 pub use actor::{Actor, Item, Person};
 pub use app::{Answer, TestApp};
-
 pub use newcomer::Newcomer;
 pub use proxy::LossyProxy;

@@ -100,6 +100,8 @@ async fn wait(
     let mut others = rosters.clone();
     loop {
         tokio::select! {
+            // That the session has ended comes before what its end changed.
+            biased;
             wake = listener.wake() => match wake {
                 Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
                 wake => return wake,

@@ -94,6 +94,12 @@ pub enum Fault {
         #[source]
         source: Option<Source>,
     },
+    /// The recipient cannot be reached at this moment; nobody's mistake.
+    #[error("the recipient cannot be reached now")]
+    Deferred {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// A mistake of ours.
     #[error("internal error while {doing}")]
     Internal {

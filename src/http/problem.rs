@@ -84,7 +84,7 @@ impl Document {
             Fault::TooLarge { actual, limit, .. } => {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
-            Fault::Unavailable { retry_after, .. } => {
+            Fault::Unavailable { retry_after, .. } | Fault::Deferred { retry_after } => {
                 Self { retry_after: Some(retry_after.as_secs().max(1)), ..document }
             }
             Fault::Internal { .. } => {
@@ -175,7 +175,7 @@ pub fn status(fault: &Fault) -> StatusCode {
         }
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -193,6 +193,7 @@ fn code(fault: &Fault) -> &'static str {
         Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
         Fault::Unavailable { .. } => "unavailable",
+        Fault::Deferred { .. } => "deferred",
         Fault::Internal { .. } => "internal",
     }
 }

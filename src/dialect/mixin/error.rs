@@ -177,7 +177,7 @@ pub fn api_error(fault: &Fault) -> ApiError {
         // Programs look for the word; the sentence says why.
         Fault::Outdated { what, .. } => plain(410, 410, extra(what, "reset")),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
-        Fault::Unavailable { .. } => plain(503, 503, None),
+        Fault::Unavailable { .. } | Fault::Deferred { .. } => plain(503, 503, None),
         Fault::Internal { .. } => plain(500, 500, None),
     }
 }
@@ -212,6 +212,7 @@ fn description(fault: &Fault) -> String {
             format!("Too large: {what} is {actual}, the limit is {limit}.")
         }
         Fault::Unavailable { .. } => "Not available now; repeat the same request later.".to_owned(),
+        Fault::Deferred { .. } => "The recipient cannot be reached now.".to_owned(),
         Fault::Internal { .. } => "Internal server error.".to_owned(),
     }
 }

@@ -35,10 +35,7 @@ pub async fn one(
         Verdict::StaleSessions(_) => Err(Fault::Stale { field: "checksum" }),
         Verdict::RecipientGone => Err(Fault::NotFound { what: "recipient" }),
         Verdict::Rejected(fault) => Err(fault),
-        Verdict::Deferred { after } => {
-            let reason = "the recipient has no device now";
-            Err(Fault::Unavailable { reason, retry_after: after, source: None })
-        }
+        Verdict::Deferred { after } => Err(Fault::Deferred { retry_after: after }),
     }
 }
 
