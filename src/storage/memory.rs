@@ -4,7 +4,9 @@
 //! maps. It is no embedded database: everything is gone with the process.
 
 mod inbox;
+mod quota;
 mod sessions;
+mod set_aside;
 mod sweep;
 
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +39,7 @@ struct State {
     accounts: BTreeMap<AccountNumber, Account>,
     generations: HashMap<AccountNumber, i64>,
     sessions: BTreeMap<SessionNumber, Session>,
+    last_seen: HashMap<SessionNumber, Timestamp>,
     tokens: HashMap<TokenHash, ApiToken>,
     conversations: BTreeMap<ConversationNumber, Conversation>,
     last_order: i64,
@@ -57,7 +60,14 @@ struct Payload {
 struct Row {
     leased_until: Timestamp,
     deliveries: u32,
+    set_aside_at: Option<Timestamp>,
     slot: Bytes,
+}
+
+impl Row {
+    fn new(slot: Bytes) -> Self {
+        Self { leased_until: FREE, deliveries: 0, set_aside_at: None, slot }
+    }
 }
 
 const FREE: Timestamp = Timestamp::from_micros(0);
@@ -234,6 +244,7 @@ impl Store for MemoryStore {
         let newest = state.payloads.last_key_value().filter(|(order, _)| order.0 > 0);
         Ok(Statistics {
             commit_groups: state.changes,
+            set_aside: state.inbox.values().filter(|row| row.set_aside_at.is_some()).count() as u64,
             newest_message: newest.map(|(_, payload)| payload.message.accepted_at),
             ..Statistics::default()
         })

@@ -24,9 +24,11 @@ mod inbox;
 mod migrate;
 #[cfg(test)]
 mod plans;
+mod rooms;
 mod rosters;
 mod rows;
 mod sessions;
+mod set_aside;
 mod sign_in;
 mod sweep;
 mod values;

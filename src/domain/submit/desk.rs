@@ -12,7 +12,7 @@ use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{ConversationId, ConversationNumber, UserId};
-use crate::domain::inbox::{Acceptance, Accepted, Guard, Slot};
+use crate::domain::inbox::{Acceptance, Accepted, FULL_RETRY, Guard, Slot, WhenFull};
 use crate::domain::ports::Hint;
 use crate::domain::roster::{Difference, Roster};
 use crate::domain::session::SessionOwner;
@@ -121,6 +121,7 @@ impl<'a> Desk<'a> {
                 }
                 Accepted::Duplicate => Some(Verdict::Duplicate(Some(pass.roster))),
                 Accepted::MessageIdUsed => Some(message_id_used()),
+                Accepted::Full => Some(Verdict::Deferred { after: FULL_RETRY }),
                 Accepted::RosterMoved => {
                     moved.push(pass.index);
                     None
@@ -256,6 +257,7 @@ impl<'a> Desk<'a> {
             details: item.details.clone(),
             slots: slots.collect(),
             guards: self.guards(roster),
+            quota: self.gateway.quota(WhenFull::for_accounts(1)),
             accepted_at,
             expires_at: accepted_at.plus(self.gateway.limits.message_life),
         }

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, rosters, sessions,
-    sign_in, sweep,
+    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, rooms, rosters,
+    sessions, set_aside, sign_in, sweep,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -38,10 +38,20 @@ const STATEMENTS: &[&str] = &[
     gaps::DELETE_ROWS,
     inbox::FREE,
     inbox::HANDED_OUT,
+    rooms::COUNT,
+    rooms::LAST_SEEN,
+    rooms::SURPLUS,
     rosters::ROSTERS,
     sessions::BY_ID,
     sessions::ENDED_AMONG,
     sessions::TOKEN,
+    set_aside::SET_ASIDE,
+    set_aside::LIST,
+    set_aside::BY_MESSAGE_ID,
+    set_aside::RETRY,
+    set_aside::DROP,
+    set_aside::STATUS,
+    set_aside::SEEN_NOW,
     sign_in::CIRCUMSTANCES,
     sign_in::FIND_LIVE,
     sign_in::DROP_TOKENS,
