@@ -8,6 +8,7 @@ mod accounts;
 pub mod client;
 mod request;
 mod sessions;
+mod set_aside;
 mod status;
 mod tokens;
 pub mod types;
@@ -48,6 +49,12 @@ pub fn router(state: AdminState) -> Router {
         .route(
             "/admin/v1/sessions/{session_id}/tokens",
             post(tokens::create).delete(tokens::revoke),
+        )
+        .route("/admin/v1/sessions/{session_id}/set_aside", get(set_aside::list))
+        .route("/admin/v1/sessions/{session_id}/set_aside/{message_id}", delete(set_aside::drop))
+        .route(
+            "/admin/v1/sessions/{session_id}/set_aside/{message_id}/retry",
+            post(set_aside::retry),
         )
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)

@@ -14,6 +14,7 @@ mod migrate;
 mod output;
 mod serve;
 mod session;
+mod set_aside;
 mod user;
 
 use std::path::PathBuf;

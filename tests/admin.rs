@@ -2,5 +2,6 @@
 
 mod accounts;
 mod sessions;
+mod set_aside;
 mod tokens;
 mod world;

@@ -9,6 +9,8 @@ use super::AdminState;
 use super::request;
 use super::types::{AddedSession, NewSession, SessionInfo, SessionList};
 use crate::domain::Fault;
+use crate::domain::inbox::{InboxKey, InboxStatus};
+use crate::domain::ports::MOST_COUNTED;
 use crate::domain::session::Session;
 use crate::http::path::PathPart;
 use crate::http::problem::Problem;
@@ -24,19 +26,24 @@ pub(super) async fn list(
     for member in members {
         // A session that ended since the roster was read is left out.
         if let Some(owner) = state.gateway.live_session(member.session).await? {
-            sessions.push(info(owner.session));
+            let inbox = InboxKey::of(&owner.session);
+            let status = state.gateway.store.inbox_status(inbox, MOST_COUNTED).await?;
+            sessions.push(info(owner.session, status));
         }
     }
     Ok(Json(SessionList { sessions }))
 }
 
-fn info(session: Session) -> SessionInfo {
+fn info(session: Session, inbox: InboxStatus) -> SessionInfo {
     SessionInfo {
         session_id: session.id,
         platform: session.platform,
         public_key: session.agreement_key.to_base64(),
         created_at: session.created_at.to_string(),
         added_by: session.attestation.map(|attestation| attestation.added_by),
+        waiting: inbox.waiting,
+        set_aside: inbox.set_aside,
+        last_seen_at: inbox.last_seen.map(|at| at.to_string()),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod outgoing;
 pub mod receipts;
 pub mod request;
 pub mod sessions;
+pub mod set_aside;
 pub mod users;
 
 use std::sync::Arc;
@@ -90,6 +91,9 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .route("/acknowledgements", post(acknowledgements::post))
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))
+        .route("/inbox/set_aside", get(set_aside::list))
+        .route("/inbox/set_aside/{message_id}", delete(set_aside::drop))
+        .route("/inbox/set_aside/{message_id}/retry", post(set_aside::retry))
         .route("/me", get(users::me))
         .route("/users/{id}", get(users::read))
         .route("/users/fetch", post(users::fetch))

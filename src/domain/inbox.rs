@@ -20,6 +20,7 @@ use super::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
     Shard, UserId,
 };
+use super::session::Session;
 
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
 pub use quota::{FULL_RETRY, Quota, WhenFull};
@@ -147,6 +148,14 @@ pub struct InboxKey {
     pub shard: Shard,
     /// The session.
     pub session: SessionNumber,
+}
+
+impl InboxKey {
+    /// Where this session's messages wait.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        Self { shard: session.account.shard(), session: session.number }
+    }
 }
 
 /// Which waiting messages a reader wants to hold for a while.

@@ -13,6 +13,7 @@ mod gap;
 mod message;
 mod receipt;
 mod session;
+mod set_aside;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
 };
+pub use set_aside::{MessageReference, SetAsideMessage};
 
 pub use crate::category;
 

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
-use super::{acknowledgements, conversations, inbox, messages, sessions, users};
+use super::{acknowledgements, conversations, inbox, messages, sessions, set_aside, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,6 +22,9 @@ use super::{acknowledgements, conversations, inbox, messages, sessions, users};
         sessions::create,
         sessions::revoke,
         inbox::read,
+        set_aside::list,
+        set_aside::retry,
+        set_aside::drop,
         acknowledgements::post,
         conversations::create,
         conversations::read,

@@ -5,6 +5,8 @@
 //! aside: it waits on, but nobody gets it, until its owner or the operator asks for another try,
 //! drops it, or its time is over. A late acknowledgement still removes it.
 
+use sealpost_sdk::types;
+
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
@@ -61,6 +63,21 @@ impl SetAside {
     #[must_use]
     pub fn reason(&self) -> String {
         format!("delivered {} times without an acknowledgement", self.deliveries)
+    }
+
+    /// It as bots and operators see it.
+    #[must_use]
+    pub fn to_wire(&self) -> types::SetAsideMessage {
+        types::SetAsideMessage {
+            message_id: self.message_id,
+            conversation_id: self.conversation,
+            user_id: self.sender,
+            category: self.category.clone(),
+            deliveries: self.deliveries,
+            reason: self.reason(),
+            set_aside_at: self.at.to_string(),
+            created_at: self.accepted_at.to_string(),
+        }
     }
 }
 

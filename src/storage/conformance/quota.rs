@@ -194,7 +194,7 @@ pub(super) async fn nothing_is_dropped_without_being_counted(scene: Scene) {
     let mut ledgers = [Ledger::of(&phone), Ledger::of(&laptop)];
     let mut dice = Dice(0x5ea1_9057);
     let (mut now, mut next) = (START, 1);
-    for _ in 0..400 {
+    for _ in 0..250 {
         now = now.plus(Duration::from_secs(dice.below(3) * dice.below(40_000)));
         match dice.below(6) {
             0..=2 => {
