@@ -178,12 +178,13 @@ pub(super) async fn unread_markers_of_what_was_trimmed_become_one(scene: Scene) 
         assert!(matches!(scene.accept(post).await, Accepted::Stored(_)));
     }
     let waiting = scene.lease(&phone, at(40)).await;
-    let left = waiting.len() as u64 - 1;
+    let left = u16::try_from(waiting.len()).unwrap() - 1;
+    let gone = u64::from(30 - left);
     let (marker, rest) = behind_marker(&waiting);
-    assert_eq!(marker, gap(GapReason::Trimmed, 30 - left, 1, 30 - left));
-    assert_eq!(rest, message_ids(30 - left as u16 + 1..=30));
+    assert_eq!(marker, gap(GapReason::Trimmed, gone, 1, gone));
+    assert_eq!(rest, message_ids(31 - left..=30));
     assert!((7..=8).contains(&left), "{left}");
-    assert_eq!(scene.sweep(None, 100).await.dropped, 30 - left, "nobody waits for them");
+    assert_eq!(scene.sweep(None, 100).await.dropped, gone, "nobody waits for them");
 }
 
 /// Random dealings with two inboxes: whatever is accepted is acknowledged, waits, or is counted by
@@ -195,12 +196,12 @@ pub(super) async fn nothing_is_dropped_without_being_counted(scene: Scene) {
     let mut dice = Dice(0x5ea1_9057);
     let (mut now, mut next) = (START, 1);
     for _ in 0..250 {
-        now = now.plus(Duration::from_secs(dice.below(3) * dice.below(40_000)));
+        now = now.plus(Duration::from_secs(u64::from(dice.below(3)) * u64::from(dice.below(40_000))));
         match dice.below(6) {
             0..=2 => {
-                let to = [vec![&phone], vec![&phone, &laptop]][dice.below(2) as usize].clone();
+                let to = [vec![&phone], vec![&phone, &laptop]][usize::from(dice.below(2))].clone();
                 let mut post = message(&scene, &bot, &to, next, (12, now)).await;
-                let when_full = [WhenFull::Defer, WhenFull::Trim][dice.below(2) as usize];
+                let when_full = [WhenFull::Defer, WhenFull::Trim][usize::from(dice.below(2))];
                 let gap_id = message_id(20_000 + next);
                 post.quota = Quota { when_full, gap_id, ..post.quota };
                 next += 1;
@@ -213,7 +214,7 @@ pub(super) async fn nothing_is_dropped_without_being_counted(scene: Scene) {
                 next += 10;
             }
             _ => {
-                let which = dice.below(2) as usize;
+                let which = usize::from(dice.below(2));
                 ledgers[which].read(&scene, now, &mut dice, 40_000 + next).await;
                 next += 1;
             }
@@ -243,7 +244,7 @@ impl Ledger {
     /// Reads some of the inbox, and acknowledges some of that or lets go of it.
     async fn read(&mut self, scene: &Scene, now: Timestamp, dice: &mut Dice, gap_id: u16) {
         let mut request = Scene::request(&self.session, now);
-        request.limit = 1 + dice.below(6) as u32;
+        request.limit = 1 + u32::from(dice.below(6));
         request.isolation.gap_id = message_id(gap_id);
         scene.store.note_seen(self.session.number, now, Duration::ZERO).await.unwrap();
         for message in scene.store.lease(request).await.unwrap() {
@@ -310,10 +311,10 @@ fn lost(message: &Waiting) -> Option<u64> {
 struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
+    fn below(&mut self, sides: u16) -> u16 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0 % sides
+        u16::try_from(self.0 % u64::from(sides)).unwrap_or_default()
     }
 }
