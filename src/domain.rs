@@ -4,6 +4,7 @@
 //! hands them a store in memory and a clock that it holds. Begin with [`submit`].
 
 pub mod account;
+pub mod changes;
 pub mod clock;
 pub mod conversation;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod inbox;
 pub mod ports;
 pub mod roster;
 pub mod session;
+pub mod sign_up;
 pub mod submit;
 
 pub use error::Fault;

@@ -20,16 +20,11 @@ pub(super) async fn list(
     PathPart(user_id): PathPart,
 ) -> Result<Json<SessionList>, Problem> {
     let user = state.gateway.account(request::id("user_id", &user_id)?).await?.id;
-    let rosters = state.gateway.store.fresh_rosters(&[user]).await?;
-    let members = rosters.iter().flat_map(|roster| &roster.members);
     let mut sessions = Vec::new();
-    for member in members {
-        // A session that ended since the roster was read is left out.
-        if let Some(owner) = state.gateway.live_session(member.session).await? {
-            let inbox = InboxKey::of(&owner.session);
-            let status = state.gateway.store.inbox_status(inbox, MOST_COUNTED).await?;
-            sessions.push(info(owner.session, status));
-        }
+    for session in state.gateway.sessions_of(user).await? {
+        let inbox = InboxKey::of(&session);
+        let status = state.gateway.store.inbox_status(inbox, MOST_COUNTED).await?;
+        sessions.push(info(session, status));
     }
     Ok(Json(SessionList { sessions }))
 }

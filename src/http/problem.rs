@@ -80,6 +80,7 @@ impl Document {
             Fault::Invalid { field, .. } | Fault::Conflict { field, .. } => {
                 Self { field: Some(field.to_string()), ..document }
             }
+            Fault::GroupFull { limit } => Self { limit: Some((*limit).into()), ..document },
             Fault::TooLarge { actual, limit, .. } => {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
@@ -169,7 +170,8 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
         Fault::Forbidden { .. } => StatusCode::FORBIDDEN,
         Fault::NotFound { .. } => StatusCode::NOT_FOUND,
-        Fault::Conflict { .. } => StatusCode::CONFLICT,
+        Fault::Conflict { .. } | Fault::GroupFull { .. } => StatusCode::CONFLICT,
+        Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -184,6 +186,8 @@ fn code(fault: &Fault) -> &'static str {
         Fault::Forbidden { .. } => "forbidden",
         Fault::NotFound { .. } => "not_found",
         Fault::Conflict { .. } => "conflict",
+        Fault::GroupFull { .. } => "group_full",
+        Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
         Fault::Unavailable { .. } => "unavailable",
         Fault::Internal { .. } => "internal",

@@ -43,6 +43,8 @@ pub enum Session {}
 pub enum Conversation {}
 /// Marks the id of a message, which is also its idempotency key.
 pub enum Message {}
+/// Marks the code by which one can join a group.
+pub enum Code {}
 
 /// Id of an account: a person or a bot.
 pub type UserId = Id<User>;
@@ -52,6 +54,8 @@ pub type SessionId = Id<Session>;
 pub type ConversationId = Id<Conversation>;
 /// Id of a message, which is also its idempotency key.
 pub type MessageId = Id<Message>;
+/// The code by which one can join a group.
+pub type CodeId = Id<Code>;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,7 @@
 
 mod accept;
 mod accounts;
+mod changes;
 mod claims;
 mod clear;
 mod connect;
@@ -19,9 +20,12 @@ mod conversations;
 mod expire;
 mod forget;
 mod gaps;
+mod groups;
 mod health;
 mod inbox;
+mod invites;
 mod migrate;
+mod notices;
 #[cfg(test)]
 mod plans;
 mod rooms;
@@ -30,6 +34,7 @@ mod rows;
 mod sessions;
 mod set_aside;
 mod sign_in;
+mod sign_up;
 mod sweep;
 mod values;
 mod writer;

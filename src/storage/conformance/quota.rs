@@ -196,7 +196,8 @@ pub(super) async fn nothing_is_dropped_without_being_counted(scene: Scene) {
     let mut dice = Dice(0x5ea1_9057);
     let (mut now, mut next) = (START, 1);
     for _ in 0..250 {
-        now = now.plus(Duration::from_secs(u64::from(dice.below(3)) * u64::from(dice.below(40_000))));
+        now =
+            now.plus(Duration::from_secs(u64::from(dice.below(3)) * u64::from(dice.below(40_000))));
         match dice.below(6) {
             0..=2 => {
                 let to = [vec![&phone], vec![&phone, &laptop]][usize::from(dice.below(2))].clone();

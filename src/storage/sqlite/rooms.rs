@@ -1,12 +1,12 @@
 //! Room in inboxes: the quota of a session, without counting for every message.
 //!
-//! The writer remembers for each session a number that is never below what waits for it, since
-//! this writer alone makes rows: it counts once when it meets a session, and then adds what it
-//! stores. What is acknowledged or swept is not subtracted; only when the number reaches the quota
+//! The writer remembers for each session a number that is never below what waits for it: it counts
+//! once when it meets a session, and then adds what it stores. What is acknowledged or swept is not subtracted; only when the number reaches the quota
 //! are the rows counted again, and that count holds for a second unless something was acknowledged,
 //! so that a sender who hammers at a full inbox does not make the writer count each time. Nothing
 //! is refused or trimmed on less than a count. All this is a memory: it is dropped when a
-//! transaction fails, when it grows too large, and when somebody else has written to the database.
+//! transaction fails, when it grows too large, and when rows were made that it knows nothing of
+//! (notices of groups, gap markers, another program), which the order of all messages tells.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -34,8 +34,8 @@ const TRIM: i64 = 10_000;
 #[derive(Default)]
 pub(super) struct Rooms {
     rooms: HashMap<i64, Room>,
-    /// Changes when another connection writes to the database.
-    version: i64,
+    /// The last number in the one order of all messages that is accounted for here.
+    last_number: i64,
     /// Inboxes that have to make room once the group's messages are stored.
     crowded: BTreeMap<i64, Crowded>,
 }
@@ -106,7 +106,8 @@ impl Rooms {
         self.count_again(connection, &crowded).await
     }
 
-    /// Takes room for a message in all its inboxes, or says that there is none.
+    /// Takes room for a message in all its inboxes, or says that there is none. A message that has
+    /// room is stored, under the next number.
     pub(super) fn take(&mut self, message: &Acceptance) -> bool {
         let quota = message.quota;
         let is_full = |session: i64| {
@@ -128,6 +129,7 @@ impl Rooms {
                 self.crowded.entry(slot.session.0).or_insert(crowded);
             }
         }
+        self.last_number += 1;
         true
     }
 
@@ -153,7 +155,7 @@ fn wishes<'a>(messages: impl Iterator<Item = &'a Acceptance>) -> HashMap<i64, Wi
     wishes
 }
 
-const VERSION: &str = "PRAGMA data_version";
+const LAST_NUMBER: &str = "SELECT value FROM sequences WHERE name = 'messages'";
 
 /// Markers have no part in the quota.
 pub(super) const COUNT: &str = "
@@ -173,13 +175,14 @@ pub(super) const LAST_SEEN: &str = "
     FROM json_each(?1) AS wanted CROSS JOIN sessions ON sessions.number = wanted.value ->> 1";
 
 impl Rooms {
+    /// Whoever else makes rows takes numbers for them.
     async fn notice_others(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let row = query(VERSION).fetch_one(connection).await;
-        let version = value(&row.map_err(during("looking for other writers"))?, "data_version")?;
-        if version != self.version || self.rooms.len() > SESSIONS {
+        let row = query(LAST_NUMBER).fetch_one(connection).await;
+        let last_number = value(&row.map_err(during("looking for other writers"))?, "value")?;
+        if last_number != self.last_number || self.rooms.len() > SESSIONS {
             self.clear();
         }
-        self.version = version;
+        self.last_number = last_number;
         Ok(())
     }
 
