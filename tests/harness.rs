@@ -6,6 +6,7 @@ pub mod blaze;
 pub mod client;
 pub mod contract;
 pub mod entropy;
+pub mod group;
 pub mod newcomer;
 pub mod proxy;
 

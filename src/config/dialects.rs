@@ -30,8 +30,21 @@ pub struct Mixin {
     pub clock_ahead_seconds: u64,
     /// Messages that a socket may hold unacknowledged.
     pub socket_in_flight: u32,
+    /// Whether messages that the gateway can read are taken.
+    pub plain_messages: PlainMessages,
     /// Who may make an account without the operator.
     pub sign_up: SignUp,
+}
+
+/// Whether messages that the gateway can read are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlainMessages {
+    /// None but recalls.
+    #[default]
+    Refuse,
+    /// All.
+    Allow,
 }
 
 /// Who may make an account without the operator.
@@ -70,6 +83,7 @@ impl Default for Mixin {
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
             socket_in_flight: 200,
+            plain_messages: PlainMessages::Refuse,
             sign_up: SignUp::Closed,
         }
     }

@@ -16,9 +16,13 @@ pub mod inbox;
 pub mod messages;
 pub mod openapi;
 pub mod outgoing;
+pub mod plain;
 pub mod receipts;
+pub mod relationships;
+pub mod repeat;
 pub mod request;
 pub mod sessions;
+pub mod slots;
 pub mod users;
 
 use std::sync::Arc;
@@ -35,6 +39,7 @@ use crate::http::layers::{self, Patience};
 use auth::VerifiedTokens;
 use conversations::participants;
 use error::ErrorStatus;
+use plain::PlainMessages;
 
 pub use openapi::openapi;
 
@@ -72,6 +77,8 @@ pub struct MixinSettings {
     /// The path below which these routes are mounted, `/` and a name, or empty for the root.
     /// Tokens may be signed with and without it.
     pub path_prefix: String,
+    /// Whether messages that the gateway can read are taken.
+    pub plain_messages: PlainMessages,
     /// Who may sign up.
     pub sign_up: SignUpPolicy,
 }
@@ -86,6 +93,7 @@ impl Default for MixinSettings {
             socket_in_flight: 200,
             longest_poll: Duration::from_secs(60),
             path_prefix: String::new(),
+            plain_messages: PlainMessages::Refuse,
             sign_up: SignUpPolicy::Closed,
         }
     }
@@ -96,6 +104,11 @@ impl Default for MixinSettings {
 pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
     let router = Router::new()
         .route("/encrypted_messages", post(messages::post_encrypted))
+        .route("/encrypted_messages/{message_id}/slots", post(slots::add))
+        .route("/messages", post(messages::post_readable))
+        .route("/relationships", post(relationships::change))
+        .route("/friends", get(relationships::friends))
+        .route("/blocking_users", get(relationships::blocking))
         .route("/sessions/fetch", post(sessions::fetch))
         .route("/sessions/check", post(sessions::check))
         .route("/sessions/changes", get(changes::read))
@@ -125,6 +138,7 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state.clone());
+    let router = router.layer(from_fn_with_state(state.clone(), repeat::layer));
     layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
 }
 

@@ -4,6 +4,7 @@
 //! number is handed out before its transaction commits, so a cursor could pass a row that nobody
 //! sees yet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::ids::{
     Shard, UserId,
 };
 use super::ports::Hint;
+use super::top_up::TopUpOffer;
 
 /// The category of a [`Gap`]'s message.
 pub use sealpost_sdk::category::SYSTEM_GAP;
@@ -45,12 +47,15 @@ pub struct Acceptance {
     pub details: Details,
     /// One row for each session that gets it.
     pub slots: Vec<Slot>,
-    /// The generations of what was compared; the store compares them again.
-    pub guards: Vec<Guard>,
+    /// The generations of what was compared; the store compares them again. Messages for the same
+    /// audience share them.
+    pub guards: Arc<[Guard]>,
     /// When the gateway took it.
     pub accepted_at: Timestamp,
     /// When it is dropped even if nobody has read it.
     pub expires_at: Timestamp,
+    /// Set when not everybody was covered, and slots may be added later.
+    pub top_up: Option<TopUpOffer>,
 }
 
 /// Fields that few messages carry; the store keeps them as one versioned blob.

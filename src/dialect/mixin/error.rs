@@ -60,12 +60,37 @@ impl ErrorStatus {
 
 /// The layer that gives every failure below it this dialect's shape, and logs what is ours.
 pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next: Next) -> Response {
-    let signed = bearer(request.headers()).is_some_and(looks_signed);
-    let style = state.settings.error_status.style(signed);
-    let id = RequestId::of(&request);
-    let mut response = next.run(request).await;
+    let shape = Shape::of(&state, &request);
+    shape.give(next.run(request).await)
+}
+
+/// The shape that the failures of one request get.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    style: ErrorStyle,
+    id: RequestId,
+}
+
+impl Shape {
+    /// The shape for this request.
+    #[must_use]
+    pub fn of(state: &MixinState, request: &Request) -> Self {
+        let signed = bearer(request.headers()).is_some_and(looks_signed);
+        let style = state.settings.error_status.style(signed);
+        Self { style, id: RequestId::of(request) }
+    }
+
+    /// Gives a failure this dialect's shape, and logs it when it is ours. An answer that has its
+    /// shape stays as it is.
+    #[must_use]
+    pub fn give(&self, response: Response) -> Response {
+        shape(response, self.style, &self.id)
+    }
+}
+
+fn shape(mut response: Response, style: ErrorStyle, id: &RequestId) -> Response {
     if let Some(fault) = problem::take(&mut response) {
-        fault_log::log(&fault, &id);
+        fault_log::log(&fault, id);
         return answer(&fault, style);
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {

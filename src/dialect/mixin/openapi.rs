@@ -13,14 +13,16 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::conversations::participants;
 use super::{
-    accounts, acknowledgements, apps, blaze, changes, conversations, inbox, messages, sessions,
-    users,
+    accounts, acknowledgements, apps, blaze, changes, conversations, inbox, messages,
+    relationships, repeat, sessions, slots, users,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
         messages::post_encrypted,
+        messages::post_readable,
+        slots::add,
         sessions::fetch,
         sessions::check,
         changes::read,
@@ -47,6 +49,9 @@ use super::{
         users::read,
         users::search,
         users::fetch,
+        relationships::change,
+        relationships::friends,
+        relationships::blocking,
         apps::me,
     ),
     modifiers(&Credentials, &SharedAnswers),
@@ -104,6 +109,9 @@ const SHARED: [(&str, &str); 5] = [
 impl utoipa::Modify for SharedAnswers {
     fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
+            if let Some(post) = &mut item.post {
+                repeat::describe(post);
+            }
             let operations = [&mut item.get, &mut item.post, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 add_shared(operation);

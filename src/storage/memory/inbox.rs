@@ -13,6 +13,7 @@ use crate::domain::inbox::{
     SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
+use crate::domain::top_up::OpenTopUp;
 
 #[async_trait]
 impl Inbox for MemoryStore {
@@ -97,7 +98,7 @@ impl Inbox for MemoryStore {
 }
 
 impl State {
-    fn holds(&self, guard: &Guard) -> bool {
+    pub(super) fn holds(&self, guard: &Guard) -> bool {
         match guard {
             Guard::Roster { account, generation } => self.generation(*account) == Some(*generation),
             Guard::Conversation { conversation, generation } => {
@@ -132,6 +133,14 @@ impl State {
         };
         self.seen.insert((new.sender, new.message_id), (new.digest, new.accepted_at));
         self.payloads.insert(order, Payload { message, expires_at: new.expires_at });
+        if let Some(offer) = new.top_up {
+            let stored_for = new.slots.iter();
+            let stored_for = stored_for
+                .map(|slot| InboxKey { shard: slot.shard, session: slot.session })
+                .collect();
+            let open = OpenTopUp { order, offer, stored_for };
+            self.top_ups.insert((new.sender, new.message_id), open);
+        }
         for slot in new.slots {
             let row = Row { leased_until: FREE, deliveries: 0, slot: slot.bytes };
             self.inbox.insert((slot.session, order), row);

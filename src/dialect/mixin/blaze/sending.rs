@@ -5,11 +5,13 @@ use sealpost_sdk::types::blaze::{CHECKSUM_INVALID, CREATE_MESSAGE};
 use sealpost_sdk::types::{ApiError, ErrorExtra, InboxMessage, ObjectType, Receipt};
 use serde_json::value::RawValue;
 
+use crate::dialect::mixin::MixinState;
 use crate::dialect::mixin::auth::Caller;
 use crate::dialect::mixin::error::api_error;
-use crate::dialect::mixin::{MixinState, outgoing, receipts};
+use crate::dialect::mixin::messages::{Decided, decide};
+use crate::dialect::mixin::outgoing::{self, Door};
 use crate::domain::error::Fault;
-use crate::domain::submit::{Submission, Verdict};
+use crate::domain::submit::{OnStale, Submission, Verdict};
 
 /// Why a message was not taken.
 #[derive(Debug)]
@@ -35,12 +37,14 @@ pub async fn one(
     caller: &Caller,
     item: &RawValue,
 ) -> Result<InboxMessage, Refusal> {
-    let item = outgoing::submission(item, &state.gateway.limits)?;
-    let verdicts = state.gateway.submit(&caller.owner, std::slice::from_ref(&item)).await?;
-    let verdict = verdicts.into_iter().next();
-    let verdict = verdict.ok_or_else(|| Fault::internal("posting a message", "no verdict"))?;
-    match verdict {
-        Verdict::Accepted(_) | Verdict::Duplicate(_) => Ok(stored(state, caller, &item)),
+    let decided = decide(state, &caller.owner, &[item], Door::Socket, OnStale::Reject).await?;
+    let decided = decided.into_iter().next();
+    let decided = decided.ok_or_else(|| Fault::internal("posting a message", "no verdict"))?;
+    match decided.verdict {
+        Verdict::Accepted(_) | Verdict::AcceptedForSome(_) | Verdict::Duplicate(_) => {
+            let unread = |_| Fault::internal("posting a message", "accepted without being read");
+            Ok(stored(state, caller, &decided.item.map_err(unread)?))
+        }
         Verdict::StaleSessions(_) => Err(Refusal::Error(checksum_invalid())),
         Verdict::RecipientGone => Err(Fault::NotFound { what: "recipient" }.into()),
         Verdict::Rejected(fault) => Err(fault.into()),
@@ -63,20 +67,8 @@ pub async fn several(
     list: &RawValue,
 ) -> Result<Vec<Receipt>, Fault> {
     let items = outgoing::items(list.get().as_bytes(), &state.gateway.limits)?;
-    let mut answers = Vec::with_capacity(items.len());
-    for item in items {
-        let label = outgoing::label(item);
-        answers.push(match outgoing::submission(item, &state.gateway.limits) {
-            Err(fault) => receipts::labelled(label, Verdict::Rejected(fault)),
-            Ok(item) => {
-                let batch = std::slice::from_ref(&item);
-                let verdict = state.gateway.submit(&caller.owner, batch).await?.pop();
-                let undecided = || Fault::internal("posting a message", "no verdict");
-                receipts::receipt(&item, verdict.ok_or_else(undecided)?)
-            }
-        });
-    }
-    Ok(answers)
+    let decided = decide(state, &caller.owner, &items, Door::Socket, OnStale::Reject).await?;
+    Ok(decided.into_iter().map(Decided::into_receipt).collect())
 }
 
 /// The error 20140, on which clients look at the conversation again, seal again and send again.
