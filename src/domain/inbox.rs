@@ -4,6 +4,7 @@
 //! number is handed out before its transaction commits, so a cursor could pass a row that nobody
 //! sees yet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use super::ids::{
     Shard, UserId,
 };
 use super::ports::Hint;
+use super::top_up::TopUpOffer;
 
 /// The category of a [`Gap`]'s message.
 pub use sealpost_sdk::category::SYSTEM_GAP;
@@ -45,12 +47,15 @@ pub struct Acceptance {
     pub details: Details,
     /// One row for each session that gets it.
     pub slots: Vec<Slot>,
-    /// The generations of what was compared; the store compares them again.
-    pub guards: Vec<Guard>,
+    /// The generations of what was compared; the store compares them again. Messages for the same
+    /// audience share them.
+    pub guards: Arc<[Guard]>,
     /// When the gateway took it.
     pub accepted_at: Timestamp,
     /// When it is dropped even if nobody has read it.
     pub expires_at: Timestamp,
+    /// Set when not everybody was covered, and slots may be added later.
+    pub top_up: Option<TopUpOffer>,
 }
 
 /// Fields that few messages carry; the store keeps them as one versioned blob.
@@ -272,11 +277,25 @@ impl Gateway {
         limit: u32,
         max_age: Option<Duration>,
     ) -> Result<Vec<Waiting>, Fault> {
+        self.lease_page(inbox, limit, self.limits.inbox_page_bytes, max_age).await
+    }
+
+    /// The same for a reader that wants only so many bytes of bodies, but at least one message.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn lease_page(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_bytes: u64,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<Waiting>, Fault> {
         let now = self.clock.now();
         let request = LeaseRequest {
             inbox,
             limit: limit.min(self.limits.inbox_page),
-            max_bytes: self.limits.inbox_page_bytes,
+            max_bytes: max_bytes.min(self.limits.inbox_page_bytes),
             now,
             until: now.plus(self.limits.lease),
             not_before: max_age.map(|age| now.minus(age)),
@@ -284,16 +303,19 @@ impl Gateway {
         self.store.lease(request).await
     }
 
-    /// Drops what its reader has taken care of. Ids that are unknown, not handed out to this
-    /// session, or acknowledged before are no mistake.
+    /// Frees leases before their time, and tells whoever else reads the inbox.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.store.acknowledge(inbox, ids).await
+    pub async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
+        self.store.release(inbox, orders, how).await?;
+        self.bus.publish(Hint::Wake([inbox.session].into()));
+        Ok(())
     }
 
     /// Drops what nobody waits for and what was not read in time, among at most `limit` messages.

@@ -14,6 +14,7 @@ mod empty;
 mod gap;
 mod message;
 mod receipt;
+mod relationship;
 mod session;
 mod system;
 mod top_up;
@@ -31,6 +32,7 @@ pub use conversation::{
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
 pub use receipt::{MESSAGE_ID_USED, Outcome, ROSTER_TOO_LARGE, Receipt, ReceiptState};
+pub use relationship::{ChangeRelationship, Relationship, RelationshipAction};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
     SessionReference,

@@ -28,12 +28,15 @@ mod migrate;
 mod notices;
 #[cfg(test)]
 mod plans;
+mod relationships;
+mod requests;
 mod rosters;
 mod rows;
 mod sessions;
 mod sign_in;
 mod sign_up;
 mod sweep;
+mod top_ups;
 mod values;
 mod writer;
 

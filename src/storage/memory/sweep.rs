@@ -33,7 +33,8 @@ impl State {
                 swept.expired += 1;
                 missing.entry(session).or_default().add(1, accepted_at, accepted_at);
             }
-            if self.waiting_for(order).is_empty() {
+            let is_open = self.top_ups.values().any(|open| open.order == order);
+            if self.waiting_for(order).is_empty() && !is_open {
                 self.payloads.remove(&order);
                 swept.dropped += 1;
             }

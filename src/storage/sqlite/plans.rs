@@ -4,7 +4,7 @@ use sqlx::{Row, query};
 
 use super::{
     accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, groups, inbox,
-    invites, notices, rosters, sessions, sign_in, sign_up, sweep,
+    invites, notices, relationships, requests, rosters, sessions, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -47,6 +47,16 @@ const STATEMENTS: &[&str] = &[
     groups::MUTE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    relationships::CLEAR,
+    relationships::RELATIONS,
+    relationships::BLOCKERS,
+    relationships::RELATED,
+    relationships::COMPANIONS_AMONG,
+    requests::READ,
+    requests::ANSWER,
+    requests::GIVE_BACK,
+    requests::ANY_OLD,
+    requests::FORGET,
     notices::LIVE_SESSIONS,
     invites::DROP,
     invites::NUMBER,
@@ -69,6 +79,11 @@ const STATEMENTS: &[&str] = &[
     sign_up::FORGET,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
+    top_ups::OPEN,
+    top_ups::EXTEND,
+    top_ups::CLOSE,
+    top_ups::ANY_OVER,
+    top_ups::CLOSE_OVER,
 ];
 
 #[tokio::test]
