@@ -35,7 +35,7 @@
 //! | listen | [`Bot::run`], [`Bot::listening`], [`Bot::live_messages`], [`Bot::messages`] |
 //! | hold groups | [`Bot::create_group`], [`Bot::conversation`] and their neighbours |
 //! | transfer files | [`Bot::upload`], [`Bot::download_to_file`], [`Bot::download`], [`File`] |
-//! | be a person's client | [`Device`] |
+//! | be a person's client | [`Device`], [`SignUp`] |
 //!
 //! What a caller can rely on:
 //! - Readable text never leaves the program. A session without a usable key is an error that names
@@ -87,6 +87,7 @@ mod seal;
 mod send;
 mod sender;
 mod sessions;
+mod sign_up;
 mod socket;
 mod top_up;
 
@@ -111,4 +112,5 @@ pub use outcome::{ItemOutcome, Outcome, SendError, Sent};
 pub use refreshed::Refreshed;
 pub use retry::RetryPolicy;
 pub use sender::SenderProof;
+pub use sign_up::{SignUp, SignUpError};
 pub use socket::SocketError;

@@ -109,11 +109,23 @@ impl Call {
 impl Gateway {
     /// Sends `call`, again where it failed in a way that may pass, and reads `data` of the answer.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, RequestError> {
+        answer::data(&self.answer(call).await?)
+    }
+
+    /// As [`call`](Self::call), where the answer as a whole is what was asked for.
+    pub(super) async fn call_bare<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<T, RequestError> {
+        serde_json::from_slice(&self.answer(call).await?).map_err(RequestError::Answer)
+    }
+
+    async fn answer(&self, call: Call) -> Result<Bytes, RequestError> {
         let mut waited = Duration::ZERO;
         let mut attempt = 1;
         loop {
             let failure = match self.attempt(&call, attempt).await {
-                Ok(answer) => return answer::data(&answer),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             if !call.repeat.allows(&failure) {

@@ -158,14 +158,19 @@ impl SessionDirectory {
             let answers: Vec<CheckAnswer> =
                 self.gateway.call(Call::post("/sessions/check", &items)?).await?;
             for answer in answers {
-                match answer.sessions.as_slice() {
-                    [] => self.forget(&answer.user_id),
-                    sessions => drop(self.learn(answer.user_id, sessions)),
-                }
+                self.take(&answer);
                 changed.push(answer.user_id);
             }
         }
         Ok(changed)
+    }
+
+    /// Remembers a list as it is now.
+    pub(super) fn take(&self, answer: &CheckAnswer) {
+        match answer.sessions.as_slice() {
+            [] => self.forget(&answer.user_id),
+            sessions => drop(self.learn(answer.user_id, sessions)),
+        }
     }
 
     /// Remembers what the gateway said about `user`.
@@ -208,6 +213,11 @@ impl SessionDirectory {
             }
         }
         found
+    }
+
+    /// Nothing that is remembered can be relied on.
+    pub(super) fn forget_all(&self) {
+        *self.lock() = RecentMap::with_capacity(self.capacity);
     }
 
     fn forget(&self, user: &UserId) {

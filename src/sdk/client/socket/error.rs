@@ -10,6 +10,9 @@ pub enum SocketError {
         /// What it did instead.
         reason: String,
     },
+    /// The session has as many sockets as it may.
+    #[error("the session has as many sockets as it may")]
+    TooMany,
     /// The connection broke, or carried what is no WebSocket, or more than this client takes.
     #[error("the connection broke")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),

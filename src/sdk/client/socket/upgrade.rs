@@ -32,6 +32,10 @@ pub(super) async fn connect(core: &Core) -> Result<Wire, RequestError> {
         Err(RequestError::Api { error, .. }) if error.status == 401 => {
             Err(RequestError::SessionEnded { error })
         }
+        // A connection that broke may count until the gateway has noticed.
+        Err(RequestError::Api { error, .. }) if error.status == 413 => {
+            Err(SocketError::TooMany.into())
+        }
         opened => opened,
     }
 }
