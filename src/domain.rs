@@ -4,6 +4,7 @@
 //! hands them a store in memory and a clock that it holds. Begin with [`submit`].
 
 pub mod account;
+pub mod attachment;
 pub mod clock;
 pub mod conversation;
 pub mod error;

@@ -3,6 +3,7 @@
 //! It keeps the promises of [`crate::domain::ports`] by the simplest means: one lock around plain
 //! maps. It is no embedded database: everything is gone with the process.
 
+mod attachments;
 mod inbox;
 mod sessions;
 mod sweep;
@@ -16,12 +17,14 @@ use bytes::Bytes;
 
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, IDENTITY_NUMBER, NewAccount};
+use crate::domain::attachment::Attachment;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{
     ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
 use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
+    AccountNumber, AttachmentId, ConversationId, ConversationNumber, MessageId, Order,
+    SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
 use crate::domain::ports::{Accounts, Conversations, Rosters, Soundness, Statistics, Store};
@@ -45,6 +48,7 @@ struct State {
     inbox: BTreeMap<(SessionNumber, Order), Row>,
     seen: HashMap<(AccountNumber, MessageId), (MessageDigest, Timestamp)>,
     settings: HashMap<&'static str, Vec<u8>>,
+    attachments: BTreeMap<AttachmentId, Attachment>,
     /// How often something may have been changed.
     changes: u64,
 }

@@ -12,6 +12,7 @@
 
 mod accept;
 mod accounts;
+mod attachments;
 mod claims;
 mod clear;
 mod connect;

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, claims, clear, conversations, expire, forget, gaps, inbox, rosters, sessions,
-    sign_in, sweep,
+    accept, accounts, attachments, claims, clear, conversations, expire, forget, gaps, inbox,
+    rosters, sessions, sign_in, sweep,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -16,6 +16,15 @@ const STATEMENTS: &[&str] = &[
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,
+    attachments::BY_ID,
+    attachments::OPEN,
+    attachments::KEPT,
+    attachments::FINISH,
+    attachments::REFUSE,
+    attachments::ANY_OVER,
+    attachments::END,
+    attachments::FORGET,
+    attachments::AMONG,
     claims::CLAIM,
     claims::RELEASE,
     claims::TAKE_BACK,
