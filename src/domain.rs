@@ -11,6 +11,7 @@ pub mod error;
 pub mod gateway;
 pub mod ids;
 pub mod inbox;
+pub mod limits;
 pub mod ports;
 pub mod roster;
 pub mod session;

@@ -1,5 +1,6 @@
 //! The Mixin dialect, as a client meets it.
 
+mod attachments;
 mod authentication;
 mod bad_batches;
 mod bad_items;
@@ -7,6 +8,7 @@ mod bad_tokens;
 mod conversations;
 mod duplicates;
 mod inbox;
+mod limits;
 mod sending;
 mod sessions;
 mod shapes;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rate::Rate;
 use super::{ConfigError, within};
 use crate::domain;
 
@@ -27,6 +28,8 @@ pub struct Limits {
     pub lease_seconds: u64,
     /// How long a message waits for its readers.
     pub message_life_seconds: u64,
+    /// How fast accounts and addresses may go.
+    pub rate: Rate,
 }
 
 impl Default for Limits {
@@ -40,6 +43,7 @@ impl Default for Limits {
             inbox_page_bytes: 4 * 1024 * 1024,
             lease_seconds: 60,
             message_life_seconds: 7 * 24 * 60 * 60,
+            rate: Rate::default(),
         }
     }
 }
@@ -69,7 +73,8 @@ impl Limits {
         within("limits.inbox_page", self.inbox_page.into(), 1, 1000)?;
         within("limits.inbox_page_bytes", self.inbox_page_bytes, 1024, 1 << 28)?;
         within("limits.lease_seconds", self.lease_seconds, 1, 24 * 60 * 60)?;
-        within("limits.message_life_seconds", self.message_life_seconds, 60, YEAR)
+        within("limits.message_life_seconds", self.message_life_seconds, 60, YEAR)?;
+        self.rate.validate()
     }
 }
 

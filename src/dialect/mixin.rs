@@ -4,6 +4,7 @@
 
 pub mod acknowledgements;
 pub mod answer;
+pub mod attachments;
 pub mod auth;
 pub mod conversations;
 pub mod error;
@@ -24,8 +25,12 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::delivery::hub::Hub;
+use crate::domain::attachment::Files;
 use crate::domain::gateway::Gateway;
+use crate::http::blobs::{Addresses, BlobUrls};
+use crate::http::gate::Gate;
 use crate::http::layers::{self, Patience};
+use crate::http::ratelimit;
 use auth::VerifiedTokens;
 use error::ErrorStatus;
 
@@ -37,6 +42,14 @@ pub struct MixinState {
     pub gateway: Arc<Gateway>,
     /// Who is listening on this node.
     pub hub: Arc<Hub>,
+    /// How often who may come in.
+    pub gate: Arc<Gate>,
+    /// Attachments.
+    pub files: Arc<Files>,
+    /// Where their bytes go and come from.
+    pub urls: Arc<BlobUrls>,
+    /// The gateway as its clients reach it.
+    pub addresses: Addresses,
     /// The gateway's own Ed25519 public key, lower-case hex.
     pub server_public_key: String,
     /// What the operator chose.
@@ -87,6 +100,8 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .route("/sessions/{id}", delete(sessions::revoke))
         .route("/conversations", post(conversations::create))
         .route("/conversations/{id}", get(conversations::read))
+        .route("/attachments", post(attachments::create))
+        .route("/attachments/{id}", get(attachments::read))
         .route("/acknowledgements", post(acknowledgements::post))
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))
@@ -96,5 +111,8 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state.clone());
-    layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
+    let limiter = state.gate.limiter().clone();
+    layers::guard(router, patience)
+        .layer(from_fn_with_state(state, error::write))
+        .layer(from_fn_with_state(limiter, ratelimit::write))
 }

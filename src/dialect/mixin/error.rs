@@ -22,6 +22,7 @@ use super::auth::{bearer, looks_signed};
 use crate::domain::error::Fault;
 use crate::http::fault_log;
 use crate::http::problem::{self, Problem};
+use crate::http::ratelimit;
 use crate::http::request_id::RequestId;
 
 /// Which HTTP status an error has. `error.status` always holds the true one.
@@ -80,8 +81,8 @@ pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next:
 /// A failure as the caller gets it.
 fn answer(fault: &Fault, style: ErrorStyle) -> Response {
     let mut response = shaped(api_error(fault), style);
-    if let Fault::Unavailable { retry_after, .. } = fault {
-        let seconds = retry_after.as_secs().max(1);
+    if let Fault::Unavailable { retry_after, .. } | Fault::RateLimited { retry_after, .. } = fault {
+        let seconds = ratelimit::seconds(*retry_after).max(1);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
@@ -138,6 +139,7 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::NotFound { .. } => plain(404, 404, None),
         Fault::Conflict { field, reason } => plain(409, 409, extra(field, reason)),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
+        Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
         Fault::Unavailable { .. } => plain(503, 503, None),
         Fault::Internal { .. } => plain(500, 500, None),
     }
@@ -167,6 +169,7 @@ fn description(fault: &Fault) -> String {
         Fault::TooLarge { what, actual, limit } => {
             format!("Too large: {what} is {actual}, the limit is {limit}.")
         }
+        Fault::RateLimited { .. } => "Too many requests; come again later.".to_owned(),
         Fault::Unavailable { .. } => "Not available now; repeat the same request later.".to_owned(),
         Fault::Internal { .. } => "Internal server error.".to_owned(),
     }

@@ -55,6 +55,7 @@ async fn submit(state: &MixinState, request: &SignedRequest) -> Result<Response,
     request.caller.require(Scope::Send)?;
     let limits = &state.gateway.limits;
     let items = outgoing::items(&request.body, limits)?;
+    state.gate.messages(&request.visitor, items.len())?;
 
     let read: Vec<_> = items.iter().map(|item| outgoing::submission(item, limits)).collect();
     let mut refused = Vec::new();

@@ -90,27 +90,29 @@ fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
     })
 }
 
-pub(super) const OPEN: &str = "
-    INSERT INTO attachments (id, owner, created_at, expires_at)
-    SELECT ?1, ?2, ?3, ?4
-    WHERE (SELECT count(*) FROM attachments WHERE owner = ?2 AND length IS NULL) < ?5";
+pub(super) const TO_COME: &str = "
+    SELECT count(*) AS uploads FROM attachments WHERE owner = ?1 AND length IS NULL";
+
+const OPEN: &str = "
+    INSERT INTO attachments (id, owner, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)";
 
 async fn create(
     (new, open): &(NewAttachment, u32),
     connection: &mut SqliteConnection,
 ) -> Result<Result<Attachment, Fault>, StoreError> {
-    let inserted = query(OPEN)
+    let doing = "keeping an attachment";
+    let row = query(TO_COME).bind(new.owner.0).fetch_one(&mut *connection).await;
+    if count(&row.map_err(during(doing))?, "uploads")? >= u64::from(*open) {
+        return Ok(Err(too_many_open(*open)));
+    }
+    query(OPEN)
         .bind(&new.id.as_bytes()[..])
         .bind(new.owner.0)
         .bind(new.created_at.as_micros())
         .bind(new.expires_at.as_micros())
-        .bind(*open)
         .execute(connection)
         .await
-        .map_err(during("keeping an attachment"))?;
-    if inserted.rows_affected() == 0 {
-        return Ok(Err(too_many_open(*open)));
-    }
+        .map_err(during(doing))?;
     Ok(Ok(Attachment::of(new)))
 }
 

@@ -17,7 +17,7 @@ const STATEMENTS: &[&str] = &[
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,
     attachments::BY_ID,
-    attachments::OPEN,
+    attachments::TO_COME,
     attachments::KEPT,
     attachments::FINISH,
     attachments::REFUSE,
