@@ -1,4 +1,4 @@
-//! The operator's API: accounts, sessions, tokens and the gateway's state.
+//! The operator's API: accounts, sessions, tokens, invitations and the gateway's state.
 //!
 //! It listens on a Unix socket in the data directory that only the directory's owner may open;
 //! that is its authentication. The `sealpost` command speaks it too, over the socket when a
@@ -6,6 +6,7 @@
 
 mod accounts;
 pub mod client;
+mod invites;
 mod request;
 mod sessions;
 mod status;
@@ -49,6 +50,8 @@ pub fn router(state: AdminState) -> Router {
             "/admin/v1/sessions/{session_id}/tokens",
             post(tokens::create).delete(tokens::revoke),
         )
+        .route("/admin/v1/invites", get(invites::list).post(invites::create))
+        .route("/admin/v1/invites/{invite_id}", delete(invites::revoke))
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
         .with_state(state)

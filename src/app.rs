@@ -185,7 +185,7 @@ impl App {
             prefix => Router::new().nest(prefix, mixin).fallback(problem::unknown_path),
         };
         let own = health::router(self.gateway.clone())
-            .merge(start::router())
+            .merge(start::router(self.server_public_key.clone()))
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
         let router = router.merge(layers::guard(own, self.patience()));
         let blobs = blobs::router(

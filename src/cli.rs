@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod error;
 mod gateway;
+mod invite;
 mod keystores;
 mod migrate;
 mod output;
@@ -79,6 +80,9 @@ enum Command {
     /// Add, list and revoke the signed-in devices of an account
     #[command(subcommand)]
     Session(session::Command),
+    /// Make, list and revoke invitations to sign up
+    #[command(subcommand)]
+    Invite(invite::Command),
     /// Print the OpenAPI document (YAML)
     ///
     /// A running gateway serves the same document at /openapi.yaml.
@@ -130,6 +134,7 @@ async fn change(command: Command, config: &Config) -> Result<(), CommandError> {
         Command::Bot(command) => bot::run(command, config).await,
         Command::User(command) => user::run(command, config).await,
         Command::Session(command) => session::run(command, config).await,
+        Command::Invite(command) => invite::run(command, config).await,
         Command::Serve(_) | Command::Demo(_) | Command::Openapi | Command::Doctor => Ok(()),
     }
 }

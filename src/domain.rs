@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod attachment;
+pub mod changes;
 pub mod clock;
 pub mod conversation;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod limits;
 pub mod ports;
 pub mod roster;
 pub mod session;
+pub mod sign_up;
 pub mod submit;
 
 pub use error::Fault;

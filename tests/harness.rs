@@ -5,8 +5,10 @@ pub mod app;
 pub mod client;
 pub mod contract;
 pub mod entropy;
+pub mod newcomer;
 pub mod proxy;
 
 pub use actor::{Actor, Item, Person};
 pub use app::{Answer, TestApp};
+pub use newcomer::Newcomer;
 pub use proxy::LossyProxy;

@@ -18,15 +18,8 @@ pub(super) async fn list(
     PathPart(user_id): PathPart,
 ) -> Result<Json<SessionList>, Problem> {
     let user = state.gateway.account(request::id("user_id", &user_id)?).await?.id;
-    let rosters = state.gateway.store.fresh_rosters(&[user]).await?;
-    let members = rosters.iter().flat_map(|roster| &roster.members);
-    let mut sessions = Vec::new();
-    for member in members {
-        // A session that ended since the roster was read is left out.
-        if let Some(owner) = state.gateway.live_session(member.session).await? {
-            sessions.push(info(owner.session));
-        }
-    }
+    let found = state.gateway.sessions_of(user).await?;
+    let sessions = found.into_iter().map(info).collect();
     Ok(Json(SessionList { sessions }))
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::sign_up::InviteId;
 
 /// `POST /admin/v1/accounts`: makes the account with all its devices, or nothing at all.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ pub struct AccountPage {
 /// `GET /admin/v1/accounts/{user_id}/sessions`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionList {
-    /// The live ones, in the order of their ids.
+    /// The live ones, in the order in which they signed in.
     pub sessions: Vec<SessionInfo>,
 }
 
@@ -134,6 +135,59 @@ impl std::fmt::Debug for CreatedToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CreatedToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
+}
+
+/// `POST /admin/v1/invites`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateInvite {
+    /// How many may sign up with it.
+    pub uses: u32,
+    /// How long it works.
+    pub life_seconds: u64,
+}
+
+/// The answer to [`CreateInvite`]. Its `Debug` shows no code.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CreatedInvite {
+    /// The invitation, to list and revoke it.
+    pub invite_id: InviteId,
+    /// What people sign up with; shown this once, only its hash is kept.
+    pub code: String,
+    /// How many may sign up with it.
+    pub uses: u32,
+    /// When it stops working, RFC 3339.
+    pub expires_at: String,
+}
+
+impl std::fmt::Debug for CreatedInvite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreatedInvite").field("invite_id", &self.invite_id).finish_non_exhaustive()
+    }
+}
+
+/// An invitation, as `GET /admin/v1/invites` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteInfo {
+    /// The invitation.
+    pub invite_id: InviteId,
+    /// How many may sign up with it.
+    pub uses: u32,
+    /// How many have.
+    pub used: u32,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// When it stops working, RFC 3339.
+    pub expires_at: String,
+}
+
+/// A page of invitations.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InvitePage {
+    /// In the order in which they were made.
+    pub invites: Vec<InviteInfo>,
+    /// What to pass as `after` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<InviteId>,
 }
 
 /// `GET /admin/v1/status`.

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::directory::DataDirectory;
 use crate::config::Config;
-use crate::config::dialects::ErrorStatus;
+use crate::config::dialects::{ErrorStatus, SignUp};
 use crate::dialect::mixin;
 use crate::domain::Gateway;
 use crate::domain::limits::Limiter;
+use crate::domain::sign_up::SignUpPolicy;
 use crate::http::blobs::{Addresses, BlobSettings};
 use crate::http::gate::Gate;
 use crate::storage::{CacheConfig, StorageConfig};
@@ -58,6 +59,11 @@ pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
         body_limit: config.limits.body_bytes,
         longest_poll: settings.longest_poll(),
         path_prefix: settings.path_prefix.clone(),
+        sign_up: match settings.sign_up {
+            SignUp::Closed => SignUpPolicy::Closed,
+            SignUp::Invite => SignUpPolicy::Invite,
+            SignUp::Open => SignUpPolicy::Open,
+        },
     }
 }
 

@@ -58,6 +58,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, 
         clear_ended(gateway).await?,
         sweep_on(gateway, walk).await?,
         forget_seen(gateway).await?,
+        forget_used_tokens(gateway).await?,
     ];
     Ok(if behind.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done })
 }
@@ -112,6 +113,16 @@ async fn forget_seen(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
+async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        let now = gateway.clock.now();
+        if gateway.store.forget_used_tokens(now, STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt;
@@ -124,6 +135,7 @@ mod tests {
     use crate::domain::inbox::SYSTEM_GAP;
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
+    use crate::domain::sign_up::UsedToken;
     use crate::storage::MemoryStore;
     use crate::storage::conformance::scene::{START, Scene, inbox_of};
 
@@ -165,6 +177,19 @@ mod tests {
         clock.advance(LIFE);
         round(&gateway, &mut None).await.unwrap();
         assert_eq!(hints.next().await, Some(Hint::Wake([phone.number].into())));
+    }
+
+    #[tokio::test]
+    async fn a_used_token_is_kept_until_it_is_worth_nothing() {
+        let (gateway, clock, phone) = gateway(0).await;
+        let end = START.plus(Duration::from_secs(60));
+        let token = UsedToken::new(&phone.signing_key, "one", "request", end);
+        gateway.store.use_token(token).await.unwrap();
+        round(&gateway, &mut None).await.unwrap();
+        assert!(gateway.store.use_token(token).await.is_err());
+        clock.advance(Duration::from_secs(60));
+        round(&gateway, &mut None).await.unwrap();
+        assert!(gateway.store.use_token(token).await.is_ok());
     }
 
     #[tokio::test]

@@ -28,6 +28,21 @@ pub struct Mixin {
     pub token_life_seconds: u64,
     /// How far a client's clock may be ahead.
     pub clock_ahead_seconds: u64,
+    /// Who may make an account without the operator.
+    pub sign_up: SignUp,
+}
+
+/// Who may make an account without the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignUp {
+    /// Nobody.
+    #[default]
+    Closed,
+    /// Whoever has an invitation of the operator.
+    Invite,
+    /// Everybody.
+    Open,
 }
 
 /// Which HTTP status a refused request gets.
@@ -52,6 +67,7 @@ impl Default for Mixin {
             longest_poll_seconds: 60,
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
+            sign_up: SignUp::Closed,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Limits {
     pub ciphertext_bytes: u32,
     /// Live sessions of one account.
     pub sessions_per_account: u32,
+    /// Participants of one group.
+    pub group_participants: u32,
     /// Messages in one page of an inbox.
     pub inbox_page: u32,
     /// Bytes of bodies in one page of an inbox.
@@ -39,6 +41,7 @@ impl Default for Limits {
             batch_items: 100,
             ciphertext_bytes: 128 * 1024,
             sessions_per_account: 16,
+            group_participants: 256,
             inbox_page: 100,
             inbox_page_bytes: 4 * 1024 * 1024,
             lease_seconds: 60,
@@ -56,6 +59,7 @@ impl Limits {
             batch_items: self.batch_items as usize,
             ciphertext_bytes: self.ciphertext_bytes as usize,
             sessions_per_account: self.sessions_per_account,
+            group_participants: self.group_participants,
             inbox_page: self.inbox_page,
             inbox_page_bytes: self.inbox_page_bytes,
             lease: Duration::from_secs(self.lease_seconds),
@@ -70,6 +74,7 @@ impl Limits {
         within("limits.ciphertext_bytes", self.ciphertext_bytes.into(), 16, 1 << 28)?;
         // An envelope names at most 510 sessions.
         within("limits.sessions_per_account", self.sessions_per_account.into(), 1, 510)?;
+        within("limits.group_participants", self.group_participants.into(), 2, 10_000)?;
         within("limits.inbox_page", self.inbox_page.into(), 1, 1000)?;
         within("limits.inbox_page_bytes", self.inbox_page_bytes, 1024, 1 << 28)?;
         within("limits.lease_seconds", self.lease_seconds, 1, 24 * 60 * 60)?;

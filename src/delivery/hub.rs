@@ -17,6 +17,8 @@ use crate::domain::ports::{Hint, HintStream};
 pub struct Hub {
     lines: Mutex<HashMap<SessionNumber, watch::Sender<Signal>>>,
     closing: watch::Sender<bool>,
+    /// Told whenever anybody's roster rises.
+    rosters: watch::Sender<()>,
 }
 
 /// What a listener is told.
@@ -54,6 +56,12 @@ impl Hub {
         Listener { hub: self.clone(), session, signal, closing: self.closing.subscribe() }
     }
 
+    /// Changes whenever anybody's roster rises.
+    #[must_use]
+    pub fn rosters(&self) -> watch::Receiver<()> {
+        self.rosters.subscribe()
+    }
+
     /// Passes hints on until the stream ends.
     pub async fn run(self: Arc<Self>, mut hints: HintStream) {
         while let Some(hint) = hints.next().await {
@@ -85,7 +93,9 @@ impl Hub {
                     line.send_modify(|signal| signal.ended = true);
                 }
             }
+            Hint::RosterChanged(_) => self.rosters.send_modify(|()| ()),
             Hint::Everybody => {
+                self.rosters.send_modify(|()| ());
                 for line in lines.values() {
                     line.send_modify(|_| ());
                 }

@@ -2,12 +2,16 @@
 //!
 //! Begin with [`messages`]: `POST /encrypted_messages` is what the gateway exists for.
 
+pub mod accounts;
 pub mod acknowledgements;
 pub mod answer;
+pub mod apps;
 pub mod attachments;
 pub mod auth;
+pub mod changes;
 pub mod conversations;
 pub mod error;
+pub mod etag;
 pub mod inbox;
 pub mod messages;
 pub mod openapi;
@@ -27,11 +31,13 @@ use axum::routing::{delete, get, post};
 use crate::delivery::hub::Hub;
 use crate::domain::attachment::Files;
 use crate::domain::gateway::Gateway;
+use crate::domain::sign_up::SignUpPolicy;
 use crate::http::blobs::{Addresses, BlobUrls};
 use crate::http::gate::Gate;
 use crate::http::layers::{self, Patience};
 use crate::http::ratelimit;
 use auth::VerifiedTokens;
+use conversations::participants;
 use error::ErrorStatus;
 
 pub use openapi::openapi;
@@ -74,6 +80,8 @@ pub struct MixinSettings {
     /// The path below which these routes are mounted, `/` and a name, or empty for the root.
     /// Tokens may be signed with and without it.
     pub path_prefix: String,
+    /// Who may sign up.
+    pub sign_up: SignUpPolicy,
 }
 
 impl Default for MixinSettings {
@@ -85,6 +93,7 @@ impl Default for MixinSettings {
             body_limit: 8 * 1024 * 1024,
             longest_poll: Duration::from_secs(60),
             path_prefix: String::new(),
+            sign_up: SignUpPolicy::Closed,
         }
     }
 }
@@ -96,18 +105,31 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .route("/encrypted_messages", post(messages::post_encrypted))
         .route("/sessions/fetch", post(sessions::fetch))
         .route("/sessions/check", post(sessions::check))
-        .route("/sessions", post(sessions::create))
+        .route("/sessions/changes", get(changes::read))
+        .route("/sessions", get(sessions::list).post(sessions::create))
         .route("/sessions/{id}", delete(sessions::revoke))
         .route("/conversations", post(conversations::create))
-        .route("/conversations/{id}", get(conversations::read))
+        .route("/conversations/{id}", get(conversations::read).post(conversations::update))
+        .route("/conversations/{id}/participants/ADD", post(participants::add))
+        .route("/conversations/{id}/participants/REMOVE", post(participants::remove))
+        .route("/conversations/{id}/participants/ROLE", post(participants::set_roles))
+        // One name for a variable part, whatever it stands for.
+        .route("/conversations/{id}/join", post(participants::join))
+        .route("/conversations/{id}/exit", post(participants::exit))
+        .route("/conversations/{id}/rotate", post(conversations::settings::rotate))
+        .route("/conversations/{id}/mute", post(conversations::settings::mute))
+        .route("/conversations/{id}/disappear", post(conversations::settings::disappear))
         .route("/attachments", post(attachments::create))
         .route("/attachments/{id}", get(attachments::read))
         .route("/acknowledgements", post(acknowledgements::post))
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))
-        .route("/me", get(users::me))
+        .route("/accounts", post(accounts::create))
+        .route("/me", get(users::me).post(users::change))
         .route("/users/{id}", get(users::read))
         .route("/users/fetch", post(users::fetch))
+        .route("/search/{id}", get(users::search))
+        .route("/apps/me", get(apps::me))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state.clone());

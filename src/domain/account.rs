@@ -1,5 +1,7 @@
 //! Accounts: the users and bots that send and receive.
 
+mod profile;
+
 use std::collections::HashSet;
 
 use sealpost_sdk::conversation;
@@ -10,6 +12,8 @@ use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, ConversationId, SessionId, UserId};
 use super::session::{NewSession, Session, checked_platform};
+
+pub use profile::ProfileChange;
 
 /// The protocol that an account speaks. An account belongs to one of them for life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,6 +83,10 @@ pub struct Account {
     pub kind: AccountKind,
     /// The name shown to others.
     pub full_name: String,
+    /// What it says about itself; may be empty.
+    pub biography: String,
+    /// Where its picture is: an `https` URL, or empty.
+    pub avatar_url: String,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -176,27 +184,37 @@ impl Gateway {
     ) -> Result<CreatedAccount, Fault> {
         let full_name = checked_name(full_name)?;
         let sessions = self.first_sessions(sessions)?;
-        let mut account = NewAccount {
+        let account = NewAccount {
             id: self.random_id(),
             dialect: Dialect::Mixin,
-            external_name: self.random_identity_number(),
+            external_name: String::new(),
             kind,
             full_name,
             created_at: self.clock.now(),
             sessions,
         };
+        let with = |external_name| NewAccount { external_name, ..account.clone() };
+        self.draw_identity_number(|number| self.store.create_account(with(number))).await
+    }
+
+    /// Makes something with a random identity number, and with others while the number is taken.
+    pub(super) async fn draw_identity_number<T, F>(
+        &self,
+        make: impl Fn(String) -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         for _ in 1..IDENTITY_NUMBER_DRAWS {
-            match self.store.create_account(account.clone()).await {
-                Err(Fault::Conflict { field, .. }) if field == IDENTITY_NUMBER => {
-                    account.external_name = self.random_identity_number();
-                }
+            match make(self.random_identity_number()).await {
+                Err(Fault::Conflict { field, .. }) if field == IDENTITY_NUMBER => {}
                 made => return made,
             }
         }
-        self.store.create_account(account).await
+        make(self.random_identity_number()).await
     }
 
-    fn first_sessions(
+    pub(super) fn first_sessions(
         &self,
         sessions: Vec<(VerifyingKey, String)>,
     ) -> Result<Vec<FirstSession>, Fault> {
@@ -233,7 +251,7 @@ impl Gateway {
     }
 }
 
-fn checked_name(name: &str) -> Result<String, Fault> {
+pub(super) fn checked_name(name: &str) -> Result<String, Fault> {
     let name = name.trim();
     if name.is_empty() {
         return Err(Fault::invalid("full_name", "is empty"));

@@ -1,10 +1,20 @@
 //! Conversations: who may speak with whom.
+//!
+//! A contact conversation belongs to two accounts for ever. A group changes: the rules decide on the
+//! conversation as it was read ([`plan`]), the store compares its generation in the transaction that
+//! makes the change ([`change`]), and says so to everybody concerned ([`notice`]).
+
+pub mod change;
+pub mod group;
+pub mod notice;
+pub mod plan;
+pub mod settings;
 
 use super::account::{Account, contact_conversation_id};
 use super::clock::Timestamp;
 use super::error::Fault;
 use super::gateway::Gateway;
-use super::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
+use super::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber, UserId};
 
 /// What kind of conversation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +84,18 @@ pub struct Conversation {
     pub creator: UserId,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Raised by every change to who takes part and in which role, in the transaction that makes
-    /// the change.
+    /// Raised by every change to anything that its participants share, in the transaction that
+    /// makes the change.
     pub generation: i64,
+    /// A group's name.
+    pub name: String,
+    /// A group's announcement.
+    pub announcement: String,
+    /// The code by which one can join; none for a contact conversation and for a group that
+    /// everybody has left.
+    pub code: Option<CodeId>,
+    /// Seconds after reading until messages disappear; 0 for never.
+    pub expire_in: i64,
     /// Who takes part.
     pub participants: Vec<Participant>,
 }
@@ -92,13 +111,30 @@ pub struct Participant {
     pub role: Role,
     /// When it joined.
     pub joined_at: Timestamp,
+    /// Until when it wants no noise from this conversation; nobody else is told.
+    pub muted_until: Option<Timestamp>,
+}
+
+/// An account that shares a conversation with another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Companion {
+    /// The account's number inside the store.
+    pub account: AccountNumber,
+    /// The account's public id.
+    pub user: UserId,
 }
 
 impl Conversation {
     /// Whether `user` takes part.
     #[must_use]
     pub fn has(&self, user: UserId) -> bool {
-        self.participants.iter().any(|participant| participant.user == user)
+        self.participant(user).is_some()
+    }
+
+    /// The participant with this account, if it takes part.
+    #[must_use]
+    pub fn participant(&self, user: UserId) -> Option<&Participant> {
+        self.participants.iter().find(|participant| participant.user == user)
     }
 
     /// The participants other than `user`.
@@ -153,7 +189,24 @@ impl Gateway {
         viewer: UserId,
         id: ConversationId,
     ) -> Result<Conversation, Fault> {
-        let found = self.store.conversations(&[id]).await?.into_iter().next();
+        let cached = self.store.conversations(&[id]).await?.pop();
+        if let Some(conversation) = cached.filter(|found| found.has(viewer)) {
+            return Ok(conversation);
+        }
+        // A cache may let somebody in; it does not turn anybody away.
+        self.fresh_conversation(viewer, id).await
+    }
+
+    /// The same, straight from the database.
+    ///
+    /// # Errors
+    /// As [`conversation`](Self::conversation).
+    pub async fn fresh_conversation(
+        &self,
+        viewer: UserId,
+        id: ConversationId,
+    ) -> Result<Conversation, Fault> {
+        let found = self.store.fresh_conversations(&[id]).await?.pop();
         let conversation = found.ok_or(Fault::NotFound { what: "conversation" })?;
         if !conversation.has(viewer) {
             return Err(Fault::forbidden("the caller takes no part in this conversation"));

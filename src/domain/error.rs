@@ -53,6 +53,20 @@ pub enum Fault {
         /// What it contradicts.
         reason: String,
     },
+    /// A group has all the participants that it may have.
+    #[error("the group has all the {limit} participants that it may have")]
+    GroupFull {
+        /// How many that are.
+        limit: u32,
+    },
+    /// What the caller goes on from is of no use any more; it must begin again.
+    #[error("{what} {reason}")]
+    Outdated {
+        /// What it is, in the words of the caller's protocol.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// More bytes or items than the gateway takes.
     #[error("{what} is {actual}, the limit is {limit}")]
     TooLarge {

@@ -32,6 +32,8 @@ pub struct Limits {
     pub ciphertext_bytes: usize,
     /// Live sessions of one account.
     pub sessions_per_account: u32,
+    /// Participants of one group.
+    pub group_participants: u32,
     /// Messages in one page of an inbox.
     pub inbox_page: u32,
     /// Bytes of bodies in one page of an inbox.
@@ -48,6 +50,7 @@ impl Default for Limits {
             batch_items: 100,
             ciphertext_bytes: 128 * 1024,
             sessions_per_account: 16,
+            group_participants: 256,
             inbox_page: 100,
             inbox_page_bytes: 4 * 1024 * 1024,
             lease: Duration::from_secs(60),

@@ -3,6 +3,8 @@
 //! One method is one transaction and one step of business, so no transaction leaks into a caller
 //! and each store may use its best tools.
 
+mod sign_ups;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +13,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::account::{Account, CreatedAccount, NewAccount};
+use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
 use super::attachment::{Attachment, Content, Finished, NewAttachment, Upload};
+use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
-use super::conversation::{ContactPair, Conversation};
+use super::conversation::change::{Change, Changed};
+use super::conversation::group::NewGroup;
+use super::conversation::{Companion, ContactPair, Conversation};
 use super::error::Fault;
 use super::ids::{
-    AccountNumber, AttachmentId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
-    SessionNumber, UserId,
+    AccountNumber, AttachmentId, CodeId, ConversationId, ConversationNumber, MessageId, Order,
+    SessionId, SessionNumber, UserId,
 };
 use super::inbox::{
     Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
@@ -26,6 +31,8 @@ use super::inbox::{
 };
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+
+pub use sign_ups::SignUps;
 
 /// Accounts by their public names.
 #[async_trait]
@@ -49,6 +56,12 @@ pub trait Accounts: Send + Sync {
         after: Option<AccountNumber>,
         limit: u32,
     ) -> Result<Vec<Account>, Fault>;
+
+    /// Changes what an account says about itself; returns it as it is then.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when there is none.
+    async fn change_profile(&self, user: UserId, change: ProfileChange) -> Result<Account, Fault>;
 }
 
 /// Sessions and the tokens that act for them.
@@ -114,6 +127,18 @@ pub trait Rosters: Send + Sync {
 
     /// The same, straight from the database.
     async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault>;
+
+    /// The number of the latest change to any roster.
+    async fn newest_change(&self) -> Result<Cursor, Fault>;
+
+    /// Looks through the changes after `after`, at most [`super::changes::LOOK`] of them, for
+    /// `account` itself and those that share a conversation with it; ends with the `limit`th.
+    async fn changed_contacts(
+        &self,
+        account: AccountNumber,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<ChangedContacts, Fault>;
 }
 
 /// Conversations and who takes part.
@@ -127,8 +152,39 @@ pub trait Conversations: Send + Sync {
         at: Timestamp,
     ) -> Result<Vec<ConversationNumber>, Fault>;
 
-    /// The conversations with these ids, in no particular order; unknown ones are left out.
+    /// The conversations with these ids, in no particular order; unknown ones are left out. The
+    /// participants come in the order in which they joined. May be as old as a cache is.
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault>;
+
+    /// The same, straight from the database.
+    async fn fresh_conversations(&self, ids: &[ConversationId])
+    -> Result<Vec<Conversation>, Fault>;
+
+    /// Makes a group and leaves its notices, or does nothing when there is a conversation with its
+    /// id: [`Changed::Moved`].
+    async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault>;
+
+    /// Makes a change, raises the conversation's generation and leaves the notices, in one
+    /// transaction; or does nothing when the generation is another one: [`Changed::Moved`].
+    async fn change_conversation(&self, change: Change) -> Result<Changed, Fault>;
+
+    /// The group that this code opens.
+    async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault>;
+
+    /// Notes until when a participant wants no noise; does nothing when it takes no part. The
+    /// generation stays. `id` and `conversation` are the same conversation.
+    async fn mute(
+        &self,
+        id: ConversationId,
+        conversation: ConversationNumber,
+        account: AccountNumber,
+        until: Option<Timestamp>,
+    ) -> Result<(), Fault>;
+
+    /// At most `limit` of the accounts that share a conversation with `account`, itself left out,
+    /// each once, in no particular order.
+    async fn companions(&self, account: AccountNumber, limit: u32)
+    -> Result<Vec<Companion>, Fault>;
 }
 
 /// Makes ids for messages of the gateway itself.
@@ -215,7 +271,9 @@ pub trait Attachments: Send + Sync {
 
 /// Everything that the gateway keeps.
 #[async_trait]
-pub trait Store: Accounts + Sessions + Rosters + Conversations + Inbox + Attachments {
+pub trait Store:
+    Accounts + Sessions + SignUps + Rosters + Conversations + Inbox + Attachments
+{
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;
 
@@ -315,6 +373,8 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// The roster of this account rose.
+    RosterChanged(AccountNumber),
     /// So many hints were lost that everybody should look.
     Everybody,
 }

@@ -1,11 +1,9 @@
 //! Sessions: the signed-in devices of an account, and the tokens that act for them.
 
-use std::fmt;
-use std::time::Duration;
+mod api_token;
 
 use sealpost_sdk::device::SessionStatement;
 use sealpost_sdk::keys::{AgreementKey, VerifyingKey};
-use sha2::{Digest, Sha256};
 
 use super::account::Account;
 use super::clock::Timestamp;
@@ -13,6 +11,8 @@ use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use super::ports::Hint;
+
+pub use api_token::{API_TOKEN_PREFIX, ApiToken, Scope, Scopes, TokenHash};
 
 /// A session on file, live or ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,112 +92,6 @@ pub struct SessionOwner {
     /// The account.
     pub account: Account,
 }
-
-/// What an API token may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Post messages.
-    Send,
-    /// Read the inbox and acknowledge.
-    Receive,
-    /// Look up users, sessions and conversations.
-    Read,
-}
-
-/// A set of [`Scope`]s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Scopes(i64);
-
-impl Scopes {
-    /// Every scope.
-    pub const ALL: Self = Self(0b111);
-
-    /// The set of `scopes`.
-    #[must_use]
-    pub fn of(scopes: &[Scope]) -> Self {
-        Self(scopes.iter().fold(0, |bits, scope| bits | scope.bit()))
-    }
-
-    /// The set that the store kept as `bits`; unknown bits grant nothing.
-    #[must_use]
-    pub fn from_bits(bits: i64) -> Self {
-        Self(bits & Self::ALL.0)
-    }
-
-    /// The form in which the store keeps it.
-    #[must_use]
-    pub fn bits(self) -> i64 {
-        self.0
-    }
-
-    /// Whether `scope` is in the set.
-    #[must_use]
-    pub fn allows(self, scope: Scope) -> bool {
-        self.0 & scope.bit() != 0
-    }
-}
-
-impl Scope {
-    fn bit(self) -> i64 {
-        match self {
-            Self::Send => 1,
-            Self::Receive => 2,
-            Self::Read => 4,
-        }
-    }
-
-    /// The word for it in commands and answers.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Receive => "receive",
-            Self::Read => "read",
-        }
-    }
-
-    /// The scope of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Send, Self::Receive, Self::Read].into_iter().find(|scope| scope.as_str() == name)
-    }
-}
-
-/// The SHA-256 of a plain API token: all that is kept of it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TokenHash(pub [u8; 32]);
-
-impl TokenHash {
-    /// The hash of a token as its bearer shows it.
-    #[must_use]
-    pub fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
-    }
-}
-
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenHash(..)")
-    }
-}
-
-/// A plain API token on file.
-#[derive(Clone, Debug)]
-pub struct ApiToken {
-    /// All that is kept of the token itself.
-    pub hash: TokenHash,
-    /// The session that it acts for.
-    pub session: SessionId,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it stops working.
-    pub expires_at: Timestamp,
-}
-
-/// The start of every plain API token.
-pub const API_TOKEN_PREFIX: &str = "spt_";
 
 /// The longest `platform`, in characters.
 const PLATFORM_LIMIT: usize = 64;
@@ -284,6 +178,7 @@ impl Gateway {
         if let Some(replaced) = signed_in.replaced {
             self.bus.publish(Hint::SessionEnded(replaced));
         }
+        self.bus.publish(Hint::RosterChanged(signed_in.session.account));
         Ok(signed_in.session)
     }
 
@@ -292,8 +187,10 @@ impl Gateway {
     /// # Errors
     /// [`Fault::NotFound`] unless it is a live session of `user`.
     pub async fn revoke_session(&self, user: UserId, session: SessionId) -> Result<(), Fault> {
+        let account = self.account(user).await?;
         let ended = self.store.end_session(user, session, self.clock.now()).await?;
         self.bus.publish(Hint::SessionEnded(ended));
+        self.bus.publish(Hint::RosterChanged(account.number));
         Ok(())
     }
 
@@ -306,63 +203,21 @@ impl Gateway {
         Ok(found.filter(|owner| owner.session.is_live()))
     }
 
-    /// The live session that a plain API token acts for, and what the token may do; `None` for a
-    /// token that is unknown, has expired, or whose session has ended.
+    /// The live sessions of an account, in the order in which they signed in.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn api_token_bearer(
-        &self,
-        token: &str,
-    ) -> Result<Option<(SessionOwner, Scopes)>, Fault> {
-        let Some(found) = self.store.api_token(TokenHash::of(token)).await? else {
-            return Ok(None);
-        };
-        if found.expires_at <= self.clock.now() {
-            return Ok(None);
+    pub async fn sessions_of(&self, user: UserId) -> Result<Vec<Session>, Fault> {
+        let rosters = self.store.fresh_rosters(&[user]).await?;
+        let mut sessions = Vec::new();
+        for member in rosters.iter().flat_map(|roster| &roster.members) {
+            // A session that ended since the roster was read is left out.
+            if let Some(owner) = self.live_session(member.session).await? {
+                sessions.push(owner.session);
+            }
         }
-        let owner = self.live_session(found.session).await?;
-        Ok(owner.map(|owner| (owner, found.scopes)))
-    }
-
-    /// Makes all plain API tokens of a live session worthless at once.
-    ///
-    /// # Errors
-    /// [`Fault::NotFound`] when the session is not live.
-    pub async fn revoke_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
-        if self.live_session(session).await?.is_none() {
-            return Err(Fault::NotFound { what: "session" });
-        }
-        self.store.drop_api_tokens(session).await
-    }
-
-    /// Makes a plain API token for a live session and returns it, this once, as text.
-    ///
-    /// # Errors
-    /// [`Fault::NotFound`] when the session is not live.
-    pub async fn create_api_token(
-        &self,
-        session: SessionId,
-        scopes: Scopes,
-        life: Duration,
-    ) -> Result<String, Fault> {
-        if self.live_session(session).await?.is_none() {
-            return Err(Fault::NotFound { what: "session" });
-        }
-        let mut secret = [0; 32];
-        self.entropy.fill(&mut secret);
-        let token = format!("{API_TOKEN_PREFIX}{}", sealpost_sdk::base64url::encode(&secret));
-        let created_at = self.clock.now();
-        self.store
-            .add_api_token(ApiToken {
-                hash: TokenHash::of(&token),
-                session,
-                scopes,
-                created_at,
-                expires_at: created_at.plus(life),
-            })
-            .await?;
-        Ok(token)
+        sessions.sort_by_key(|session| (session.created_at, session.id));
+        Ok(sessions)
     }
 }
 

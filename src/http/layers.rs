@@ -42,10 +42,11 @@ pub fn apply(router: Router, entropy: Arc<dyn Entropy>) -> Router {
         .layer(from_fn_with_state(entropy, request_id::layer))
 }
 
-/// Whether the request is a long poll: a read of somebody's `/inbox`.
+/// Whether the request is a long poll: a read of somebody's `/inbox`, or of what has changed.
 fn is_poll(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/inbox"))
+    request.method() == Method::GET
+        && path.is_some_and(|path| ["/inbox", "/changes"].iter().any(|end| path.ends_with(end)))
 }
 
 async fn limit_time(

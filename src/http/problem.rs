@@ -81,6 +81,7 @@ impl Document {
             Fault::Invalid { field, .. } | Fault::Conflict { field, .. } => {
                 Self { field: Some(field.to_string()), ..document }
             }
+            Fault::GroupFull { limit } => Self { limit: Some((*limit).into()), ..document },
             Fault::TooLarge { actual, limit, .. } => {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
@@ -170,7 +171,8 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
         Fault::Forbidden { .. } => StatusCode::FORBIDDEN,
         Fault::NotFound { .. } => StatusCode::NOT_FOUND,
-        Fault::Conflict { .. } => StatusCode::CONFLICT,
+        Fault::Conflict { .. } | Fault::GroupFull { .. } => StatusCode::CONFLICT,
+        Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Fault::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -186,6 +188,8 @@ fn code(fault: &Fault) -> &'static str {
         Fault::Forbidden { .. } => "forbidden",
         Fault::NotFound { .. } => "not_found",
         Fault::Conflict { .. } => "conflict",
+        Fault::GroupFull { .. } => "group_full",
+        Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
         Fault::RateLimited { .. } => "rate_limited",
         Fault::Unavailable { .. } => "unavailable",

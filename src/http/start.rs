@@ -1,5 +1,8 @@
 //! `GET /`: what answers here, for a person with a browser and for a program.
 
+use std::sync::Arc;
+
+use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{Html, IntoResponse, Response};
@@ -11,7 +14,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::problem;
 
 /// What answers here.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 struct Greeting {
     /// The program's name.
     #[schema(example = "sealpost")]
@@ -19,9 +22,12 @@ struct Greeting {
     /// The program's version.
     #[schema(example = "0.1.0")]
     version: &'static str,
+    /// The gateway's own Ed25519 public key, in hex: the `aud` of tokens for signing up.
+    #[schema(example = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")]
+    server_public_key: String,
 }
 
-const GREETING: Greeting = Greeting { name: "sealpost", version: env!("CARGO_PKG_VERSION") };
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const PAGE: &str = concat!(
     "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Sealpost</title>\n",
@@ -32,8 +38,11 @@ const PAGE: &str = concat!(
 );
 
 /// The path, at the root.
-pub fn router() -> Router {
-    Router::new().route("/", get(start)).method_not_allowed_fallback(problem::unknown_method)
+pub fn router(server_public_key: Arc<str>) -> Router {
+    Router::new()
+        .route("/", get(start))
+        .method_not_allowed_fallback(problem::unknown_method)
+        .with_state(server_public_key)
 }
 
 /// The path's part of the OpenAPI document.
@@ -47,15 +56,18 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// What answers here
 ///
-/// A page for a browser (`Accept: text/html`), otherwise the name and the version.
+/// A page for a browser (`Accept: text/html`), otherwise the name, the version and the
+/// gateway's key.
 #[utoipa::path(
     get, path = "/", tag = "gateway", operation_id = "start",
-    responses((status = 200, description = "Name and version.", body = Greeting)),
+    responses((status = 200, description = "Name, version and key.", body = Greeting)),
 )]
-async fn start(headers: HeaderMap) -> Response {
+async fn start(State(key): State<Arc<str>>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if !accept.is_some_and(|accept| accept.contains("text/html")) {
-        return Json(GREETING).into_response();
+        let server_public_key = key.to_string();
+        let greeting = Greeting { name: "sealpost", version: VERSION, server_public_key };
+        return Json(greeting).into_response();
     }
     const NO_SNIFFING: HeaderName = HeaderName::from_static("x-content-type-options");
     let policy = HeaderValue::from_static("default-src 'none'");
@@ -71,7 +83,7 @@ mod tests {
     async fn content_type(accept: &'static str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        let answer = start(headers).await;
+        let answer = start(State("key".into()), headers).await;
         answer.headers()["content-type"].to_str().unwrap_or_default().to_owned()
     }
 
@@ -83,6 +95,6 @@ mod tests {
 
     #[test]
     fn the_page_names_the_version() {
-        assert!(PAGE.contains(GREETING.version));
+        assert!(PAGE.contains(VERSION));
     }
 }

@@ -45,6 +45,8 @@ pub enum Conversation {}
 pub enum Message {}
 /// Marks the id of an attachment: an encrypted file.
 pub enum Attachment {}
+/// Marks the code by which one can join a group.
+pub enum Code {}
 
 /// Id of an account: a person or a bot.
 pub type UserId = Id<User>;
@@ -56,6 +58,8 @@ pub type ConversationId = Id<Conversation>;
 pub type MessageId = Id<Message>;
 /// Id of an attachment: an encrypted file.
 pub type AttachmentId = Id<Attachment>;
+/// The code by which one can join a group.
+pub type CodeId = Id<Code>;
 
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

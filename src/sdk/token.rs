@@ -14,6 +14,7 @@
 mod claims;
 mod digest;
 mod provider;
+mod sign_up;
 
 use std::fmt;
 
@@ -27,6 +28,7 @@ use crate::keys::{SigningKey, VerifyingKey};
 
 pub use claims::{RequestClaims, TokenLimits, check_claims};
 pub use digest::body_digest;
+pub use sign_up::{SIGN_UP_LIFE, SignUpClaims, check_sign_up, open_sign_up, sign_up};
 
 /// The longest token that is looked at. One of ours has about 450 bytes.
 pub const MAX_TOKEN_LENGTH: usize = 4096;
@@ -94,6 +96,9 @@ pub enum TokenError {
     /// The token was made for another method, path or body.
     #[error("the token was made for another request")]
     WrongRequest,
+    /// The token was made for another gateway.
+    #[error("the token was made for another gateway")]
+    WrongAudience,
     /// The installed crypto provider cannot sign with EdDSA.
     #[error("the installed crypto provider failed to sign: {reason}")]
     Provider {
@@ -172,14 +177,7 @@ impl<'a> Unverified<'a> {
     /// When the token is too long or malformed, names another algorithm than EdDSA, demands
     /// extensions or lacks claims.
     pub fn parse(token: &'a str) -> Result<Self, TokenError> {
-        if token.len() > MAX_TOKEN_LENGTH {
-            return Err(TokenError::TooLong { length: token.len() });
-        }
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Form)?;
-        let (header, payload) = message.split_once('.').ok_or(TokenError::Form)?;
-        if payload.contains('.') {
-            return Err(TokenError::Form);
-        }
+        let Parts { message, header, payload, signature } = parts(token)?;
         check_header(&decode(header)?)?;
         let claims = serde_json::from_slice(&decode(payload)?)
             .map_err(|error| TokenError::Claims { reason: error.to_string() })?;
@@ -212,6 +210,26 @@ impl fmt::Debug for Unverified<'_> {
         // Neither message nor signature: together they are the token.
         formatter.debug_struct("Unverified").field("claims", &self.claims).finish_non_exhaustive()
     }
+}
+
+/// A token in its three parts, and what of it was signed.
+struct Parts<'a> {
+    message: &'a str,
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+}
+
+fn parts(token: &str) -> Result<Parts<'_>, TokenError> {
+    if token.len() > MAX_TOKEN_LENGTH {
+        return Err(TokenError::TooLong { length: token.len() });
+    }
+    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Form)?;
+    let (header, payload) = message.split_once('.').ok_or(TokenError::Form)?;
+    if payload.contains('.') {
+        return Err(TokenError::Form);
+    }
+    Ok(Parts { message, header, payload, signature })
 }
 
 fn check_header(header: &[u8]) -> Result<(), TokenError> {

@@ -14,21 +14,25 @@ mod gap;
 mod message;
 mod receipt;
 mod session;
+mod system;
 
 use serde::{Deserialize, Serialize};
 
-pub use account::{App, User};
+pub use account::{App, CreateAccount, CreatedAccount, ProfileChange, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use attachment::Attachment;
 pub use conversation::{
-    Conversation, CreateConversation, NewParticipant, Participant, ParticipantSession,
+    Conversation, ConversationDuration, CreateConversation, NewParticipant, Participant,
+    ParticipantSession, UpdateConversation,
 };
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
 pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
 pub use session::{
-    CheckAnswer, CheckItem, CreatedSession, NewSession, SessionInfo, SessionReference,
+    CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
+    SessionReference,
 };
+pub use system::{ConversationAction, SystemConversation};
 
 pub use crate::category;
 

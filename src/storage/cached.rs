@@ -8,7 +8,9 @@
 //! and a roster that it finds moved is dropped here.
 
 mod attachments;
+mod conversations;
 mod remembered;
+mod sign_up;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,19 +20,19 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, CreatedAccount, NewAccount};
+use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{ContactPair, Conversation};
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
-    UserId,
+    AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
     SweepRequest, Waiting,
 };
 use crate::domain::ports::{
-    Accounts, Conversations, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
+    Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
 };
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
@@ -64,8 +66,7 @@ struct Caches {
     rosters: Remembered<UserId, Arc<Roster>>,
     sessions: Remembered<SessionId, SessionOwner>,
     tokens: Remembered<TokenHash, ApiToken>,
-    /// Accounts and contact conversations never change once they exist, and what does not exist
-    /// is not remembered.
+    /// What does not exist is not remembered, so nothing is to be forgotten when it comes to be.
     accounts: Remembered<UserId, Account>,
     conversations: Remembered<ConversationId, Conversation>,
     /// Whose roster a generation belongs to.
@@ -163,6 +164,28 @@ impl Accounts for CachedStore {
     ) -> Result<Vec<Account>, Fault> {
         self.inner.list_accounts(after, limit).await
     }
+
+    /// Sessions are remembered with their account, so those of this one are forgotten with it.
+    async fn change_profile(&self, user: UserId, change: ProfileChange) -> Result<Account, Fault> {
+        let changed = self.change(
+            move |inner| async move {
+                let account = inner.change_profile(user, change).await?;
+                let rosters = inner.fresh_rosters(&[user]).await.ok();
+                let members = |roster: &Arc<Roster>| {
+                    roster.members.iter().map(|member| member.session).collect::<Vec<_>>()
+                };
+                Ok((account, rosters.map(|found| found.iter().flat_map(members).collect())))
+            },
+            move |caches, outcome: &Result<(Account, Option<Vec<SessionId>>), Fault>| {
+                caches.accounts.forget([user]);
+                match outcome {
+                    Ok((_, Some(sessions))) => caches.sessions.forget(sessions.iter().copied()),
+                    _ => caches.sessions.forget_everything(),
+                }
+            },
+        );
+        changed.await.map(|(account, _)| account)
+    }
 }
 
 #[async_trait]
@@ -255,29 +278,18 @@ impl Rosters for CachedStore {
         self.caches.rosters.keep(before, entries);
         Ok(rosters)
     }
-}
 
-#[async_trait]
-impl Conversations for CachedStore {
-    async fn ensure_contacts(
-        &self,
-        pairs: &[ContactPair],
-        at: Timestamp,
-    ) -> Result<Vec<ConversationNumber>, Fault> {
-        let known: Option<Vec<_>> = pairs
-            .iter()
-            .map(|pair| self.caches.conversations.get(&pair.id).map(|found| found.number))
-            .collect();
-        match known {
-            Some(numbers) => Ok(numbers),
-            None => self.inner.ensure_contacts(pairs, at).await,
-        }
+    async fn newest_change(&self) -> Result<Cursor, Fault> {
+        self.inner.newest_change().await
     }
 
-    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        let read =
-            |unknown: Vec<ConversationId>| async move { self.inner.conversations(&unknown).await };
-        self.caches.conversations.get_or_read(ids, |found| found.id, read).await
+    async fn changed_contacts(
+        &self,
+        account: AccountNumber,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<ChangedContacts, Fault> {
+        self.inner.changed_contacts(account, after, limit).await
     }
 }
 

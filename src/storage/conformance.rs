@@ -6,9 +6,12 @@ pub mod scene;
 
 mod accounts;
 mod attachments;
+mod changes;
+mod conversations;
 mod inbox;
 mod messages;
 mod sessions;
+mod sign_ups;
 mod upkeep;
 
 use std::sync::Arc;
@@ -43,6 +46,17 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         only_so_many_uploads_may_be_to_come,
         what_is_over_ends_in_small_steps_and_cannot_be_uploaded,
         attachments_on_file_are_told_from_strays;
+    sign_ups:
+        a_newcomer_has_an_account_and_a_session,
+        the_same_sign_up_again_gives_the_same_account,
+        an_invitation_is_used_as_often_as_it_says,
+        an_invitation_ends,
+        invitations_are_listed_in_pages_and_revoked,
+        a_token_is_accepted_once_until_its_time_is_over;
+    changes:
+        a_profile_changes_for_everybody_at_once,
+        only_contacts_and_oneself_are_told_of,
+        who_changed_often_is_told_of_once;
     sessions:
         signing_in_raises_the_generation_and_joins_the_roster,
         a_session_remembers_everything,
@@ -57,6 +71,19 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         ended_sessions_are_told_from_live_and_foreign_ones,
         tokens_go_with_their_session,
         dropped_tokens_are_gone_and_those_of_others_stay;
+    conversations:
+        a_group_is_made_once,
+        a_change_is_made_at_its_generation_only,
+        every_edit_is_made,
+        two_changes_at_once_are_both_made_in_the_end,
+        a_code_opens_its_group_until_there_is_another,
+        an_empty_group_is_remembered,
+        a_mute_is_its_participants_own,
+        companions_share_a_conversation,
+        a_message_decided_before_a_change_is_not_stored_after_it,
+        notices_wait_for_live_sessions_among_the_messages,
+        a_notice_is_swept_when_nobody_waits_for_it,
+        an_unread_notice_expires_into_a_gap;
     messages:
         a_message_is_handed_out_as_it_came,
         the_same_message_is_stored_once,

@@ -3,9 +3,12 @@
 //! It keeps the promises of [`crate::domain::ports`] by the simplest means: one lock around plain
 //! maps. It is no embedded database: everything is gone with the process.
 
+mod accounts;
 mod attachments;
+mod conversations;
 mod inbox;
 mod sessions;
+mod sign_up;
 mod sweep;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,20 +19,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, CreatedAccount, IDENTITY_NUMBER, NewAccount};
+use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
 use crate::domain::attachment::Attachment;
+use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::{
-    ContactPair, Conversation, ConversationCategory, Participant, Role,
-};
+use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, AttachmentId, ConversationId, ConversationNumber, MessageId, Order,
-    SessionNumber, UserId,
+    AccountNumber, AttachmentId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
-use crate::domain::ports::{Accounts, Conversations, Rosters, Soundness, Statistics, Store};
+use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
+use crate::domain::sign_up::{NewInvite, UsedToken};
 
 /// A store without a disk.
 #[derive(Default)]
@@ -39,6 +41,10 @@ pub struct MemoryStore(Mutex<State>);
 struct State {
     accounts: BTreeMap<AccountNumber, Account>,
     generations: HashMap<AccountNumber, i64>,
+    /// The accounts in the order of their latest changes.
+    roster_changes: BTreeMap<Cursor, AccountNumber>,
+    used_tokens: HashMap<([u8; 32], [u8; 32]), UsedToken>,
+    invites: Vec<NewInvite>,
     sessions: BTreeMap<SessionNumber, Session>,
     tokens: HashMap<TokenHash, ApiToken>,
     conversations: BTreeMap<ConversationNumber, Conversation>,
@@ -100,35 +106,7 @@ impl State {
 #[async_trait]
 impl Accounts for MemoryStore {
     async fn create_account(&self, new: NewAccount) -> Result<CreatedAccount, Fault> {
-        let mut state = self.change();
-        for other in state.accounts.values() {
-            if other.id == new.id {
-                return Err(Fault::conflict("user_id", "is taken"));
-            }
-            if (other.dialect, &other.external_name) == (new.dialect, &new.external_name) {
-                return Err(Fault::conflict(IDENTITY_NUMBER, "is taken"));
-            }
-        }
-        let mut keys: Vec<_> = state.sessions.values().map(|session| session.signing_key).collect();
-        for session in &new.sessions {
-            if keys.contains(&session.signing_key) {
-                return Err(Fault::conflict("public_key", "is on file for a session"));
-            }
-            keys.push(session.signing_key);
-        }
-        let account = Account {
-            number: AccountNumber(state.accounts.len() as i64 + 1),
-            id: new.id,
-            dialect: new.dialect,
-            external_name: new.external_name,
-            kind: new.kind,
-            full_name: new.full_name,
-            created_at: new.created_at,
-        };
-        state.accounts.insert(account.number, account.clone());
-        let sessions = new.sessions.into_iter();
-        let sessions = sessions.map(|first| state.first_session(&account, first)).collect();
-        Ok(CreatedAccount { account, sessions })
+        self.change().create_account(new)
     }
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
@@ -150,6 +128,10 @@ impl Accounts for MemoryStore {
         let state = self.state();
         let later = state.accounts.values().filter(|account| Some(account.number) > after);
         Ok(later.take(limit as usize).cloned().collect())
+    }
+
+    async fn change_profile(&self, user: UserId, change: ProfileChange) -> Result<Account, Fault> {
+        self.change().change_profile(user, change)
     }
 }
 
@@ -176,49 +158,18 @@ impl Rosters for MemoryStore {
     async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
         self.rosters(users).await
     }
-}
 
-#[async_trait]
-impl Conversations for MemoryStore {
-    async fn ensure_contacts(
+    async fn newest_change(&self) -> Result<Cursor, Fault> {
+        Ok(self.state().newest_change())
+    }
+
+    async fn changed_contacts(
         &self,
-        pairs: &[ContactPair],
-        at: Timestamp,
-    ) -> Result<Vec<ConversationNumber>, Fault> {
-        let mut state = self.change();
-        Ok(pairs.iter().map(|pair| state.ensure_contact(pair, at)).collect())
-    }
-
-    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        let state = self.state();
-        let found = state.conversations.values().filter(|it| ids.contains(&it.id));
-        Ok(found.cloned().collect())
-    }
-}
-
-impl State {
-    fn ensure_contact(&mut self, pair: &ContactPair, at: Timestamp) -> ConversationNumber {
-        if let Some(found) = self.conversations.values().find(|it| it.id == pair.id) {
-            return found.number;
-        }
-        let number = ConversationNumber(self.conversations.len() as i64 + 1);
-        let participant = |account| Participant {
-            account,
-            user: self.accounts[&account].id,
-            role: Role::Member,
-            joined_at: at,
-        };
-        let conversation = Conversation {
-            number,
-            id: pair.id,
-            category: ConversationCategory::Contact,
-            creator: self.accounts[&pair.creator].id,
-            created_at: at,
-            generation: 0,
-            participants: vec![participant(pair.creator), participant(pair.other)],
-        };
-        self.conversations.insert(number, conversation);
-        number
+        account: AccountNumber,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<ChangedContacts, Fault> {
+        Ok(self.state().changed_contacts(account, after, limit))
     }
 }
 

@@ -13,6 +13,7 @@
 mod accept;
 mod accounts;
 mod attachments;
+mod changes;
 mod claims;
 mod clear;
 mod connect;
@@ -20,15 +21,19 @@ mod conversations;
 mod expire;
 mod forget;
 mod gaps;
+mod groups;
 mod health;
 mod inbox;
+mod invites;
 mod migrate;
+mod notices;
 #[cfg(test)]
 mod plans;
 mod rosters;
 mod rows;
 mod sessions;
 mod sign_in;
+mod sign_up;
 mod sweep;
 mod values;
 mod writer;

@@ -169,3 +169,15 @@ fn the_document_is_printed() {
     assert!(out.starts_with("openapi: 3.1"));
     assert!(out.contains("/encrypted_messages:"));
 }
+
+#[test]
+fn an_invitation_is_shown_once_and_listed_without_its_code() {
+    let place = Place::new();
+    let code = place.good(&["invite", "create", "--uses", "2", "--days", "3"]);
+    assert!(code.starts_with("spi_"), "{code}");
+    let listed = place.good(&["invite", "list"]);
+    assert!(listed.contains("  0 of 2  ") && !listed.contains(code.trim()), "{listed}");
+    let id = listed.split_whitespace().next().unwrap();
+    assert_eq!(place.good(&["invite", "revoke", id]), "");
+    assert_eq!(place.good(&["invite", "list"]), "");
+}

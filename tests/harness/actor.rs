@@ -1,6 +1,7 @@
 //! A bot, or one device of a person: signs its requests, seals, opens, acknowledges.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -65,7 +66,7 @@ impl Actor {
             sid: self.session,
             iat: now,
             exp: now + 60,
-            jti: "b3f1c2d4-0000-4000-8000-000000000001".into(),
+            jti: fresh_jti(),
             sig: token::body_digest(method, path, body),
             scp: "FULL".into(),
         }
@@ -150,6 +151,12 @@ impl Actor {
         let opened = envelope::open(&data, self.session, &secret, None).unwrap();
         String::from_utf8(opened).unwrap()
     }
+}
+
+/// An id that no other token of this test has.
+pub fn fresh_jti() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("b3f1c2d4-0000-4000-8000-{:012x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn message_id(number: u8) -> MessageId {

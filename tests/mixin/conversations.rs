@@ -66,7 +66,7 @@ async fn a_contact_has_two_sides() {
         let answer = bot.post(&app, "/conversations", &body).await;
         assert_eq!(answer.complaint().1, "participants");
     }
-    let mut group = with(&bot, &anna);
-    group["category"] = json!("GROUP");
-    assert_eq!(bot.post(&app, "/conversations", &group).await.complaint().1, "category");
+    let mut other = with(&bot, &anna);
+    other["category"] = json!("CIRCLE");
+    assert_eq!(bot.post(&app, "/conversations", &other).await.complaint().1, "category");
 }

@@ -27,6 +27,8 @@ pub struct Caller {
     pub scopes: Scopes,
     /// Whether the request itself was signed.
     pub signed: bool,
+    /// The claims of the token that signed it.
+    pub claims: Option<Arc<RequestClaims>>,
 }
 
 impl Caller {
@@ -74,7 +76,6 @@ pub fn verified_tokens() -> VerifiedTokens {
 #[derive(Debug)]
 pub struct Authenticated {
     caller: Caller,
-    claims: Option<Arc<RequestClaims>>,
 }
 
 /// The token in `Authorization: Bearer …`.
@@ -102,7 +103,8 @@ pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticat
         let (owner, scopes) = found.ok_or_else(|| {
             Fault::unauthorized("the API token is unknown, has expired or was revoked")
         })?;
-        return Ok(Authenticated { caller: Caller { owner, scopes, signed: false }, claims: None });
+        let caller = Caller { owner, scopes, signed: false, claims: None };
+        return Ok(Authenticated { caller });
     }
     let fingerprint: [u8; 32] = Sha256::digest(token.as_bytes()).into();
     let (claims, owner) = match state.verified.get(&fingerprint) {
@@ -122,8 +124,8 @@ pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticat
     if claims.uid != owner.account.id {
         return Err(Fault::unauthorized("`sid` is not a session of `uid`"));
     }
-    let caller = Caller { owner, scopes: Scopes::ALL, signed: true };
-    Ok(Authenticated { caller, claims: Some(claims) })
+    let caller = Caller { owner, scopes: Scopes::ALL, signed: true, claims: Some(claims) };
+    Ok(Authenticated { caller })
 }
 
 async fn live_owner(state: &MixinState, claims: &RequestClaims) -> Result<SessionOwner, Fault> {
@@ -146,7 +148,7 @@ impl Authenticated {
     /// # Errors
     /// [`Fault::Unauthorized`] with the reason.
     pub fn for_request(self, state: &MixinState, digests: &[String]) -> Result<Caller, Fault> {
-        let Some(claims) = &self.claims else {
+        let Some(claims) = &self.caller.claims else {
             return Ok(self.caller);
         };
         let limits = TokenLimits {
@@ -171,7 +173,7 @@ impl Authenticated {
     /// # Errors
     /// [`Fault::Unauthorized`] with the reason.
     pub fn require_fresh(&self, state: &MixinState, limit: Option<Duration>) -> Result<(), Fault> {
-        let Some(claims) = &self.claims else {
+        let Some(claims) = &self.caller.claims else {
             return Ok(());
         };
         let now = state.gateway.clock.now().as_seconds();
@@ -188,10 +190,10 @@ impl Authenticated {
     }
 }
 
-fn refused(error: &TokenError) -> Fault {
+pub(super) fn refused(error: &TokenError) -> Fault {
     Fault::unauthorized(error.to_string())
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

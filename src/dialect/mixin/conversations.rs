@@ -1,27 +1,39 @@
-//! Contact conversations: the one between the caller and another account.
+//! Conversations: the one between the caller and another account, and groups.
+
+pub mod participants;
+pub mod settings;
+mod view;
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use sealpost_sdk::ids::{ConversationId, SessionId, UserId};
+use sealpost_sdk::ids::{ConversationId, UserId};
 use sealpost_sdk::types::{
-    Conversation, CreateConversation, Data, ErrorBody, ObjectType, Participant, ParticipantSession,
+    Conversation, CreateConversation, Data, ErrorBody, NewParticipant, UpdateConversation,
 };
+use uuid::Uuid;
 
 use super::MixinState;
-use super::answer::{self, Answer};
-use super::request::SignedRequest;
+use super::answer::Answer;
+use super::request::{SignedRequest, at_most};
 use super::sessions::path_id;
-use crate::domain::conversation::{self, ConversationCategory, Role};
+use crate::domain::conversation::Role;
+use crate::domain::conversation::group::{GroupRequest, Named};
+use crate::domain::conversation::plan::Wish;
 use crate::domain::error::Fault;
 use crate::domain::session::Scope;
 use crate::http::path::PathPart;
+use view::shown;
 
 /// Open a conversation
 ///
-/// Makes the conversation of the caller and another account, or returns it when it exists. Its id
-/// follows from the two accounts' ids and is checked. `POST /encrypted_messages` does the same by
-/// itself, so a bot need not call this.
+/// `CONTACT`: the conversation of the caller and another account, or returns it when it exists. Its
+/// id follows from the two accounts' ids and is checked. `POST /encrypted_messages` does the same
+/// by itself, so a bot need not call this.
+///
+/// `GROUP`: makes a group with the caller as its owner. With `random_id` the id must be the one
+/// that follows from owner, name, random id and participants; without it any UUID of version 4.
+/// Who takes part in a group of that id already gets it as it is.
 #[utoipa::path(
     post,
     path = "/conversations",
@@ -31,8 +43,9 @@ use crate::http::path::PathPart;
     responses(
         (status = 200, body = Data<Conversation>, description = "The conversation"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`"),
-        (status = 404, body = ErrorBody, description = "The other account is unknown"),
+        (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`, or a group of that id exists without the caller"),
+        (status = 404, body = ErrorBody, description = "The other side of the contact is unknown"),
+        (status = 409, body = ErrorBody, description = "Too many participants (code 20116)"),
         (status = 422, body = ErrorBody, description = "A field does not fit; `extra` names it"),
     ),
     security(("signed_token" = []), ("api_token" = [])),
@@ -40,20 +53,63 @@ use crate::http::path::PathPart;
 pub async fn create(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
     request.caller.require(Scope::Send)?;
     let body: CreateConversation = request.json()?;
-    let creator = &request.caller.owner.account;
-    if body.category != "CONTACT" {
-        return Err(Fault::invalid("category", "must be CONTACT").into());
-    }
+    let creator = &request.caller.owner;
+    let made = match body.category.as_str() {
+        "CONTACT" => {
+            let other = other_side(&body, creator.account.id)?;
+            state.gateway.ensure_contact(&creator.account, other, body.conversation_id).await?
+        }
+        "GROUP" => {
+            let group = group(body, creator.account.id)?;
+            state.gateway.create_group(creator, &group).await?
+        }
+        _ => return Err(Fault::invalid("category", "must be CONTACT or GROUP").into()),
+    };
+    shown(&state, &request, &made).await
+}
+
+fn other_side(body: &CreateConversation, creator: UserId) -> Result<UserId, Fault> {
     let mut others = body.participants.iter().map(|one| one.user_id);
-    let other = others.find(|user| *user != creator.id);
+    let other = others.find(|user| *user != creator);
     let other =
         other.ok_or_else(|| Fault::invalid("participants", "names nobody but the caller"))?;
-    if others.any(|user| user != creator.id && user != other) {
+    if others.any(|user| user != creator && user != other) {
         let reason = "names more than one account; a contact conversation has two sides";
-        return Err(Fault::invalid("participants", reason).into());
+        return Err(Fault::invalid("participants", reason));
     }
-    let made = state.gateway.ensure_contact(creator, other, body.conversation_id).await?;
-    Ok(answer::data(shown(&state, &request, &made).await?))
+    Ok(other)
+}
+
+fn group(body: CreateConversation, creator: UserId) -> Result<GroupRequest, Fault> {
+    let random_id = match body.random_id.as_str() {
+        "" => None,
+        text => {
+            Some(text.parse::<Uuid>().map_err(|_| Fault::invalid("random_id", "must be a UUID"))?)
+        }
+    };
+    let named = |(place, one): (usize, &NewParticipant)| {
+        let prefix = format!("participants[{place}]");
+        // Whatever a creator calls itself, it is the owner.
+        let role = if one.user_id == creator { Role::Owner } else { role(one, &prefix)? };
+        Ok(Named { user: one.user_id, role, field: format!("{prefix}.user_id") })
+    };
+    let participants = body.participants.iter().enumerate().map(named);
+    Ok(GroupRequest {
+        id: body.conversation_id,
+        random_id,
+        participants: participants.collect::<Result<_, Fault>>()?,
+        name: body.name,
+        announcement: body.announcement,
+    })
+}
+
+/// The role that was asked for.
+fn role(one: &NewParticipant, prefix: &str) -> Result<Role, Fault> {
+    match one.role.as_str() {
+        "" => Ok(Role::Member),
+        "ADMIN" => Ok(Role::Admin),
+        _ => Err(Fault::invalid(format!("{prefix}.role"), "must be ADMIN or empty")),
+    }
 }
 
 /// Read a conversation
@@ -81,53 +137,51 @@ pub async fn read(
     request.caller.require(Scope::Read)?;
     let id: ConversationId = path_id("id", &id)?;
     let found = state.gateway.conversation(request.caller.owner.account.id, id).await?;
-    Ok(answer::data(shown(&state, &request, &found).await?))
+    shown(&state, &request, &found).await
 }
 
-async fn shown(
-    state: &MixinState,
-    request: &SignedRequest,
-    found: &conversation::Conversation,
-) -> Result<Conversation, Fault> {
-    let users: Vec<UserId> = found.participants.iter().map(|one| one.user).collect();
-    let rosters = state.gateway.store.rosters(&users).await?;
-    let viewer: SessionId = request.caller.owner.session.id;
-    let sessions = rosters.iter().flat_map(|roster| {
-        roster.members.iter().map(|member| ParticipantSession {
-            kind: ObjectType::ParticipantSession,
-            user_id: roster.user,
-            session_id: member.session,
-            public_key: member.key.to_base64(),
-        })
-    });
-    let participants = found.participants.iter().map(|one| Participant {
-        kind: ObjectType::Participant,
-        user_id: one.user,
-        role: match one.role {
-            Role::Member => String::new(),
-            Role::Admin => "ADMIN".to_owned(),
-            Role::Owner => "OWNER".to_owned(),
-        },
-        created_at: one.joined_at.to_string(),
-    });
-    Ok(Conversation {
-        kind: ObjectType::Conversation,
-        conversation_id: found.id,
-        creator_id: found.creator,
-        category: match found.category {
-            ConversationCategory::Contact => "CONTACT".to_owned(),
-            ConversationCategory::Group => "GROUP".to_owned(),
-        },
-        name: String::new(),
-        icon_url: String::new(),
-        announcement: String::new(),
-        created_at: found.created_at.to_string(),
-        code_id: String::new(),
-        code_url: String::new(),
-        mute_until: String::new(),
-        expire_in: 0,
-        participants: participants.collect(),
-        participant_sessions: sessions.filter(|one| one.session_id != viewer).collect(),
-        circles: Vec::new(),
-    })
+/// Change a group's texts
+///
+/// For the owner and admins. What is missing in the body stays as it is; an empty text is emptied.
+#[utoipa::path(
+    post,
+    path = "/conversations/{id}",
+    operation_id = "update_conversation",
+    tag = "conversations",
+    params(("id" = ConversationId, Path, description = "The group")),
+    request_body(content = UpdateConversation),
+    responses(
+        (status = 200, body = Data<Conversation>, description = "The group as it is now"),
+        (status = 400, body = ErrorBody, description = "The body is not JSON"),
+        (status = 403, body = ErrorBody, description = "The caller may not do this, or the API token lacks the scope `send`"),
+        (status = 404, body = ErrorBody, description = "There is no such conversation"),
+        (status = 422, body = ErrorBody, description = "A field does not fit; `extra` names it"),
+    ),
+    security(("signed_token" = []), ("api_token" = [])),
+)]
+pub async fn update(
+    State(state): State<Arc<MixinState>>,
+    PathPart(id): PathPart,
+    request: SignedRequest,
+) -> Answer {
+    let UpdateConversation { name, announcement } = request.json()?;
+    change(&state, &request, &id, &Wish::Describe { name, announcement }).await
+}
+
+/// Changes a conversation as the caller wishes, and shows it.
+async fn change(state: &MixinState, request: &SignedRequest, id: &str, wish: &Wish) -> Answer {
+    request.caller.require(Scope::Send)?;
+    let id: ConversationId = path_id("id", id)?;
+    let changed = state.gateway.change_conversation(&request.caller.owner, id, wish).await?;
+    shown(state, request, &changed).await
+}
+
+/// The participants that a body names, at most as many as a batch has items.
+fn named(state: &MixinState, request: &SignedRequest) -> Result<Vec<NewParticipant>, Fault> {
+    let named: Vec<NewParticipant> = request.json()?;
+    at_most(state.gateway.limits.batch_items, named.len())?;
+    if named.is_empty() {
+        return Err(Fault::invalid("body", "names nobody"));
+    }
+    Ok(named)
 }

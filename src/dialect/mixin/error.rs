@@ -138,6 +138,9 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::Forbidden { field, reason } => plain(403, 403, extra(field, reason)),
         Fault::NotFound { .. } => plain(404, 404, None),
         Fault::Conflict { field, reason } => plain(409, 409, extra(field, reason)),
+        Fault::GroupFull { .. } => plain(409, 20_116, extra("participants", &fault.to_string())),
+        // Programs look for the word; the sentence says why.
+        Fault::Outdated { what, .. } => plain(410, 410, extra(what, "reset")),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
         Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
         Fault::Unavailable { .. } => plain(503, 503, None),
@@ -166,6 +169,10 @@ fn description(fault: &Fault) -> String {
         Fault::Forbidden { .. } => "Forbidden.".to_owned(),
         Fault::NotFound { what } => format!("No such {what}."),
         Fault::Conflict { .. } => "The request contradicts what is on file.".to_owned(),
+        Fault::GroupFull { .. } => "The group chat is full.".to_owned(),
+        Fault::Outdated { what, reason } => {
+            format!("The {what} {reason}; begin again without one.")
+        }
         Fault::TooLarge { what, actual, limit } => {
             format!("Too large: {what} is {actual}, the limit is {limit}.")
         }

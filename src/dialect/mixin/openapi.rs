@@ -11,7 +11,11 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 use utoipa::{OpenApi, ToSchema};
 
-use super::{acknowledgements, attachments, conversations, inbox, messages, sessions, users};
+use super::conversations::participants;
+use super::{
+    accounts, acknowledgements, apps, attachments, changes, conversations, inbox, messages,
+    sessions, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +23,8 @@ use super::{acknowledgements, attachments, conversations, inbox, messages, sessi
         messages::post_encrypted,
         sessions::fetch,
         sessions::check,
+        changes::read,
+        sessions::list,
         sessions::create,
         sessions::revoke,
         inbox::read,
@@ -27,9 +33,22 @@ use super::{acknowledgements, attachments, conversations, inbox, messages, sessi
         attachments::read,
         conversations::create,
         conversations::read,
+        conversations::update,
+        participants::add,
+        participants::remove,
+        participants::set_roles,
+        participants::join,
+        participants::exit,
+        conversations::settings::rotate,
+        conversations::settings::mute,
+        conversations::settings::disappear,
+        accounts::create,
         users::me,
+        users::change,
         users::read,
+        users::search,
         users::fetch,
+        apps::me,
     ),
     modifiers(&Credentials, &SharedAnswers),
     tags(
@@ -58,6 +77,12 @@ impl utoipa::Modify for Credentials {
             "A plain API token, `spt_…`, made by the operator for one session of a bot. Errors come \
              with their true HTTP status.",
         ));
+        let sign_up = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+            "A token for signing up: as a request token, but signed by the key that shall be put on \
+             file, with `aud` (the gateway's `server_public_key`) in place of `uid` and `sid`, and good \
+             for five minutes.",
+        ));
+        components.add_security_scheme("sign_up_token", SecurityScheme::Http(sign_up.build()));
         components.add_security_scheme("signed_token", SecurityScheme::Http(signed.build()));
         components.add_security_scheme("api_token", SecurityScheme::Http(plain.build()));
     }

@@ -13,15 +13,18 @@ use serde::de::DeserializeOwned;
 
 use super::MixinState;
 use super::auth::{Authenticated, Caller, authenticate, bearer};
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::inbox::IDS_REMEMBERED;
 use crate::domain::limits::Visitor;
+use crate::domain::sign_up::UsedToken;
 use crate::http::body;
 use crate::http::gate::BodyRoom;
 use crate::http::problem::Problem;
 
 /// How old a signed token may be, by path: young where repeating the request would do something
-/// again. The inbox hands out other messages every time. A repeated message is a duplicate for as
+/// again. The inbox hands out other messages every time, and who was removed from a group must not
+/// be added by an old request. A repeated message is a duplicate for as
 /// long as its id is remembered; a token that somebody got hold of must not outlive that, and a day
 /// less allows for clocks that differ.
 fn freshness(path: &str) -> Option<Duration> {
@@ -29,6 +32,8 @@ fn freshness(path: &str) -> Option<Duration> {
     match path {
         "/inbox" => Some(HOUR),
         "/encrypted_messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
+        // `/participants/ADD`, `/join`, `/rotate` and the like.
+        _ if path.starts_with("/conversations/") && path.matches('/').count() > 2 => Some(HOUR),
         _ => None,
     }
 }
@@ -61,6 +66,25 @@ impl SignedRequest {
     /// [`Fault::Malformed`] when it is no JSON, [`Fault::Invalid`] when a member does not fit.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         parse(&self.body)
+    }
+
+    /// Accepts the token of this request this once. For requests whose repetition would do
+    /// something again, or undo what was done since: a token that somebody got hold of must not be
+    /// good for that. Requests with an API token pass, since they carry no proof of their own.
+    ///
+    /// # Errors
+    /// [`Fault::Unauthorized`] when the token has no `jti`, or was used before.
+    pub async fn once(&self, state: &MixinState) -> Result<(), Fault> {
+        let Some(claims) = &self.caller.claims else {
+            return Ok(());
+        };
+        if claims.jti.is_empty() {
+            return Err(Fault::unauthorized("`jti` is missing, and this request is taken once"));
+        }
+        let key = &self.caller.owner.session.signing_key;
+        let end = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
+        let token = UsedToken::new(key, &claims.jti, &claims.sig, end);
+        state.gateway.store.use_token(token).await
     }
 }
 
@@ -136,7 +160,7 @@ async fn credential(state: &MixinState, parts: &Parts) -> Result<Authenticated, 
 }
 
 /// What `sig` may be: over the path as it is here, and over the path below the prefix.
-fn digests(state: &MixinState, parts: &Parts, body: &[u8]) -> Vec<String> {
+pub(super) fn digests(state: &MixinState, parts: &Parts, body: &[u8]) -> Vec<String> {
     let path = path_and_query(&parts.uri);
     let method = parts.method.as_str();
     let mut digests = vec![body_digest(method, path, body)];

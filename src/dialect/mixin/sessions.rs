@@ -8,16 +8,17 @@ use sealpost_sdk::checksum::Checksum;
 use sealpost_sdk::ids::{Id, SessionId, UserId};
 use sealpost_sdk::keys::VerifyingKey;
 use sealpost_sdk::types::{
-    CheckAnswer, CheckItem, CreatedSession, Data, ErrorBody, NewSession, ObjectType, SessionInfo,
-    SessionReference,
+    CheckAnswer, CheckItem, CreatedSession, Data, ErrorBody, NewSession, ObjectType, OwnSession,
+    SessionInfo, SessionReference,
 };
 
 use super::MixinState;
 use super::answer::{self, Answer};
+use super::etag::{self, IfNoneMatch};
 use super::receipts;
 use super::request::{SignedRequest, at_most};
 use crate::domain::error::Fault;
-use crate::domain::session::{DeviceRequest, Scope};
+use crate::domain::session::{DeviceRequest, Scope, Session};
 use crate::http::path::PathPart;
 
 /// How many accounts one look-up may name.
@@ -31,9 +32,11 @@ const LOOKUP_LIMIT: usize = 500;
     path = "/sessions/fetch",
     operation_id = "fetch_sessions",
     tag = "sessions",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer to the same question")),
     request_body(content = Vec<UserId>, description = "Up to 500 account ids"),
     responses(
-        (status = 200, body = Data<Vec<SessionInfo>>, description = "The live sessions of these accounts"),
+        (status = 200, body = Data<Vec<SessionInfo>>, description = "The live sessions of these accounts", headers(("ETag" = String, description = "Changes with the answer"))),
+        (status = 304, description = "The answer is the one that the caller has"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
         (status = 413, body = ErrorBody, description = "More than 500 ids, or too many bytes"),
@@ -41,12 +44,18 @@ const LOOKUP_LIMIT: usize = 500;
     ),
     security(("signed_token" = []), ("api_token" = [])),
 )]
-pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+pub async fn fetch(
+    State(state): State<Arc<MixinState>>,
+    known: IfNoneMatch,
+    request: SignedRequest,
+) -> Answer {
     request.caller.require(Scope::Read)?;
     let users = unique(user_ids(&request)?);
-    let rosters = state.gateway.store.rosters(&users).await?;
+    let mut rosters = state.gateway.store.rosters(&users).await?;
+    // One question has one answer, whatever was in a cache: its tag depends on it.
+    rosters.sort_unstable_by_key(|roster| roster.user);
     let sessions = rosters.iter().flat_map(|roster| receipts::sessions(roster));
-    Ok(answer::data(sessions.collect::<Vec<_>>()))
+    etag::data(&known, sessions.collect::<Vec<_>>())
 }
 
 /// Compare lists of sessions
@@ -90,6 +99,46 @@ pub async fn check(State(state): State<Arc<MixinState>>, request: SignedRequest)
         }
     }
     Ok(answer::data(answers))
+}
+
+/// List the caller's sessions
+///
+/// The live sessions of the caller's own account, the oldest first, each with the signature of the
+/// session that added it. Whoever has lost a device finds here what to revoke, and whoever finds one
+/// that it does not know sees who let it in.
+#[utoipa::path(
+    get,
+    path = "/sessions",
+    operation_id = "list_sessions",
+    tag = "sessions",
+    responses(
+        (status = 200, body = Data<Vec<OwnSession>>, description = "The live sessions of the account"),
+        (status = 403, body = ErrorBody, description = "The API token lacks the scope `read`"),
+    ),
+    security(("signed_token" = []), ("api_token" = [])),
+)]
+pub async fn list(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
+    request.caller.require(Scope::Read)?;
+    let current = request.caller.owner.session.id;
+    let found = state.gateway.sessions_of(request.caller.owner.account.id).await?;
+    let sessions = found.into_iter().map(|session| own(session, current));
+    Ok(answer::data(sessions.collect::<Vec<_>>()))
+}
+
+fn own(session: Session, current: SessionId) -> OwnSession {
+    let signature = session.attestation.map(|word| base64url::encode(&word.signature));
+    OwnSession {
+        kind: ObjectType::Session,
+        user_id: session.user,
+        session_id: session.id,
+        public_key: session.agreement_key.to_base64(),
+        signing_key: session.signing_key.to_base64(),
+        platform: session.platform,
+        created_at: session.created_at.to_string(),
+        current: session.id == current,
+        added_by: session.attestation.map(|word| word.added_by),
+        attestation: signature.unwrap_or_default(),
+    }
 }
 
 /// Add a device

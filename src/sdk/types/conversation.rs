@@ -33,13 +33,17 @@ pub struct Conversation {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(example = "2025-03-01T12:00:00.000001Z"))]
     pub created_at: String,
-    /// The code by which one can join a group.
+    /// The code by which one can join a group; shown to those who take part.
     #[serde(default)]
     pub code_id: String,
-    /// A link with that code.
+    /// The path to `POST` to for joining by that code.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "/conversations/6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10/join")
+    )]
     pub code_url: String,
-    /// Until when the caller has muted it, RFC 3339.
+    /// Until when the caller has muted it, RFC 3339; empty when it is not muted.
     #[serde(default)]
     pub mute_until: String,
     /// Seconds after reading until messages disappear; 0 for never.
@@ -105,7 +109,9 @@ pub struct CreateConversation {
     /// `CONTACT` or `GROUP`.
     #[cfg_attr(feature = "openapi", schema(example = "CONTACT"))]
     pub category: String,
-    /// The id; that of a contact conversation follows from its two accounts.
+    /// The id. That of a contact conversation follows from its two accounts; that of a group from
+    /// its owner, name, `random_id` and participants, or it is any version 4 UUID when there is no
+    /// `random_id`.
     pub conversation_id: ConversationId,
     /// A group's name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -121,7 +127,7 @@ pub struct CreateConversation {
     pub random_id: String,
 }
 
-/// An account that is to take part in a new conversation.
+/// An account that is to take part in a conversation, to leave it or to get another role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewParticipant {
@@ -130,4 +136,27 @@ pub struct NewParticipant {
     /// `ADMIN` or empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub role: String,
+}
+
+/// Body of `POST /conversations/{id}`; what is missing stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UpdateConversation {
+    /// The group's name from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "Team"))]
+    pub name: Option<String>,
+    /// The group's announcement from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "We meet at nine."))]
+    pub announcement: Option<String>,
+}
+
+/// Body of `POST /conversations/{id}/mute` and `/disappear`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConversationDuration {
+    /// Seconds; 0 ends it.
+    #[cfg_attr(feature = "openapi", schema(example = 28_800))]
+    pub duration: i64,
 }

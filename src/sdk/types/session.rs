@@ -142,3 +142,61 @@ pub struct CreatedSession {
     #[serde(default)]
     pub server_public_key: String,
 }
+
+/// One of the caller's own sessions, as `GET /sessions` lists them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OwnSession {
+    /// Always `session`.
+    #[serde(rename = "type", default)]
+    #[cfg_attr(feature = "openapi", schema(example = "session"))]
+    pub kind: ObjectType,
+    /// The account.
+    pub user_id: UserId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The device's X25519 public key, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "B6N8vBQgk8i3VdwbEOhssCY3StFqqFPtC9_AstrhHHw")
+    )]
+    pub public_key: String,
+    /// The same key in the Ed25519 form that verifies signatures, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+    )]
+    pub signing_key: String,
+    /// What the device runs on.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Android"))]
+    pub platform: String,
+    /// When it signed in, RFC 3339.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "2025-03-01T12:00:00.000001Z"))]
+    pub created_at: String,
+    /// Whether it is the session that asks.
+    #[serde(default)]
+    pub current: bool,
+    /// The session that added it; absent when it signed up or an operator added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_by: Option<SessionId>,
+    /// That session's signature over the statement about this one's key; empty when there is none.
+    #[serde(default)]
+    pub attestation: String,
+}
+
+/// Answer of `GET /sessions/changes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionChanges {
+    /// Where to go on: what changes after this answer comes with this cursor.
+    #[cfg_attr(feature = "openapi", schema(example = "4711"))]
+    pub cursor: String,
+    /// The accounts whose sessions changed, with the list as it is now.
+    #[serde(default)]
+    pub changes: Vec<CheckAnswer>,
+    /// Whether there may be more to read at once.
+    #[serde(default)]
+    pub more: bool,
+}

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::account::{Account, FirstSession};
+use crate::domain::changes::Cursor;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionId, SessionNumber, UserId};
 use crate::domain::inbox::{Details, GapReason, SYSTEM_GAP, Waiting};
@@ -86,6 +87,9 @@ impl State {
 
     fn raise_generation(&mut self, account: AccountNumber) {
         *self.generations.entry(account).or_default() += 1;
+        let next = Cursor(self.newest_change().0 + 1);
+        self.roster_changes.retain(|_, changed| *changed != account);
+        self.roster_changes.insert(next, account);
     }
 
     fn sign_in(

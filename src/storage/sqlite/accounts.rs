@@ -11,7 +11,7 @@ use super::rows::{account, account_columns, id_list, json_list, value};
 use super::sign_in;
 use crate::domain::Fault;
 use crate::domain::account::{
-    Account, CreatedAccount, Dialect, FirstSession, IDENTITY_NUMBER, NewAccount,
+    Account, CreatedAccount, Dialect, FirstSession, IDENTITY_NUMBER, NewAccount, ProfileChange,
 };
 use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Accounts;
@@ -65,6 +65,34 @@ impl Accounts for SqliteStore {
         let rows = rows.map_err(during("listing accounts"))?;
         Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
     }
+
+    async fn change_profile(&self, user: UserId, change: ProfileChange) -> Result<Account, Fault> {
+        self.change((user, change), |input, connection| Box::pin(change_profile(input, connection)))
+            .await
+    }
+}
+
+pub(super) const CHANGE_PROFILE: &str = concat!(
+    "UPDATE accounts SET full_name = coalesce(?2, full_name), \
+        biography = coalesce(?3, biography), avatar_url = coalesce(?4, avatar_url) \
+     WHERE accounts.id = ?1 RETURNING ",
+    account_columns!()
+);
+
+async fn change_profile(
+    (user, change): &(UserId, ProfileChange),
+    connection: &mut SqliteConnection,
+) -> Result<Result<Account, Fault>, StoreError> {
+    let changed = query(CHANGE_PROFILE)
+        .bind(&user.as_bytes()[..])
+        .bind(change.full_name.as_deref())
+        .bind(change.biography.as_deref())
+        .bind(change.avatar_url.as_deref())
+        .fetch_optional(connection)
+        .await
+        .map_err(during("changing a profile"))?;
+    let account = changed.as_ref().map(account).transpose()?;
+    Ok(account.ok_or(Fault::NotFound { what: "user" }))
 }
 
 const TAKEN: &str = "
@@ -82,12 +110,31 @@ async fn create(
     new: &NewAccount,
     connection: &mut SqliteConnection,
 ) -> Result<Result<CreatedAccount, Fault>, StoreError> {
+    match obstacle(new, connection).await? {
+        Some(conflict) => Ok(Err(conflict)),
+        None => make(new, connection).await.map(Ok),
+    }
+}
+
+/// What on file speaks against a new account.
+pub(super) async fn obstacle(
+    new: &NewAccount,
+    connection: &mut SqliteConnection,
+) -> Result<Option<Fault>, StoreError> {
     if let Some(field) = taken_name(new, connection).await? {
-        return Ok(Err(Fault::conflict(field, "is taken")));
+        return Ok(Some(Fault::conflict(field, "is taken")));
     }
     if a_key_is_taken(&new.sessions, connection).await? {
-        return Ok(Err(Fault::conflict("public_key", "is on file for a session")));
+        return Ok(Some(Fault::conflict("public_key", "is on file for a session")));
     }
+    Ok(None)
+}
+
+/// Makes an account that nothing speaks against.
+pub(super) async fn make(
+    new: &NewAccount,
+    connection: &mut SqliteConnection,
+) -> Result<CreatedAccount, StoreError> {
     let account = insert(new, connection).await?;
     let mut sessions = Vec::with_capacity(new.sessions.len());
     for first in &new.sessions {
@@ -97,7 +144,7 @@ async fn create(
     if !sessions.is_empty() {
         sign_in::raise_generation(connection, account.number).await?;
     }
-    Ok(Ok(CreatedAccount { account, sessions }))
+    Ok(CreatedAccount { account, sessions })
 }
 
 /// The field whose value belongs to another account.
@@ -159,6 +206,8 @@ async fn insert(
         external_name: new.external_name.clone(),
         kind: new.kind,
         full_name: new.full_name.clone(),
+        biography: String::new(),
+        avatar_url: String::new(),
         created_at: new.created_at,
     })
 }

@@ -173,7 +173,7 @@ pub(super) const FORGET: &str = "
     WHERE id IN (SELECT unhex(value) FROM json_each(?1)) AND expires_at = 0";
 
 async fn forget(
-    ids: &Vec<AttachmentId>,
+    ids: &[AttachmentId],
     connection: &mut SqliteConnection,
 ) -> Result<Result<(), Fault>, StoreError> {
     let list = id_list(ids.iter().copied());

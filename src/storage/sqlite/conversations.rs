@@ -8,26 +8,30 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
-use super::rows::{id, id_list, json_list, time, value};
+use super::groups;
+use super::rows::{id, id_list, json_list, optional_id, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
+use crate::domain::conversation::change::{Change, Changed};
+use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::{
-    ContactPair, Conversation, ConversationCategory, Participant, Role,
+    Companion, ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
-use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber};
+use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
 
 pub(super) const BY_IDS: &str = "
     SELECT conversations.number, conversations.id, conversations.category,
         creators.id AS creator, conversations.created_at, conversations.generation,
-        participants.account, participants.role,
-        members.id AS user_id, participants.joined_at
+        conversations.name, conversations.announcement, conversations.code,
+        conversations.expire_in, participants.account, participants.role,
+        members.id AS user_id, participants.joined_at, participants.muted_until
     FROM json_each(?1) AS wanted
     CROSS JOIN conversations ON conversations.id = unhex(wanted.value)
     CROSS JOIN accounts AS creators ON creators.number = conversations.creator
-    CROSS JOIN participants ON participants.conversation = conversations.number
-    CROSS JOIN accounts AS members ON members.number = participants.account
+    LEFT JOIN participants ON participants.conversation = conversations.number
+    LEFT JOIN accounts AS members ON members.number = participants.account
     ORDER BY conversations.number, participants.joined_at, participants.account";
 
 #[async_trait]
@@ -47,26 +51,80 @@ impl Conversations for SqliteStore {
     }
 
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
+        self.fresh_conversations(ids).await
+    }
+
+    async fn fresh_conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Conversation>, Fault> {
         let list = id_list(ids.iter().copied());
         let rows = query(BY_IDS).bind(list).fetch_all(&self.readers).await;
         let mut conversations: Vec<Conversation> = Vec::new();
         for row in rows.map_err(during("reading conversations"))? {
-            let participant = participant(&row)?;
             let number = ConversationNumber(value(&row, "number")?);
-            match conversations.last_mut().filter(|last| last.number == number) {
-                Some(same) => same.participants.push(participant),
-                None => conversations.push(conversation(&row, number, participant)?),
+            if conversations.last().is_none_or(|last| last.number != number) {
+                conversations.push(conversation(&row, number)?);
             }
+            let Some(last) = conversations.last_mut() else { continue };
+            last.participants.extend(participant(&row)?);
         }
         Ok(conversations)
     }
+
+    async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
+        self.change(group, |input, connection| Box::pin(groups::create(input, connection))).await
+    }
+
+    async fn change_conversation(&self, change: Change) -> Result<Changed, Fault> {
+        self.change(change, |input, connection| Box::pin(groups::change(input, connection))).await
+    }
+
+    async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault> {
+        let row = query(BY_CODE).bind(code.as_bytes().to_vec()).fetch_optional(&self.readers).await;
+        let row = row.map_err(during("looking for a code"))?;
+        Ok(row.map(|row| id(&row, "id")).transpose()?)
+    }
+
+    async fn mute(
+        &self,
+        _id: ConversationId,
+        conversation: ConversationNumber,
+        account: AccountNumber,
+        until: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        let input = (conversation, account, until);
+        self.change(input, |input, connection| Box::pin(groups::mute(input, connection))).await
+    }
+
+    async fn companions(
+        &self,
+        account: AccountNumber,
+        limit: u32,
+    ) -> Result<Vec<Companion>, Fault> {
+        let rows = query(COMPANIONS).bind(account.0).bind(limit).fetch_all(&self.readers).await;
+        let rows = rows.map_err(during("looking for who shares a conversation"))?;
+        let companion = |row: &SqliteRow| -> Result<Companion, StoreError> {
+            let account = AccountNumber(value(row, "account")?);
+            Ok(Companion { account, user: id(row, "user_id")? })
+        };
+        Ok(rows.iter().map(companion).collect::<Result<_, _>>()?)
+    }
 }
 
-fn conversation(
-    row: &SqliteRow,
-    number: ConversationNumber,
-    first: Participant,
-) -> Result<Conversation, StoreError> {
+pub(super) const BY_CODE: &str = "SELECT id FROM conversations WHERE code = ?1";
+
+pub(super) const COMPANIONS: &str = "
+    SELECT DISTINCT others.account, accounts.id AS user_id
+    FROM participants AS own
+    CROSS JOIN participants AS others ON others.conversation = own.conversation
+        AND others.account <> own.account
+    CROSS JOIN accounts ON accounts.number = others.account
+    WHERE own.account = ?1
+    LIMIT ?2";
+
+/// A conversation without its participants.
+fn conversation(row: &SqliteRow, number: ConversationNumber) -> Result<Conversation, StoreError> {
     let category = ConversationCategory::from_name(value(row, "category")?);
     Ok(Conversation {
         number,
@@ -75,18 +133,28 @@ fn conversation(
         creator: id(row, "creator")?,
         created_at: time(row, "created_at")?,
         generation: value(row, "generation")?,
-        participants: vec![first],
+        name: value(row, "name")?,
+        announcement: value(row, "announcement")?,
+        code: optional_id(row, "code")?,
+        expire_in: value(row, "expire_in")?,
+        participants: Vec::new(),
     })
 }
 
-fn participant(row: &SqliteRow) -> Result<Participant, StoreError> {
+/// The participant of a row; none when everybody has left.
+fn participant(row: &SqliteRow) -> Result<Option<Participant>, StoreError> {
+    let Some(account) = value::<Option<i64>>(row, "account")? else {
+        return Ok(None);
+    };
     let role = Role::from_name(value(row, "role")?);
-    Ok(Participant {
+    let muted_until: Option<i64> = value(row, "muted_until")?;
+    Ok(Some(Participant {
         role: role.ok_or(StoreError::Corrupt { column: "participants.role" })?,
-        account: AccountNumber(value(row, "account")?),
+        account: AccountNumber(account),
         user: id(row, "user_id")?,
         joined_at: time(row, "joined_at")?,
-    })
+        muted_until: muted_until.map(Timestamp::from_micros),
+    }))
 }
 
 pub(super) const NUMBERS: &str = "

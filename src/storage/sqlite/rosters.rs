@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use sqlx::query;
 
 use super::SqliteStore;
+use super::changes;
 use super::rows::{agreement_key, id, id_list, optional_id, value};
 use crate::domain::Fault;
+use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
 use crate::domain::ports::Rosters;
 use crate::domain::roster::{Roster, RosterMember};
@@ -39,6 +41,19 @@ impl Rosters for SqliteStore {
         let members = rows.iter().map(member).collect::<Result<Vec<_>, StoreError>>()?;
         let accounts = members.chunk_by(|one, next| one.account == next.account);
         Ok(accounts.filter_map(roster).collect())
+    }
+
+    async fn newest_change(&self) -> Result<Cursor, Fault> {
+        Ok(changes::newest(&self.readers).await?)
+    }
+
+    async fn changed_contacts(
+        &self,
+        account: AccountNumber,
+        after: Cursor,
+        limit: u32,
+    ) -> Result<ChangedContacts, Fault> {
+        Ok(changes::contacts(&self.readers, account, after, limit).await?)
     }
 }
 

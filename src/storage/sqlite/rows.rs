@@ -82,11 +82,22 @@ pub(super) fn agreement_key(
 macro_rules! account_columns {
     () => {
         "accounts.number AS account_number, accounts.id AS user_id, accounts.dialect, \
-         accounts.external_name, accounts.kind, accounts.full_name, \
+         accounts.external_name, accounts.kind, accounts.full_name, accounts.biography, \
+         accounts.avatar_url, \
          accounts.created_at AS account_created_at"
     };
 }
 pub(super) use account_columns;
+
+/// The columns of a session, under the names that [`session_owner`] reads.
+macro_rules! session_columns {
+    () => {
+        "sessions.number AS session_number, sessions.id AS session_id, sessions.signing_key, \
+         sessions.agreement_key, sessions.platform, sessions.added_by, sessions.attestation, \
+         sessions.created_at AS session_created_at, sessions.ended_at"
+    };
+}
+pub(super) use session_columns;
 
 /// An account, from the columns of `account_columns!`.
 pub(super) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
@@ -99,11 +110,13 @@ pub(super) fn account(row: &SqliteRow) -> Result<Account, StoreError> {
         external_name: value(row, "external_name")?,
         kind: kind.ok_or(StoreError::Corrupt { column: "accounts.kind" })?,
         full_name: value(row, "full_name")?,
+        biography: value(row, "biography")?,
+        avatar_url: value(row, "avatar_url")?,
         created_at: time(row, "account_created_at")?,
     })
 }
 
-/// A session and its account, from the columns of `account_columns!` and the session's own.
+/// A session and its account, from the columns of `account_columns!` and `session_columns!`.
 pub(super) fn session_owner(row: &SqliteRow) -> Result<SessionOwner, StoreError> {
     let account = account(row)?;
     let signing_key = VerifyingKey::from_stored_bytes(&array(row, "signing_key")?);

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::rows::{account_columns, array, id, id_list, session_owner, time, value};
+use super::rows::{
+    account_columns, array, id, id_list, session_columns, session_owner, time, value,
+};
 use super::sign_in;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
@@ -16,10 +18,9 @@ use crate::storage::error::{StoreError, during};
 pub(super) const BY_ID: &str = concat!(
     "SELECT ",
     account_columns!(),
-    ", sessions.number AS session_number, sessions.id AS session_id, sessions.signing_key,
-        sessions.agreement_key, sessions.platform, sessions.added_by, sessions.attestation,
-        sessions.created_at AS session_created_at, sessions.ended_at
-    FROM sessions JOIN accounts ON accounts.number = sessions.account
+    ", ",
+    session_columns!(),
+    " FROM sessions JOIN accounts ON accounts.number = sessions.account
     WHERE sessions.id = ?1"
 );
 

@@ -161,15 +161,24 @@ async fn end(
     Ok(())
 }
 
-const RAISE: &str = "
-    UPDATE accounts SET roster_generation = roster_generation + 1 WHERE number = ?1";
+/// The row stays locked until the end of the transaction, whatever the database: numbers become
+/// visible in their order.
+pub(super) const NEXT_CHANGE: &str = "
+    UPDATE sequences SET value = value + 1 WHERE name = 'rosters' RETURNING value";
+
+pub(super) const RAISE: &str = "
+    UPDATE accounts SET roster_generation = roster_generation + 1, roster_changed = ?2
+    WHERE number = ?1";
 
 /// Tells everybody who knows the account's roster that it has changed.
 pub(super) async fn raise_generation(
     connection: &mut SqliteConnection,
     account: AccountNumber,
 ) -> Result<(), StoreError> {
-    let raise = query(RAISE).bind(account.0).execute(connection);
-    raise.await.map_err(during("raising a roster's generation"))?;
+    let doing = "raising a roster's generation";
+    let next = query(NEXT_CHANGE).fetch_one(&mut *connection).await.map_err(during(doing))?;
+    let change: i64 = value(&next, "value")?;
+    let raise = query(RAISE).bind(account.0).bind(change).execute(connection);
+    raise.await.map_err(during(doing))?;
     Ok(())
 }

@@ -1,0 +1,111 @@
+//! What the gateway says about a conversation: ordinary messages with empty slots.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use sqlx::{SqliteConnection, query};
+
+use super::accept::take_numbers;
+use super::rows::{json_list, value};
+use super::values::Rows;
+use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
+use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
+use crate::domain::inbox::InboxKey;
+use crate::storage::error::{StoreError, during};
+use crate::storage::packed::pack_waiting;
+
+static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
+    let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, \
+        conversation, message_id, category, accepted_at, expires_at, waiting, body, details)";
+    Rows::new(head, 12, 6)
+});
+
+static INBOX_ROWS: LazyLock<Rows> =
+    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number, slot)", 4, 9));
+
+/// The live sessions of the readers, by their accounts.
+type Sessions = HashMap<AccountNumber, Vec<SessionNumber>>;
+
+/// A notice with its place in the one order and the inboxes where it waits.
+struct Numbered<'a> {
+    number: i64,
+    notice: &'a Notice,
+    inboxes: Vec<InboxKey>,
+}
+
+/// Leaves notices in the inboxes of their readers' live sessions; returns the sessions. A notice
+/// that nobody can read is left out.
+pub(super) async fn leave(
+    connection: &mut SqliteConnection,
+    conversation: ConversationNumber,
+    notices: &Notices,
+) -> Result<Vec<SessionNumber>, StoreError> {
+    let doing = "leaving notices";
+    let sessions = live_sessions(connection, &notices.list).await?;
+    let addressed = notices.list.iter().map(|notice| (notice, inboxes(&sessions, notice)));
+    let addressed: Vec<_> = addressed.filter(|(_, inboxes)| !inboxes.is_empty()).collect();
+    if addressed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let first = take_numbers(connection, addressed.len()).await?;
+    let numbered = (first..).zip(addressed);
+    let numbered: Vec<Numbered<'_>> =
+        numbered.map(|(number, (notice, inboxes))| Numbered { number, notice, inboxes }).collect();
+    let payloads = PAYLOAD_ROWS.insert(connection, &numbered, |row, it| {
+        row.bind(it.number)
+            .bind(it.inboxes.first().map_or(Shard(0), |inbox| inbox.shard).0)
+            .bind(notices.sender.0)
+            .bind(notices.sender_session.0)
+            .bind(conversation.0)
+            .bind(it.notice.message_id.as_bytes().to_vec())
+            .bind(SYSTEM_CONVERSATION)
+            .bind(notices.at.as_micros())
+            .bind(notices.expires_at.as_micros())
+            .bind(pack_waiting(it.inboxes.iter().copied()))
+            .bind(it.notice.body.to_vec())
+            .bind(Vec::new())
+    });
+    payloads.await.map_err(during(doing))?;
+
+    let rows = numbered.iter().flat_map(|it| it.inboxes.iter().map(|inbox| (*inbox, it.number)));
+    // In the order of their keys, so that rows of one inbox go to one page of the tree.
+    let mut rows: Vec<(InboxKey, i64)> = rows.collect();
+    rows.sort_unstable_by_key(|(inbox, number)| (inbox.shard, inbox.session, *number));
+    let inserted = INBOX_ROWS.insert(connection, &rows, |row, (inbox, number)| {
+        row.bind(inbox.shard.0).bind(inbox.session.0).bind(*number).bind(Vec::new())
+    });
+    inserted.await.map_err(during(doing))?;
+    let woken: BTreeSet<SessionNumber> = rows.iter().map(|(inbox, _)| inbox.session).collect();
+    Ok(woken.into_iter().collect())
+}
+
+fn inboxes(sessions: &Sessions, notice: &Notice) -> Vec<InboxKey> {
+    let of = |account: &AccountNumber| {
+        let shard = account.shard();
+        let live = sessions.get(account).into_iter().flatten();
+        live.map(move |session| InboxKey { shard, session: *session })
+    };
+    notice.readers.iter().flat_map(of).collect()
+}
+
+pub(super) const LIVE_SESSIONS: &str = "
+    SELECT sessions.account, sessions.number
+    FROM json_each(?1) AS wanted
+    CROSS JOIN sessions ON sessions.account = wanted.value AND sessions.ended_at IS NULL";
+
+async fn live_sessions(
+    connection: &mut SqliteConnection,
+    notices: &[Notice],
+) -> Result<Sessions, StoreError> {
+    let readers: BTreeSet<AccountNumber> =
+        notices.iter().flat_map(|notice| notice.readers.iter().copied()).collect();
+    let list = json_list(readers, |json, account| write!(json, "{}", account.0));
+    let rows = query(LIVE_SESSIONS).bind(list).fetch_all(connection).await;
+    let mut sessions = Sessions::new();
+    for row in rows.map_err(during("looking for who is to be told"))? {
+        let account = AccountNumber(value(&row, "account")?);
+        sessions.entry(account).or_default().push(SessionNumber(value(&row, "number")?));
+    }
+    Ok(sessions)
+}
