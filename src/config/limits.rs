@@ -31,6 +31,14 @@ pub struct Limits {
     pub lease_seconds: u64,
     /// How long a message waits for its readers.
     pub message_life_seconds: u64,
+    /// Messages that may wait for one session.
+    pub inbox_messages: u32,
+    /// After how long unseen a session is abandoned, so that its inbox is trimmed when it is full.
+    pub abandoned_after_seconds: u64,
+    /// After so many deliveries without an acknowledgement a message is delivered alone.
+    pub isolate_after: u32,
+    /// After so many deliveries without an acknowledgement a message is set aside.
+    pub set_aside_after: u32,
 }
 
 impl Default for Limits {
@@ -46,6 +54,10 @@ impl Default for Limits {
             inbox_page_bytes: 4 * 1024 * 1024,
             lease_seconds: 60,
             message_life_seconds: 7 * 24 * 60 * 60,
+            inbox_messages: 10_000,
+            abandoned_after_seconds: 24 * 60 * 60,
+            isolate_after: 5,
+            set_aside_after: 10,
         }
     }
 }
@@ -63,6 +75,10 @@ impl Limits {
             inbox_page_bytes: self.inbox_page_bytes,
             lease: Duration::from_secs(self.lease_seconds),
             message_life: Duration::from_secs(self.message_life_seconds),
+            inbox_messages: self.inbox_messages,
+            abandoned_after: Duration::from_secs(self.abandoned_after_seconds),
+            isolate_after: self.isolate_after,
+            set_aside_after: self.set_aside_after,
         }
     }
 
@@ -78,7 +94,13 @@ impl Limits {
         within("limits.inbox_page", self.inbox_page.into(), 1, 1000)?;
         within("limits.inbox_page_bytes", self.inbox_page_bytes, 1024, 1 << 28)?;
         within("limits.lease_seconds", self.lease_seconds, 1, 24 * 60 * 60)?;
-        within("limits.message_life_seconds", self.message_life_seconds, 60, YEAR)
+        within("limits.message_life_seconds", self.message_life_seconds, 60, YEAR)?;
+        within("limits.inbox_messages", self.inbox_messages.into(), 1, 10_000_000)?;
+        within("limits.abandoned_after_seconds", self.abandoned_after_seconds, 60, YEAR)?;
+        within("limits.isolate_after", self.isolate_after.into(), 1, 1000)?;
+        // It is alone for a while before it is set aside.
+        let least = u64::from(self.isolate_after) + 1;
+        within("limits.set_aside_after", self.set_aside_after.into(), least, 1001)
     }
 }
 

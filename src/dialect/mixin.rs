@@ -22,6 +22,7 @@ pub mod relationships;
 pub mod repeat;
 pub mod request;
 pub mod sessions;
+pub mod set_aside;
 pub mod slots;
 pub mod users;
 
@@ -129,6 +130,9 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))
         .route("/blaze", get(blaze::explain).head(error::method_not_allowed))
+        .route("/inbox/set_aside", get(set_aside::list))
+        .route("/inbox/set_aside/{message_id}", delete(set_aside::drop))
+        .route("/inbox/set_aside/{message_id}/retry", post(set_aside::retry))
         .route("/accounts", post(accounts::create))
         .route("/me", get(users::me).post(users::change))
         .route("/users/{id}", get(users::read))

@@ -56,7 +56,8 @@ impl Gateway {
             return Ok(());
         }
         let session = &reader.session;
-        let inbox = InboxKey { shard: session.account.shard(), session: session.number };
+        let inbox = InboxKey::of(session);
+        self.note_seen(inbox.session).await;
         let ids = list.iter().map(|one| one.message_id).collect();
         let removed = self.store.acknowledge(inbox, ids).await?;
         let at = self.clock.now();

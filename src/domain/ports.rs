@@ -26,8 +26,8 @@ use super::ids::{
     SessionNumber, UserId,
 };
 use super::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
-    Waiting,
+    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release, SetAside,
+    Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -277,7 +277,8 @@ pub type FreshId<'a> = &'a (dyn Fn() -> MessageId + Send + Sync);
 pub trait Inbox: Send + Sync {
     /// Stores messages, durably before it returns, and says what became of each, in order. One
     /// that cannot be stored leaves the others alone. The order of checks: an id that was seen,
-    /// then the guards.
+    /// then the guards, then the quota ([`super::inbox::Quota`]). Where messages have to make room,
+    /// the oldest that nobody holds go first, in the same transaction that leaves a gap marker.
     ///
     /// # Errors
     /// [`Fault::Unavailable`] when nothing was stored: the queue is full, the disk is full, the
@@ -292,6 +293,10 @@ pub trait Inbox: Send + Sync {
     ) -> Result<Vec<Option<MessageDigest>>, Fault>;
 
     /// Hands out the oldest messages that nobody holds, in order, and holds them for the caller.
+    /// A message that was handed out in vain for long ([`super::inbox::Isolation`]) is the only one
+    /// of an answer, and others come without it; one that is hopeless is set aside in the same
+    /// transaction that leaves a gap marker. So fewer messages than asked for do not mean that
+    /// nothing else is free; none at all do.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault>;
 
     /// Deletes these messages from the inbox if they were handed out from it; returns those.
@@ -305,6 +310,34 @@ pub trait Inbox: Send + Sync {
     /// never got are not counted.
     async fn release(&self, inbox: InboxKey, orders: Vec<Order>, how: Release)
     -> Result<(), Fault>;
+
+    /// Messages that are set aside in this inbox, oldest first; from the one after `after`, or from
+    /// the oldest when that is not among them.
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault>;
+
+    /// Makes a message that is set aside wait as if it had never been handed out; returns whether
+    /// there was one.
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault>;
+
+    /// Takes a message that is set aside out of the inbox; returns whether there was one.
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault>;
+
+    /// What there is to say about an inbox; nothing is counted further than to `most`.
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault>;
+
+    /// Notes that a session was seen at that moment, unless what is noted is less than `precision`
+    /// older.
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        precision: Duration,
+    ) -> Result<(), Fault>;
 
     /// Looks at some payloads, and drops those that nobody waits for. A message whose time is over
     /// is taken out of the inboxes where it waits, except where a reader holds it at this moment;
@@ -355,7 +388,12 @@ pub struct Statistics {
     pub database_bytes: u64,
     /// When the newest message was accepted, of those that are still kept.
     pub newest_message: Option<Timestamp>,
+    /// Messages that are set aside, counted up to [`MOST_COUNTED`].
+    pub set_aside: u64,
 }
+
+/// How far things are counted for operators.
+pub const MOST_COUNTED: u32 = 10_000;
 
 /// What a look for damage found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

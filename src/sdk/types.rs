@@ -16,6 +16,7 @@ mod message;
 mod receipt;
 mod relationship;
 mod session;
+mod set_aside;
 mod system;
 mod top_up;
 
@@ -37,6 +38,7 @@ pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
     SessionReference,
 };
+pub use set_aside::{MessageReference, SetAsideMessage};
 pub use system::{ConversationAction, SystemConversation};
 pub use top_up::{TopUp, TopUpSlot};
 

@@ -29,8 +29,8 @@ use crate::domain::ids::{
     AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
-    SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release,
+    SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{
     Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
@@ -75,6 +75,8 @@ struct Caches {
     blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
     users: Cache<AccountNumber, UserId>,
+    /// When sessions were last noted to be in use.
+    seen: Cache<SessionNumber, Timestamp>,
 }
 
 impl CachedStore {
@@ -89,6 +91,7 @@ impl CachedStore {
             conversations: Remembered::new(config.entries, config.life),
             blocks: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
+            seen: Cache::builder().max_capacity(config.entries).build(),
         };
         Self { inner, caches: Arc::new(caches) }
     }
@@ -343,6 +346,43 @@ impl Inbox for CachedStore {
         how: Release,
     ) -> Result<(), Fault> {
         self.inner.release(inbox, orders, how).await
+    }
+
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault> {
+        self.inner.set_aside(inbox, after, limit).await
+    }
+
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        self.inner.retry_set_aside(inbox, id).await
+    }
+
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        self.inner.drop_set_aside(inbox, id).await
+    }
+
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault> {
+        self.inner.inbox_status(inbox, most).await
+    }
+
+    /// Remembered, so that a session that is in use does not cost a write for each request.
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        precision: Duration,
+    ) -> Result<(), Fault> {
+        let noted = self.caches.seen.get(&session);
+        if noted.is_some_and(|noted| at < noted.plus(precision)) {
+            return Ok(());
+        }
+        self.inner.note_seen(session, at, precision).await?;
+        self.caches.seen.insert(session, at);
+        Ok(())
     }
 
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {

@@ -6,8 +6,10 @@
 mod accounts;
 mod conversations;
 mod inbox;
+mod quota;
 mod sending;
 mod sessions;
+mod set_aside;
 mod sign_up;
 mod sweep;
 
@@ -48,6 +50,7 @@ struct State {
     used_tokens: HashMap<([u8; 32], [u8; 32]), UsedToken>,
     invites: Vec<NewInvite>,
     sessions: BTreeMap<SessionNumber, Session>,
+    last_seen: HashMap<SessionNumber, Timestamp>,
     tokens: HashMap<TokenHash, ApiToken>,
     conversations: BTreeMap<ConversationNumber, Conversation>,
     last_order: i64,
@@ -71,7 +74,14 @@ struct Payload {
 struct Row {
     leased_until: Timestamp,
     deliveries: u32,
+    set_aside_at: Option<Timestamp>,
     slot: Bytes,
+}
+
+impl Row {
+    fn new(slot: Bytes) -> Self {
+        Self { leased_until: FREE, deliveries: 0, set_aside_at: None, slot }
+    }
 }
 
 const FREE: Timestamp = Timestamp::from_micros(0);
@@ -193,6 +203,7 @@ impl Store for MemoryStore {
         let newest = state.payloads.last_key_value().filter(|(order, _)| order.0 > 0);
         Ok(Statistics {
             commit_groups: state.changes,
+            set_aside: state.inbox.values().filter(|row| row.set_aside_at.is_some()).count() as u64,
             newest_message: newest.map(|(_, payload)| payload.message.accepted_at),
             ..Statistics::default()
         })

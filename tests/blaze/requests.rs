@@ -35,6 +35,36 @@ async fn a_stale_checksum_is_error_20140_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn a_persons_client_covers_everybody_it_was_told_of_and_its_own_other_devices() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("echo").await, app.person("Anna", 2).await);
+    let [phone, laptop] = [&anna.devices[0], &anna.devices[1]];
+    let others = [laptop.recipient(), bot.recipient()];
+    let mut item = phone.seal(bot.user, &others, 1, "hello");
+    let new = json!({
+        "category": "CONTACT",
+        "conversation_id": item["conversation_id"],
+        "participants": [{"user_id": bot.user}],
+    });
+    phone.post(&app, "/conversations", &new).await;
+    let members = item.as_object_mut().unwrap();
+    let checksum = members.remove("checksum").unwrap();
+    members.remove("recipient_id");
+    members.insert("conversation_checksum".to_owned(), checksum);
+
+    let mut socket = app.socket(phone).await;
+    let answer = socket.ask("CREATE_MESSAGE", &item).await;
+    assert_eq!(answer["data"]["message_id"], json!(message_id(1)), "{answer}");
+    assert_eq!(laptop.receives(&app).await, ["hello"]);
+    assert_eq!(bot.receives(&app).await, ["hello"]);
+
+    app.sign_in(anna.user, None).await;
+    item["message_id"] = json!(message_id(2));
+    let answer = socket.ask("CREATE_MESSAGE", &item).await;
+    assert_eq!(answer["error"]["code"], 20140, "{answer}");
+}
+
+#[tokio::test]
 async fn several_messages_get_receipts_in_order() {
     let app = TestApp::start().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);

@@ -142,7 +142,10 @@ async fn outsiders_and_those_who_were_removed_cannot_post() {
     refused(stranger.send(&app, &[group.seal(&stranger, &[&anna, &bert], 1, "hello")]).await);
     let phone = &bert.devices[0];
     let item = group.seal_for(phone, &[bot.recipient(), anna.devices[0].recipient()], 1, "hello");
-    assert_eq!(phone.send(&app, &[item.clone()]).await.only()["outcome"], "stale_sessions");
+    assert_eq!(
+        phone.send(&app, std::slice::from_ref(&item)).await.only()["outcome"],
+        "stale_sessions"
+    );
     group.remove(&app, &bot, bert.user).await;
     refused(phone.send(&app, &[item]).await);
 }
@@ -163,7 +166,7 @@ async fn a_representative_shares_a_conversation_with_the_bot() {
     let stranger = app.person("Carl", 1).await;
     let mut item = group.seal(&bot, &[&anna, &bert], 1, "for Anna");
     item["representative_id"] = json!(stranger.user);
-    let answer = bot.send(&app, &[item.clone()]).await;
+    let answer = bot.send(&app, std::slice::from_ref(&item)).await;
     assert_eq!(complaint(&answer.only()["error"]).1, "representative_id");
     item["representative_id"] = json!(anna.user);
     assert_eq!(bot.send(&app, &[item]).await.only()["outcome"], "accepted");

@@ -68,7 +68,7 @@ async fn a_blocked_senders_messages_are_rejected_at_once_until_it_is_unblocked()
     bot.sends(&app, &anna, 1, "before").await;
     change(&app, &anna.devices[0], &bot, "BLOCK").await;
     let item = bot.seal(anna.user, &anna.recipients(), 2, "hello");
-    let answer = bot.send(&app, &[item.clone()]).await;
+    let answer = bot.send(&app, std::slice::from_ref(&item)).await;
     let error = complaint(&answer.only()["error"]);
     assert_eq!(error, (403, "recipient_id", "this account has blocked the sender"));
     let mut unnamed = item.clone();

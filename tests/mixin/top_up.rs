@@ -17,7 +17,7 @@ const KNOWN: &str = "/encrypted_messages?on_stale=deliver_known";
 /// same key, since the randomness is the same.
 fn slots(sender: &Actor, known: &[Recipient], late: &[&Actor], text: &str) -> Vec<Value> {
     let late: Vec<Recipient> = late.iter().map(|device| device.recipient()).collect();
-    let all: Vec<Recipient> = known.iter().chain(&late).cloned().collect();
+    let all: Vec<Recipient> = known.iter().chain(&late).copied().collect();
     let sealed = sender.envelope(&all, text);
     let sealed = envelope::parse(&sealed).unwrap();
     let slot = |one: &Recipient| {
@@ -27,7 +27,7 @@ fn slots(sender: &Actor, known: &[Recipient], late: &[&Actor], text: &str) -> Ve
     late.iter().map(slot).collect()
 }
 
-fn body(all: &[Recipient], slots: Vec<Value>) -> Value {
+fn body(all: &[Recipient], slots: &[Value]) -> Value {
     let checksum = session_checksum(all.iter().map(|one| one.session)).to_string();
     json!({"checksum": checksum, "slots": slots})
 }
@@ -59,7 +59,7 @@ async fn a_late_device_opens_the_message_although_all_others_have_read_it() {
     app.restart().await;
     bot.sends_to(&app, anna.user, &both(&anna, &late), 2, "second").await;
 
-    let top_up = body(&both(&anna, &late), slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
     let answer = add(&app, &bot, 1, &top_up).await;
     assert_eq!(answer.json["data"]["outcome"], "accepted", "{answer:?}");
     assert!(answer.json["data"].get("missing").is_none());
@@ -72,7 +72,7 @@ async fn the_same_slots_again_are_harmless() {
     let (app, bot, anna, late) = scene().await;
     let other = app.sign_in(anna.user, None).await;
     let all: Vec<_> = both(&anna, &late).into_iter().chain([other.recipient()]).collect();
-    let top_up = body(&all, slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let top_up = body(&all, &slots(&bot, &anna.recipients(), &[&late], "hello"));
     for _ in 0..2 {
         let answer = add(&app, &bot, 1, &top_up).await;
         assert_eq!(answer.json["data"]["outcome"], "accepted");
@@ -82,7 +82,7 @@ async fn the_same_slots_again_are_harmless() {
     add(&app, &bot, 1, &top_up).await;
     assert!(late.receives(&app).await.is_empty(), "acknowledged is acknowledged");
 
-    let rest = body(&all, slots(&bot, &anna.recipients(), &[&other], "hello"));
+    let rest = body(&all, &slots(&bot, &anna.recipients(), &[&other], "hello"));
     assert_eq!(add(&app, &bot, 1, &rest).await.json["data"]["outcome"], "accepted");
     assert_eq!(add(&app, &bot, 1, &rest).await.json["error"]["status"], 404, "nobody is missing");
 }
@@ -91,7 +91,7 @@ async fn the_same_slots_again_are_harmless() {
 async fn a_stale_checksum_is_answered_with_the_list() {
     let (app, bot, anna, late) = scene().await;
     let other = app.sign_in(anna.user, None).await;
-    let top_up = body(&both(&anna, &late), slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
     let answer = add(&app, &bot, 1, &top_up).await;
     let receipt = &answer.json["data"];
     assert_eq!(
@@ -107,7 +107,7 @@ async fn a_stale_checksum_is_answered_with_the_list() {
 #[tokio::test]
 async fn only_the_sender_may_add_and_only_for_ten_minutes() {
     let (app, bot, anna, late) = scene().await;
-    let top_up = body(&both(&anna, &late), slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
     let stranger = app.bot("stranger").await;
     assert_eq!(add(&app, &stranger, 1, &top_up).await.json["error"]["status"], 404);
     assert_eq!(add(&app, &bot, 9, &top_up).await.json["error"]["status"], 404);
@@ -123,7 +123,7 @@ async fn slots_for_others_than_the_recipients_are_refused() {
     let (app, bot, anna, late) = scene().await;
     let bert = app.person("Bert", 1).await;
     let devices = [&late, &bert.devices[0]];
-    let top_up = body(&both(&anna, &late), slots(&bot, &anna.recipients(), &devices, "hello"));
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &devices, "hello"));
     let answer = add(&app, &bot, 1, &top_up).await;
     assert_eq!((answer.complaint().0, answer.complaint().1), (422, "slots"));
     assert!(late.receives(&app).await.is_empty());
@@ -142,7 +142,7 @@ async fn malformed_slots_are_refused_by_field() {
     let cases =
         [(vec![], "slots"), (other, "slot_base64"), (short, "slot_base64"), (twice, "slots")];
     for (slots, field) in cases {
-        let answer = add(&app, &bot, 1, &body(&all, slots)).await;
+        let answer = add(&app, &bot, 1, &body(&all, &slots)).await;
         assert_eq!((answer.complaint().0, answer.complaint().1), (422, field), "{answer:?}");
     }
     let answer = add(&app, &bot, 1, &json!({"checksum": "x", "slots": good})).await;
@@ -155,7 +155,7 @@ async fn a_message_that_reached_everybody_takes_no_slots() {
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
     bot.sends(&app, &anna, 1, "hello").await;
     let late = app.sign_in(anna.user, None).await;
-    let top_up = body(&both(&anna, &late), slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
     assert_eq!(add(&app, &bot, 1, &top_up).await.json["error"]["status"], 404);
 }
 
@@ -170,8 +170,8 @@ async fn a_group_is_topped_up_across_accounts() {
     let item = group.seal_for(&bot, &known, 1, "hello");
     let answer = bot.post(&app, KNOWN, &json!([item])).await;
     assert_eq!(answer.only()["missing"], json!([late.session]));
-    let all: Vec<_> = known.iter().cloned().chain([late.recipient()]).collect();
-    let top_up = body(&all, slots(&bot, &known, &[&late], "hello"));
+    let all: Vec<_> = known.iter().copied().chain([late.recipient()]).collect();
+    let top_up = body(&all, &slots(&bot, &known, &[&late], "hello"));
     assert_eq!(add(&app, &bot, 1, &top_up).await.json["data"]["outcome"], "accepted");
     assert_eq!(late.receives_texts(&app).await, ["hello"]);
 }

@@ -90,7 +90,7 @@ impl Query {
     }
 }
 
-fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
+pub(super) fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
     let value = text.parse().ok().filter(|value| (least..=most).contains(value));
     value.ok_or_else(|| Fault::invalid(field, format!("must be a number from {least} to {most}")))
 }

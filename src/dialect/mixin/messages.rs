@@ -159,8 +159,8 @@ pub async fn decide(
 
 /// The value of `on_stale` in a query.
 fn on_stale(query: &str) -> Result<OnStale, Fault> {
-    let values = query.split('&').filter_map(|pair| pair.strip_prefix("on_stale="));
-    match values.last() {
+    let mut values = query.split('&').filter_map(|pair| pair.strip_prefix("on_stale="));
+    match values.next_back() {
         None | Some("reject") => Ok(OnStale::Reject),
         Some("deliver_known") => Ok(OnStale::DeliverKnown),
         Some(_) => Err(Fault::invalid("on_stale", "must be `reject` or `deliver_known`")),

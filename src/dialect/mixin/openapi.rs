@@ -14,7 +14,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::conversations::participants;
 use super::{
     accounts, acknowledgements, apps, blaze, changes, conversations, inbox, messages,
-    relationships, repeat, sessions, slots, users,
+    relationships, repeat, sessions, set_aside, slots, users,
 };
 
 #[derive(OpenApi)]
@@ -31,6 +31,9 @@ use super::{
         sessions::revoke,
         inbox::read,
         blaze::explain,
+        set_aside::list,
+        set_aside::retry,
+        set_aside::drop,
         acknowledgements::post,
         conversations::create,
         conversations::read,

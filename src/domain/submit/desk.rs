@@ -12,7 +12,7 @@ use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
-use crate::domain::inbox::{Acceptance, Accepted, Details, Slot};
+use crate::domain::inbox::{Acceptance, Accepted, Details, FULL_RETRY, Slot, WhenFull};
 use crate::domain::ports::Hint;
 use crate::domain::roster::{Difference, Roster};
 use crate::domain::session::SessionOwner;
@@ -176,6 +176,7 @@ impl<'a> Desk<'a> {
                 }
                 Accepted::Duplicate => Some(Verdict::Duplicate(Some(audience.clone()))),
                 Accepted::MessageIdUsed => Some(message_id_used()),
+                Accepted::Full => Some(Verdict::Deferred { after: FULL_RETRY }),
                 Accepted::RosterMoved => {
                     moved.push(pass.index);
                     None
@@ -232,6 +233,7 @@ impl<'a> Desk<'a> {
             details,
             slots,
             guards: pass.target.guards.clone(),
+            quota: self.gateway.quota(WhenFull::for_accounts(audience.rosters().len())),
             accepted_at,
             expires_at,
             top_up: missing.then(|| TopUpOffer {

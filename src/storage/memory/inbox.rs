@@ -1,5 +1,7 @@
 //! Messages and who waits for them, in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -7,10 +9,10 @@ use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, Order};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
-    SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release,
+    SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::domain::top_up::OpenTopUp;
@@ -79,6 +81,37 @@ impl Inbox for MemoryStore {
         Ok(())
     }
 
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault> {
+        Ok(self.state().list_set_aside(inbox.session, after, limit))
+    }
+
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        Ok(self.change().retry_set_aside(inbox.session, id))
+    }
+
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        Ok(self.change().drop_set_aside(inbox.session, id))
+    }
+
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault> {
+        Ok(self.state().inbox_status(inbox.session, most))
+    }
+
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        _precision: Duration,
+    ) -> Result<(), Fault> {
+        self.change().last_seen.insert(session, at);
+        Ok(())
+    }
+
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {
         Ok(self.change().sweep(request, fresh_id))
     }
@@ -117,6 +150,9 @@ impl State {
         if !new.guards.iter().all(|guard| self.holds(guard)) {
             return Accepted::RosterMoved;
         }
+        if !self.has_room(&new) {
+            return Accepted::Full;
+        }
         let order = self.next_order();
         let message = Waiting {
             order,
@@ -142,37 +178,9 @@ impl State {
             self.top_ups.insert((new.sender, new.message_id), open);
         }
         for slot in new.slots {
-            let row = Row { leased_until: FREE, deliveries: 0, slot: slot.bytes };
-            self.inbox.insert((slot.session, order), row);
+            self.inbox.insert((slot.session, order), Row::new(slot.bytes));
+            self.make_room(slot.session, &new.quota, new.accepted_at);
         }
         Accepted::Stored(order)
-    }
-
-    fn lease(&mut self, request: &LeaseRequest) -> Vec<Waiting> {
-        let session = request.inbox.session;
-        let mut leased: Vec<Waiting> = Vec::new();
-        let mut size = 0;
-        for ((_, order), row) in
-            self.inbox.range_mut((session, Order(i64::MIN))..=(session, Order(i64::MAX)))
-        {
-            let payload = &self.payloads[order];
-            let too_old = request.not_before.is_some_and(|at| payload.message.accepted_at < at);
-            if row.leased_until > request.now || payload.expires_at <= request.now || too_old {
-                continue;
-            }
-            size += payload.message.body.len() as u64;
-            let full = leased.len() >= request.limit as usize;
-            if full || (size > request.max_bytes && !leased.is_empty()) {
-                break;
-            }
-            row.leased_until = request.until;
-            row.deliveries += 1;
-            leased.push(Waiting {
-                slot: row.slot.clone(),
-                deliveries: row.deliveries,
-                ..payload.message.clone()
-            });
-        }
-        leased
     }
 }

@@ -124,7 +124,8 @@ impl TopUps for MemoryStore {
             let open = state.top_ups.get_mut(&key).filter(|it| !it.stored_for.contains(&inbox));
             if let Some(open) = open {
                 open.stored_for.push(inbox);
-                let row = Row { leased_until: FREE, deliveries: 0, slot: slot.bytes };
+                let row =
+                    Row { leased_until: FREE, deliveries: 0, set_aside_at: None, slot: slot.bytes };
                 state.inbox.insert((slot.session, addition.order), row);
             }
         }

@@ -9,6 +9,7 @@ use sqlx::{SqliteConnection, SqliteExecutor, query};
 use super::super::batch::Answer;
 use super::super::error::{StoreError, during};
 use super::super::packed::{pack_details, pack_waiting};
+use super::rooms::Rooms;
 use super::rows::{array, json_list, value};
 use super::top_ups;
 use super::values::{Binding, Rows};
@@ -55,6 +56,7 @@ impl Prepared {
 /// Stores the messages of all jobs, in their order, and says what became of each.
 pub(super) async fn accept(
     connection: &mut SqliteConnection,
+    rooms: &mut Rooms,
     jobs: &[&AcceptJob],
 ) -> Result<(), StoreError> {
     let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
@@ -65,10 +67,12 @@ pub(super) async fn accept(
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let seen = seen_digests(&mut *connection, keys).await?;
     let moved = moved(connection, &messages).await?;
-    let verdicts = judge(&messages, &seen, &moved);
+    rooms.look(connection, messages.iter().map(|it| &it.message)).await?;
+    let verdicts = judge(&messages, &seen, &moved, rooms);
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
     let first = store(connection, &good).await?;
+    rooms.trim(connection).await?;
     answer(jobs, verdicts, first);
     Ok(())
 }
@@ -198,6 +202,7 @@ fn judge(
     messages: &[&Prepared],
     seen: &[Option<MessageDigest>],
     moved: &HashSet<Guard>,
+    rooms: &mut Rooms,
 ) -> Vec<Option<Accepted>> {
     let mut taken = HashMap::new();
     let verdict = |(it, seen): (&&Prepared, &Option<MessageDigest>)| {
@@ -210,6 +215,9 @@ fn judge(
         }
         if !moved.is_empty() && message.guards.iter().any(|guard| moved.contains(guard)) {
             return Some(Accepted::RosterMoved);
+        }
+        if !rooms.take(message) {
+            return Some(Accepted::Full);
         }
         taken.insert(key, message.digest);
         None

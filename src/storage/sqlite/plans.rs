@@ -4,7 +4,8 @@ use sqlx::{Row, query};
 
 use super::{
     accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, groups, inbox,
-    invites, notices, relationships, requests, rosters, sessions, sign_in, sign_up, sweep, top_ups,
+    invites, notices, relationships, requests, rooms, rosters, sessions, set_aside, sign_in,
+    sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -57,6 +58,9 @@ const STATEMENTS: &[&str] = &[
     requests::GIVE_BACK,
     requests::ANY_OLD,
     requests::FORGET,
+    rooms::COUNT,
+    rooms::LAST_SEEN,
+    rooms::SURPLUS,
     notices::LIVE_SESSIONS,
     invites::DROP,
     invites::NUMBER,
@@ -64,6 +68,13 @@ const STATEMENTS: &[&str] = &[
     sessions::BY_ID,
     sessions::ENDED_AMONG,
     sessions::TOKEN,
+    set_aside::SET_ASIDE,
+    set_aside::LIST,
+    set_aside::BY_MESSAGE_ID,
+    set_aside::RETRY,
+    set_aside::DROP,
+    set_aside::STATUS,
+    set_aside::SEEN_NOW,
     sign_in::CIRCUMSTANCES,
     sign_in::FIND_LIVE,
     sign_in::DROP_TOKENS,
