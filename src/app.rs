@@ -26,12 +26,13 @@ use self::listeners::ListenError;
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
+use crate::dialect::mixin::blaze::Places;
 use crate::dialect::mixin::{self, MixinState};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::ports::{Bus, Entropy};
 use crate::domain::{Fault, Gateway};
 use crate::http::layers::{self, Patience};
-use crate::http::{health, problem, start};
+use crate::http::{health, problem, start, upgrade};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -48,6 +49,7 @@ pub struct App {
     config: Config,
     gateway: Arc<Gateway>,
     hub: Arc<Hub>,
+    sockets: Arc<Places>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -110,6 +112,7 @@ impl App {
         let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits });
         let server_public_key = own_public_key(&gateway).await?.into();
         let hub = Arc::new(Hub::default());
+        let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
         let mut tasks = JoinSet::new();
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
@@ -117,6 +120,7 @@ impl App {
             config: config.clone(),
             gateway,
             hub,
+            sockets: Arc::new(sockets),
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -128,6 +132,7 @@ impl App {
     /// Stops the background, finishes what the store has taken, and lets go of the directory.
     pub async fn close(mut self) {
         self.hub.close();
+        self.sockets.close(self.config.http.stop_timeout()).await;
         self.tasks.shutdown().await;
         self.gateway.store.close().await;
     }
@@ -147,7 +152,9 @@ impl App {
     /// What clients may ask.
     pub fn router(&self) -> Router {
         let prefix = self.config.dialects.mixin.path_prefix.as_str();
-        let mixin = mixin::router(Arc::new(self.mixin_state()), self.patience());
+        let state = Arc::new(self.mixin_state());
+        let sockets = mixin::socket_router(state.clone(), self.patience());
+        let mixin = mixin::router(state, self.patience());
         let router = match prefix {
             // At the root it also answers for paths that nobody knows.
             "" => mixin,
@@ -157,7 +164,7 @@ impl App {
             .merge(start::router(self.server_public_key.clone()))
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
         let router = router.merge(layers::guard(own, self.patience()));
-        layers::apply(router, self.gateway.entropy.clone())
+        layers::apply(upgrade::divert(router, sockets), self.gateway.entropy.clone())
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -205,6 +212,7 @@ impl App {
             self.hub.close();
         };
         listeners::run(bound, self.router(), self.admin_router(), &self.config.http, stop).await;
+        self.sockets.close(self.config.http.stop_timeout()).await;
     }
 
     fn mixin_state(&self) -> MixinState {
@@ -214,6 +222,7 @@ impl App {
             server_public_key: self.server_public_key.to_string(),
             settings: settings::mixin(&self.config),
             verified: mixin::auth::verified_tokens(),
+            sockets: self.sockets.clone(),
         }
     }
 

@@ -11,3 +11,4 @@ pub mod request_id;
 pub mod server;
 pub mod start;
 mod stream;
+pub mod upgrade;

@@ -15,6 +15,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Connections served at the same time; further ones wait in the system's queue.
     pub connections: u32,
+    /// Sockets open at the same time; further ones are refused.
+    pub sockets: u32,
     /// How long a request may take, long polls aside.
     pub request_seconds: u64,
     /// How long requests may take to finish when the gateway stops.
@@ -26,6 +28,7 @@ impl Default for Http {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             connections: 10_000,
+            sockets: 20_000,
             request_seconds: 30,
             stop_seconds: 10,
         }
@@ -47,6 +50,7 @@ impl Http {
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         within("http.connections", self.connections.into(), 1, 1_000_000)?;
+        within("http.sockets", self.sockets.into(), 1, 1_000_000)?;
         within("http.request_seconds", self.request_seconds, 1, 600)?;
         within("http.stop_seconds", self.stop_seconds, 0, 600)
     }

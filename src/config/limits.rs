@@ -19,6 +19,8 @@ pub struct Limits {
     pub ciphertext_bytes: u32,
     /// Live sessions of one account.
     pub sessions_per_account: u32,
+    /// Sockets of one session.
+    pub sockets_per_session: u32,
     /// Participants of one group.
     pub group_participants: u32,
     /// Messages in one page of an inbox.
@@ -46,6 +48,7 @@ impl Default for Limits {
             batch_items: 100,
             ciphertext_bytes: 128 * 1024,
             sessions_per_account: 16,
+            sockets_per_session: 8,
             group_participants: 256,
             inbox_page: 100,
             inbox_page_bytes: 4 * 1024 * 1024,
@@ -86,6 +89,7 @@ impl Limits {
         within("limits.ciphertext_bytes", self.ciphertext_bytes.into(), 16, 1 << 28)?;
         // An envelope names at most 510 sessions.
         within("limits.sessions_per_account", self.sessions_per_account.into(), 1, 510)?;
+        within("limits.sockets_per_session", self.sockets_per_session.into(), 1, 10_000)?;
         within("limits.group_participants", self.group_participants.into(), 2, 10_000)?;
         within("limits.inbox_page", self.inbox_page.into(), 1, 1000)?;
         within("limits.inbox_page_bytes", self.inbox_page_bytes, 1024, 1 << 28)?;

@@ -3,7 +3,7 @@
 //! A message with many recipients costs one row for each of them, so the hot tables hold 64-bit
 //! numbers; UUIDs are translated once, when a request comes in.
 
-pub use sealpost_sdk::ids::{CodeId, ConversationId, MessageId, SessionId, UserId};
+pub use sealpost_sdk::ids::{AttachmentId, CodeId, ConversationId, MessageId, SessionId, UserId};
 
 /// How many shards the hot tables are divided into; fixed for the life of a database.
 pub const SHARDS: i64 = 1024;

@@ -9,6 +9,7 @@ mod quota;
 mod set_aside;
 mod sweep;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +21,9 @@ use super::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
     Shard, UserId,
 };
+use super::ports::Hint;
 use super::session::Session;
+use super::top_up::TopUpOffer;
 
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
 pub use quota::{FULL_RETRY, Quota, WhenFull};
@@ -51,14 +54,17 @@ pub struct Acceptance {
     pub details: Details,
     /// One row for each session that gets it.
     pub slots: Vec<Slot>,
-    /// The generations of what was compared; the store compares them again.
-    pub guards: Vec<Guard>,
+    /// The generations of what was compared; the store compares them again. Messages for the same
+    /// audience share them.
+    pub guards: Arc<[Guard]>,
     /// How much may wait for each of these sessions.
     pub quota: Quota,
     /// When the gateway took it.
     pub accepted_at: Timestamp,
     /// When it is dropped even if nobody has read it.
     pub expires_at: Timestamp,
+    /// Set when not everybody was covered, and slots may be added later.
+    pub top_up: Option<TopUpOffer>,
 }
 
 /// Fields that few messages carry; the store keeps them as one versioned blob.
@@ -217,11 +223,25 @@ impl Gateway {
         limit: u32,
         max_age: Option<Duration>,
     ) -> Result<Vec<Waiting>, Fault> {
+        self.lease_page(inbox, limit, self.limits.inbox_page_bytes, max_age).await
+    }
+
+    /// The same for a reader that wants only so many bytes of bodies, but at least one message.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn lease_page(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_bytes: u64,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<Waiting>, Fault> {
         let now = self.clock.now();
         let request = LeaseRequest {
             inbox,
             limit: limit.min(self.limits.inbox_page),
-            max_bytes: self.limits.inbox_page_bytes,
+            max_bytes: max_bytes.min(self.limits.inbox_page_bytes),
             now,
             until: now.plus(self.limits.lease),
             not_before: max_age.map(|age| now.minus(age)),
@@ -231,16 +251,18 @@ impl Gateway {
         self.store.lease(request).await
     }
 
-    /// Drops what its reader has taken care of. Ids that are unknown, not handed out to this
-    /// session, or acknowledged before are no mistake.
+    /// Frees leases before their time, and tells whoever else reads the inbox.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.note_seen(inbox.session).await;
-        self.store.acknowledge(inbox, ids).await
+    pub async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
+        self.store.release(inbox, orders, how).await?;
+        self.bus.publish(Hint::Wake([inbox.session].into()));
+        Ok(())
     }
 }

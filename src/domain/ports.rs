@@ -13,12 +13,14 @@ use async_trait::async_trait;
 use futures_util::Stream;
 
 use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use super::acknowledge::{Acknowledged, Notice};
 use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
 use super::conversation::change::{Change, Changed};
 use super::conversation::group::NewGroup;
 use super::conversation::{Companion, ContactPair, Conversation};
 use super::error::Fault;
+use super::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
     AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
     SessionNumber, UserId,
@@ -27,8 +29,10 @@ use super::inbox::{
     Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release, SetAside,
     Sweep, SweepRequest, Waiting,
 };
+use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use sign_ups::SignUps;
 
@@ -96,10 +100,10 @@ pub trait Sessions: Send + Sync {
     /// The session of that id, live or ended, and its account.
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault>;
 
-    /// Those of `sessions` that belong to `account` and have ended.
+    /// Those of `sessions` that belong to one of `accounts` and have ended.
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault>;
 
@@ -185,6 +189,86 @@ pub trait Conversations: Send + Sync {
     -> Result<Vec<Companion>, Fault>;
 }
 
+/// What accounts are to each other.
+#[async_trait]
+pub trait Relationships: Send + Sync {
+    /// Changes what `other` is to `owner`.
+    async fn change_relation(
+        &self,
+        owner: AccountNumber,
+        other: AccountNumber,
+        change: RelationChange,
+        at: Timestamp,
+    ) -> Result<(), Fault>;
+
+    /// What those of `others` are to `owner` that are anything, in no particular order.
+    async fn relations(
+        &self,
+        owner: AccountNumber,
+        others: &[AccountNumber],
+    ) -> Result<Vec<(AccountNumber, Relation)>, Fault>;
+
+    /// The accounts that are `relation` to `owner`, at most `limit`, the latest first.
+    async fn related(
+        &self,
+        owner: AccountNumber,
+        relation: Relation,
+        limit: u32,
+    ) -> Result<Vec<Account>, Fault>;
+
+    /// Those of `among` that have blocked `account`.
+    async fn blockers(
+        &self,
+        account: AccountNumber,
+        among: &[AccountNumber],
+    ) -> Result<Vec<AccountNumber>, Fault>;
+
+    /// Those of `users` that take part in a conversation in which `account` takes part too.
+    async fn companions_among(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault>;
+}
+
+/// Requests that may come again under a key of their caller's.
+#[async_trait]
+pub trait Requests: Send + Sync {
+    /// Claims a request for whoever asks first, or says what became of it.
+    async fn claim_request(&self, claim: RequestClaim) -> Result<Claimed, Fault>;
+
+    /// Keeps the answer of a claimed request, or gives the claim back when there is none to keep.
+    /// Does nothing when the claim has gone to somebody else.
+    async fn finish_request(
+        &self,
+        running: RunningRequest,
+        answer: Option<StoredAnswer>,
+    ) -> Result<(), Fault>;
+
+    /// Forgets at most `limit` requests whose time is over; returns how many.
+    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
+/// Messages that were stored for some of their recipients, and may get more slots.
+#[async_trait]
+pub trait TopUps: Send + Sync {
+    /// The message that `sender` may add slots to at `now`, if it is one of those.
+    async fn open_top_up(
+        &self,
+        sender: AccountNumber,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Result<Option<OpenTopUp>, Fault>;
+
+    /// Adds rows to inboxes at the place where their message stands. Sessions that it was stored
+    /// for before get no second row, whether they have acknowledged theirs or not. The payload of
+    /// an open top-up is kept whoever has acknowledged.
+    async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault>;
+
+    /// Closes at most `limit` top-ups whose time is over; returns how many.
+    async fn close_top_ups(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
 /// Makes ids for messages of the gateway itself.
 pub type FreshId<'a> = &'a (dyn Fn() -> MessageId + Send + Sync);
 
@@ -215,8 +299,12 @@ pub trait Inbox: Send + Sync {
     /// nothing else is free; none at all do.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault>;
 
-    /// Deletes these messages from the inbox if they were handed out from it.
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault>;
+    /// Deletes these messages from the inbox if they were handed out from it; returns those.
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault>;
 
     /// Frees the messages' leases at once, as if their time were over. Deliveries that the reader
     /// never got are not counted.
@@ -268,7 +356,9 @@ pub trait Inbox: Send + Sync {
 
 /// Everything that the gateway keeps.
 #[async_trait]
-pub trait Store: Accounts + Sessions + SignUps + Rosters + Conversations + Inbox {
+pub trait Store:
+    Accounts + Sessions + SignUps + Rosters + Conversations + Relationships + Inbox + TopUps + Requests
+{
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;
 
@@ -322,6 +412,8 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// Readers have taken care of messages; for their senders.
+    Acknowledged(Arc<[Notice]>),
     /// The roster of this account rose.
     RosterChanged(AccountNumber),
     /// So many hints were lost that everybody should look.

@@ -84,7 +84,7 @@ impl Document {
             Fault::TooLarge { actual, limit, .. } => {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
-            Fault::Unavailable { retry_after, .. } => {
+            Fault::Unavailable { retry_after, .. } | Fault::Deferred { retry_after } => {
                 Self { retry_after: Some(retry_after.as_secs().max(1)), ..document }
             }
             Fault::Internal { .. } => {
@@ -170,10 +170,12 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
         Fault::Forbidden { .. } => StatusCode::FORBIDDEN,
         Fault::NotFound { .. } => StatusCode::NOT_FOUND,
-        Fault::Conflict { .. } | Fault::GroupFull { .. } => StatusCode::CONFLICT,
+        Fault::Conflict { .. } | Fault::GroupFull { .. } | Fault::Stale { .. } => {
+            StatusCode::CONFLICT
+        }
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -187,9 +189,11 @@ fn code(fault: &Fault) -> &'static str {
         Fault::NotFound { .. } => "not_found",
         Fault::Conflict { .. } => "conflict",
         Fault::GroupFull { .. } => "group_full",
+        Fault::Stale { .. } => "stale_sessions",
         Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
         Fault::Unavailable { .. } => "unavailable",
+        Fault::Deferred { .. } => "deferred",
         Fault::Internal { .. } => "internal",
     }
 }

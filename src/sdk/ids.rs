@@ -43,6 +43,8 @@ pub enum Session {}
 pub enum Conversation {}
 /// Marks the id of a message, which is also its idempotency key.
 pub enum Message {}
+/// Marks the id of an attachment: an encrypted file.
+pub enum Attachment {}
 /// Marks the code by which one can join a group.
 pub enum Code {}
 
@@ -54,6 +56,8 @@ pub type SessionId = Id<Session>;
 pub type ConversationId = Id<Conversation>;
 /// Id of a message, which is also its idempotency key.
 pub type MessageId = Id<Message>;
+/// Id of an attachment: an encrypted file.
+pub type AttachmentId = Id<Attachment>;
 /// The code by which one can join a group.
 pub type CodeId = Id<Code>;
 

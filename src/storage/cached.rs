@@ -9,6 +9,7 @@
 
 mod conversations;
 mod remembered;
+mod sending;
 mod sign_up;
 
 use std::collections::HashSet;
@@ -20,6 +21,7 @@ use moka::sync::Cache;
 
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
@@ -36,6 +38,7 @@ use crate::domain::ports::{
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use remembered::Remembered;
+use sending::Block;
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,8 @@ struct Caches {
     /// What does not exist is not remembered, so nothing is to be forgotten when it comes to be.
     accounts: Remembered<UserId, Account>,
     conversations: Remembered<ConversationId, Conversation>,
+    /// Whether somebody is blocked: first the one who would send, then the one who would get it.
+    blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
     users: Cache<AccountNumber, UserId>,
     /// When sessions were last noted to be in use.
@@ -84,6 +89,7 @@ impl CachedStore {
             tokens: Remembered::new(config.entries, config.token_life),
             accounts: Remembered::new(config.entries, config.life),
             conversations: Remembered::new(config.entries, config.life),
+            blocks: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
             seen: Cache::builder().max_capacity(config.entries).build(),
         };
@@ -237,10 +243,10 @@ impl Sessions for CachedStore {
 
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault> {
-        self.inner.ended_among(account, sessions).await
+        self.inner.ended_among(accounts, sessions).await
     }
 
     async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
@@ -298,14 +304,14 @@ impl Rosters for CachedStore {
 #[async_trait]
 impl Inbox for CachedStore {
     async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
-        let guards: Vec<Vec<Guard>> =
+        let guards: Vec<Arc<[Guard]>> =
             messages.iter().map(|message| message.guards.clone()).collect();
         let outcomes = self.inner.accept(messages).await?;
         let moved: HashSet<Guard> = outcomes
             .iter()
             .zip(guards)
             .filter(|(outcome, _)| **outcome == Accepted::RosterMoved)
-            .flat_map(|(_, guards)| guards)
+            .flat_map(|(_, guards)| guards.to_vec())
             .collect();
         if !moved.is_empty() {
             self.caches.forget_guarded(&moved);
@@ -325,7 +331,11 @@ impl Inbox for CachedStore {
         self.inner.lease(request).await
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         self.inner.acknowledge(inbox, ids).await
     }
 

@@ -11,6 +11,7 @@ mod inbox;
 mod isolation;
 mod messages;
 mod quota;
+mod sending;
 mod sessions;
 mod sign_ups;
 mod upkeep;
@@ -101,6 +102,15 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         released_messages_are_free_at_once,
         expired_messages_are_not_handed_out,
         older_messages_can_be_left_where_they_are;
+    sending:
+        a_relation_is_one_sided_and_the_last_word_counts,
+        who_shares_a_conversation_is_found_among_others,
+        a_slot_that_comes_later_stands_where_its_message_does,
+        slots_are_added_for_the_roster_that_was_looked_at,
+        a_top_up_ends_with_its_time,
+        an_expired_message_is_kept_until_its_top_up_is_over,
+        a_request_is_claimed_once_and_answered_ever_after,
+        a_request_that_never_ended_is_claimed_again;
     isolation:
         a_suspect_message_is_handed_out_alone,
         a_run_stops_before_a_suspect_message,

@@ -7,6 +7,7 @@ mod accounts;
 mod conversations;
 mod inbox;
 mod quota;
+mod sending;
 mod sessions;
 mod set_aside;
 mod sign_up;
@@ -24,14 +25,17 @@ use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange}
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
+use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{
     AccountNumber, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
 use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
+use crate::domain::relationship::Relation;
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
 use crate::domain::sign_up::{NewInvite, UsedToken};
+use crate::domain::top_up::OpenTopUp;
 
 /// A store without a disk.
 #[derive(Default)]
@@ -54,6 +58,9 @@ struct State {
     payloads: BTreeMap<Order, Payload>,
     inbox: BTreeMap<(SessionNumber, Order), Row>,
     seen: HashMap<(AccountNumber, MessageId), (MessageDigest, Timestamp)>,
+    relations: HashMap<(AccountNumber, AccountNumber), (Relation, Timestamp)>,
+    top_ups: HashMap<(AccountNumber, MessageId), OpenTopUp>,
+    requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     /// How often something may have been changed.
     changes: u64,

@@ -28,6 +28,8 @@ mod migrate;
 mod notices;
 #[cfg(test)]
 mod plans;
+mod relationships;
+mod requests;
 mod rooms;
 mod rosters;
 mod rows;
@@ -36,6 +38,7 @@ mod set_aside;
 mod sign_in;
 mod sign_up;
 mod sweep;
+mod top_ups;
 mod values;
 mod writer;
 

@@ -29,7 +29,7 @@ fn freshness(path: &str) -> Option<Duration> {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     match path {
         "/inbox" => Some(HOUR),
-        "/encrypted_messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
+        "/encrypted_messages" | "/messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
         // `/participants/ADD`, `/join`, `/rotate` and the like.
         _ if path.starts_with("/conversations/") && path.matches('/').count() > 2 => Some(HOUR),
         _ => None,
@@ -37,7 +37,7 @@ fn freshness(path: &str) -> Option<Duration> {
 }
 
 /// A request that carries a good credential, with the body that the credential was checked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SignedRequest {
     /// Who sent it.
     pub caller: Caller,
@@ -49,13 +49,25 @@ impl FromRequest<Arc<MixinState>> for SignedRequest {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<MixinState>) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let (caller, body) = check(state, &parts, body).await?;
-        Ok(Self { caller, body })
+        let (mut parts, body) = request.into_parts();
+        // A layer that had to know the caller has checked the request already.
+        if let Some(checked) = parts.extensions.remove::<Self>() {
+            return Ok(checked);
+        }
+        Self::check(state, &parts, body).await
     }
 }
 
 impl SignedRequest {
+    /// Checks the credential of a request, and that it stands for this body.
+    ///
+    /// # Errors
+    /// A [`Fault`] for the credential or the body.
+    pub async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<Self, Problem> {
+        let (caller, body) = check(state, parts, body).await?;
+        Ok(Self { caller, body })
+    }
+
     /// The body as JSON.
     ///
     /// # Errors

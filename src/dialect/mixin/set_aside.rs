@@ -12,6 +12,7 @@ use super::request::SignedRequest;
 use super::sessions::path_id;
 use crate::domain::error::Fault;
 use crate::domain::ids::MessageId;
+use crate::domain::inbox::InboxKey;
 use crate::domain::inbox::SetAside;
 use crate::domain::session::Scope;
 use crate::http::path::PathPart;
@@ -47,7 +48,11 @@ pub async fn list(
 ) -> Answer {
     request.caller.require(Scope::Receive)?;
     let (limit, after) = page(query.as_deref().unwrap_or_default())?;
-    let found = state.gateway.store.set_aside(request.caller.inbox(), after, limit).await?;
+    let found = state
+        .gateway
+        .store
+        .set_aside(InboxKey::of(&request.caller.owner.session), after, limit)
+        .await?;
     Ok(answer::data(found.iter().map(SetAside::to_wire).collect::<Vec<_>>()))
 }
 
@@ -75,7 +80,7 @@ pub async fn retry(
 ) -> Answer {
     request.caller.require(Scope::Receive)?;
     let message_id = path_id("message_id", &id)?;
-    state.gateway.retry_set_aside(request.caller.inbox(), message_id).await?;
+    state.gateway.retry_set_aside(InboxKey::of(&request.caller.owner.session), message_id).await?;
     Ok(answer::data(MessageReference { message_id }))
 }
 
@@ -103,7 +108,7 @@ pub async fn drop(
 ) -> Answer {
     request.caller.require(Scope::Receive)?;
     let message_id = path_id("message_id", &id)?;
-    state.gateway.drop_set_aside(request.caller.inbox(), message_id).await?;
+    state.gateway.drop_set_aside(InboxKey::of(&request.caller.owner.session), message_id).await?;
     Ok(answer::data(MessageReference { message_id }))
 }
 

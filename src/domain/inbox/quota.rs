@@ -73,7 +73,7 @@ impl Gateway {
     }
 
     /// Notes that a session is in use.
-    pub(super) async fn note_seen(&self, session: SessionNumber) {
+    pub(in crate::domain) async fn note_seen(&self, session: SessionNumber) {
         let (now, precision) = (self.clock.now(), self.sighting_precision());
         // If it cannot be noted now, the next request of the session tries again.
         let _ = self.store.note_seen(session, now, precision).await;

@@ -152,6 +152,7 @@ impl Scene {
             guards: rosters.iter().map(guard).collect(),
             accepted_at: START,
             expires_at: at(7 * 24 * 3600),
+            top_up: None,
             quota: Self::quota(10_000, START),
         }
     }

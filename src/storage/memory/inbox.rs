@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
@@ -14,6 +15,7 @@ use crate::domain::inbox::{
     SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
+use crate::domain::top_up::OpenTopUp;
 
 #[async_trait]
 impl Inbox for MemoryStore {
@@ -35,16 +37,30 @@ impl Inbox for MemoryStore {
         Ok(self.change().lease(&request))
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         let mut state = self.change();
-        let State { inbox: rows, payloads, .. } = &mut *state;
+        let State { inbox: rows, payloads, accounts, .. } = &mut *state;
+        let mut gone = Vec::new();
         rows.retain(|(session, order), row| {
+            let message = &payloads[order].message;
             let acknowledged = *session == inbox.session
                 && row.deliveries > 0
-                && ids.contains(&payloads[order].message.message_id);
+                && ids.contains(&message.message_id);
+            let sender = accounts.values().find(|account| account.id == message.sender);
+            if acknowledged && let Some(sender) = sender {
+                gone.push(Acknowledged {
+                    message_id: message.message_id,
+                    sender: sender.number,
+                    category: message.category.clone(),
+                });
+            }
             !acknowledged
         });
-        Ok(())
+        Ok(gone)
     }
 
     async fn release(
@@ -115,7 +131,7 @@ impl Inbox for MemoryStore {
 }
 
 impl State {
-    fn holds(&self, guard: &Guard) -> bool {
+    pub(super) fn holds(&self, guard: &Guard) -> bool {
         match guard {
             Guard::Roster { account, generation } => self.generation(*account) == Some(*generation),
             Guard::Conversation { conversation, generation } => {
@@ -153,6 +169,14 @@ impl State {
         };
         self.seen.insert((new.sender, new.message_id), (new.digest, new.accepted_at));
         self.payloads.insert(order, Payload { message, expires_at: new.expires_at });
+        if let Some(offer) = new.top_up {
+            let stored_for = new.slots.iter();
+            let stored_for = stored_for
+                .map(|slot| InboxKey { shard: slot.shard, session: slot.session })
+                .collect();
+            let open = OpenTopUp { order, offer, stored_for };
+            self.top_ups.insert((new.sender, new.message_id), open);
+        }
         for slot in new.slots {
             self.inbox.insert((slot.session, order), Row::new(slot.bytes));
             self.make_room(slot.session, &new.quota, new.accepted_at);

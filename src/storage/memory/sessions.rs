@@ -50,12 +50,14 @@ impl Sessions for MemoryStore {
 
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault> {
         let state = self.state();
         let ended = state.sessions.values().filter(|session| {
-            session.account == account && !session.is_live() && sessions.contains(&session.id)
+            accounts.contains(&session.account)
+                && !session.is_live()
+                && sessions.contains(&session.id)
         });
         Ok(ended.map(|session| session.id).collect())
     }

@@ -35,7 +35,8 @@ impl State {
                 let missing = missing.entry(session).or_insert_with(nothing);
                 missing.add(1, accepted_at, accepted_at);
             }
-            if self.waiting_for(order).is_empty() {
+            let is_open = self.top_ups.values().any(|open| open.order == order);
+            if self.waiting_for(order).is_empty() && !is_open {
                 self.payloads.remove(&order);
                 swept.dropped += 1;
             }

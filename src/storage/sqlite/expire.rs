@@ -115,7 +115,7 @@ impl Expired {
             return false;
         }
         self.rows.extend(free);
-        if is_whole {
+        if is_whole && !candidate.is_open {
             self.payloads.push(number);
         }
         true

@@ -15,6 +15,7 @@ use super::rows::{bytes, id, id_list, optional_id, time, value};
 use super::set_aside::{self, Hopeless};
 use super::writer::Job;
 use crate::domain::Fault;
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
@@ -82,12 +83,17 @@ impl Inbox for SqliteStore {
         Ok(Vec::new())
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        let orders = handed_out(&self.readers, inbox, &ids).await?;
-        if orders.is_empty() {
-            return Ok(());
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
+        let (orders, gone) = handed_out(&self.readers, inbox, &ids).await?.into_iter().unzip();
+        let orders: Vec<Order> = orders;
+        if !orders.is_empty() {
+            self.write(Job::Acknowledge(RowsJob { inbox, orders })).await?;
         }
-        self.write(Job::Acknowledge(RowsJob { inbox, orders })).await
+        Ok(gone)
     }
 
     async fn release(
@@ -226,7 +232,7 @@ fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
 /// Message ids stand in the payloads alone; an index from them to the rows of each inbox would
 /// cost every accepted message more than this search costs its acknowledgement.
 pub(super) const HANDED_OUT: &str = "
-    SELECT recent.number, payloads.message_id
+    SELECT recent.number, payloads.message_id, payloads.sender_account, payloads.category
     FROM (
         SELECT number FROM inbox
         WHERE shard = ?1 AND session = ?2 AND deliveries > 0 ORDER BY number LIMIT ?3
@@ -239,10 +245,10 @@ async fn handed_out(
     readers: &SqlitePool,
     inbox: InboxKey,
     ids: &[MessageId],
-) -> Result<Vec<Order>, StoreError> {
+) -> Result<Vec<(Order, Acknowledged)>, StoreError> {
     let wanted: HashSet<MessageId> = ids.iter().copied().collect();
     let list = id_list(wanted.iter().copied());
-    let mut orders = Vec::new();
+    let mut handed_out = Vec::new();
     for window in [FIRST_WINDOW, WHOLE_INBOX] {
         let rows = query(HANDED_OUT)
             .bind(inbox.shard.0)
@@ -252,15 +258,20 @@ async fn handed_out(
             .fetch_all(readers)
             .await
             .map_err(during("looking for acknowledged messages"))?;
-        let found = rows.iter().map(|row| id(row, "message_id"));
-        let found = found.collect::<Result<HashSet<MessageId>, _>>()?;
-        orders = rows
-            .iter()
-            .map(|row| value(row, "number").map(Order))
-            .collect::<Result<Vec<_>, _>>()?;
+        handed_out = rows.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+        let found: HashSet<_> = handed_out.iter().map(|(_, gone)| gone.message_id).collect();
         if found.len() == wanted.len() {
             break;
         }
     }
-    Ok(orders)
+    Ok(handed_out)
+}
+
+fn row_of(row: &SqliteRow) -> Result<(Order, Acknowledged), StoreError> {
+    let gone = Acknowledged {
+        message_id: id(row, "message_id")?,
+        sender: AccountNumber(value(row, "sender_account")?),
+        category: value(row, "category")?,
+    };
+    Ok((Order(value(row, "number")?), gone))
 }

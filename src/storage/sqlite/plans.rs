@@ -4,7 +4,8 @@ use sqlx::{Row, query};
 
 use super::{
     accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, groups, inbox,
-    invites, notices, rooms, rosters, sessions, set_aside, sign_in, sign_up, sweep,
+    invites, notices, relationships, requests, rooms, rosters, sessions, set_aside, sign_in,
+    sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -47,6 +48,16 @@ const STATEMENTS: &[&str] = &[
     groups::MUTE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    relationships::CLEAR,
+    relationships::RELATIONS,
+    relationships::BLOCKERS,
+    relationships::RELATED,
+    relationships::COMPANIONS_AMONG,
+    requests::READ,
+    requests::ANSWER,
+    requests::GIVE_BACK,
+    requests::ANY_OLD,
+    requests::FORGET,
     rooms::COUNT,
     rooms::LAST_SEEN,
     rooms::SURPLUS,
@@ -79,6 +90,11 @@ const STATEMENTS: &[&str] = &[
     sign_up::FORGET,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
+    top_ups::OPEN,
+    top_ups::EXTEND,
+    top_ups::CLOSE,
+    top_ups::ANY_OVER,
+    top_ups::CLOSE_OVER,
 ];
 
 #[tokio::test]
