@@ -9,6 +9,7 @@ pub mod client;
 mod invites;
 mod request;
 mod sessions;
+mod set_aside;
 mod status;
 mod tokens;
 pub mod types;
@@ -49,6 +50,12 @@ pub fn router(state: AdminState) -> Router {
         .route(
             "/admin/v1/sessions/{session_id}/tokens",
             post(tokens::create).delete(tokens::revoke),
+        )
+        .route("/admin/v1/sessions/{session_id}/set_aside", get(set_aside::list))
+        .route("/admin/v1/sessions/{session_id}/set_aside/{message_id}", delete(set_aside::drop))
+        .route(
+            "/admin/v1/sessions/{session_id}/set_aside/{message_id}/retry",
+            post(set_aside::retry),
         )
         .route("/admin/v1/invites", get(invites::list).post(invites::create))
         .route("/admin/v1/invites/{invite_id}", delete(invites::revoke))

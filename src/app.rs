@@ -28,6 +28,7 @@ use self::listeners::ListenError;
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
+use crate::dialect::mixin::blaze::Places;
 use crate::dialect::mixin::{self, MixinState};
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
@@ -36,7 +37,7 @@ use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
 use crate::http::layers::{self, Patience};
-use crate::http::{health, problem, start};
+use crate::http::{health, problem, start, upgrade};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -56,6 +57,7 @@ pub struct App {
     gate: Arc<Gate>,
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
+    sockets: Arc<Places>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -131,6 +133,7 @@ impl App {
         let files = files::open(config, &directory, &gateway)?;
         let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
+        let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
         let mut tasks = JoinSet::new();
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
@@ -142,6 +145,7 @@ impl App {
             gate,
             files,
             urls,
+            sockets: Arc::new(sockets),
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -153,6 +157,7 @@ impl App {
     /// Stops the background, finishes what the store has taken, and lets go of the directory.
     pub async fn close(mut self) {
         self.hub.close();
+        self.sockets.close(self.config.http.stop_timeout()).await;
         self.tasks.shutdown().await;
         self.gateway.store.close().await;
     }
@@ -178,7 +183,9 @@ impl App {
     /// What clients may ask.
     pub fn router(&self) -> Router {
         let prefix = self.config.dialects.mixin.path_prefix.as_str();
-        let mixin = mixin::router(Arc::new(self.mixin_state()), self.patience());
+        let state = Arc::new(self.mixin_state());
+        let sockets = mixin::socket_router(state.clone(), self.patience());
+        let mixin = mixin::router(state, self.patience());
         let router = match prefix {
             // At the root it also answers for paths that nobody knows.
             "" => mixin,
@@ -195,7 +202,7 @@ impl App {
             settings::blobs(&self.config),
         );
         let router = router.merge(layers::guard(blobs, self.upload_patience()));
-        layers::apply(router, self.gateway.entropy.clone())
+        layers::apply(upgrade::divert(router, sockets), self.gateway.entropy.clone())
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -243,6 +250,7 @@ impl App {
             self.hub.close();
         };
         listeners::run(bound, self.router(), self.admin_router(), &self.config.http, stop).await;
+        self.sockets.close(self.config.http.stop_timeout()).await;
     }
 
     fn mixin_state(&self) -> MixinState {
@@ -256,6 +264,7 @@ impl App {
             server_public_key: self.server_public_key.to_string(),
             settings: settings::mixin(&self.config),
             verified: mixin::auth::verified_tokens(),
+            sockets: self.sockets.clone(),
         }
     }
 

@@ -15,6 +15,7 @@ mod migrate;
 mod output;
 mod serve;
 mod session;
+mod set_aside;
 mod user;
 
 use std::path::PathBuf;

@@ -4,20 +4,26 @@
 //! hands them a store in memory and a clock that it holds. Begin with [`submit`].
 
 pub mod account;
+pub mod acknowledge;
 pub mod attachment;
+pub mod audience;
 pub mod changes;
 pub mod clock;
 pub mod conversation;
 pub mod error;
 pub mod gateway;
+pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod limits;
 pub mod ports;
+pub mod reader;
+pub mod relationship;
 pub mod roster;
 pub mod session;
 pub mod sign_up;
 pub mod submit;
+pub mod top_up;
 
 pub use error::Fault;
 pub use gateway::{Gateway, Limits};

@@ -15,3 +15,4 @@ pub mod request_id;
 pub mod server;
 pub mod start;
 mod stream;
+pub mod upgrade;

@@ -3,5 +3,6 @@
 mod accounts;
 mod invites;
 mod sessions;
+mod set_aside;
 mod tokens;
 mod world;

@@ -2,9 +2,11 @@
 
 pub mod actor;
 pub mod app;
+pub mod blaze;
 pub mod client;
 pub mod contract;
 pub mod entropy;
+pub mod group;
 pub mod newcomer;
 pub mod proxy;
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod architecture;
+mod blaze;
 mod cli;
 mod documents;
 mod durability;

@@ -4,3 +4,4 @@ mod broadcast;
 mod echo;
 mod ended_session;
 mod lost_answer;
+mod signing_up;

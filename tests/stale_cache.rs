@@ -9,12 +9,15 @@ use bytes::Bytes;
 use sealpost::bus::LocalBus;
 use sealpost::domain::account::{AccountKind, contact_conversation_id};
 use sealpost::domain::clock::{TestClock, Timestamp};
-use sealpost::domain::ids::{SessionId, UserId};
+use sealpost::domain::conversation::Role;
+use sealpost::domain::conversation::group::{GroupRequest, Named};
+use sealpost::domain::conversation::plan::Wish;
+use sealpost::domain::ids::{ConversationId, SessionId, UserId};
 use sealpost::domain::inbox::{Details, InboxKey};
 use sealpost::domain::ports::Store;
 use sealpost::domain::roster::Roster;
 use sealpost::domain::session::{Session, SessionOwner};
-use sealpost::domain::submit::{SealedContent, Submission, Verdict};
+use sealpost::domain::submit::{Addressees, Content, OnStale, SealedContent, Submission, Verdict};
 use sealpost::domain::{Gateway, Limits};
 use sealpost::sdk::keys::SigningKey;
 use sealpost::storage::{CacheConfig, CachedStore, MemoryStore};
@@ -30,6 +33,10 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Gateway {
         entropy: Arc::new(TestEntropy::new(seed)),
         limits: Limits::default(),
     }
+}
+
+fn inbox(session: &Session) -> InboxKey {
+    InboxKey { shard: session.account.shard(), session: session.number }
 }
 
 struct Scene {
@@ -72,15 +79,16 @@ impl Scene {
         Submission {
             message_id: message_id(number),
             conversation: contact_conversation_id(self.sender.account.id, self.anna),
-            recipient: Some(self.anna),
+            to: Addressees::One(self.anna),
             category: "ENCRYPTED_TEXT".into(),
-            checksum: roster.checksum,
+            checksum: Some(roster.checksum),
             named_sessions: None,
-            content: SealedContent {
+            on_stale: OnStale::Reject,
+            content: Content::Sealed(SealedContent {
                 sender_key: self.sender.session.agreement_key,
                 body: Bytes::from_static(b"body"),
                 slots: slots.collect(),
-            },
+            }),
             details: Details::default(),
         }
     }
@@ -90,8 +98,7 @@ impl Scene {
     }
 
     async fn waiting(&self, session: &Session) -> usize {
-        let inbox = InboxKey { shard: session.account.shard(), session: session.number };
-        self.there.lease(inbox, 100, None).await.unwrap().len()
+        self.there.lease(inbox(session), 100, None).await.unwrap().len()
     }
 }
 
@@ -143,4 +150,96 @@ async fn an_accepted_id_stays_a_duplicate_when_everything_has_changed() {
         let again = scene.submit(node, scene.message(1, &roster)).await;
         assert!(matches!(again, Verdict::Duplicate(_)), "{again:?}");
     }
+}
+
+/// A group of the bot's with Anna, which both nodes have in their caches.
+async fn group(scene: &Scene) -> ConversationId {
+    let named = Named { user: scene.anna, role: Role::Member, field: String::new() };
+    let request = GroupRequest {
+        id: scene.there.random_id(),
+        name: "Team".to_owned(),
+        announcement: String::new(),
+        random_id: None,
+        participants: vec![named],
+    };
+    let id = scene.there.create_group(&scene.sender, &request).await.unwrap().id;
+    for node in [&scene.here, &scene.there] {
+        assert_eq!(node.store.conversations(&[id]).await.unwrap().len(), 1);
+    }
+    id
+}
+
+impl Scene {
+    /// A message to a group, sealed for Anna's phone.
+    async fn to_group(&self, number: u8, group: ConversationId) -> Submission {
+        let mut message = self.message(number, &*self.roster(&self.here).await);
+        (message.conversation, message.to) = (group, Addressees::Others);
+        message
+    }
+}
+
+#[tokio::test]
+async fn who_joins_a_group_elsewhere_is_missing_here_at_once() {
+    let scene = scene().await;
+    let id = group(&scene).await;
+    let bert = scene.there.create_account(AccountKind::User, "Bert").await.unwrap();
+    let phone = sign_in(&scene.there, bert.id, 5, None).await;
+    let named = Named { user: bert.id, role: Role::Member, field: String::new() };
+    scene.there.add_participants(&scene.sender, id, &[named]).await.unwrap();
+    let known = scene.here.store.conversations(&[id]).await.unwrap().remove(0);
+    assert_eq!(known.participants.len(), 2, "the cache is stale");
+
+    let verdict = scene.submit(&scene.here, scene.to_group(1, id).await).await;
+    let Verdict::StaleSessions(stale) = verdict else { panic!("{verdict:?}") };
+    assert_eq!(stale.missing, [phone.id]);
+    let mut plain = scene.to_group(2, id).await;
+    (plain.content, plain.checksum) = (Content::Plain(Bytes::from_static(b"hi")), None);
+    assert!(matches!(scene.submit(&scene.here, plain).await, Verdict::Accepted(_)));
+    assert_eq!(
+        scene.there.lease(inbox(&phone), 100, None).await.unwrap().len(),
+        2,
+        "with the notice"
+    );
+}
+
+#[tokio::test]
+async fn who_was_removed_elsewhere_posts_nothing_here() {
+    let scene = scene().await;
+    let id = group(&scene).await;
+    let anna = scene.there.account(scene.anna).await.unwrap();
+    let owner = SessionOwner { session: scene.phone.clone(), account: anna };
+    let other = scene.there.create_account(AccountKind::User, "Bert").await.unwrap();
+    sign_in(&scene.there, other.id, 6, None).await;
+    let wish = Wish::Remove(vec![scene.anna]);
+    scene.there.change_conversation(&scene.sender, id, &wish).await.unwrap();
+    let mut message = scene.to_group(1, id).await;
+    let Content::Sealed(content) = &mut message.content else { panic!("sealed") };
+    content.sender_key = scene.phone.agreement_key;
+    message.on_stale = OnStale::DeliverKnown;
+    let verdict = scene.here.submit(&owner, &[message]).await.unwrap().remove(0);
+    let Verdict::Rejected(fault) = verdict else { panic!("{verdict:?}") };
+    assert!(fault.to_string().contains("takes no part"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_group_that_changed_elsewhere_turns_nobody_away_and_is_changed_as_it_is() {
+    let scene = scene().await;
+    let phone = &scene.phone;
+    let anna = scene.there.account(scene.anna).await.unwrap();
+    let anna = SessionOwner { session: phone.clone(), account: anna };
+    let id = scene.here.random_id();
+    let group = GroupRequest {
+        id,
+        name: "Team".into(),
+        announcement: String::new(),
+        random_id: None,
+        participants: Vec::new(),
+    };
+    let made = scene.here.create_group(&scene.sender, &group).await.unwrap();
+    scene.here.conversation(scene.sender.account.id, id).await.unwrap();
+    scene.there.join_group(&anna, made.code.unwrap()).await.unwrap();
+    assert!(scene.here.conversation(scene.anna, id).await.unwrap().has(scene.anna));
+    let wish = Wish::Describe { name: Some("Both".into()), announcement: None };
+    let changed = scene.here.change_conversation(&scene.sender, id, &wish).await.unwrap();
+    assert_eq!((changed.name.as_str(), changed.participants.len()), ("Both", 2));
 }

@@ -12,6 +12,8 @@ CREATE TABLE sessions (
     added_by      BYTEA,
     attestation   BYTEA,
     created_at    BIGINT NOT NULL,
+    -- When it last looked into its inbox, to within half an hour or so; 0 before it first did.
+    last_seen_at  BIGINT NOT NULL DEFAULT 0,
     ended_at      BIGINT
 );
 

@@ -12,6 +12,8 @@ CREATE TABLE sessions (
     added_by      BLOB,
     attestation   BLOB,
     created_at    INTEGER NOT NULL,
+    -- When it last looked into its inbox, to within half an hour or so; 0 before it first did.
+    last_seen_at  INTEGER NOT NULL DEFAULT 0,
     ended_at      INTEGER
 ) STRICT;
 

@@ -1,5 +1,5 @@
 -- Messages and who still waits for them. These tables are hot: small integers, no foreign key,
--- no index beside the primary key.
+-- no index beside the primary key but one over the few rows that are set aside.
 
 -- The one order of all messages. The row is raised once for each group commit and never falls,
 -- so a number is not used twice even when every message is gone.
@@ -41,9 +41,15 @@ CREATE TABLE inbox (
     leased_until INTEGER NOT NULL DEFAULT 0,
     -- How often it was handed out; it can be acknowledged once this is above 0.
     deliveries   INTEGER NOT NULL DEFAULT 0,
+    -- When it was set aside, because it was handed out again and again without an acknowledgement:
+    -- it waits on, but is handed out no more.
+    set_aside_at INTEGER,
     slot         BLOB    NOT NULL,
     PRIMARY KEY (shard, session, number)
 ) STRICT, WITHOUT ROWID;
+
+-- There are few such rows, so this costs the others nothing.
+CREATE INDEX inbox_set_aside ON inbox (shard, session, number) WHERE set_aside_at IS NOT NULL;
 
 -- Inboxes of ended sessions whose rows are still on file. Nobody reaches these rows any more; they
 -- are removed a few at a time.

@@ -100,6 +100,14 @@ impl AdminClient {
         self.call(request(Method::DELETE, path, Body::empty())).await.map(drop)
     }
 
+    /// Orders something that needs no words; the answer is empty.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn order(&self, path: &str) -> Result<(), CallError> {
+        self.call(request(Method::POST, path, Body::empty())).await.map(drop)
+    }
+
     async fn call(&self, request: Request<Body>) -> Result<Bytes, CallError> {
         let answer = async {
             let response = match self {

@@ -9,6 +9,8 @@ use super::AdminState;
 use super::request;
 use super::types::{AddedSession, NewSession, SessionInfo, SessionList};
 use crate::domain::Fault;
+use crate::domain::inbox::{InboxKey, InboxStatus};
+use crate::domain::ports::MOST_COUNTED;
 use crate::domain::session::Session;
 use crate::http::path::PathPart;
 use crate::http::problem::Problem;
@@ -18,18 +20,25 @@ pub(super) async fn list(
     PathPart(user_id): PathPart,
 ) -> Result<Json<SessionList>, Problem> {
     let user = state.gateway.account(request::id("user_id", &user_id)?).await?.id;
-    let found = state.gateway.sessions_of(user).await?;
-    let sessions = found.into_iter().map(info).collect();
+    let mut sessions = Vec::new();
+    for session in state.gateway.sessions_of(user).await? {
+        let inbox = InboxKey::of(&session);
+        let status = state.gateway.store.inbox_status(inbox, MOST_COUNTED).await?;
+        sessions.push(info(session, status));
+    }
     Ok(Json(SessionList { sessions }))
 }
 
-fn info(session: Session) -> SessionInfo {
+fn info(session: Session, inbox: InboxStatus) -> SessionInfo {
     SessionInfo {
         session_id: session.id,
         platform: session.platform,
         public_key: session.agreement_key.to_base64(),
         created_at: session.created_at.to_string(),
         added_by: session.attestation.map(|attestation| attestation.added_by),
+        waiting: inbox.waiting,
+        set_aside: inbox.set_aside,
+        last_seen_at: inbox.last_seen.map(|at| at.to_string()),
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) async fn status(State(state): State<AdminState>) -> Result<Json<Statu
             commit_groups: statistics.commit_groups,
             waiting_writes: statistics.waiting_writes,
             database_bytes: statistics.database_bytes,
+            set_aside: statistics.set_aside,
             newest_message_at: statistics.newest_message.map(|at| at.to_string()),
         }),
     }))

@@ -1,5 +1,6 @@
 //! What goes over the admin socket: read by one `sealpost` process, written by another.
 
+use sealpost_sdk::types::SetAsideMessage;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{SessionId, UserId};
@@ -111,6 +112,23 @@ pub struct SessionInfo {
     /// The session that added it; absent when an operator did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub added_by: Option<SessionId>,
+    /// How many messages wait for it, counted up to 10,000.
+    #[serde(default)]
+    pub waiting: u64,
+    /// How many of them are set aside.
+    #[serde(default)]
+    pub set_aside: u64,
+    /// When it last looked into its inbox, RFC 3339, to within a forty-eighth of
+    /// `limits.abandoned_after_seconds`; absent when it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<String>,
+}
+
+/// `GET /admin/v1/sessions/{session_id}/set_aside`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SetAsideList {
+    /// The oldest first; pass the last one's `message_id` as `after` for the next page.
+    pub messages: Vec<SetAsideMessage>,
 }
 
 /// `POST /admin/v1/sessions/{session_id}/tokens`.
@@ -220,6 +238,9 @@ pub struct StorageStatus {
     /// When the newest message was accepted, RFC 3339; absent when none is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_message_at: Option<String>,
+    /// Messages that are set aside, in all inboxes, counted up to 10,000.
+    #[serde(default)]
+    pub set_aside: u64,
 }
 
 /// `GET /admin/v1/check`: a look for damage in the database, which takes up to ten seconds.

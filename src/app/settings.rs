@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::directory::DataDirectory;
 use crate::config::Config;
-use crate::config::dialects::{ErrorStatus, SignUp};
+use crate::config::dialects::{ErrorStatus, PlainMessages, SignUp};
 use crate::dialect::mixin;
 use crate::domain::Gateway;
 use crate::domain::limits::Limiter;
@@ -57,8 +57,13 @@ pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
         longest_token_life: Duration::from_secs(settings.token_life_seconds),
         clock_ahead: Duration::from_secs(settings.clock_ahead_seconds),
         body_limit: config.limits.body_bytes,
+        socket_in_flight: settings.socket_in_flight,
         longest_poll: settings.longest_poll(),
         path_prefix: settings.path_prefix.clone(),
+        plain_messages: match settings.plain_messages {
+            PlainMessages::Refuse => mixin::plain::PlainMessages::Refuse,
+            PlainMessages::Allow => mixin::plain::PlainMessages::Allow,
+        },
         sign_up: match settings.sign_up {
             SignUp::Closed => SignUpPolicy::Closed,
             SignUp::Invite => SignUpPolicy::Invite,

@@ -58,6 +58,8 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, 
         clear_ended(gateway).await?,
         sweep_on(gateway, walk).await?,
         forget_seen(gateway).await?,
+        close_top_ups(gateway).await?,
+        forget_requests(gateway).await?,
         forget_used_tokens(gateway).await?,
     ];
     Ok(if behind.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done })
@@ -96,6 +98,24 @@ async fn sweep_on(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progres
 async fn clear_ended(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         if !gateway.store.clear_ended(STEP).await? {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+async fn close_top_ups(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        if gateway.close_top_ups(STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+async fn forget_requests(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        if gateway.forget_requests(STEP).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }

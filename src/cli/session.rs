@@ -8,6 +8,7 @@ use super::error::{CommandError, while_};
 use super::gateway::Gateway;
 use super::keystores::Draft;
 use super::output::{self, NewFile};
+use super::set_aside;
 use crate::admin::types::{AddedSession, SessionInfo, SessionList};
 use crate::app::Config;
 use crate::sdk::ids::{SessionId, UserId};
@@ -17,7 +18,8 @@ pub(super) enum Command {
     Add(Add),
     /// List the live sessions of an account
     ///
-    /// One line for each: session id, time of signing in, platform.
+    /// One line for each: session id, time of signing in, how many messages wait for it and how
+    /// many of them are set aside (counted up to 10,000), platform.
     List {
         /// The account
         #[arg(value_name = "USER_ID")]
@@ -31,6 +33,7 @@ pub(super) enum Command {
         #[arg(value_name = "SESSION_ID")]
         session: SessionId,
     },
+    SetAside(set_aside::SetAside),
 }
 
 /// Sign one more device in and write its keystore
@@ -60,6 +63,7 @@ pub(super) async fn run(command: Command, config: &Config) -> Result<(), Command
         Command::Add(arguments) => add(arguments, config).await,
         Command::List { user } => list(user, config).await,
         Command::Revoke { session } => revoke(session, config).await,
+        Command::SetAside(arguments) => set_aside::run(arguments, config).await,
     }
 }
 
@@ -86,8 +90,9 @@ async fn list(user: UserId, config: &Config) -> Result<(), CommandError> {
     let found = gateway.client.get::<SessionList>(&path).await;
     gateway.close().await;
     let SessionList { sessions } = found.map_err(while_("list the sessions"))?;
-    for SessionInfo { session_id, created_at, platform, .. } in sessions {
-        output::print(&format!("{session_id}  {created_at}  {platform}"))?;
+    for SessionInfo { session_id, created_at, platform, waiting, set_aside, .. } in sessions {
+        let inbox = format!("{waiting} waiting, {set_aside} set aside");
+        output::print(&format!("{session_id}  {created_at}  {inbox}  {platform}"))?;
     }
     Ok(())
 }

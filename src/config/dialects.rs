@@ -28,8 +28,23 @@ pub struct Mixin {
     pub token_life_seconds: u64,
     /// How far a client's clock may be ahead.
     pub clock_ahead_seconds: u64,
+    /// Messages that a socket may hold unacknowledged.
+    pub socket_in_flight: u32,
+    /// Whether messages that the gateway can read are taken.
+    pub plain_messages: PlainMessages,
     /// Who may make an account without the operator.
     pub sign_up: SignUp,
+}
+
+/// Whether messages that the gateway can read are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlainMessages {
+    /// None but recalls.
+    #[default]
+    Refuse,
+    /// All.
+    Allow,
 }
 
 /// Who may make an account without the operator.
@@ -67,6 +82,8 @@ impl Default for Mixin {
             longest_poll_seconds: 60,
             token_life_seconds: 90 * 24 * 60 * 60,
             clock_ahead_seconds: 60,
+            socket_in_flight: 200,
+            plain_messages: PlainMessages::Refuse,
             sign_up: SignUp::Closed,
         }
     }
@@ -89,7 +106,8 @@ impl Mixin {
         within("dialects.mixin.longest_poll_seconds", self.longest_poll_seconds, 1, 60)?;
         let year = 366 * 24 * 60 * 60;
         within("dialects.mixin.token_life_seconds", self.token_life_seconds, 60, year)?;
-        within("dialects.mixin.clock_ahead_seconds", self.clock_ahead_seconds, 0, 3600)
+        within("dialects.mixin.clock_ahead_seconds", self.clock_ahead_seconds, 0, 3600)?;
+        within("dialects.mixin.socket_in_flight", self.socket_in_flight.into(), 1, 10_000)
     }
 }
 

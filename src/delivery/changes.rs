@@ -59,6 +59,11 @@ pub async fn poll(
     loop {
         rosters.mark_unchanged();
         let found = gateway.roster_changes(request.account, after, request.limit).await?;
+        // Its own end is a change too, and is seen here before any hint of it comes.
+        let mut own = found.rosters.iter().filter(|roster| roster.account == request.account);
+        if own.any(|roster| roster.member(request.session).is_none()) {
+            return Err(revoked());
+        }
         looks += 1;
         if !found.rosters.is_empty() || found.more && looks >= LOOKS {
             return Ok(found);
@@ -76,7 +81,7 @@ pub async fn poll(
             return Ok(found);
         }
         match wait(&mut listener, &mut rosters, deadline.min(now + LOOK_AGAIN)).await {
-            Wake::Look => {}
+            Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
             Wake::SessionEnded => return Err(revoked()),
             Wake::Closing => return Ok(found),
         }
@@ -95,8 +100,10 @@ async fn wait(
     let mut others = rosters.clone();
     loop {
         tokio::select! {
+            // That the session has ended comes before what its end changed.
+            biased;
             wake = listener.wake() => match wake {
-                Wake::Look => {}
+                Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
                 wake => return wake,
             },
             // The sender lives in the hub.

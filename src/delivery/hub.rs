@@ -1,30 +1,55 @@
 //! Who is listening on this node.
 //!
 //! The hub turns hints into wake-ups. A hint says only "look again": readers look at the store
-//! before they wait and after every wake-up, so a lost or doubled hint costs time, never a message.
+//! before they wait and from time to time, so a lost or doubled hint costs time, never a message.
+//! Notices for senders are the one thing that a hint itself carries; they may get lost.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use crate::domain::ids::SessionNumber;
+use crate::domain::acknowledge::Notice;
+use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::ports::{Hint, HintStream};
+
+/// How many notices wait for a listener at most; further ones are dropped.
+pub const NOTICES: usize = 64;
 
 /// The listeners of this node.
 #[derive(Debug, Default)]
 pub struct Hub {
-    lines: Mutex<HashMap<SessionNumber, watch::Sender<Signal>>>,
-    closing: watch::Sender<bool>,
+    lines: Mutex<Lines>,
     /// Told whenever anybody's roster rises.
     rosters: watch::Sender<()>,
 }
 
-/// What a listener is told.
-#[derive(Clone, Copy, Debug, Default)]
-struct Signal {
+#[derive(Debug, Default)]
+struct Lines {
+    by_session: HashMap<SessionNumber, Vec<Arc<Line>>>,
+    /// Only those that want notices.
+    by_account: HashMap<AccountNumber, Vec<Arc<Line>>>,
+    closing: bool,
+}
+
+/// From the hub to one listener.
+#[derive(Debug, Default)]
+struct Line {
+    ring: Notify,
+    news: Mutex<News>,
+}
+
+/// What a listener has not heard yet.
+#[derive(Debug, Default)]
+struct News {
+    look: bool,
+    look_soon: bool,
     ended: bool,
+    closing: bool,
+    notices: Vec<Notice>,
 }
 
 /// One reader's line to the hub; dropping it hangs up.
@@ -32,15 +57,19 @@ struct Signal {
 pub struct Listener {
     hub: Arc<Hub>,
     session: SessionNumber,
-    signal: watch::Receiver<Signal>,
-    closing: watch::Receiver<bool>,
+    account: Option<AccountNumber>,
+    line: Arc<Line>,
 }
 
 /// Why a listener woke up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// Something may wait.
     Look,
+    /// Something may wait for anybody; not everybody should look in the same moment.
+    LookSoon,
+    /// Readers have taken care of messages of this account.
+    Notices(Vec<Notice>),
     /// The session was revoked.
     SessionEnded,
     /// This node is shutting down.
@@ -51,9 +80,17 @@ impl Hub {
     /// Opens a line for `session`. Hints that come after this call will be heard.
     #[must_use]
     pub fn listen(self: &Arc<Self>, session: SessionNumber) -> Listener {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let signal = lines.entry(session).or_default().subscribe();
-        Listener { hub: self.clone(), session, signal, closing: self.closing.subscribe() }
+        self.open(session, None)
+    }
+
+    /// The same, and the notices for `account`.
+    #[must_use]
+    pub fn listen_with_notices(
+        self: &Arc<Self>,
+        session: SessionNumber,
+        account: AccountNumber,
+    ) -> Listener {
+        self.open(session, Some(account))
     }
 
     /// Changes whenever anybody's roster rises.
@@ -71,71 +108,152 @@ impl Hub {
 
     /// Ends all waiting, so that the node can stop.
     pub fn close(&self) {
-        self.closing.send_replace(true);
+        let mut lines = self.lines();
+        lines.closing = true;
+        tell(lines.by_session.values().flatten(), |news| news.closing = true);
     }
 
     /// How many sessions somebody listens for.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lines().by_session.len()
+    }
+
+    fn open(self: &Arc<Self>, session: SessionNumber, account: Option<AccountNumber>) -> Listener {
+        let mut lines = self.lines();
+        let line = Arc::new(Line::default());
+        line.news().closing = lines.closing;
+        lines.by_session.entry(session).or_default().push(line.clone());
+        if let Some(account) = account {
+            lines.by_account.entry(account).or_default().push(line.clone());
+        }
+        Listener { hub: self.clone(), session, account, line }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pass_on(&self, hint: &Hint) {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines();
         match hint {
             Hint::Wake(sessions) => {
-                for line in sessions.iter().filter_map(|session| lines.get(session)) {
-                    line.send_modify(|_| ());
-                }
+                let woken = sessions.iter().filter_map(|it| lines.by_session.get(it)).flatten();
+                tell(woken, |news| news.look = true);
             }
             Hint::SessionEnded(session) => {
-                if let Some(line) = lines.get(session) {
-                    line.send_modify(|signal| signal.ended = true);
+                let ended = lines.by_session.get(session).into_iter().flatten();
+                tell(ended, |news| news.ended = true);
+            }
+            Hint::Acknowledged(notices) => {
+                for notice in notices.iter() {
+                    let told = lines.by_account.get(&notice.sender).into_iter().flatten();
+                    tell(told, |news| news.take(*notice));
                 }
             }
             Hint::RosterChanged(_) => self.rosters.send_modify(|()| ()),
             Hint::Everybody => {
                 self.rosters.send_modify(|()| ());
-                for line in lines.values() {
-                    line.send_modify(|_| ());
-                }
+                tell(lines.by_session.values().flatten(), |news| news.look_soon = true);
             }
         }
     }
 }
 
+fn tell<'a>(lines: impl Iterator<Item = &'a Arc<Line>>, mut what: impl FnMut(&mut News)) {
+    for line in lines {
+        what(&mut line.news());
+        line.ring.notify_one();
+    }
+}
+
+impl Line {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl News {
+    fn take(&mut self, notice: Notice) {
+        if self.notices.len() < NOTICES {
+            self.notices.push(notice);
+        }
+    }
+
+    /// The most important piece of news; the others stay.
+    fn next(&mut self) -> Option<Wake> {
+        if self.closing {
+            return Some(Wake::Closing);
+        }
+        if self.ended {
+            return Some(Wake::SessionEnded);
+        }
+        if std::mem::take(&mut self.look) {
+            self.look_soon = false;
+            return Some(Wake::Look);
+        }
+        if std::mem::take(&mut self.look_soon) {
+            return Some(Wake::LookSoon);
+        }
+        (!self.notices.is_empty()).then(|| Wake::Notices(std::mem::take(&mut self.notices)))
+    }
+}
+
 impl Listener {
-    /// Waits for the next hint that came after the last call.
+    /// Waits for the next hint that came after the last call. A call that is given up loses
+    /// nothing.
     pub async fn wake(&mut self) -> Wake {
-        tokio::select! {
-            biased;
-            _ = self.closing.wait_for(|closing| *closing) => Wake::Closing,
-            changed = self.signal.changed() => match changed {
-                Ok(()) if self.signal.borrow().ended => Wake::SessionEnded,
-                Ok(()) => Wake::Look,
-                // The sender lives in the hub for as long as this listener does.
-                Err(_) => Wake::Closing,
-            },
+        loop {
+            // Not held while waiting.
+            let next = self.line.news().next();
+            if let Some(wake) = next {
+                return wake;
+            }
+            self.line.ring.notified().await;
         }
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let mut lines = self.hub.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        // This listener's own receiver still counts.
-        if lines.get(&self.session).is_some_and(|line| line.receiver_count() <= 1) {
-            lines.remove(&self.session);
+        let mut lines = self.hub.lines();
+        hang_up(&mut lines.by_session, self.session, &self.line);
+        if let Some(account) = self.account {
+            hang_up(&mut lines.by_account, account, &self.line);
+        }
+    }
+}
+
+fn hang_up<Key: Eq + Hash>(lines: &mut HashMap<Key, Vec<Arc<Line>>>, key: Key, line: &Arc<Line>) {
+    if let Entry::Occupied(mut entry) = lines.entry(key) {
+        entry.get_mut().retain(|one| !Arc::ptr_eq(one, line));
+        if entry.get().is_empty() {
+            entry.remove();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use sealpost_sdk::types::AcknowledgementStatus;
+
     use super::*;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::ids::{AccountNumber, MessageId, SessionId, UserId};
 
     const ANNA: SessionNumber = SessionNumber(1);
     const BERT: SessionNumber = SessionNumber(2);
+
+    fn notice(sender: i64) -> Notice {
+        Notice {
+            sender: AccountNumber(sender),
+            message_id: MessageId::from_uuid(uuid::Uuid::nil()),
+            reader: UserId::from_uuid(uuid::Uuid::nil()),
+            session: SessionId::from_uuid(uuid::Uuid::nil()),
+            status: AcknowledgementStatus::Read,
+            at: Timestamp::from_micros(0),
+        }
+    }
 
     #[tokio::test]
     async fn a_hint_before_the_wait_is_not_lost() {
@@ -155,6 +273,29 @@ mod tests {
         assert!(quiet.is_pending());
     }
 
+    #[test]
+    fn whoever_follows_rosters_hears_of_each_that_rises_and_of_hints_that_were_lost() {
+        let hub = Arc::new(Hub::default());
+        let mut rosters = hub.rosters();
+        for (hint, heard) in [
+            (Hint::RosterChanged(AccountNumber(7)), true),
+            (Hint::Everybody, true),
+            (Hint::Wake([ANNA].into()), false),
+        ] {
+            rosters.mark_unchanged();
+            hub.pass_on(&hint);
+            assert_eq!(rosters.has_changed().ok(), Some(heard), "{hint:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn all_listeners_of_a_session_hear_the_same_hint() {
+        let hub = Arc::new(Hub::default());
+        let (mut one, mut other) = (hub.listen(ANNA), hub.listen(ANNA));
+        hub.pass_on(&Hint::Wake([ANNA].into()));
+        assert_eq!((one.wake().await, other.wake().await), (Wake::Look, Wake::Look));
+    }
+
     #[tokio::test]
     async fn revocation_and_shutdown_are_told_apart() {
         let hub = Arc::new(Hub::default());
@@ -163,15 +304,35 @@ mod tests {
         assert_eq!(listener.wake().await, Wake::SessionEnded);
         hub.close();
         assert_eq!(listener.wake().await, Wake::Closing);
+        assert_eq!(hub.listen(BERT).wake().await, Wake::Closing);
+    }
+
+    #[tokio::test]
+    async fn when_hints_were_lost_everybody_looks_but_not_at_once() {
+        let hub = Arc::new(Hub::default());
+        let mut listener = hub.listen(ANNA);
+        hub.pass_on(&Hint::Everybody);
+        assert_eq!(listener.wake().await, Wake::LookSoon);
+    }
+
+    #[tokio::test]
+    async fn notices_go_to_their_account_and_never_pile_up() {
+        let hub = Arc::new(Hub::default());
+        let mut anna = hub.listen_with_notices(ANNA, AccountNumber(7));
+        let _poll = hub.listen(ANNA);
+        for sender in [8, 7].repeat(NOTICES + 1) {
+            hub.pass_on(&Hint::Acknowledged([notice(sender)].into()));
+        }
+        assert_eq!(anna.wake().await, Wake::Notices(vec![notice(7); NOTICES]));
     }
 
     #[test]
     fn the_last_listener_takes_its_line_away() {
         let hub = Arc::new(Hub::default());
-        let first = hub.listen(ANNA);
+        let first = hub.listen_with_notices(ANNA, AccountNumber(7));
         let second = hub.listen(ANNA);
         drop(first);
-        assert_eq!(hub.sessions(), 1);
+        assert_eq!((hub.sessions(), hub.lines().by_account.len()), (1, 0));
         drop(second);
         assert_eq!(hub.sessions(), 0);
     }

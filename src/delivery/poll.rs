@@ -3,25 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
-use super::hub::{Hub, Wake};
+use super::held::Window;
+use super::hub::Hub;
+use super::pump::{Event, Manner, Pump};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
-use crate::domain::ids::SessionId;
-use crate::domain::inbox::{InboxKey, Release, Waiting};
+use crate::domain::inbox::Waiting;
+use crate::domain::reader::Reader;
 
-/// How long a poll trusts in hints before it looks by itself.
+/// About how long a poll trusts in hints before it looks by itself.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a reader asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Poll {
-    /// Whose inbox.
-    pub inbox: InboxKey,
-    /// The session that reads.
-    pub session: SessionId,
+    /// Who reads.
+    pub reader: Reader,
     /// At most so many messages.
     pub limit: u32,
     /// Leaves messages that are older where they are.
@@ -40,55 +39,30 @@ pub async fn poll(
     hub: &Arc<Hub>,
     request: Poll,
 ) -> Result<Vec<Waiting>, Fault> {
-    let mut listener = hub.listen(request.inbox.session);
     let deadline = Instant::now() + request.wait;
+    let page = Window { items: request.limit, bytes: u64::MAX };
+    let manner = Manner { window: page, page, max_age: request.max_age, idle: LOOK_AGAIN };
+    let listener = hub.listen(request.reader.inbox.session);
+    let mut pump = Pump::new(gateway.clone(), listener, request.reader, manner);
+    pump.start();
     loop {
-        let messages = lease_or_release(gateway.clone(), request).await?;
-        if !messages.is_empty() {
-            return Ok(messages);
-        }
-        // Nothing waits for a session that has ended, and nothing ever will. The hint about its end
-        // may have come before we listened, or not at all.
-        if gateway.live_session(request.session).await?.is_none() {
-            return Err(revoked());
-        }
-        let now = Instant::now();
-        if now >= deadline {
-            return Ok(messages);
-        }
-        let next_look = deadline.min(now + LOOK_AGAIN);
-        tokio::select! {
-            wake = listener.wake() => match wake {
-                Wake::Look => {}
-                Wake::SessionEnded => return Err(revoked()),
-                Wake::Closing => return Ok(messages),
+        // A look that has begun is waited for: what it finds is held already.
+        let until = (!pump.is_busy()).then(|| deadline.min(pump.due()));
+        let event = match until {
+            None => pump.next(true).await,
+            Some(until) => match timeout_at(until, pump.next(true)).await {
+                Ok(event) => event,
+                Err(_) => Ok(Event::Nothing),
             },
-            () = sleep_until(next_look) => {}
+        };
+        match event? {
+            Event::Messages(messages) => {
+                pump.keep();
+                return Ok(messages);
+            }
+            Event::Nothing | Event::Notices(_) if Instant::now() < deadline => {}
+            Event::Dismissed => return Err(Fault::unauthorized("the session was revoked")),
+            Event::Nothing | Event::Notices(_) | Event::Closing => return Ok(Vec::new()),
         }
     }
-}
-
-fn revoked() -> Fault {
-    Fault::unauthorized("the session was revoked")
-}
-
-/// Leases in a task of its own: if the caller goes away meanwhile, what was leased is free again
-/// at once instead of when the lease ends.
-async fn lease_or_release(gateway: Arc<Gateway>, request: Poll) -> Result<Vec<Waiting>, Fault> {
-    let (answer, leased) = oneshot::channel();
-    tokio::spawn(async move {
-        let result = gateway.lease(request.inbox, request.limit, request.max_age).await;
-        let Err(Ok(unread)) = answer.send(result) else {
-            return;
-        };
-        let orders: Vec<_> = unread.iter().map(|message| message.order).collect();
-        if orders.is_empty() {
-            return;
-        }
-        if let Err(fault) = gateway.store.release(request.inbox, orders, Release::Unsent).await {
-            // The lease ends by itself.
-            tracing::warn!(%fault, "could not free the leases of a reader that went away");
-        }
-    });
-    leased.await.map_err(|gone| Fault::internal("waiting for a lease", gone))?
 }

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod apps;
 pub mod attachments;
 pub mod auth;
+pub mod blaze;
 pub mod changes;
 pub mod conversations;
 pub mod error;
@@ -16,9 +17,14 @@ pub mod inbox;
 pub mod messages;
 pub mod openapi;
 pub mod outgoing;
+pub mod plain;
 pub mod receipts;
+pub mod relationships;
+pub mod repeat;
 pub mod request;
 pub mod sessions;
+pub mod set_aside;
+pub mod slots;
 pub mod users;
 
 use std::sync::Arc;
@@ -39,6 +45,7 @@ use crate::http::ratelimit;
 use auth::VerifiedTokens;
 use conversations::participants;
 use error::ErrorStatus;
+use plain::PlainMessages;
 
 pub use openapi::openapi;
 
@@ -62,6 +69,8 @@ pub struct MixinState {
     pub settings: MixinSettings,
     /// Tokens whose signature was found right.
     pub verified: VerifiedTokens,
+    /// The sockets of this node.
+    pub sockets: Arc<blaze::Places>,
 }
 
 /// What an operator may choose for this dialect.
@@ -75,11 +84,15 @@ pub struct MixinSettings {
     pub clock_ahead: Duration,
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// Messages that a socket may hold unacknowledged.
+    pub socket_in_flight: u32,
     /// The longest that a poll of the inbox may wait.
     pub longest_poll: Duration,
     /// The path below which these routes are mounted, `/` and a name, or empty for the root.
     /// Tokens may be signed with and without it.
     pub path_prefix: String,
+    /// Whether messages that the gateway can read are taken.
+    pub plain_messages: PlainMessages,
     /// Who may sign up.
     pub sign_up: SignUpPolicy,
 }
@@ -91,8 +104,10 @@ impl Default for MixinSettings {
             longest_token_life: Duration::from_secs(90 * 24 * 60 * 60),
             clock_ahead: Duration::from_secs(60),
             body_limit: 8 * 1024 * 1024,
+            socket_in_flight: 200,
             longest_poll: Duration::from_secs(60),
             path_prefix: String::new(),
+            plain_messages: PlainMessages::Refuse,
             sign_up: SignUpPolicy::Closed,
         }
     }
@@ -103,6 +118,11 @@ impl Default for MixinSettings {
 pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
     let router = Router::new()
         .route("/encrypted_messages", post(messages::post_encrypted))
+        .route("/encrypted_messages/{message_id}/slots", post(slots::add))
+        .route("/messages", post(messages::post_readable))
+        .route("/relationships", post(relationships::change))
+        .route("/friends", get(relationships::friends))
+        .route("/blocking_users", get(relationships::blocking))
         .route("/sessions/fetch", post(sessions::fetch))
         .route("/sessions/check", post(sessions::check))
         .route("/sessions/changes", get(changes::read))
@@ -124,6 +144,10 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .route("/acknowledgements", post(acknowledgements::post))
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))
+        .route("/blaze", get(blaze::explain).head(error::method_not_allowed))
+        .route("/inbox/set_aside", get(set_aside::list))
+        .route("/inbox/set_aside/{message_id}", delete(set_aside::drop))
+        .route("/inbox/set_aside/{message_id}/retry", post(set_aside::retry))
         .route("/accounts", post(accounts::create))
         .route("/me", get(users::me).post(users::change))
         .route("/users/{id}", get(users::read))
@@ -133,8 +157,23 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state.clone());
+    let router = router.layer(from_fn_with_state(state.clone(), repeat::layer));
     let limiter = state.gate.limiter().clone();
     layers::guard(router, patience)
         .layer(from_fn_with_state(state, error::write))
         .layer(from_fn_with_state(limiter, ratelimit::write))
+}
+
+/// The paths of the socket, for requests that ask for one. They stand at the root and below the
+/// prefix: public clients have an address for the socket apart from that of the API.
+pub fn socket_router(state: Arc<MixinState>, patience: Patience) -> Router {
+    let mut router = Router::new().route("/", get(blaze::open)).route("/blaze", get(blaze::open));
+    let prefix = state.settings.path_prefix.as_str();
+    if !prefix.is_empty() {
+        for path in ["", "/", "/blaze"] {
+            router = router.route(&format!("{prefix}{path}"), get(blaze::open));
+        }
+    }
+    let router = router.fallback(error::unknown_path).with_state(state.clone());
+    layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
 }

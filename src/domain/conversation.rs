@@ -125,6 +125,12 @@ pub struct Companion {
 }
 
 impl Conversation {
+    /// Whether it is a group.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.category == ConversationCategory::Group
+    }
+
     /// Whether `user` takes part.
     #[must_use]
     pub fn has(&self, user: UserId) -> bool {

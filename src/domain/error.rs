@@ -59,6 +59,12 @@ pub enum Fault {
         /// How many that are.
         limit: u32,
     },
+    /// The list of sessions that the request was made for is no longer the right one.
+    #[error("{field}: names another list of sessions")]
+    Stale {
+        /// The field that names the list, in the words of the caller's protocol.
+        field: &'static str,
+    },
     /// What the caller goes on from is of no use any more; it must begin again.
     #[error("{what} {reason}")]
     Outdated {
@@ -95,6 +101,12 @@ pub enum Fault {
         /// The cause, for the log.
         #[source]
         source: Option<Source>,
+    },
+    /// The recipient cannot be reached at this moment; nobody's mistake.
+    #[error("the recipient cannot be reached now")]
+    Deferred {
+        /// When to try again.
+        retry_after: Duration,
     },
     /// A mistake of ours.
     #[error("internal error while {doing}")]

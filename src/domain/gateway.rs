@@ -42,6 +42,14 @@ pub struct Limits {
     pub lease: Duration,
     /// How long a message waits for its readers.
     pub message_life: Duration,
+    /// Messages that may wait for one session.
+    pub inbox_messages: u32,
+    /// A session that was not seen for so long is abandoned: its inbox is trimmed when it is full.
+    pub abandoned_after: Duration,
+    /// A message that was handed out so often without an acknowledgement is handed out alone.
+    pub isolate_after: u32,
+    /// A message that was handed out so often without an acknowledgement is set aside.
+    pub set_aside_after: u32,
 }
 
 impl Default for Limits {
@@ -55,6 +63,10 @@ impl Default for Limits {
             inbox_page_bytes: 4 * 1024 * 1024,
             lease: Duration::from_secs(60),
             message_life: Duration::from_secs(7 * 24 * 60 * 60),
+            inbox_messages: 10_000,
+            abandoned_after: Duration::from_secs(24 * 60 * 60),
+            isolate_after: 5,
+            set_aside_after: 10,
         }
     }
 }

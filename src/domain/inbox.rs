@@ -4,10 +4,15 @@
 //! number is handed out before its transaction commits, so a cursor could pass a row that nobody
 //! sees yet.
 
+mod gap;
+mod quota;
+mod set_aside;
+mod sweep;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sealpost_sdk::types;
 
 use super::clock::Timestamp;
 use super::error::Fault;
@@ -17,9 +22,13 @@ use super::ids::{
     Shard, UserId,
 };
 use super::ports::Hint;
+use super::session::Session;
+use super::top_up::TopUpOffer;
 
-/// The category of a [`Gap`]'s message.
-pub use sealpost_sdk::category::SYSTEM_GAP;
+pub use gap::{Gap, GapReason, SYSTEM_GAP};
+pub use quota::{FULL_RETRY, Quota, WhenFull};
+pub use set_aside::{InboxStatus, Isolation, SetAside};
+pub use sweep::{OLDEST_MESSAGE, Sweep, SweepRequest};
 
 /// How long message ids are remembered at least, so that a late retry is still a duplicate.
 pub const IDS_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -45,12 +54,17 @@ pub struct Acceptance {
     pub details: Details,
     /// One row for each session that gets it.
     pub slots: Vec<Slot>,
-    /// The generations of what was compared; the store compares them again.
-    pub guards: Vec<Guard>,
+    /// The generations of what was compared; the store compares them again. Messages for the same
+    /// audience share them.
+    pub guards: Arc<[Guard]>,
+    /// How much may wait for each of these sessions.
+    pub quota: Quota,
     /// When the gateway took it.
     pub accepted_at: Timestamp,
     /// When it is dropped even if nobody has read it.
     pub expires_at: Timestamp,
+    /// Set when not everybody was covered, and slots may be added later.
+    pub top_up: Option<TopUpOffer>,
 }
 
 /// Fields that few messages carry; the store keeps them as one versioned blob.
@@ -129,6 +143,8 @@ pub enum Accepted {
     MessageIdUsed,
     /// A roster or a conversation has changed since the comparison; nothing was stored.
     RosterMoved,
+    /// Too much waits for a session that it is for; nothing was stored.
+    Full,
 }
 
 /// A session's place in the store.
@@ -138,6 +154,14 @@ pub struct InboxKey {
     pub shard: Shard,
     /// The session.
     pub session: SessionNumber,
+}
+
+impl InboxKey {
+    /// Where this session's messages wait.
+    #[must_use]
+    pub fn of(session: &Session) -> Self {
+        Self { shard: session.account.shard(), session: session.number }
+    }
 }
 
 /// Which waiting messages a reader wants to hold for a while.
@@ -155,6 +179,8 @@ pub struct LeaseRequest {
     pub until: Timestamp,
     /// Leaves older messages where they are.
     pub not_before: Option<Timestamp>,
+    /// How messages are treated that were handed out in vain before.
+    pub isolation: Isolation,
 }
 
 /// A message as its reader gets it.
@@ -184,85 +210,10 @@ pub struct Waiting {
     pub deliveries: u32,
 }
 
-/// Why messages are missing from an inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GapReason {
-    /// They waited for a session that this one took the place of.
-    SignedInAgain,
-    /// Their time was over before they were read.
-    Expired,
-}
-
-/// The marker that stands where messages are missing: in front of all that still waits, since what
-/// is missing came before it. An unread marker that nobody holds is counted in by the next one,
-/// which takes its place and has its own reason. A marker never expires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// Why.
-    pub reason: GapReason,
-    /// How many.
-    pub count: u64,
-    /// When the first of them was accepted.
-    pub from: Timestamp,
-    /// When the last of them was accepted.
-    pub to: Timestamp,
-}
-
-impl Gap {
-    /// The body of the marker's message: JSON, as the SDK reads it.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let gap = types::Gap {
-            reason: match self.reason {
-                GapReason::SignedInAgain => types::GapReason::SignedInAgain,
-                GapReason::Expired => types::GapReason::Expired,
-            },
-            count: self.count,
-            from: self.from.to_string(),
-            to: self.to.to_string(),
-        };
-        // Texts and a number always serialise.
-        serde_json::to_string(&gap).unwrap_or_default()
-    }
-}
-
-/// A step of dropping what nobody waits for and what was not read in time.
-#[derive(Clone, Copy, Debug)]
-pub struct SweepRequest {
-    /// Where to begin; `None` for the beginning of everything, gap markers included.
-    pub from: Option<Order>,
-    /// At most so many payloads are looked at, and so many rows taken out of inboxes.
-    pub limit: u32,
-    /// The present moment: what expires by then is dropped.
-    pub now: Timestamp,
-}
-
-/// What a step of sweeping did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sweep {
-    /// Where the next call goes on; `None` when the round is complete.
-    pub next: Option<Order>,
-    /// How many payloads were dropped.
-    pub dropped: u64,
-    /// How many rows were taken out of inboxes because their time was over.
-    pub expired: u64,
-    /// The sessions that find a gap marker now.
-    pub marked: Vec<SessionNumber>,
-}
-
-impl Sweep {
-    /// Whether the step found something to do.
-    #[must_use]
-    pub fn did_something(&self) -> bool {
-        self.dropped > 0 || self.expired > 0
-    }
-}
-
-/// The place of the oldest message there may be; only gap markers stand before it.
-pub const OLDEST_MESSAGE: Order = Order(1);
-
 impl Gateway {
-    /// Hands out what waits in an inbox, and holds it for this reader for a while.
+    /// Hands out what waits in an inbox, and holds it for this reader for a while. Only an empty
+    /// answer means that nothing more is free: a message that was handed out in vain several times
+    /// comes alone, and what stands before such a one comes without it.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -272,57 +223,46 @@ impl Gateway {
         limit: u32,
         max_age: Option<Duration>,
     ) -> Result<Vec<Waiting>, Fault> {
+        self.lease_page(inbox, limit, self.limits.inbox_page_bytes, max_age).await
+    }
+
+    /// The same for a reader that wants only so many bytes of bodies, but at least one message.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn lease_page(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_bytes: u64,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<Waiting>, Fault> {
         let now = self.clock.now();
         let request = LeaseRequest {
             inbox,
             limit: limit.min(self.limits.inbox_page),
-            max_bytes: self.limits.inbox_page_bytes,
+            max_bytes: max_bytes.min(self.limits.inbox_page_bytes),
             now,
             until: now.plus(self.limits.lease),
             not_before: max_age.map(|age| now.minus(age)),
+            isolation: self.isolation(),
         };
+        self.note_seen(inbox.session).await;
         self.store.lease(request).await
     }
 
-    /// Drops what its reader has taken care of. Ids that are unknown, not handed out to this
-    /// session, or acknowledged before are no mistake.
+    /// Frees leases before their time, and tells whoever else reads the inbox.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.store.acknowledge(inbox, ids).await
-    }
-
-    /// Drops what nobody waits for and what was not read in time, among at most `limit` messages.
-    ///
-    /// # Errors
-    /// Only when the store fails.
-    pub async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
-        let request = SweepRequest { from, limit, now: self.clock.now() };
-        let swept = self.store.sweep(request, &|| self.random_id()).await?;
-        if !swept.marked.is_empty() {
-            self.bus.publish(Hint::Wake(swept.marked.as_slice().into()));
-        }
-        Ok(swept)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gap_says_why_how_many_and_when() {
-        let gap = Gap {
-            reason: GapReason::SignedInAgain,
-            count: 2,
-            from: Timestamp::from_micros(0),
-            to: Timestamp::from_micros(1_000_000),
-        };
-        let expected = r#"{"reason":"signed_in_again","count":2,"from":"1970-01-01T00:00:00Z","to":"1970-01-01T00:00:01Z"}"#;
-        assert_eq!(gap.to_json(), expected);
+    pub async fn release(
+        &self,
+        inbox: InboxKey,
+        orders: Vec<Order>,
+        how: Release,
+    ) -> Result<(), Fault> {
+        self.store.release(inbox, orders, how).await?;
+        self.bus.publish(Hint::Wake([inbox.session].into()));
+        Ok(())
     }
 }

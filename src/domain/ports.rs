@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use super::acknowledge::{Acknowledged, Notice};
 use super::attachment::{Attachment, Content, Finished, NewAttachment, Upload};
 use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
@@ -21,16 +22,19 @@ use super::conversation::change::{Change, Changed};
 use super::conversation::group::NewGroup;
 use super::conversation::{Companion, ContactPair, Conversation};
 use super::error::Fault;
+use super::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
     AccountNumber, AttachmentId, CodeId, ConversationId, ConversationNumber, MessageId, Order,
     SessionId, SessionNumber, UserId,
 };
 use super::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
-    Waiting,
+    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release, SetAside,
+    Sweep, SweepRequest, Waiting,
 };
+use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use sign_ups::SignUps;
 
@@ -98,10 +102,10 @@ pub trait Sessions: Send + Sync {
     /// The session of that id, live or ended, and its account.
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault>;
 
-    /// Those of `sessions` that belong to `account` and have ended.
+    /// Those of `sessions` that belong to one of `accounts` and have ended.
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault>;
 
@@ -187,6 +191,86 @@ pub trait Conversations: Send + Sync {
     -> Result<Vec<Companion>, Fault>;
 }
 
+/// What accounts are to each other.
+#[async_trait]
+pub trait Relationships: Send + Sync {
+    /// Changes what `other` is to `owner`.
+    async fn change_relation(
+        &self,
+        owner: AccountNumber,
+        other: AccountNumber,
+        change: RelationChange,
+        at: Timestamp,
+    ) -> Result<(), Fault>;
+
+    /// What those of `others` are to `owner` that are anything, in no particular order.
+    async fn relations(
+        &self,
+        owner: AccountNumber,
+        others: &[AccountNumber],
+    ) -> Result<Vec<(AccountNumber, Relation)>, Fault>;
+
+    /// The accounts that are `relation` to `owner`, at most `limit`, the latest first.
+    async fn related(
+        &self,
+        owner: AccountNumber,
+        relation: Relation,
+        limit: u32,
+    ) -> Result<Vec<Account>, Fault>;
+
+    /// Those of `among` that have blocked `account`.
+    async fn blockers(
+        &self,
+        account: AccountNumber,
+        among: &[AccountNumber],
+    ) -> Result<Vec<AccountNumber>, Fault>;
+
+    /// Those of `users` that take part in a conversation in which `account` takes part too.
+    async fn companions_among(
+        &self,
+        account: AccountNumber,
+        users: &[UserId],
+    ) -> Result<Vec<UserId>, Fault>;
+}
+
+/// Requests that may come again under a key of their caller's.
+#[async_trait]
+pub trait Requests: Send + Sync {
+    /// Claims a request for whoever asks first, or says what became of it.
+    async fn claim_request(&self, claim: RequestClaim) -> Result<Claimed, Fault>;
+
+    /// Keeps the answer of a claimed request, or gives the claim back when there is none to keep.
+    /// Does nothing when the claim has gone to somebody else.
+    async fn finish_request(
+        &self,
+        running: RunningRequest,
+        answer: Option<StoredAnswer>,
+    ) -> Result<(), Fault>;
+
+    /// Forgets at most `limit` requests whose time is over; returns how many.
+    async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
+/// Messages that were stored for some of their recipients, and may get more slots.
+#[async_trait]
+pub trait TopUps: Send + Sync {
+    /// The message that `sender` may add slots to at `now`, if it is one of those.
+    async fn open_top_up(
+        &self,
+        sender: AccountNumber,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Result<Option<OpenTopUp>, Fault>;
+
+    /// Adds rows to inboxes at the place where their message stands. Sessions that it was stored
+    /// for before get no second row, whether they have acknowledged theirs or not. The payload of
+    /// an open top-up is kept whoever has acknowledged.
+    async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault>;
+
+    /// Closes at most `limit` top-ups whose time is over; returns how many.
+    async fn close_top_ups(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
 /// Makes ids for messages of the gateway itself.
 pub type FreshId<'a> = &'a (dyn Fn() -> MessageId + Send + Sync);
 
@@ -195,7 +279,8 @@ pub type FreshId<'a> = &'a (dyn Fn() -> MessageId + Send + Sync);
 pub trait Inbox: Send + Sync {
     /// Stores messages, durably before it returns, and says what became of each, in order. One
     /// that cannot be stored leaves the others alone. The order of checks: an id that was seen,
-    /// then the guards.
+    /// then the guards, then the quota ([`super::inbox::Quota`]). Where messages have to make room,
+    /// the oldest that nobody holds go first, in the same transaction that leaves a gap marker.
     ///
     /// # Errors
     /// [`Fault::Unavailable`] when nothing was stored: the queue is full, the disk is full, the
@@ -210,15 +295,51 @@ pub trait Inbox: Send + Sync {
     ) -> Result<Vec<Option<MessageDigest>>, Fault>;
 
     /// Hands out the oldest messages that nobody holds, in order, and holds them for the caller.
+    /// A message that was handed out in vain for long ([`super::inbox::Isolation`]) is the only one
+    /// of an answer, and others come without it; one that is hopeless is set aside in the same
+    /// transaction that leaves a gap marker. So fewer messages than asked for do not mean that
+    /// nothing else is free; none at all do.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault>;
 
-    /// Deletes these messages from the inbox if they were handed out from it.
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault>;
+    /// Deletes these messages from the inbox if they were handed out from it; returns those.
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault>;
 
     /// Frees the messages' leases at once, as if their time were over. Deliveries that the reader
     /// never got are not counted.
     async fn release(&self, inbox: InboxKey, orders: Vec<Order>, how: Release)
     -> Result<(), Fault>;
+
+    /// Messages that are set aside in this inbox, oldest first; from the one after `after`, or from
+    /// the oldest when that is not among them.
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault>;
+
+    /// Makes a message that is set aside wait as if it had never been handed out; returns whether
+    /// there was one.
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault>;
+
+    /// Takes a message that is set aside out of the inbox; returns whether there was one.
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault>;
+
+    /// What there is to say about an inbox; nothing is counted further than to `most`.
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault>;
+
+    /// Notes that a session was seen at that moment, unless what is noted is less than `precision`
+    /// older.
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        precision: Duration,
+    ) -> Result<(), Fault>;
 
     /// Looks at some payloads, and drops those that nobody waits for. A message whose time is over
     /// is taken out of the inboxes where it waits, except where a reader holds it at this moment;
@@ -272,7 +393,16 @@ pub trait Attachments: Send + Sync {
 /// Everything that the gateway keeps.
 #[async_trait]
 pub trait Store:
-    Accounts + Sessions + SignUps + Rosters + Conversations + Inbox + Attachments
+    Accounts
+    + Sessions
+    + SignUps
+    + Rosters
+    + Conversations
+    + Relationships
+    + Inbox
+    + TopUps
+    + Requests
+    + Attachments
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;
@@ -354,7 +484,12 @@ pub struct Statistics {
     pub database_bytes: u64,
     /// When the newest message was accepted, of those that are still kept.
     pub newest_message: Option<Timestamp>,
+    /// Messages that are set aside, counted up to [`MOST_COUNTED`].
+    pub set_aside: u64,
 }
+
+/// How far things are counted for operators.
+pub const MOST_COUNTED: u32 = 10_000;
 
 /// What a look for damage found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -373,6 +508,8 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// Readers have taken care of messages; for their senders.
+    Acknowledged(Arc<[Notice]>),
     /// The roster of this account rose.
     RosterChanged(AccountNumber),
     /// So many hints were lost that everybody should look.

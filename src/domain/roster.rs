@@ -1,6 +1,4 @@
-//! Rosters: the sessions that a message must cover, and how a sender's idea of them may differ.
-
-use std::collections::HashSet;
+//! Rosters: the live sessions of one account; [`super::audience`] joins those of several.
 
 use sealpost_sdk::checksum::{Checksum, session_checksum};
 use sealpost_sdk::keys::AgreementKey;
@@ -61,20 +59,9 @@ impl Roster {
     pub fn has_key(&self, key: &AgreementKey) -> bool {
         self.members.iter().any(|member| member.key == *key)
     }
-
-    /// How `claimed` differs from this roster.
-    #[must_use]
-    pub fn difference(&self, claimed: &[SessionId]) -> Difference {
-        let covered: HashSet<_> = claimed.iter().copied().collect();
-        let live = self.members.iter().map(|member| member.session);
-        Difference {
-            missing: live.filter(|session| !covered.contains(session)).collect(),
-            surplus: claimed.iter().copied().filter(|id| self.member(*id).is_none()).collect(),
-        }
-    }
 }
 
-/// What separates a sender's list from the roster.
+/// What separates a sender's list from whom it has to reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     /// Live sessions that the sender did not seal for.
@@ -109,11 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_names_what_is_missing_and_what_is_too_much() {
-        let difference = roster(&[1, 2]).difference(&[session(2), session(9)]);
-        assert_eq!(difference.missing, [session(1)]);
-        assert_eq!(difference.surplus, [session(9)]);
-        let same = roster(&[1, 2]).difference(&[session(2), session(1)]);
-        assert_eq!(same, Difference::default());
+    fn a_member_is_found_by_its_session() {
+        assert_eq!(roster(&[3, 1]).member(session(3)).unwrap().number, SessionNumber(3));
+        assert_eq!(roster(&[3, 1]).member(session(2)), None);
     }
 }

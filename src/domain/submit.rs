@@ -6,6 +6,8 @@
 //! asks both questions again inside its transaction, so a cache can be stale and still never let
 //! a message through to an old list.
 
+mod addressees;
+mod compare;
 mod desk;
 mod digest;
 
@@ -19,11 +21,12 @@ use sealpost_sdk::types::MESSAGE_ID_USED;
 
 use self::desk::Desk;
 use self::digest::digest_of;
+use super::audience::Audience;
 use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{ConversationId, MessageId, SessionId, UserId};
 use super::inbox::Details;
-use super::roster::Roster;
+use super::roster::Difference;
 use super::session::SessionOwner;
 
 /// One message as its sender posted it, already read and found well-formed.
@@ -33,18 +36,62 @@ pub struct Submission {
     pub message_id: MessageId,
     /// Where it belongs.
     pub conversation: ConversationId,
-    /// For whom it is; `None` for everybody else in the conversation.
-    pub recipient: Option<UserId>,
+    /// For whom it is.
+    pub to: Addressees,
     /// What kind of content is inside, in the words of the dialect.
     pub category: String,
-    /// The sender's idea of the roster.
-    pub checksum: Checksum,
+    /// The sender's idea of the audience. Sealed content always comes with one.
+    pub checksum: Option<Checksum>,
     /// The sessions that the sender says it sealed for, when it says so apart from the envelope.
     pub named_sessions: Option<Vec<SessionId>>,
-    /// The sealed content.
-    pub content: SealedContent,
+    /// What readers get.
+    pub content: Content,
+    /// What becomes of it when the sender's list is stale.
+    pub on_stale: OnStale,
     /// What only a few messages have.
     pub details: Details,
+}
+
+/// For whom a message is; all of them but the first are worked out from the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Addressees {
+    /// The live sessions of one account.
+    One(UserId),
+    /// The live sessions of all participants but the sender.
+    Others,
+    /// The live sessions of all participants, the sender's own other devices included: what
+    /// `participant_sessions` of the conversation listed for the sending session.
+    Everyone,
+}
+
+impl Addressees {
+    /// The account that the sender named, if it named one.
+    #[must_use]
+    pub fn named(self) -> Option<UserId> {
+        match self {
+            Self::One(user) => Some(user),
+            Self::Others | Self::Everyone => None,
+        }
+    }
+}
+
+/// What becomes of a message whose sender's list is stale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnStale {
+    /// Nothing is stored.
+    #[default]
+    Reject,
+    /// It is stored for those of its sessions that are live; the others may get it by a top-up.
+    DeliverKnown,
+}
+
+/// What is inside a message.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Sealed by the sender for each session.
+    Sealed(SealedContent),
+    /// Readable by the gateway; the same bytes for everybody.
+    Plain(Bytes),
 }
 
 /// Sealed content, taken apart.
@@ -61,10 +108,12 @@ pub struct SealedContent {
 /// What became of one message.
 #[derive(Debug)]
 pub enum Verdict {
-    /// On disk; every session of this roster gets it.
-    Accepted(Arc<Roster>),
-    /// The very same message was accepted before; the recipient's roster by now, if any.
-    Duplicate(Option<Arc<Roster>>),
+    /// On disk; every session of this audience gets it.
+    Accepted(Arc<Audience>),
+    /// On disk for those of the audience that are not missing.
+    AcceptedForSome(Stale),
+    /// The very same message was accepted before; its audience by now, if any.
+    Duplicate(Option<Arc<Audience>>),
     /// The sender's list is stale. Nothing was stored.
     StaleSessions(Stale),
     /// There is no such account, or no longer.
@@ -81,11 +130,11 @@ pub enum Verdict {
 /// A stale list, and what is wrong with it.
 #[derive(Debug)]
 pub struct Stale {
-    /// The roster to seal for.
-    pub roster: Arc<Roster>,
+    /// Whom to seal for.
+    pub audience: Arc<Audience>,
     /// Live sessions that were not covered.
     pub missing: Vec<SessionId>,
-    /// Sessions that were covered and never belonged to the recipient.
+    /// Sessions that were covered and never belonged to the audience's accounts.
     pub redundant: Vec<SessionId>,
     /// Sessions that were covered and have ended.
     pub deleted: Vec<SessionId>,
@@ -161,8 +210,30 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Tells sessions that have ended from those that never belonged to the audience's accounts.
+    pub(super) async fn tell_ended(
+        &self,
+        audience: Arc<Audience>,
+        difference: Difference,
+    ) -> Result<Stale, Fault> {
+        let Difference { missing, surplus } = difference;
+        let ended = match surplus.is_empty() {
+            true => Vec::new(),
+            false => {
+                let accounts: Vec<_> =
+                    audience.rosters().iter().map(|roster| roster.account).collect();
+                self.store.ended_among(&accounts, &surplus).await?
+            }
+        };
+        let (deleted, redundant) = surplus.into_iter().partition(|session| ended.contains(session));
+        Ok(Stale { audience, missing, redundant, deleted })
+    }
+}
+
 fn is_stored(verdict: &Option<Verdict>) -> bool {
-    matches!(verdict, Some(Verdict::Accepted(_) | Verdict::Duplicate(_)))
+    use Verdict::{Accepted, AcceptedForSome, Duplicate};
+    matches!(verdict, Some(Accepted(_) | AcceptedForSome(_) | Duplicate(_)))
 }
 
 fn message_id_used() -> Verdict {

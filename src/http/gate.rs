@@ -23,8 +23,8 @@ pub struct Gate {
 }
 
 /// Room for one body, given back on drop.
-#[derive(Debug)]
-pub struct BodyRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+#[derive(Clone, Debug)]
+pub struct BodyRoom(#[expect(dead_code, reason = "held for its drop")] Arc<OwnedSemaphorePermit>);
 
 impl Gate {
     /// A gate that lets bodies of `body_budget` bytes in at the same time, and believes `proxies`.
@@ -131,7 +131,7 @@ impl Gate {
         let blocks = u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
         let room = self.bodies.clone().try_acquire_many_owned(blocks);
         let room = room.map_err(|_| Fault::unavailable("too many bodies are on their way", None));
-        Ok(BodyRoom(room?))
+        Ok(BodyRoom(Arc::new(room?)))
     }
 }
 

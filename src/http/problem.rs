@@ -85,7 +85,9 @@ impl Document {
             Fault::TooLarge { actual, limit, .. } => {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
-            Fault::Unavailable { retry_after, .. } | Fault::RateLimited { retry_after, .. } => {
+            Fault::Unavailable { retry_after, .. }
+            | Fault::Deferred { retry_after }
+            | Fault::RateLimited { retry_after, .. } => {
                 Self { retry_after: Some(seconds(*retry_after).max(1)), ..document }
             }
             Fault::Internal { .. } => {
@@ -171,11 +173,13 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
         Fault::Forbidden { .. } => StatusCode::FORBIDDEN,
         Fault::NotFound { .. } => StatusCode::NOT_FOUND,
-        Fault::Conflict { .. } | Fault::GroupFull { .. } => StatusCode::CONFLICT,
+        Fault::Conflict { .. } | Fault::GroupFull { .. } | Fault::Stale { .. } => {
+            StatusCode::CONFLICT
+        }
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Fault::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -189,10 +193,12 @@ fn code(fault: &Fault) -> &'static str {
         Fault::NotFound { .. } => "not_found",
         Fault::Conflict { .. } => "conflict",
         Fault::GroupFull { .. } => "group_full",
+        Fault::Stale { .. } => "stale_sessions",
         Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
         Fault::RateLimited { .. } => "rate_limited",
         Fault::Unavailable { .. } => "unavailable",
+        Fault::Deferred { .. } => "deferred",
         Fault::Internal { .. } => "internal",
     }
 }

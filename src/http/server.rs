@@ -24,7 +24,8 @@ use super::stream::Bounded;
 /// How a listener treats its connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Connections at the same time; further ones wait in the system's queue.
+    /// Connections at the same time; further ones wait in the system's queue. One that has become a
+    /// socket does not count any more: whoever upgrades it bounds those.
     pub connections: u32,
     /// How long a client may take to send the head of a request, and to take a part of an answer.
     pub head_timeout: Duration,
@@ -67,7 +68,7 @@ pub async fn serve<L: Listener>(
         };
         let service = TowerToHyperService::new(router.clone().map_request(with_peer));
         let io = TokioIo::new(Bounded::new(io, settings.head_timeout));
-        let connection = builder.serve_connection(io, service).into_owned();
+        let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
             if let Err(error) = connection.await {

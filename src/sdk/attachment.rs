@@ -9,16 +9,24 @@
 //! The key has 64 bytes: 32 for AES, 32 for the MAC. Beside it the message carries the SHA-256 of
 //! all encrypted bytes, so that whoever stores the file can neither change nor exchange it.
 
+#[cfg(feature = "client")]
+mod decryptor;
+mod encryptor;
+
 use std::fmt;
 
+use aes::Aes256Dec;
 use aes::cipher::block_padding::Pkcs7;
-use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use aes::{Aes256Dec, Aes256Enc, Block};
+use aes::cipher::{BlockModeDecrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+#[cfg(feature = "client")]
+pub(crate) use decryptor::Decryptor;
+pub use encryptor::{Encryptor, Finished};
 
 const BLOCK: usize = 16;
 const MAC: usize = 32;
@@ -61,26 +69,10 @@ pub struct AttachmentError;
 /// # Ok::<(), sealpost_sdk::attachment::AttachmentError>(())
 /// ```
 pub fn encrypt(plaintext: &[u8], rng: &mut (impl CryptoRng + ?Sized)) -> Sealed {
-    let mut key = AttachmentKey { cipher: [0; 32], mac: [0; 32] };
-    rng.fill_bytes(&mut key.cipher);
-    rng.fill_bytes(&mut key.mac);
-    let mut iv = [0; BLOCK];
-    rng.fill_bytes(&mut iv);
-
-    // PKCS#7: as many bytes as are missing, each with their number; a whole block if none are.
-    let padding = BLOCK - plaintext.len() % BLOCK;
-    let padded = plaintext.len() + padding;
-    let fill = u8::try_from(padding).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(BLOCK + padded + MAC);
-    bytes.extend_from_slice(&iv);
-    bytes.extend_from_slice(plaintext);
-    bytes.extend(std::iter::repeat_n(fill, padding));
-    let (_, body) = bytes.split_at_mut(BLOCK);
-    let (blocks, _) = Block::slice_as_chunks_mut(body);
-    cbc::Encryptor::<Aes256Enc>::new((&key.cipher).into(), &iv.into()).encrypt_blocks(blocks);
-    let mac = key.mac(&bytes);
-    bytes.extend_from_slice(&mac.finalize().into_bytes());
-    let digest = Sha256::digest(&bytes).into();
+    let mut encryptor = Encryptor::new(rng);
+    let mut bytes = Vec::with_capacity(plaintext.len() + BLOCK + BLOCK + MAC);
+    encryptor.update(plaintext, &mut bytes);
+    let Finished { key, digest, .. } = encryptor.finish(&mut bytes);
     Sealed { bytes, key, digest }
 }
 
@@ -106,7 +98,28 @@ pub fn decrypt(
     Ok(plaintext)
 }
 
+/// Length of an encrypted file, from that of the file.
+///
+/// ```
+/// use sealpost_sdk::attachment::encrypted_length;
+///
+/// assert_eq!(encrypted_length(0), 16 + 16 + 32);
+/// assert_eq!(encrypted_length(16), 16 + 32 + 32);
+/// ```
+#[must_use]
+pub const fn encrypted_length(plaintext: u64) -> u64 {
+    let blocks = plaintext / 16 + 1;
+    blocks.saturating_mul(16).saturating_add(16 + 32)
+}
+
 impl AttachmentKey {
+    fn random(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let mut key = Self { cipher: [0; 32], mac: [0; 32] };
+        rng.fill_bytes(&mut key.cipher);
+        rng.fill_bytes(&mut key.mac);
+        key
+    }
+
     /// Takes the 64 bytes that a message carried: cipher key, then MAC key.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; 64]) -> Self {
@@ -126,6 +139,7 @@ impl AttachmentKey {
         bytes
     }
 
+    /// A MAC that has seen `bytes`.
     fn mac(&self, bytes: &[u8]) -> Hmac<Sha256> {
         // HMAC fills a short key up to the hash's block with zeroes (RFC 2104).
         let mut block = Zeroizing::new([0; 64]);

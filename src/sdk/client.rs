@@ -1,10 +1,14 @@
-//! A bot over HTTP: it sends, it receives, and it does the whole loop in between.
+//! The talking: a [`Bot`] that sends, receives and does the whole loop in between, and a
+//! [`Device`], which is the same for people.
 //!
 //! Sending to a person means sealing for each of that person's devices, and devices come and go.
 //! [`Bot::send`] fetches the list of devices, seals, posts, and when the gateway answers that the
 //! list has changed, seals again for the list that came with the answer and sends only what failed.
 //! A request that got no answer is sent again with the very same bytes. The message keeps its id
 //! through all of this, so it is delivered once.
+//!
+//! [`Bot::run`] listens over a socket, opens it again whenever it breaks, and acknowledges what its
+//! handler is through with.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,11 +29,20 @@
 //! # }
 //! ```
 //!
+//! | to | there is |
+//! | --- | --- |
+//! | send | [`Bot::send`], [`Bot::send_all`], [`Bot::send_to_conversation`], [`Message`] |
+//! | listen | [`Bot::run`], [`Bot::listening`], [`Bot::live_messages`], [`Bot::messages`] |
+//! | hold groups | [`Bot::create_group`], [`Bot::conversation`] and their neighbours |
+//! | transfer files | [`Bot::upload`], [`Bot::download_to_file`], [`Bot::download`], [`File`] |
+//! | be a person's client | [`Device`], [`SignUp`] |
+//!
 //! What a caller can rely on:
 //! - Readable text never leaves the program. A session without a usable key is an error that names
 //!   the session ([`SendError::UnusableKey`]), and only encrypted categories can be made at all.
 //! - Everything has a bound: time for each try, number of tries, pauses, rounds, size of answers,
 //!   memory for sessions and keys. [`BotBuilder`] moves them.
+//! - Nothing of a download is handed out before all of it was checked.
 //! - `Retry-After` is honoured; other pauses grow and are drawn at random.
 //! - Nothing that came in is lost silently, and nothing unproven is shown as proven: a message that
 //!   cannot be read, or whose sender nothing but the gateway's word confirms, is handed out as a
@@ -40,6 +53,8 @@
 mod account;
 mod acknowledge;
 mod answer;
+mod attachments;
+mod backlog;
 mod batch;
 mod bot;
 mod build_error;
@@ -47,41 +62,55 @@ mod builder;
 mod clock;
 mod connect;
 mod content;
+mod conversations;
 mod credential;
+mod device;
 mod entropy;
 mod error;
 mod gateway;
 mod http_date;
 mod inbox;
 mod incoming;
+mod listening;
 mod message;
 mod messages;
 mod outcome;
+mod patience;
 mod receipt;
 mod recent;
 mod refreshed;
 mod retry;
+mod rosters;
 mod run;
 mod schedule;
 mod seal;
 mod send;
 mod sender;
 mod sessions;
+mod sign_up;
+mod socket;
+mod top_up;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::AddedSession;
+pub use attachments::{Attachment, File, Progress, Source, TransferError};
 pub use bot::Bot;
 pub use build_error::BuildError;
 pub use builder::{BotBuilder, DEFAULT_BASE_URL};
 pub use clock::{Clock, SystemClock};
 pub use content::{ContactCard, Content, ContentError, Post, Text};
+pub use conversations::Role;
+pub use device::Device;
 pub use error::RequestError;
 pub use incoming::{Incoming, UnreadableReason};
-pub use message::Message;
+pub use listening::{Handled, Listening, Trouble};
+pub use message::{Message, OnStale};
 pub use messages::{Messages, ReceiveError};
 pub use outcome::{ItemOutcome, Outcome, SendError, Sent};
 pub use refreshed::Refreshed;
 pub use retry::RetryPolicy;
 pub use sender::SenderProof;
+pub use sign_up::{SignUp, SignUpError};
+pub use socket::SocketError;

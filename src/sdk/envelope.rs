@@ -35,5 +35,5 @@ mod wrap_key;
 pub use layout::{MAX_SESSIONS, MIN_LENGTH, OVERHEAD, VERSION};
 pub use open::{OpenError, open, open_cached};
 pub use parse::{Envelope, ParseError, SliceError, Slot, parse, slice};
-pub use seal::{Recipient, SealError, seal};
+pub use seal::{MessageKey, Recipient, SealError, Sealed, seal, seal_keeping_key};
 pub use wrap_cache::WrapCache;

@@ -260,7 +260,8 @@ fn signing_key(text: &str) -> Result<SigningKey, KeystoreError> {
     if key.verifying_key().to_bytes() == *public { Ok(key) } else { Err(KeystoreError::KeyPair) }
 }
 
-fn server_key(text: &str) -> Result<VerifyingKey, KeystoreError> {
+/// Reads the gateway's key.
+pub(crate) fn server_key(text: &str) -> Result<VerifyingKey, KeystoreError> {
     let bytes = hex::decode(text).ok_or(KeystoreError::ServerKeyForm)?;
     VerifyingKey::from_bytes(&bytes).map_err(KeystoreError::ServerKey)
 }

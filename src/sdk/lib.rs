@@ -46,7 +46,10 @@
 //! - [`token`], [`device`]: what is signed: requests, and the adding of a device.
 //! - [`keystore`]: who a bot is, as a file. [`attachment`]: encrypted files.
 //! - [`types`], [`category`], [`base64url`]: the wire.
-#![cfg_attr(feature = "client", doc = "- [`client`]: a bot that sends, retries and listens.")]
+#![cfg_attr(
+    feature = "client",
+    doc = "- [`client`]: bots and people's devices that send, retry and listen."
+)]
 //!
 //! # Promises
 //!

@@ -8,31 +8,39 @@
 mod account;
 mod answer;
 mod attachment;
+pub mod blaze;
 mod conversation;
 mod empty;
 mod gap;
 mod message;
 mod receipt;
+mod relationship;
 mod session;
+mod set_aside;
 mod system;
+mod top_up;
 
 use serde::{Deserialize, Serialize};
 
 pub use account::{App, CreateAccount, CreatedAccount, ProfileChange, User};
 pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
 pub use attachment::Attachment;
+pub use blaze::{AcknowledgeMessages, BlazeFrame, BlazeReceipt, BlazeRequest, ListPendingMessages};
 pub use conversation::{
     Conversation, ConversationDuration, CreateConversation, NewParticipant, Participant,
     ParticipantSession, UpdateConversation,
 };
 pub use gap::{Gap, GapReason};
 pub use message::{Acknowledgement, AcknowledgementStatus, InboxMessage, OutgoingMessage};
-pub use receipt::{MESSAGE_ID_USED, Outcome, Receipt, ReceiptState};
+pub use receipt::{MESSAGE_ID_USED, Outcome, ROSTER_TOO_LARGE, Receipt, ReceiptState};
+pub use relationship::{ChangeRelationship, Relationship, RelationshipAction};
 pub use session::{
     CheckAnswer, CheckItem, CreatedSession, NewSession, OwnSession, SessionChanges, SessionInfo,
     SessionReference,
 };
+pub use set_aside::{MessageReference, SetAsideMessage};
 pub use system::{ConversationAction, SystemConversation};
+pub use top_up::{TopUp, TopUpSlot};
 
 pub use crate::category;
 

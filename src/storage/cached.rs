@@ -10,6 +10,7 @@
 mod attachments;
 mod conversations;
 mod remembered;
+mod sending;
 mod sign_up;
 
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use moka::sync::Cache;
 
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
@@ -28,8 +30,8 @@ use crate::domain::ids::{
     AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
-    SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release,
+    SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{
     Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
@@ -37,6 +39,7 @@ use crate::domain::ports::{
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use remembered::Remembered;
+use sending::Block;
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +72,12 @@ struct Caches {
     /// What does not exist is not remembered, so nothing is to be forgotten when it comes to be.
     accounts: Remembered<UserId, Account>,
     conversations: Remembered<ConversationId, Conversation>,
+    /// Whether somebody is blocked: first the one who would send, then the one who would get it.
+    blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
     users: Cache<AccountNumber, UserId>,
+    /// When sessions were last noted to be in use.
+    seen: Cache<SessionNumber, Timestamp>,
 }
 
 impl CachedStore {
@@ -83,7 +90,9 @@ impl CachedStore {
             tokens: Remembered::new(config.entries, config.token_life),
             accounts: Remembered::new(config.entries, config.life),
             conversations: Remembered::new(config.entries, config.life),
+            blocks: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
+            seen: Cache::builder().max_capacity(config.entries).build(),
         };
         Self { inner, caches: Arc::new(caches) }
     }
@@ -235,10 +244,10 @@ impl Sessions for CachedStore {
 
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault> {
-        self.inner.ended_among(account, sessions).await
+        self.inner.ended_among(accounts, sessions).await
     }
 
     async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
@@ -296,14 +305,14 @@ impl Rosters for CachedStore {
 #[async_trait]
 impl Inbox for CachedStore {
     async fn accept(&self, messages: Vec<Acceptance>) -> Result<Vec<Accepted>, Fault> {
-        let guards: Vec<Vec<Guard>> =
+        let guards: Vec<Arc<[Guard]>> =
             messages.iter().map(|message| message.guards.clone()).collect();
         let outcomes = self.inner.accept(messages).await?;
         let moved: HashSet<Guard> = outcomes
             .iter()
             .zip(guards)
             .filter(|(outcome, _)| **outcome == Accepted::RosterMoved)
-            .flat_map(|(_, guards)| guards)
+            .flat_map(|(_, guards)| guards.to_vec())
             .collect();
         if !moved.is_empty() {
             self.caches.forget_guarded(&moved);
@@ -323,7 +332,11 @@ impl Inbox for CachedStore {
         self.inner.lease(request).await
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         self.inner.acknowledge(inbox, ids).await
     }
 
@@ -334,6 +347,43 @@ impl Inbox for CachedStore {
         how: Release,
     ) -> Result<(), Fault> {
         self.inner.release(inbox, orders, how).await
+    }
+
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault> {
+        self.inner.set_aside(inbox, after, limit).await
+    }
+
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        self.inner.retry_set_aside(inbox, id).await
+    }
+
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        self.inner.drop_set_aside(inbox, id).await
+    }
+
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault> {
+        self.inner.inbox_status(inbox, most).await
+    }
+
+    /// Remembered, so that a session that is in use does not cost a write for each request.
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        precision: Duration,
+    ) -> Result<(), Fault> {
+        let noted = self.caches.seen.get(&session);
+        if noted.is_some_and(|noted| at < noted.plus(precision)) {
+            return Ok(());
+        }
+        self.inner.note_seen(session, at, precision).await?;
+        self.caches.seen.insert(session, at);
+        Ok(())
     }
 
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {

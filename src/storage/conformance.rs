@@ -9,7 +9,10 @@ mod attachments;
 mod changes;
 mod conversations;
 mod inbox;
+mod isolation;
 mod messages;
+mod quota;
+mod sending;
 mod sessions;
 mod sign_ups;
 mod upkeep;
@@ -107,6 +110,39 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         released_messages_are_free_at_once,
         expired_messages_are_not_handed_out,
         older_messages_can_be_left_where_they_are;
+    sending:
+        a_relation_is_one_sided_and_the_last_word_counts,
+        who_shares_a_conversation_is_found_among_others,
+        a_slot_that_comes_later_stands_where_its_message_does,
+        slots_are_added_for_the_roster_that_was_looked_at,
+        a_top_up_ends_with_its_time,
+        an_expired_message_is_kept_until_its_top_up_is_over,
+        a_request_is_claimed_once_and_answered_ever_after,
+        a_request_that_never_ended_is_claimed_again;
+    isolation:
+        a_suspect_message_is_handed_out_alone,
+        a_run_stops_before_a_suspect_message,
+        a_delivery_that_was_not_sent_raises_no_suspicion,
+        a_hopeless_message_is_set_aside_and_the_rest_flows,
+        a_late_acknowledgement_removes_what_is_set_aside,
+        what_is_set_aside_gets_another_try,
+        what_is_set_aside_can_be_dropped,
+        what_is_set_aside_is_listed_in_pages,
+        what_is_set_aside_expires_with_a_marker_of_its_own,
+        what_is_set_aside_is_missing_after_signing_in_again,
+        a_marker_is_never_set_aside;
+    quota:
+        a_full_inbox_turns_a_message_away_whole,
+        messages_of_one_call_fill_an_inbox_in_order,
+        a_message_that_is_stored_is_a_duplicate_in_a_full_inbox,
+        what_expires_makes_room,
+        an_abandoned_inbox_loses_its_oldest_messages,
+        a_session_that_was_seen_is_not_trimmed,
+        a_sighting_is_noted_with_its_precision,
+        one_full_device_does_not_stop_a_group,
+        what_is_held_is_trimmed_last,
+        unread_markers_of_what_was_trimmed_become_one,
+        nothing_is_dropped_without_being_counted;
     upkeep:
         only_payloads_that_nobody_waits_for_are_swept,
         a_sweep_goes_on_where_the_last_one_stopped,

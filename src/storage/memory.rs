@@ -7,7 +7,10 @@ mod accounts;
 mod attachments;
 mod conversations;
 mod inbox;
+mod quota;
+mod sending;
 mod sessions;
+mod set_aside;
 mod sign_up;
 mod sweep;
 
@@ -24,14 +27,17 @@ use crate::domain::attachment::Attachment;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
+use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{
     AccountNumber, AttachmentId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
 use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
+use crate::domain::relationship::Relation;
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
 use crate::domain::sign_up::{NewInvite, UsedToken};
+use crate::domain::top_up::OpenTopUp;
 
 /// A store without a disk.
 #[derive(Default)]
@@ -46,6 +52,7 @@ struct State {
     used_tokens: HashMap<([u8; 32], [u8; 32]), UsedToken>,
     invites: Vec<NewInvite>,
     sessions: BTreeMap<SessionNumber, Session>,
+    last_seen: HashMap<SessionNumber, Timestamp>,
     tokens: HashMap<TokenHash, ApiToken>,
     conversations: BTreeMap<ConversationNumber, Conversation>,
     last_order: i64,
@@ -53,6 +60,9 @@ struct State {
     payloads: BTreeMap<Order, Payload>,
     inbox: BTreeMap<(SessionNumber, Order), Row>,
     seen: HashMap<(AccountNumber, MessageId), (MessageDigest, Timestamp)>,
+    relations: HashMap<(AccountNumber, AccountNumber), (Relation, Timestamp)>,
+    top_ups: HashMap<(AccountNumber, MessageId), OpenTopUp>,
+    requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     attachments: BTreeMap<AttachmentId, Attachment>,
     /// How often something may have been changed.
@@ -67,7 +77,14 @@ struct Payload {
 struct Row {
     leased_until: Timestamp,
     deliveries: u32,
+    set_aside_at: Option<Timestamp>,
     slot: Bytes,
+}
+
+impl Row {
+    fn new(slot: Bytes) -> Self {
+        Self { leased_until: FREE, deliveries: 0, set_aside_at: None, slot }
+    }
 }
 
 const FREE: Timestamp = Timestamp::from_micros(0);
@@ -189,6 +206,7 @@ impl Store for MemoryStore {
         let newest = state.payloads.last_key_value().filter(|(order, _)| order.0 > 0);
         Ok(Statistics {
             commit_groups: state.changes,
+            set_aside: state.inbox.values().filter(|row| row.set_aside_at.is_some()).count() as u64,
             newest_message: newest.map(|(_, payload)| payload.message.accepted_at),
             ..Statistics::default()
         })

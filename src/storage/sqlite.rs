@@ -29,12 +29,17 @@ mod migrate;
 mod notices;
 #[cfg(test)]
 mod plans;
+mod relationships;
+mod requests;
+mod rooms;
 mod rosters;
 mod rows;
 mod sessions;
+mod set_aside;
 mod sign_in;
 mod sign_up;
 mod sweep;
+mod top_ups;
 mod values;
 mod writer;
 

@@ -127,6 +127,22 @@ fn a_revoked_session_is_refused_at_once() {
 }
 
 #[test]
+fn nothing_is_set_aside_for_a_session_without_trouble() {
+    let place = Place::new();
+    let bot = place.bot();
+    let session = text(&bot, "session_id");
+    assert_eq!(place.good(&["session", "set-aside", session]), "");
+    let listed = place.good(&["session", "list", text(&bot, "app_id")]);
+    assert!(listed.contains("0 waiting, 0 set aside"), "{listed}");
+    for action in ["--retry", "--drop"] {
+        let message = "00000000-0000-4000-8000-000000000001";
+        let done = place.run(&["session", "set-aside", session, action, message]);
+        assert_eq!(done.code, 1, "{done:?}");
+        assert!(done.err.contains("not found"), "{done:?}");
+    }
+}
+
+#[test]
 fn what_does_not_exist_is_named() {
     let place = Place::new();
     let nobody = "00000000-0000-4000-8000-000000000001";
@@ -134,6 +150,7 @@ fn what_does_not_exist_is_named() {
         &["session", "list", nobody][..],
         &["session", "add", nobody],
         &["session", "revoke", nobody],
+        &["session", "set-aside", nobody],
         &["bot", "token", nobody],
         &["bot", "token", "--keystore", "missing.json"],
     ] {

@@ -21,6 +21,8 @@ fn wrong_usage_ends_with_2_and_a_word_about_it() {
         &["session", "add", "no-id"],
         &["session", "list"],
         &["session", "revoke", "no-id"],
+        &["session", "set-aside", "no-id"],
+        &["session", "set-aside", id, "--retry", id, "--drop", id],
     ] {
         let done = Place::new().run(arguments);
         assert_eq!(done.code, 2, "{arguments:?}: {done:?}");
@@ -41,6 +43,7 @@ fn every_commands_help_names_its_options() {
         ("session add", &["<USER_ID>", "--platform", "--replaces", "--out", "--url"]),
         ("session list", &["<USER_ID>"]),
         ("session revoke", &["<SESSION_ID>"]),
+        ("session set-aside", &["<SESSION_ID>", "--retry", "--drop"]),
         ("openapi", &[]),
         ("doctor", &[]),
     ] {

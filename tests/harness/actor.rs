@@ -128,6 +128,29 @@ impl Actor {
         assert_eq!(answer.only()["outcome"], "accepted", "{answer:?}");
     }
 
+    /// Sends one text to these devices of somebody and expects it to be accepted.
+    pub async fn sends_to(
+        &self,
+        app: &TestApp,
+        to: UserId,
+        devices: &[Recipient],
+        number: u8,
+        text: &str,
+    ) {
+        let answer = self.send(app, &[self.seal(to, devices, number, text)]).await;
+        assert_eq!(answer.only()["outcome"], "accepted", "{answer:?}");
+    }
+
+    /// Reads what waits, opens the texts among it, and acknowledges all of it.
+    pub async fn receives_texts(&self, app: &TestApp) -> Vec<String> {
+        let answer = self.get(app, "/inbox").await;
+        let ids: Vec<_> =
+            answer.list().iter().map(|message| message["message_id"].clone()).collect();
+        self.acknowledge(app, &ids).await;
+        let texts = answer.list().iter().filter(|one| one["category"] == "ENCRYPTED_TEXT");
+        texts.map(|message| self.open(message)).collect()
+    }
+
     /// Reads what waits, opens it, and acknowledges it.
     pub async fn receives(&self, app: &TestApp) -> Vec<String> {
         let answer = self.get(app, "/inbox").await;

@@ -1,5 +1,6 @@
 //! The whole gateway on a real database, with a clock and a randomness that the test holds.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +17,13 @@ use sealpost::domain::attachment::Files;
 use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
+use sealpost::http::server;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
 use super::actor::{Actor, Person};
@@ -38,6 +41,8 @@ pub struct TestApp {
     _directory: TempDir,
     config: Config,
     keys: AtomicU64,
+    /// Where sockets are served, once there was one.
+    sockets: OnceCell<String>,
 }
 
 /// An answer, read to its end.
@@ -61,7 +66,8 @@ impl TestApp {
         let clock = Arc::new(TestClock::at(START));
         let app = open(&config, &clock, 1).await;
         let (router, keys) = (app.router(), AtomicU64::new(1));
-        Self { app: Some(app), router, clock, _directory: directory, config, keys }
+        let sockets = OnceCell::new();
+        Self { app: Some(app), router, clock, _directory: directory, config, keys, sockets }
     }
 
     /// Stops the gateway and starts it again on the same data.
@@ -70,6 +76,7 @@ impl TestApp {
         let app = open(&self.config, &self.clock, 2).await;
         self.router = app.router();
         self.app = Some(app);
+        self.sockets = OnceCell::new();
     }
 
     pub fn router(&self) -> Router {
@@ -91,6 +98,29 @@ impl TestApp {
         let router = self.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         address.to_string()
+    }
+
+    /// Where sockets are served, as the command serves them, for as long as the runtime of the test
+    /// lives.
+    pub async fn socket_address(&self) -> String {
+        let listen = || async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let settings = server::Settings {
+                connections: 1000,
+                head_timeout: Duration::from_secs(60),
+                stop_timeout: Duration::ZERO,
+            };
+            let never = std::future::pending();
+            tokio::spawn(server::serve(listener, self.router(), settings, never));
+            address
+        };
+        self.sockets.get_or_init(listen).await.clone()
+    }
+
+    /// Sends the sockets of this test to a listener of its own.
+    pub fn serve_sockets_at(&self, address: SocketAddr) {
+        self.sockets.set(address.to_string()).unwrap();
     }
 
     /// Takes a free port and the admin socket, for [`Self::run`].

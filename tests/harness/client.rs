@@ -25,6 +25,13 @@ impl Clock for HeldClock {
     }
 }
 
+impl TestApp {
+    /// The gateway's clock, for an SDK client.
+    pub fn sdk_clock(&self) -> Arc<dyn Clock> {
+        Arc::new(HeldClock(self.clock.clone()))
+    }
+}
+
 impl Actor {
     /// A builder for an SDK client that is this session.
     pub fn client_builder(&self, app: &TestApp, url: &str) -> BotBuilder {
@@ -35,7 +42,7 @@ impl Actor {
             session_private_key: self.key.clone(),
             base_url: Some(url.to_owned()),
         })
-        .clock(Arc::new(HeldClock(app.clock.clone())))
+        .clock(app.sdk_clock())
     }
 
     /// An SDK client that is this session.

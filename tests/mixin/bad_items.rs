@@ -61,8 +61,8 @@ async fn checksums_that_are_none() {
 
 #[tokio::test]
 async fn categories_that_are_not_taken() {
-    expect("category", json!("NOTHING"), "none of the encrypted categories").await;
-    expect("category", json!("SYSTEM_GAP"), "none of the encrypted categories").await;
+    expect("category", json!("NOTHING"), "none of the categories").await;
+    expect("category", json!("SYSTEM_GAP"), "none of the categories").await;
     expect("category", Value::Null, "is missing").await;
     let plain = complaint_about(|item| item["category"] = json!("PLAIN_TEXT")).await;
     assert_eq!((plain.0, plain.1.as_str()), (403, "category"));

@@ -1,6 +1,7 @@
 //! Answers that a caller has already are not sent again.
 
 use axum::http::{HeaderValue, Method, header};
+use sealpost::sdk::conversation::contact_conversation_id;
 use serde_json::{Value, json};
 
 use crate::harness::{Actor, Answer, TestApp};
@@ -72,4 +73,16 @@ async fn a_changed_profile_has_another_tag_and_a_refusal_has_none() {
     assert_eq!(changed.json["data"]["full_name"], "old news");
     let refused = ask(&app, &bot, "/users/!", &first).await;
     assert!(!refused.headers.contains_key("etag"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_conversation_has_a_tag_that_changes_with_its_devices() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    bot.sends(&app, &anna, 1, "hello").await;
+    let path = format!("/conversations/{}", contact_conversation_id(bot.user, anna.user));
+    let first = tag(&ask(&app, &bot, &path, "").await).to_owned();
+    assert_eq!(ask(&app, &bot, &path, &first).await.status, 304);
+    app.sign_in(anna.user, None).await;
+    assert_eq!(ask(&app, &bot, &path, &first).await.status, 200);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use insta::assert_json_snapshot;
-use sealpost::sdk::conversation::group_conversation_id;
+use sealpost::sdk::conversation::{contact_conversation_id, group_conversation_id};
 use sealpost::sdk::ids::{ConversationId, UserId};
 use serde_json::{Value, json};
 
@@ -146,6 +146,11 @@ async fn the_id_follows_from_the_random_id_or_is_random_itself() {
     let answer = team.owner.post(&team.app, "/conversations", &body).await;
     assert_eq!((answer.complaint().0, answer.complaint().1), (422, "conversation_id"));
     body["random_id"] = json!("");
+    let anna = team.app.person("Anna", 1).await;
+    team.owner.sends(&team.app, &anna, 1, "hello").await;
+    body["conversation_id"] = json!(contact_conversation_id(team.owner.user, anna.user));
+    let answer = team.owner.post(&team.app, "/conversations", &body).await;
+    assert_eq!((answer.complaint().0, answer.complaint().1), (422, "conversation_id"));
     body["conversation_id"] = json!("00000000-0000-3000-8000-0000000000ab");
     let answer = team.owner.post(&team.app, "/conversations", &body).await;
     assert_eq!((answer.complaint().0, answer.complaint().1), (422, "conversation_id"));

@@ -236,3 +236,27 @@ async fn the_defaults_do_not_disturb_a_broadcast() {
         assert_eq!(app.call(from("203.0.113.1", answer)).await.status, 200);
     }
 }
+
+#[tokio::test]
+async fn readable_messages_count_as_the_others_do() {
+    let (app, bot, anna) = setting(|rate| rate.account_messages = 2).await;
+    let answer = bot.post(&app, "/messages", &batch(&bot, &anna, 1..3).into()).await;
+    assert_eq!(answer.list().len(), 2, "{answer:?}");
+    expect_limited(&bot.post(&app, "/messages", &batch(&bot, &anna, 3..4).into()).await, "30");
+}
+
+#[tokio::test]
+async fn sockets_are_counted_when_they_are_opened_and_refused_with_the_true_status() {
+    let (app, _, anna) = setting(|rate| rate.account_sockets = 1).await;
+    let phone = &anna.devices[0];
+    let open = || {
+        let mut request = phone.request(Method::GET, "/blaze", Vec::new());
+        request.headers_mut().insert("upgrade", "websocket".parse().unwrap());
+        request.headers_mut().insert("connection", "upgrade".parse().unwrap());
+        request
+    };
+    // Neither is a whole handshake; the first is refused for that, the second before.
+    assert_eq!(app.call(open()).await.status, 400);
+    let refused = app.call(open()).await;
+    assert_eq!((refused.status, header(&refused, "retry-after")), (429, "60"), "{refused:?}");
+}

@@ -40,7 +40,7 @@ async fn every_live_device_opens_every_message_and_handles_it_once() {
     }
 
     let ids: HashMap<UserId, MessageId> =
-        outcomes.iter().map(|item| (item.recipient, item.message_id)).collect();
+        outcomes.iter().map(|item| (item.recipient.unwrap(), item.message_id)).collect();
     assert_eq!(ids.values().collect::<HashSet<_>>().len(), people.len());
     let devices: Vec<&Actor> = people.iter().flat_map(|person| &person.devices).collect();
     for some in devices.chunks(50) {

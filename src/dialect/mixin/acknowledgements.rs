@@ -37,7 +37,6 @@ pub async fn post(State(state): State<Arc<MixinState>>, request: SignedRequest) 
     request.caller.require(Scope::Receive)?;
     let list: Vec<Acknowledgement> = request.json()?;
     at_most(LIMIT, list.len())?;
-    let ids = list.iter().map(|one| one.message_id).collect();
-    state.gateway.acknowledge(request.caller.inbox(), ids).await?;
+    state.gateway.acknowledge(&request.caller.owner, &list).await?;
     Ok(answer::data(list))
 }

@@ -4,6 +4,7 @@
 //! `sig`. Only the verdict over its signature is remembered; its times, its binding and its
 //! session are looked at on every request, so a revoked session is out at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ use sealpost_sdk::token::{RequestClaims, TokenError, TokenLimits, Unverified, ch
 use sha2::{Digest, Sha256};
 
 use super::MixinState;
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::AccountNumber;
-use crate::domain::inbox::InboxKey;
-use crate::domain::session::{API_TOKEN_PREFIX, Scope, Scopes, SessionOwner};
+use crate::domain::limits::Visitor;
+use crate::domain::reader::{Credential, Reader, SHORTEST_STAY};
+use crate::domain::session::{API_TOKEN_PREFIX, Scope, Scopes, SessionOwner, TokenHash};
 
 /// Somebody we know, at one of their devices.
 #[derive(Clone, Debug)]
@@ -27,8 +30,12 @@ pub struct Caller {
     pub scopes: Scopes,
     /// Whether the request itself was signed.
     pub signed: bool,
+    /// What the caller came in with, for readers that stay.
+    pub credential: Credential,
     /// The claims of the token that signed it.
     pub claims: Option<Arc<RequestClaims>>,
+    /// The address that the request is counted for.
+    pub address: Option<IpAddr>,
 }
 
 impl Caller {
@@ -55,11 +62,16 @@ impl Caller {
         Err(Fault::forbidden("this asks for a signed token; an API token is not enough"))
     }
 
-    /// Where this session's messages wait.
+    /// Whose limits it is that what the caller does counts against.
     #[must_use]
-    pub fn inbox(&self) -> InboxKey {
-        let session = &self.owner.session;
-        InboxKey { shard: session.account.shard(), session: session.number }
+    pub fn visitor(&self) -> Visitor {
+        Visitor { account: Some(self.owner.account.number), address: self.address }
+    }
+
+    /// This session as a reader of its inbox.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(&self.owner, self.credential)
     }
 }
 
@@ -103,7 +115,9 @@ pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticat
         let (owner, scopes) = found.ok_or_else(|| {
             Fault::unauthorized("the API token is unknown, has expired or was revoked")
         })?;
-        let caller = Caller { owner, scopes, signed: false, claims: None };
+        let credential = Credential::ApiToken(TokenHash::of(token));
+        let caller =
+            Caller { owner, scopes, signed: false, claims: None, credential, address: None };
         return Ok(Authenticated { caller });
     }
     let fingerprint: [u8; 32] = Sha256::digest(token.as_bytes()).into();
@@ -124,8 +138,13 @@ pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticat
     if claims.uid != owner.account.id {
         return Err(Fault::unauthorized("`sid` is not a session of `uid`"));
     }
-    let caller = Caller { owner, scopes: Scopes::ALL, signed: true, claims: Some(claims) };
-    Ok(Authenticated { caller })
+    let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
+    let until = expires_at.max(state.gateway.clock.now().plus(SHORTEST_STAY));
+    let credential = Credential::Signed { until };
+    let (scopes, claims) = (Scopes::ALL, Some(claims));
+    Ok(Authenticated {
+        caller: Caller { owner, scopes, signed: true, claims, credential, address: None },
+    })
 }
 
 async fn live_owner(state: &MixinState, claims: &RequestClaims) -> Result<SessionOwner, Fault> {

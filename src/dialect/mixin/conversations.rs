@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::MixinState;
 use super::answer::Answer;
+use super::etag::{self, IfNoneMatch};
 use super::request::{SignedRequest, at_most};
 use super::sessions::path_id;
 use crate::domain::conversation::Role;
@@ -23,7 +24,7 @@ use crate::domain::conversation::plan::Wish;
 use crate::domain::error::Fault;
 use crate::domain::session::Scope;
 use crate::http::path::PathPart;
-use view::shown;
+use view::{shown, view};
 
 /// Open a conversation
 ///
@@ -120,9 +121,13 @@ fn role(one: &NewParticipant, prefix: &str) -> Result<Role, Fault> {
     path = "/conversations/{id}",
     operation_id = "read_conversation",
     tag = "conversations",
-    params(("id" = ConversationId, Path, description = "The conversation")),
+    params(
+        ("id" = ConversationId, Path, description = "The conversation"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer"),
+    ),
     responses(
-        (status = 200, body = Data<Conversation>, description = "The conversation"),
+        (status = 200, body = Data<Conversation>, description = "The conversation", headers(("ETag" = String, description = "Changes with the answer"))),
+        (status = 304, description = "The answer is the one that the caller has"),
         (status = 403, body = ErrorBody, description = "The caller takes no part, or the API token lacks the scope `read`"),
         (status = 404, body = ErrorBody, description = "There is no such conversation"),
         (status = 422, body = ErrorBody, description = "`id` is no conversation id"),
@@ -132,12 +137,13 @@ fn role(one: &NewParticipant, prefix: &str) -> Result<Role, Fault> {
 pub async fn read(
     State(state): State<Arc<MixinState>>,
     PathPart(id): PathPart,
+    known: IfNoneMatch,
     request: SignedRequest,
 ) -> Answer {
     request.caller.require(Scope::Read)?;
     let id: ConversationId = path_id("id", &id)?;
     let found = state.gateway.conversation(request.caller.owner.account.id, id).await?;
-    shown(&state, &request, &found).await
+    etag::data(&known, view(&state, &request, &found).await?)
 }
 
 /// Change a group's texts
@@ -172,6 +178,8 @@ pub async fn update(
 async fn change(state: &MixinState, request: &SignedRequest, id: &str, wish: &Wish) -> Answer {
     request.caller.require(Scope::Send)?;
     let id: ConversationId = path_id("id", id)?;
+    // Repeated later, it would undo what was changed since.
+    request.once(state).await?;
     let changed = state.gateway.change_conversation(&request.caller.owner, id, wish).await?;
     shown(state, request, &changed).await
 }

@@ -15,6 +15,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use sealpost_sdk::types::blaze::CHECKSUM_INVALID;
 use sealpost_sdk::types::{ApiError, ErrorBody, ErrorExtra};
 
 use super::MixinState;
@@ -61,12 +62,37 @@ impl ErrorStatus {
 
 /// The layer that gives every failure below it this dialect's shape, and logs what is ours.
 pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next: Next) -> Response {
-    let signed = bearer(request.headers()).is_some_and(looks_signed);
-    let style = state.settings.error_status.style(signed);
-    let id = RequestId::of(&request);
-    let mut response = next.run(request).await;
+    let shape = Shape::of(&state, &request);
+    shape.give(next.run(request).await)
+}
+
+/// The shape that the failures of one request get.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    style: ErrorStyle,
+    id: RequestId,
+}
+
+impl Shape {
+    /// The shape for this request.
+    #[must_use]
+    pub fn of(state: &MixinState, request: &Request) -> Self {
+        let signed = bearer(request.headers()).is_some_and(looks_signed);
+        let style = state.settings.error_status.style(signed);
+        Self { style, id: RequestId::of(request) }
+    }
+
+    /// Gives a failure this dialect's shape, and logs it when it is ours. An answer that has its
+    /// shape stays as it is.
+    #[must_use]
+    pub fn give(&self, response: Response) -> Response {
+        shape(response, self.style, &self.id)
+    }
+}
+
+fn shape(mut response: Response, style: ErrorStyle, id: &RequestId) -> Response {
     if let Some(fault) = problem::take(&mut response) {
-        fault_log::log(&fault, &id);
+        fault_log::log(&fault, id);
         return answer(&fault, style);
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -76,6 +102,12 @@ pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next:
         return answer;
     }
     response
+}
+
+/// A failure with its true status, for requests whose client cannot read anything else.
+#[must_use]
+pub fn refusal(fault: &Fault) -> Response {
+    answer(fault, ErrorStyle::True)
 }
 
 /// A failure as the caller gets it.
@@ -139,11 +171,15 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::NotFound { .. } => plain(404, 404, None),
         Fault::Conflict { field, reason } => plain(409, 409, extra(field, reason)),
         Fault::GroupFull { .. } => plain(409, 20_116, extra("participants", &fault.to_string())),
+        // Clients look up the sessions again on this code, seal again and send again.
+        Fault::Stale { field } => {
+            plain(409, CHECKSUM_INVALID, extra(field, "names another list of sessions"))
+        }
         // Programs look for the word; the sentence says why.
         Fault::Outdated { what, .. } => plain(410, 410, extra(what, "reset")),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
         Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
-        Fault::Unavailable { .. } => plain(503, 503, None),
+        Fault::Unavailable { .. } | Fault::Deferred { .. } => plain(503, 503, None),
         Fault::Internal { .. } => plain(500, 500, None),
     }
 }
@@ -170,6 +206,7 @@ fn description(fault: &Fault) -> String {
         Fault::NotFound { what } => format!("No such {what}."),
         Fault::Conflict { .. } => "The request contradicts what is on file.".to_owned(),
         Fault::GroupFull { .. } => "The group chat is full.".to_owned(),
+        Fault::Stale { .. } => "The checksum is not that of the sessions by now.".to_owned(),
         Fault::Outdated { what, reason } => {
             format!("The {what} {reason}; begin again without one.")
         }
@@ -178,6 +215,7 @@ fn description(fault: &Fault) -> String {
         }
         Fault::RateLimited { .. } => "Too many requests; come again later.".to_owned(),
         Fault::Unavailable { .. } => "Not available now; repeat the same request later.".to_owned(),
+        Fault::Deferred { .. } => "The recipient cannot be reached now.".to_owned(),
         Fault::Internal { .. } => "Internal server error.".to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sealpost_sdk::base64url;
 use sealpost_sdk::envelope;
+use sealpost_sdk::types::blaze::LIST_PENDING_MESSAGES;
 use sealpost_sdk::types::{Data, ErrorBody, InboxMessage, ObjectType};
 
 use super::MixinState;
@@ -51,14 +52,14 @@ pub async fn read(
     let query = Query::parse(query.as_deref().unwrap_or_default())?;
     let longest = state.settings.longest_poll;
     let poll = Poll {
-        inbox: request.caller.inbox(),
-        session: request.caller.owner.session.id,
+        reader: request.caller.reader(),
         limit: query.limit.unwrap_or(100),
         max_age: query.max_age.map(Duration::from_secs),
         wait: Duration::from_secs(query.wait.unwrap_or(0)).min(longest),
     };
     let waiting = poll::poll(&state.gateway, &state.hub, poll).await?;
-    let messages: Result<Vec<_>, _> = waiting.iter().map(message).collect();
+    let messages: Result<Vec<_>, _> =
+        waiting.iter().map(|one| message(one, LIST_PENDING_MESSAGES)).collect();
     Ok(answer::data(messages?))
 }
 
@@ -89,14 +90,14 @@ impl Query {
     }
 }
 
-fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
+pub(super) fn number(field: &'static str, text: &str, least: u64, most: u64) -> Result<u64, Fault> {
     let value = text.parse().ok().filter(|value| (least..=most).contains(value));
     value.ok_or_else(|| Fault::invalid(field, format!("must be a number from {least} to {most}")))
 }
 
 /// A waiting message in the words of the socket's `CREATE_MESSAGE`: every member is present, and
 /// both `data` and `data_base64` hold the same bytes, because clients differ in which they read.
-fn message(waiting: &Waiting) -> Result<InboxMessage, Fault> {
+pub(super) fn message(waiting: &Waiting, source: &str) -> Result<InboxMessage, Fault> {
     let data = match waiting.slot.as_ref() {
         // The gateway's own messages are not sealed.
         [] => waiting.body.to_vec(),
@@ -115,7 +116,7 @@ fn message(waiting: &Waiting) -> Result<InboxMessage, Fault> {
         data: STANDARD.encode(&data),
         data_base64: base64url::encode(&data),
         status: "SENT".to_owned(),
-        source: "LIST_PENDING_MESSAGES".to_owned(),
+        source: source.to_owned(),
         silent: waiting.details.silent,
         expire_in: waiting.details.expire_in,
         updated_at: created_at.clone(),

@@ -2,7 +2,7 @@
 //!
 //! A handler lists the answers that are its own; those that every request may get are added here.
 
-use sealpost_sdk::types::ErrorBody;
+use sealpost_sdk::types::{ErrorBody, SystemConversation};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
@@ -13,14 +13,16 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::conversations::participants;
 use super::{
-    accounts, acknowledgements, apps, attachments, changes, conversations, inbox, messages,
-    sessions, users,
+    accounts, acknowledgements, apps, attachments, blaze, changes, conversations, inbox, messages,
+    relationships, repeat, sessions, set_aside, slots, users,
 };
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
         messages::post_encrypted,
+        messages::post_readable,
+        slots::add,
         sessions::fetch,
         sessions::check,
         changes::read,
@@ -28,6 +30,10 @@ use super::{
         sessions::create,
         sessions::revoke,
         inbox::read,
+        blaze::explain,
+        set_aside::list,
+        set_aside::retry,
+        set_aside::drop,
         acknowledgements::post,
         attachments::create,
         attachments::read,
@@ -48,8 +54,12 @@ use super::{
         users::read,
         users::search,
         users::fetch,
+        relationships::change,
+        relationships::friends,
+        relationships::blocking,
         apps::me,
     ),
+    components(schemas(SystemConversation)),
     modifiers(&Credentials, &SharedAnswers),
     tags(
         (name = "messages", description = "Sending"),
@@ -107,6 +117,9 @@ const SHARED: [(&str, &str); 6] = [
 impl utoipa::Modify for SharedAnswers {
     fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
+            if let Some(post) = &mut item.post {
+                repeat::describe(post);
+            }
             let operations = [&mut item.get, &mut item.post, &mut item.delete];
             for operation in operations.into_iter().flatten() {
                 add_shared(operation);

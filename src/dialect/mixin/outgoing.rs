@@ -14,11 +14,12 @@ use sealpost_sdk::types::{SessionReference, category};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::plain::{self, PlainMessages};
 use super::request;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Limits;
 use crate::domain::inbox::Details;
-use crate::domain::submit::{SealedContent, Submission};
+use crate::domain::submit::{Addressees, Content, OnStale, SealedContent, Submission};
 
 /// The longest that a message may ask its readers to keep it, in seconds: a year.
 const LONGEST_EXPIRE_IN: i64 = 366 * 24 * 60 * 60;
@@ -41,6 +42,8 @@ struct Item<'a> {
     data: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     checksum: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    conversation_checksum: Option<Cow<'a, str>>,
     #[serde(default)]
     recipient_sessions: Option<Vec<SessionReference>>,
     #[serde(borrow, default)]
@@ -51,6 +54,30 @@ struct Item<'a> {
     silent: Option<bool>,
     #[serde(default)]
     expire_in: Option<i64>,
+}
+
+/// Where an item came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `POST /encrypted_messages`: every category.
+    EncryptedMessages,
+    /// `POST /messages`: the readable categories.
+    Messages,
+    /// The socket: every category, and people's clients speak of the conversation as they know it.
+    Socket,
+}
+
+/// What is taken, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// Where items come in.
+    pub door: Door,
+    /// What becomes of those whose list is stale.
+    pub on_stale: OnStale,
+    /// Whether readable categories are taken.
+    pub plain: PlainMessages,
+    /// How much is taken.
+    pub limits: &'a Limits,
 }
 
 /// How the sender names an item, as far as it can be told; goes into the receipt as it came.
@@ -100,11 +127,11 @@ pub fn label(item: &RawValue) -> Label {
     Label { message_id: short("message_id"), recipient_id: short("recipient_id") }
 }
 
-/// Reads one item of `POST /encrypted_messages`.
+/// Reads one item.
 ///
 /// # Errors
 /// The fault of this item alone, with its field.
-pub fn submission(item: &RawValue, limits: &Limits) -> Result<Submission, Fault> {
+pub fn submission(item: &RawValue, rules: &Rules<'_>) -> Result<Submission, Fault> {
     let text = item.get();
     let item: Item<'_> = match serde_json::from_str(text) {
         Ok(item) => item,
@@ -113,13 +140,22 @@ pub fn submission(item: &RawValue, limits: &Limits) -> Result<Submission, Fault>
     };
     let conversation = required("conversation_id", item.conversation_id.as_deref())?;
     let message_id = required("message_id", item.message_id.as_deref())?;
-    let recipient = optional("recipient_id", item.recipient_id.as_deref())?;
-    let category = encrypted_category(item.category.as_deref())?;
-    let checksum = checksum(item.checksum.as_deref())?;
+    let (to, checksum) = addressees(&item, rules.door)?;
+    let category = item.category.as_deref().ok_or_else(|| missing("category"))?;
+    let sealed = is_sealed(category, rules)?;
+    if sealed && checksum.is_none() {
+        return Err(missing("checksum"));
+    }
     let (field, data) = match (&item.data_base64, &item.data) {
         (Some(data), _) if !data.is_empty() => ("data_base64", data),
         (_, Some(data)) if !data.is_empty() => ("data", data),
-        _ => return Err(Fault::invalid("data_base64", "is missing")),
+        _ => return Err(missing("data_base64")),
+    };
+    let bytes = base64url::decode(data).map(Bytes::from);
+    let bytes = bytes.map_err(|error| Fault::invalid(field, error.to_string()))?;
+    let content = match sealed {
+        true => Content::Sealed(sealed_content(field, &bytes, rules.limits)?),
+        false => Content::Plain(plain::content(category, field, bytes, rules.limits)?),
     };
     let expire_in = item.expire_in.unwrap_or(0);
     if !(0..=LONGEST_EXPIRE_IN).contains(&expire_in) {
@@ -130,11 +166,13 @@ pub fn submission(item: &RawValue, limits: &Limits) -> Result<Submission, Fault>
     Ok(Submission {
         message_id,
         conversation,
-        recipient,
-        category,
-        checksum,
+        to,
+        category: category.to_owned(),
+        // Readable messages go without; some clients say so by the empty text.
+        checksum: checksum.filter(|checksum| sealed || !checksum.is_empty()),
         named_sessions: named.map(|list| list.iter().map(|one| one.session_id).collect()),
-        content: content(field, data, limits)?,
+        content,
+        on_stale: rules.on_stale,
         details: Details {
             representative: optional("representative_id", item.representative_id.as_deref())?,
             quote: optional("quote_message_id", item.quote_message_id.as_deref())?,
@@ -144,10 +182,42 @@ pub fn submission(item: &RawValue, limits: &Limits) -> Result<Submission, Fault>
     })
 }
 
-fn content(field: &'static str, data: &str, limits: &Limits) -> Result<SealedContent, Fault> {
+/// For whom an item is, and the sender's idea of them. People's clients send the checksum over what
+/// they were told of the conversation, their other devices included.
+fn addressees(item: &Item<'_>, door: Door) -> Result<(Addressees, Option<Checksum>), Fault> {
+    let known = item.conversation_checksum.as_deref().filter(|_| door == Door::Socket);
+    // Some send an empty one beside `checksum`.
+    if let Some(known) = known.filter(|known| !known.is_empty() || item.checksum.is_none()) {
+        let checksum = checksum("conversation_checksum", Some(known))?;
+        return Ok((Addressees::Everyone, checksum));
+    }
+    let recipient = optional("recipient_id", item.recipient_id.as_deref())?;
+    let to = recipient.map_or(Addressees::Others, Addressees::One);
+    Ok((to, checksum("checksum", item.checksum.as_deref())?))
+}
+
+/// Whether what is inside is sealed, when this category is taken here.
+fn is_sealed(name: &str, rules: &Rules<'_>) -> Result<bool, Fault> {
+    if category::is_encrypted(name) {
+        return match rules.door {
+            Door::EncryptedMessages | Door::Socket => Ok(true),
+            Door::Messages => {
+                let reason = format!("`{name}` belongs to POST /encrypted_messages");
+                Err(Fault::invalid("category", reason))
+            }
+        };
+    }
+    plain::require_taken(name, rules.plain)?;
+    Ok(false)
+}
+
+fn sealed_content(
+    field: &'static str,
+    bytes: &Bytes,
+    limits: &Limits,
+) -> Result<SealedContent, Fault> {
     let unfit = |error: &dyn Display| Fault::invalid(field, error.to_string());
-    let bytes = Bytes::from(base64url::decode(data).map_err(|error| unfit(&error))?);
-    let envelope = envelope::parse(&bytes).map_err(|error| unfit(&error))?;
+    let envelope = envelope::parse(bytes).map_err(|error| unfit(&error))?;
     let size = envelope.ciphertext().len();
     if size > limits.ciphertext_bytes {
         let limit = limits.ciphertext_bytes;
@@ -162,28 +232,19 @@ fn content(field: &'static str, data: &str, limits: &Limits) -> Result<SealedCon
     })
 }
 
-fn encrypted_category(value: Option<&str>) -> Result<String, Fault> {
-    let value = value.ok_or_else(|| Fault::invalid("category", "is missing"))?;
-    if category::is_encrypted(value) {
-        return Ok(value.to_owned());
-    }
-    if category::is_known(value) {
-        let reason = format!(
-            "`{value}` is readable by the gateway; this gateway takes end-to-end encrypted \
-             categories only"
-        );
-        return Err(Fault::forbidden_field("category", reason));
-    }
-    Err(Fault::invalid("category", "is none of the encrypted categories"))
+/// A checksum that may be absent; the empty text stands for nobody at all.
+fn checksum(field: &'static str, value: Option<&str>) -> Result<Option<Checksum>, Fault> {
+    let parse =
+        |text| Checksum::parse(text).map_err(|error| Fault::invalid(field, error.to_string()));
+    value.map(parse).transpose()
 }
 
-fn checksum(value: Option<&str>) -> Result<Checksum, Fault> {
-    let value = value.ok_or_else(|| Fault::invalid("checksum", "is missing"))?;
-    Checksum::parse(value).map_err(|error| Fault::invalid("checksum", error.to_string()))
+fn missing(field: &'static str) -> Fault {
+    Fault::invalid(field, "is missing")
 }
 
 fn required<Kind>(field: &'static str, value: Option<&str>) -> Result<Id<Kind>, Fault> {
-    optional(field, value)?.ok_or_else(|| Fault::invalid(field, "is missing"))
+    optional(field, value)?.ok_or_else(|| missing(field))
 }
 
 /// An id that may be absent, `null` or empty.

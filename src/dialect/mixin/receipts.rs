@@ -9,13 +9,14 @@ use sealpost_sdk::types::{ObjectType, Outcome, Receipt, ReceiptState, SessionInf
 
 use super::error::api_error;
 use super::outgoing::Label;
+use crate::domain::audience::Audience;
 use crate::domain::roster::{Roster, RosterMember};
-use crate::domain::submit::{Submission, Verdict};
+use crate::domain::submit::{Stale, Submission, Verdict};
 
 /// The receipt for an item that was read.
 #[must_use]
 pub fn receipt(item: &Submission, verdict: Verdict) -> Receipt {
-    let recipient_id = item.recipient.map(|id| id.to_string()).unwrap_or_default();
+    let recipient_id = item.to.named().map(|id| id.to_string()).unwrap_or_default();
     labelled(Label { message_id: item.message_id.to_string(), recipient_id }, verdict)
 }
 
@@ -36,21 +37,20 @@ pub fn labelled(label: Label, verdict: Verdict) -> Receipt {
         retry_after: None,
     };
     match verdict {
-        Verdict::Accepted(roster) => Receipt {
-            sessions: sessions(&roster),
+        Verdict::Accepted(audience) => Receipt {
+            sessions: covered(&audience),
             ..blank(Outcome::Accepted, ReceiptState::Success)
         },
-        Verdict::Duplicate(roster) => Receipt {
-            sessions: roster.map(|roster| sessions(&roster)).unwrap_or_default(),
+        Verdict::AcceptedForSome(stale) => {
+            fresh_list(stale, blank(Outcome::Accepted, ReceiptState::Success))
+        }
+        Verdict::Duplicate(audience) => Receipt {
+            sessions: audience.map(|audience| covered(&audience)).unwrap_or_default(),
             ..blank(Outcome::Duplicate, ReceiptState::Success)
         },
-        Verdict::StaleSessions(stale) => Receipt {
-            sessions: sessions(&stale.roster),
-            missing: stale.missing,
-            redundant: stale.redundant,
-            deleted: stale.deleted,
-            ..blank(Outcome::StaleSessions, ReceiptState::Failed)
-        },
+        Verdict::StaleSessions(stale) => {
+            fresh_list(stale, blank(Outcome::StaleSessions, ReceiptState::Failed))
+        }
         Verdict::RecipientGone => blank(Outcome::RecipientGone, ReceiptState::Failed),
         Verdict::Rejected(fault) => Receipt {
             error: Some(api_error(&fault)),
@@ -63,13 +63,30 @@ pub fn labelled(label: Label, verdict: Verdict) -> Receipt {
     }
 }
 
+/// A receipt with the list to seal for, keys included, and what was wrong with the sender's.
+fn fresh_list(stale: Stale, receipt: Receipt) -> Receipt {
+    Receipt {
+        sessions: covered(&stale.audience),
+        missing: stale.missing,
+        redundant: stale.redundant,
+        deleted: stale.deleted,
+        ..receipt
+    }
+}
+
+/// The sessions of everybody whom a message is for.
+fn covered(audience: &Audience) -> Vec<SessionInfo> {
+    audience.members().map(|(roster, member)| info(roster, member)).collect()
+}
+
+fn info(roster: &Roster, member: &RosterMember) -> SessionInfo {
+    SessionInfo::new(roster.user, member.session, &member.key, &member.platform)
+}
+
 /// The sessions of a roster as receipts and `POST /sessions/fetch` list them.
 #[must_use]
 pub fn sessions(roster: &Roster) -> Vec<SessionInfo> {
-    let info = |member: &RosterMember| {
-        SessionInfo::new(roster.user, member.session, &member.key, &member.platform)
-    };
-    roster.members.iter().map(info).collect()
+    roster.members.iter().map(|member| info(roster, member)).collect()
 }
 
 /// Rounded up: "try again after 0 seconds" would be an invitation to spin.

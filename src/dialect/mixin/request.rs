@@ -16,7 +16,6 @@ use super::auth::{Authenticated, Caller, authenticate, bearer};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::inbox::IDS_REMEMBERED;
-use crate::domain::limits::Visitor;
 use crate::domain::sign_up::UsedToken;
 use crate::http::body;
 use crate::http::gate::BodyRoom;
@@ -31,7 +30,7 @@ fn freshness(path: &str) -> Option<Duration> {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     match path {
         "/inbox" => Some(HOUR),
-        "/encrypted_messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
+        "/encrypted_messages" | "/messages" => Some(IDS_REMEMBERED.saturating_sub(24 * HOUR)),
         // `/participants/ADD`, `/join`, `/rotate` and the like.
         _ if path.starts_with("/conversations/") && path.matches('/').count() > 2 => Some(HOUR),
         _ => None,
@@ -39,12 +38,10 @@ fn freshness(path: &str) -> Option<Duration> {
 }
 
 /// A request that carries a good credential, with the body that the credential was checked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SignedRequest {
     /// Who sent it.
     pub caller: Caller,
-    /// Whose limits what it does counts against.
-    pub visitor: Visitor,
     /// Its body, as it came.
     pub body: Bytes,
     _room: BodyRoom,
@@ -54,12 +51,24 @@ impl FromRequest<Arc<MixinState>> for SignedRequest {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &Arc<MixinState>) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        Ok(check(state, &parts, body).await?)
+        let (mut parts, body) = request.into_parts();
+        // A layer that had to know the caller has checked the request already.
+        if let Some(checked) = parts.extensions.remove::<Self>() {
+            return Ok(checked);
+        }
+        Self::check(state, &parts, body).await
     }
 }
 
 impl SignedRequest {
+    /// Checks the credential of a request, and that it stands for this body.
+    ///
+    /// # Errors
+    /// A [`Fault`] for the credential or the body.
+    pub async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<Self, Problem> {
+        Ok(check(state, parts, body).await?)
+    }
+
     /// The body as JSON.
     ///
     /// # Errors
@@ -146,7 +155,7 @@ async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRe
 
     let digests = digests(state, parts, &body);
     let caller = gate.judged(authenticated.for_request(state, &digests), address)?;
-    Ok(SignedRequest { caller, visitor, body, _room: room })
+    Ok(SignedRequest { caller: Caller { address, ..caller }, body, _room: room })
 }
 
 /// A credential that is good by itself, and young enough for this path.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use sealpost_sdk::ids::UserId;
-use sealpost_sdk::types::{Data, ErrorBody, ObjectType, ProfileChange, User};
+use sealpost_sdk::types::{Data, ErrorBody, ObjectType, ProfileChange, Relationship, User};
 
 use super::MixinState;
 use super::answer::{self, Answer};
 use super::apps::app;
 use super::etag::{self, IfNoneMatch};
+use super::relationships::shown;
 use super::request::SignedRequest;
 use super::sessions::{unique, user_ids};
 use crate::domain::account::{self, Account};
@@ -38,7 +39,7 @@ pub async fn me(
 ) -> Answer {
     request.caller.require(Scope::Read)?;
     let account = &request.caller.owner.account;
-    etag::data(&known, user(account, relationship(account, account.id)))
+    etag::data(&known, user(account, Relationship::Me))
 }
 
 /// Change the caller's account
@@ -75,7 +76,7 @@ pub async fn change(State(state): State<Arc<MixinState>>, request: SignedRequest
     };
     let id = request.caller.owner.account.id;
     let account = state.gateway.change_profile(id, change).await?;
-    Ok(answer::data(user(&account, relationship(&account, id))))
+    Ok(answer::data(user(&account, Relationship::Me)))
 }
 
 /// Read an account
@@ -107,8 +108,8 @@ pub async fn read(
 ) -> Answer {
     request.caller.require(Scope::Read)?;
     let account = find(&state, &id).await?;
-    let relationship = relationship(&account, request.caller.owner.account.id);
-    etag::data(&known, user(&account, relationship))
+    let shown = shown(&state, &request.caller.owner.account, &[account]).await?.pop();
+    etag::data(&known, shown.ok_or(Fault::NotFound { what: "user" })?)
 }
 
 /// Find an account
@@ -160,10 +161,8 @@ pub async fn search(
 pub async fn fetch(State(state): State<Arc<MixinState>>, request: SignedRequest) -> Answer {
     request.caller.require(Scope::Read)?;
     let users = unique(user_ids(&request)?);
-    let viewer = request.caller.owner.account.id;
     let accounts = state.gateway.store.accounts(&users).await?;
-    let users = accounts.iter().map(|account| user(account, relationship(account, viewer)));
-    Ok(answer::data(users.collect::<Vec<_>>()))
+    Ok(answer::data(shown(&state, &request.caller.owner.account, &accounts).await?))
 }
 
 async fn find(state: &MixinState, id: &str) -> Result<Account, Fault> {
@@ -177,13 +176,8 @@ async fn find(state: &MixinState, id: &str) -> Result<Account, Fault> {
     found.ok_or(Fault::NotFound { what: "user" })
 }
 
-/// What an account is to `viewer`.
-fn relationship(account: &Account, viewer: UserId) -> &'static str {
-    if account.id == viewer { "ME" } else { "STRANGER" }
-}
-
-/// An account as somebody sees it to whom it is this.
-fn user(account: &Account, relationship: &str) -> User {
+/// An account, with what it is to whoever asks.
+pub(super) fn user(account: &Account, relationship: Relationship) -> User {
     User {
         kind: ObjectType::User,
         user_id: account.id,
@@ -191,7 +185,7 @@ fn user(account: &Account, relationship: &str) -> User {
         full_name: account.full_name.clone(),
         biography: account.biography.clone(),
         avatar_url: account.avatar_url.clone(),
-        relationship: relationship.to_owned(),
+        relationship: relationship.to_string(),
         mute_until: String::new(),
         created_at: account.created_at.to_string(),
         is_verified: false,

@@ -66,7 +66,8 @@ impl Gateway {
     /// Makes a group, or returns it when it exists and the creator takes part in it.
     ///
     /// # Errors
-    /// [`Fault::Forbidden`] when it exists and the creator takes no part; [`Fault::Invalid`] when
+    /// [`Fault::Forbidden`] when it exists and the creator takes no part, or when somebody named has
+    /// blocked the creator; [`Fault::Invalid`] when
     /// the id is neither the one that follows from `random_id` nor, without that, of version 4, when
     /// an account is unknown or a text cannot be used; [`Fault::GroupFull`].
     pub async fn create_group(
@@ -78,6 +79,10 @@ impl Gateway {
         for _ in 0..ROUNDS {
             match self.fresh_conversation(me.id, request.id).await {
                 Err(Fault::NotFound { .. }) => {}
+                Ok(found) if found.category == ConversationCategory::Contact => {
+                    let reason = "is that of a contact conversation";
+                    return Err(Fault::invalid("conversation_id", reason));
+                }
                 found => return found,
             }
             let group = self.new_group(creator, request).await?;
@@ -102,6 +107,7 @@ impl Gateway {
         check_id(me, request, &others)?;
         let others = self.candidates(&others).await?;
         room_for(others.len() + 1, limit)?;
+        self.refuse_blockers(me.number, &others).await?;
         let mut participants = vec![(me.number, Role::Owner)];
         participants.extend(others.iter().map(|other| (other.account, other.role)));
         let readers = participants.iter().map(|(account, _)| *account).collect();
@@ -131,7 +137,22 @@ impl Gateway {
         // Strangers are not told which accounts exist.
         self.conversation(actor.account.id, id).await?;
         let candidates = self.candidates(named).await?;
+        self.refuse_blockers(actor.account.number, &candidates).await?;
         self.change_conversation(actor, id, &Wish::Add(candidates)).await
+    }
+
+    /// Nobody is taken into a group by somebody they have blocked.
+    async fn refuse_blockers(
+        &self,
+        actor: AccountNumber,
+        candidates: &[Candidate],
+    ) -> Result<(), Fault> {
+        let accounts: Vec<_> = candidates.iter().map(|candidate| candidate.account).collect();
+        if self.blockers(actor, &accounts).await?.is_empty() {
+            return Ok(());
+        }
+        let reason = "names an account that has blocked the caller";
+        Err(Fault::forbidden_field("participants", reason))
     }
 
     /// Joins the group that `code` opens; no mistake for who takes part already.
@@ -186,12 +207,4 @@ fn check_id(creator: &Account, request: &GroupRequest, others: &[Named]) -> Resu
         return Ok(());
     }
     Err(Fault::invalid(field, format!("is not the id of this group, which is {expected}")))
-}
-
-impl Conversation {
-    /// Whether it is a group.
-    #[must_use]
-    pub fn is_group(&self) -> bool {
-        self.category == ConversationCategory::Group
-    }
 }

@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::SessionId;
+use crate::domain::ports::Hint;
 
 /// What an API token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -142,10 +143,12 @@ impl Gateway {
     /// # Errors
     /// [`Fault::NotFound`] when the session is not live.
     pub async fn revoke_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
-        if self.live_session(session).await?.is_none() {
-            return Err(Fault::NotFound { what: "session" });
-        }
-        self.store.drop_api_tokens(session).await
+        let owner = self.live_session(session).await?;
+        let owner = owner.ok_or(Fault::NotFound { what: "session" })?;
+        self.store.drop_api_tokens(session).await?;
+        // Readers that came in with one look whether they may stay.
+        self.bus.publish(Hint::Wake([owner.session.number].into()));
+        Ok(())
     }
 
     /// Makes a plain API token for a live session and returns it, this once, as text.

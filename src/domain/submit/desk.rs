@@ -1,40 +1,50 @@
-//! One round of decisions over a batch: what is known, who may send, which roster counts.
+//! One round of decisions over a batch: what is known, who may send, which audience counts.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_sdk::keys::AgreementKey;
-
-use super::{Stale, Submission, Verdict, digest_of, message_id_used};
-use crate::domain::account::contact_conversation_id;
+use super::addressees::{self, Address, Known, Refusal, Target};
+use super::compare::{self, Objection};
+use super::{Content, Stale, Submission, Verdict, digest_of, message_id_used};
+use crate::domain::audience::Audience;
 use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
-use crate::domain::ids::{ConversationId, ConversationNumber, UserId};
-use crate::domain::inbox::{Acceptance, Accepted, Guard, Slot};
+use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, UserId};
+use crate::domain::inbox::{Acceptance, Accepted, Details, FULL_RETRY, Slot, WhenFull};
 use crate::domain::ports::Hint;
 use crate::domain::roster::{Difference, Roster};
 use crate::domain::session::SessionOwner;
+use crate::domain::top_up::TopUpOffer;
 
-/// When to try an account again that has no live session.
-const NO_SESSION_RETRY: Duration = Duration::from_secs(300);
+/// How long slots may be added to a message that did not cover everybody.
+const TOP_UP_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// What messages with a time of their own are kept beyond it: whoever reads within a day still
+/// gets them.
+const EXPIRING_EXTRA: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What one round of decisions needs to know, looked up for the whole batch at once. Indices of
 /// items come from the batch itself and from nowhere else.
 pub(super) struct Desk<'a> {
     gateway: &'a Gateway,
     sender: &'a SessionOwner,
-    rosters: HashMap<UserId, Arc<Roster>>,
-    /// Whether the rosters come straight from the database.
+    /// Whether all of this comes straight from the database.
     fresh: bool,
     conversations: HashMap<ConversationId, Conversation>,
+    own: Option<Arc<Roster>>,
+    targets: HashMap<Address, Result<Target, Refusal>>,
+    /// Those of the representatives that the sender may speak for.
+    companions: HashSet<UserId>,
 }
 
-/// A message that may go to the store, and the roster that it was compared with.
-struct Passed {
+/// A message that may go to the store, and what it was compared with.
+struct Passed<'a> {
     index: usize,
-    roster: Arc<Roster>,
+    target: &'a Target,
+    /// How it differs from its audience, when it goes to some of them alone.
+    partial: Option<Stale>,
 }
 
 impl<'a> Desk<'a> {
@@ -46,26 +56,38 @@ impl<'a> Desk<'a> {
         fresh: bool,
     ) -> Result<Self, Fault> {
         let items = || open.iter().filter_map(|index| batch.get(*index));
-        let ids: HashSet<_> = items().map(|item| item.conversation).collect();
+        let addresses: HashSet<Address> = items().map(Address::of).collect();
+        let ids: HashSet<_> = addresses.iter().map(|address| address.conversation).collect();
         let ids: Vec<_> = ids.into_iter().collect();
-        let found = gateway.store.conversations(&ids).await?;
-        let conversations: HashMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
-
-        let mut users: HashSet<_> =
-            items().filter_map(|item| recipient(item, sender.account.id, &conversations)).collect();
-        users.insert(sender.account.id);
-        let users: Vec<_> = users.into_iter().collect();
-        let rosters = match fresh {
-            true => gateway.store.fresh_rosters(&users).await?,
-            false => gateway.store.rosters(&users).await?,
+        let found = match fresh {
+            true => gateway.store.fresh_conversations(&ids).await?,
+            false => gateway.store.conversations(&ids).await?,
         };
-        let rosters = rosters.into_iter().map(|roster| (roster.user, roster)).collect();
-        Ok(Self { gateway, sender, rosters, fresh, conversations })
+        let conversations: HashMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
+        let me = sender.account.id;
+        let named: Vec<_> = (addresses.into_iter())
+            .map(|address| (address, addressees::accounts(address, me, &conversations)))
+            .collect();
+
+        let mut users: HashSet<UserId> = HashSet::from([me]);
+        users.extend(named.iter().flat_map(|(_, users)| users.iter().flatten()));
+        let rosters = rosters(gateway, users.into_iter().collect(), fresh).await?;
+        let known = Known { sender, conversations: &conversations, rosters: &rosters };
+        let target = |(address, users): (Address, Result<Vec<UserId>, Refusal>)| {
+            (address, users.and_then(|users| known.target(address, &users)))
+        };
+        let mut targets: HashMap<_, _> = named.into_iter().map(target).collect();
+        refuse_blocked(gateway, sender, &mut targets).await?;
+        let represented: HashSet<_> =
+            items().filter_map(|item| item.details.representative).filter(|it| *it != me).collect();
+        let companions = companions(gateway, sender, represented).await?;
+        let own = rosters.get(&me).cloned();
+        Ok(Self { gateway, sender, fresh, conversations, own, targets, companions })
     }
 
-    /// Fills in verdicts; returns the items that another look at the rosters has to decide: those
-    /// whose roster moved while they were being stored, and those that a cached roster speaks
-    /// against, because the sender may know more than the cache.
+    /// Fills in verdicts; returns the items that another look has to decide: those whose audience
+    /// moved while they were being stored, and those that something remembered speaks against,
+    /// because the sender may know more than the cache.
     pub(super) async fn decide(
         &self,
         batch: &[Submission],
@@ -76,19 +98,11 @@ impl<'a> Desk<'a> {
         let mut again = Vec::new();
         for &index in open {
             let item = &batch[index];
-            verdicts[index] = match self.admit(item).map(|user| self.compare(item, user)) {
-                Err(fault) => Some(Verdict::Rejected(fault)),
-                Ok(Ok(roster)) => {
-                    passed.push(Passed { index, roster });
-                    None
-                }
-                Ok(Err(_)) if !self.fresh => {
-                    again.push(index);
-                    None
-                }
-                Ok(Err(Verdict::StaleSessions(stale))) => Some(self.tell_ended(stale).await?),
-                Ok(Err(verdict)) => Some(verdict),
-            };
+            match self.examine(item).await? {
+                Ok((target, partial)) => passed.push(Passed { index, target, partial }),
+                Err(_) if !self.fresh => again.push(index),
+                Err(verdict) => verdicts[index] = Some(verdict),
+            }
         }
         again.extend(self.store(batch, passed, verdicts).await?);
         // Messages for one account keep their order.
@@ -96,11 +110,48 @@ impl<'a> Desk<'a> {
         Ok(again)
     }
 
-    /// Stores what passed; returns the items whose roster moved meanwhile.
+    /// Whether an item may be stored, for whom, and for whom of them not.
+    async fn examine(
+        &self,
+        item: &Submission,
+    ) -> Result<Result<(&Target, Option<Stale>), Verdict>, Fault> {
+        let target = match self.admit(item) {
+            Ok(target) => target,
+            Err(verdict) => return Ok(Err(verdict)),
+        };
+        let audience = || target.audience.clone();
+        Ok(match compare::compare(item, &target.audience, self.own.as_deref()) {
+            Ok(same) if same == Difference::default() => Ok((target, None)),
+            Ok(difference) => {
+                Ok((target, Some(self.gateway.tell_ended(audience(), difference).await?)))
+            }
+            Err(Objection::Rejected(fault)) => Err(Verdict::Rejected(fault)),
+            Err(Objection::Stale(difference)) => {
+                Err(Verdict::StaleSessions(self.gateway.tell_ended(audience(), difference).await?))
+            }
+        })
+    }
+
+    /// Whether the sender may send this at all, and to whom it goes.
+    fn admit(&self, item: &Submission) -> Result<&Target, Verdict> {
+        compare::check_named_sessions(item)?;
+        if let Some(speaker) = item.details.representative
+            && speaker != self.sender.account.id
+            && !self.companions.contains(&speaker)
+        {
+            let reason = "shares no conversation with the sender";
+            return Err(Fault::forbidden_field("representative_id", reason).into());
+        }
+        let target = self.targets.get(&Address::of(item));
+        let target = target.ok_or_else(|| Refusal::Outside.verdict())?;
+        target.as_ref().map_err(|refusal| refusal.verdict())
+    }
+
+    /// Stores what passed; returns the items whose audience moved meanwhile.
     async fn store(
         &self,
         batch: &[Submission],
-        passed: Vec<Passed>,
+        passed: Vec<Passed<'_>>,
         verdicts: &mut [Option<Verdict>],
     ) -> Result<Vec<usize>, Fault> {
         if passed.is_empty() {
@@ -108,19 +159,24 @@ impl<'a> Desk<'a> {
         }
         let numbers = self.conversation_numbers(batch, &passed).await?;
         let acceptances = (passed.iter().zip(numbers))
-            .map(|(pass, number)| self.acceptance(&batch[pass.index], &pass.roster, number))
+            .map(|(pass, number)| self.acceptance(&batch[pass.index], pass, number))
             .collect();
         let results = self.gateway.store.accept(acceptances).await?;
         let mut moved = Vec::new();
-        let mut woken = Vec::new();
+        let mut woken = HashSet::new();
         for (pass, result) in passed.into_iter().zip(results) {
+            let audience = &pass.target.audience;
             verdicts[pass.index] = match result {
                 Accepted::Stored(_) => {
-                    woken.extend(pass.roster.members.iter().map(|member| member.number));
-                    Some(Verdict::Accepted(pass.roster))
+                    woken.extend(audience.members().map(|(_, member)| member.number));
+                    Some(match pass.partial {
+                        None => Verdict::Accepted(audience.clone()),
+                        Some(partial) => Verdict::AcceptedForSome(partial),
+                    })
                 }
-                Accepted::Duplicate => Some(Verdict::Duplicate(Some(pass.roster))),
+                Accepted::Duplicate => Some(Verdict::Duplicate(Some(audience.clone()))),
                 Accepted::MessageIdUsed => Some(message_id_used()),
+                Accepted::Full => Some(Verdict::Deferred { after: FULL_RETRY }),
                 Accepted::RosterMoved => {
                     moved.push(pass.index);
                     None
@@ -128,101 +184,22 @@ impl<'a> Desk<'a> {
             };
         }
         if !woken.is_empty() {
-            self.gateway.bus.publish(Hint::Wake(woken.into()));
+            self.gateway.bus.publish(Hint::Wake(woken.into_iter().collect()));
         }
         Ok(moved)
-    }
-
-    /// Compares an item with the rosters: the one to store for, or what speaks against it.
-    fn compare(&self, item: &Submission, recipient: UserId) -> Result<Arc<Roster>, Verdict> {
-        let Some(roster) = self.rosters.get(&recipient) else {
-            return Err(Verdict::RecipientGone);
-        };
-        if roster.members.is_empty() {
-            return Err(Verdict::Deferred { after: NO_SESSION_RETRY });
-        }
-        let sealed_for: Vec<_> = item.content.slots.iter().map(|(session, _)| *session).collect();
-        let Difference { missing, surplus } = roster.difference(&sealed_for);
-        let rejected = |reason| Err(Verdict::Rejected(Fault::invalid("data_base64", reason)));
-        if item.checksum != roster.checksum {
-            let (roster, deleted) = (roster.clone(), Vec::new());
-            return Err(Verdict::StaleSessions(Stale {
-                roster,
-                missing,
-                redundant: surplus,
-                deleted,
-            }));
-        }
-        if !missing.is_empty() || !surplus.is_empty() {
-            return rejected("covers other sessions than the checksum stands for");
-        }
-        if !self.is_senders_key(&item.content.sender_key) {
-            return rejected("the header's key belongs to no live session of the sender");
-        }
-        Ok(roster.clone())
-    }
-
-    /// Tells sessions that have ended from those that never belonged to the recipient.
-    async fn tell_ended(&self, stale: Stale) -> Result<Verdict, Fault> {
-        let Stale { roster, missing, redundant: surplus, .. } = stale;
-        let ended = match surplus.is_empty() {
-            true => Vec::new(),
-            false => self.gateway.store.ended_among(roster.account, &surplus).await?,
-        };
-        let (deleted, redundant) = surplus.into_iter().partition(|session| ended.contains(session));
-        Ok(Verdict::StaleSessions(Stale { roster, missing, redundant, deleted }))
-    }
-
-    /// Whether the sender may send this at all, and to whom it goes.
-    fn admit(&self, item: &Submission) -> Result<UserId, Fault> {
-        if let Some(named) = &item.named_sessions {
-            let named: HashSet<_> = named.iter().collect();
-            let sealed: HashSet<_> =
-                item.content.slots.iter().map(|(session, _)| session).collect();
-            if named != sealed {
-                return Err(Fault::invalid("recipient_sessions", "differ from the envelope's"));
-            }
-        }
-        let sender = self.sender.account.id;
-        let outside = || {
-            let reason = "the sender takes no part in this conversation";
-            Fault::forbidden_field("conversation_id", reason)
-        };
-        if item.recipient == Some(sender) {
-            return Err(Fault::invalid("recipient_id", "is the sender"));
-        }
-        let Some(conversation) = self.conversations.get(&item.conversation) else {
-            let recipient = item.recipient.ok_or_else(outside)?;
-            let is_theirs = item.conversation == contact_conversation_id(sender, recipient);
-            return if is_theirs { Ok(recipient) } else { Err(outside()) };
-        };
-        if !conversation.has(sender) {
-            return Err(outside());
-        }
-        let recipient = recipient(item, sender, &self.conversations).ok_or_else(outside)?;
-        if !conversation.has(recipient) {
-            let reason = "takes no part in this conversation";
-            return Err(Fault::invalid("recipient_id", reason));
-        }
-        Ok(recipient)
-    }
-
-    fn is_senders_key(&self, key: &AgreementKey) -> bool {
-        let roster = self.rosters.get(&self.sender.account.id);
-        roster.is_some_and(|roster| roster.has_key(key))
     }
 
     /// The conversations' numbers, in the order of `passed`; those that do not exist yet are made.
     async fn conversation_numbers(
         &self,
         batch: &[Submission],
-        passed: &[Passed],
+        passed: &[Passed<'_>],
     ) -> Result<Vec<ConversationNumber>, Fault> {
         let mut numbers: HashMap<_, _> =
             self.conversations.values().map(|one| (one.id, one.number)).collect();
         let creator = self.sender.account.number;
         let new: Vec<_> = (passed.iter())
-            .map(|pass| (batch[pass.index].conversation, pass.roster.account))
+            .filter_map(|pass| Some((batch[pass.index].conversation, pass.target.single?)))
             .filter(|(id, _)| !numbers.contains_key(id))
             .map(|(id, other)| ContactPair { id, creator, other })
             .collect();
@@ -236,15 +213,15 @@ impl<'a> Desk<'a> {
     fn acceptance(
         &self,
         item: &Submission,
-        roster: &Roster,
+        pass: &Passed<'_>,
         conversation: ConversationNumber,
     ) -> Acceptance {
-        let shard = roster.account.shard();
-        let slots = item.content.slots.iter().filter_map(|(session, bytes)| {
-            let member = roster.member(*session)?;
-            Some(Slot { shard, session: member.number, bytes: bytes.clone() })
-        });
+        let audience = &pass.target.audience;
         let accepted_at = self.gateway.clock.now();
+        let details = self.details(item);
+        let expires_at = accepted_at.plus(self.life(details.expire_in));
+        let (body, slots) = split(&item.content, audience);
+        let missing = pass.partial.as_ref().is_some_and(|partial| !partial.missing.is_empty());
         Acceptance {
             sender: self.sender.account.number,
             sender_session: self.sender.session.number,
@@ -252,32 +229,105 @@ impl<'a> Desk<'a> {
             message_id: item.message_id,
             digest: digest_of(item),
             category: item.category.clone(),
-            body: item.content.body.clone(),
-            details: item.details.clone(),
-            slots: slots.collect(),
-            guards: self.guards(roster),
+            body,
+            details,
+            slots,
+            guards: pass.target.guards.clone(),
+            quota: self.gateway.quota(WhenFull::for_accounts(audience.rosters().len())),
             accepted_at,
-            expires_at: accepted_at.plus(self.gateway.limits.message_life),
+            expires_at,
+            top_up: missing.then(|| TopUpOffer {
+                users: audience.rosters().iter().map(|roster| roster.user).collect(),
+                left_out: audience.left_out(),
+                until: accepted_at.plus(TOP_UP_TIME).min(expires_at),
+            }),
         }
     }
 
-    /// Both rosters that were looked at: the recipient's for the slots, the sender's for the key.
-    fn guards(&self, roster: &Roster) -> Vec<Guard> {
-        let own = self.rosters.get(&self.sender.account.id);
-        let guard =
-            |one: &Roster| Guard::Roster { account: one.account, generation: one.generation };
-        own.map(|own| guard(own)).into_iter().chain([guard(roster)]).collect()
+    /// What the sender said, and what the conversation says where the sender said nothing.
+    fn details(&self, item: &Submission) -> Details {
+        let mut details = item.details.clone();
+        if details.expire_in == 0
+            && let Some(conversation) = self.conversations.get(&item.conversation)
+        {
+            details.expire_in = conversation.expire_in;
+        }
+        details
+    }
+
+    /// How long a message waits for its readers that disappears so many seconds after reading.
+    fn life(&self, expire_in: i64) -> Duration {
+        let longest = self.gateway.limits.message_life;
+        match u64::try_from(expire_in) {
+            Ok(seconds) if seconds > 0 => {
+                longest.min(EXPIRING_EXTRA.saturating_add(Duration::from_secs(seconds)))
+            }
+            _ => longest,
+        }
     }
 }
 
-/// For whom an item is: the account it names, or the other side of a contact conversation.
-fn recipient(
-    item: &Submission,
-    sender: UserId,
-    conversations: &HashMap<ConversationId, Conversation>,
-) -> Option<UserId> {
-    item.recipient.or_else(|| {
-        let conversation = conversations.get(&item.conversation)?;
-        conversation.others(sender).next().map(|participant| participant.user)
-    })
+/// What all readers share, and each session's own part.
+fn split(content: &Content, audience: &Audience) -> (bytes::Bytes, Vec<Slot>) {
+    let slot =
+        |roster: &Roster, session, bytes| Slot { shard: roster.account.shard(), session, bytes };
+    match content {
+        Content::Plain(body) => {
+            let members = audience.members();
+            let slots = members.map(|(roster, it)| slot(roster, it.number, bytes::Bytes::new()));
+            (body.clone(), slots.collect())
+        }
+        Content::Sealed(sealed) => {
+            let slots = sealed.slots.iter().filter_map(|(session, bytes)| {
+                let (roster, member) = audience.member(*session)?;
+                Some(slot(roster, member.number, bytes.clone()))
+            });
+            (sealed.body.clone(), slots.collect())
+        }
+    }
+}
+
+async fn rosters(
+    gateway: &Gateway,
+    users: Vec<UserId>,
+    fresh: bool,
+) -> Result<HashMap<UserId, Arc<Roster>>, Fault> {
+    let rosters = match fresh {
+        true => gateway.store.fresh_rosters(&users).await?,
+        false => gateway.store.rosters(&users).await?,
+    };
+    Ok(rosters.into_iter().map(|roster| (roster.user, roster)).collect())
+}
+
+/// Nobody gets a message that is for them alone from somebody they have blocked.
+async fn refuse_blocked(
+    gateway: &Gateway,
+    sender: &SessionOwner,
+    targets: &mut HashMap<Address, Result<Target, Refusal>>,
+) -> Result<(), Fault> {
+    let singles = targets.values().filter_map(|target| target.as_ref().ok()?.single);
+    let singles: HashSet<AccountNumber> = singles.collect();
+    let singles: Vec<_> = singles.into_iter().collect();
+    let blockers = gateway.blockers(sender.account.number, &singles).await?;
+    for target in targets.values_mut().filter(|_| !blockers.is_empty()) {
+        let single = target.as_ref().ok().and_then(|target| target.single);
+        if single.is_some_and(|single| blockers.contains(&single)) {
+            *target = Err(Refusal::Blocked);
+        }
+    }
+    Ok(())
+}
+
+/// Those of `users` that share a conversation with the sender.
+async fn companions(
+    gateway: &Gateway,
+    sender: &SessionOwner,
+    users: HashSet<UserId>,
+) -> Result<HashSet<UserId>, Fault> {
+    if users.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let users: Vec<_> = users.into_iter().collect();
+    let found = gateway.store.companions_among(sender.account.number, &users).await?;
+    Ok(found.into_iter().collect())
 }

@@ -9,7 +9,8 @@ use crate::ids::{SessionId, UserId};
 use crate::keys::SigningKey;
 use crate::keystore::Keystore;
 use crate::types::{
-    Conversation, CreateConversation, CreatedSession, NewParticipant, NewSession, SessionInfo, User,
+    Conversation, CreateConversation, CreatedSession, NewParticipant, NewSession, SessionChanges,
+    SessionInfo, User,
 };
 
 use super::bot::Bot;
@@ -83,6 +84,36 @@ impl Bot {
     /// When a request fails.
     pub async fn check_sessions(&self, users: &[UserId]) -> Result<Vec<UserId>, RequestError> {
         self.core.directory.check(users).await
+    }
+
+    /// Waits until sessions of the bot's contacts have changed, at most as long as a poll waits, and
+    /// remembers the new lists. With the cursor of the answer the next call goes on; without one it
+    /// begins now.
+    ///
+    /// A program that calls this in a loop has fresh lists before it sends; sending works without.
+    ///
+    /// # Errors
+    /// When the request fails; 410 when the cursor is too old: all lists are forgotten, and it is
+    /// time to begin again without one.
+    pub async fn changes(&self, cursor: Option<&str>) -> Result<SessionChanges, RequestError> {
+        let wait = self.core.poll_wait;
+        let mut path = format!("/sessions/changes?wait={}", wait.as_secs());
+        if let Some(cursor) = cursor {
+            let plain = |letter: &char| letter.is_ascii_alphanumeric() || "-_.~".contains(*letter);
+            path.push_str("&cursor=");
+            path.extend(cursor.chars().filter(plain));
+        }
+        let timeout = wait.saturating_add(self.core.gateway.timeout);
+        let call = Call::get(path).with_timeout(timeout);
+        let answer: Result<SessionChanges, RequestError> = self.core.gateway.call(call).await;
+        if answer.as_ref().is_err_and(|error| error.status() == Some(410)) {
+            self.core.directory.forget_all();
+        }
+        let answer = answer?;
+        for change in &answer.changes {
+            self.core.directory.take(change);
+        }
+        Ok(answer)
     }
 
     /// Adds a session with a new key to the bot's account. The new key and this session both sign

@@ -62,7 +62,8 @@ async fn post_all(
     last
 }
 
-async fn post(gateway: &Gateway, batch: &[Acknowledgement]) -> Result<(), RequestError> {
+/// Posts a batch, again where that may help.
+pub(super) async fn post(gateway: &Gateway, batch: &[Acknowledgement]) -> Result<(), RequestError> {
     let call = Call::post("/acknowledgements", batch)?;
     gateway.call::<IgnoredAny>(call).await.map(|_| ())
 }

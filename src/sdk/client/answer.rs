@@ -56,6 +56,25 @@ impl Reading<'_> {
         let retry_after = self.retry_after(response.headers());
         self.check_request_id(response.headers())
             .map_err(|error| Failure { error, may_have_acted: true })?;
+        self.read_body(response, status, retry_after).await
+    }
+
+    /// As [`read`](Self::read), of a server that was given no request id.
+    pub(super) async fn read_stranger(
+        &self,
+        response: reqwest::Response,
+    ) -> Result<Bytes, Failure> {
+        let status = response.status();
+        let retry_after = self.retry_after(response.headers());
+        self.read_body(response, status, retry_after).await
+    }
+
+    async fn read_body(
+        &self,
+        response: reqwest::Response,
+        status: StatusCode,
+        retry_after: Option<Duration>,
+    ) -> Result<Bytes, Failure> {
         let body =
             self.body(response).await.map_err(|error| Failure { error, may_have_acted: true })?;
         let error = match error_in(&body, status) {
@@ -113,6 +132,12 @@ impl Reading<'_> {
 /// the gateway describes it in an unknown way.
 fn error_in(body: &[u8], http: StatusCode) -> Option<ApiError> {
     let document = serde_json::from_slice::<ErrorDocument<'_>>(body).ok()?.error?;
+    let http = if http.is_success() { StatusCode::INTERNAL_SERVER_ERROR } else { http };
+    Some(error_from(document, http.as_u16()))
+}
+
+/// The error that a document describes; `status` where it names none.
+pub(super) fn error_from(document: &RawValue, status: u16) -> ApiError {
     let mut error = serde_json::from_str(document.get()).unwrap_or_else(|_| ApiError {
         status: 0,
         code: 0,
@@ -123,10 +148,9 @@ fn error_in(body: &[u8], http: StatusCode) -> Option<ApiError> {
     let shown = error.description.chars().filter(|letter| !letter.is_control());
     error.description = shown.take(DESCRIPTION_LIMIT).collect();
     if error.status == 0 {
-        let http = if http.is_success() { StatusCode::INTERNAL_SERVER_ERROR } else { http };
-        error.status = http.as_u16();
+        error.status = status;
     }
-    Some(error)
+    error
 }
 
 #[cfg(test)]

@@ -18,8 +18,10 @@ use super::message::Message;
 use super::messages::Messages;
 use super::outcome::{ItemOutcome, SendError, Sent};
 use super::refreshed::Listener;
+use super::rosters::Rosters;
 use super::send;
 use super::sessions::SessionDirectory;
+use super::socket::{Caller, KeepAlive};
 
 /// A bot that is signed in to a gateway. Cloning it is cheap; clones share everything.
 #[derive(Clone)]
@@ -32,6 +34,8 @@ pub(super) struct Core {
     pub(super) identity: Arc<Identity>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) directory: SessionDirectory,
+    pub(super) rosters: Rosters,
+    pub(super) caller: Caller,
     pub(super) wrap_cache: Arc<WrapCache>,
     pub(super) entropy: Arc<Entropy>,
     pub(super) clock: Arc<dyn Clock>,
@@ -39,6 +43,7 @@ pub(super) struct Core {
     pub(super) rounds: u32,
     pub(super) on_refresh: Listener,
     pub(super) poll_wait: Duration,
+    pub(super) keep_alive: KeepAlive,
     pub(super) base_url: String,
     pub(super) server_public_key: Option<VerifyingKey>,
 }
@@ -128,10 +133,18 @@ impl Bot {
         self.send_message(incoming.reply(content)).await
     }
 
-    /// The messages that wait for this bot, and then those that come; see [`Messages`].
+    /// The messages that wait for this bot, and then those that come, by long poll; see
+    /// [`Messages`].
     #[must_use]
     pub fn messages(&self) -> Messages {
-        Messages::new(self.clone())
+        Messages::polled(self.clone())
+    }
+
+    /// As [`messages`](Self::messages), over a socket: what comes is here at once, and nothing is
+    /// asked while nothing comes. [`run`](Self::run) is this with a handler.
+    #[must_use]
+    pub fn live_messages(&self) -> Messages {
+        Messages::live(self.clone())
     }
 }
 

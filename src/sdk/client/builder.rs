@@ -19,7 +19,9 @@ use super::entropy::Entropy;
 use super::gateway::Gateway;
 use super::refreshed::{Listener, Refreshed};
 use super::retry::RetryPolicy;
+use super::rosters::Rosters;
 use super::sessions::SessionDirectory;
+use super::socket::{Caller, KeepAlive};
 
 /// Where a gateway listens when nobody says otherwise.
 pub const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8080";
@@ -38,6 +40,7 @@ pub struct BotBuilder {
     retry: RetryPolicy,
     timeout: Duration,
     poll_wait: Duration,
+    pub(super) keep_alive: KeepAlive,
     token_lifetime: Duration,
     session_age: Duration,
     session_capacity: usize,
@@ -59,6 +62,7 @@ impl BotBuilder {
             retry: RetryPolicy::default(),
             timeout: Duration::from_secs(30),
             poll_wait: Duration::from_secs(20),
+            keep_alive: KeepAlive::default(),
             token_lifetime: Duration::from_secs(300),
             session_age: Duration::from_secs(600),
             session_capacity: 20_000,
@@ -211,6 +215,8 @@ impl BotBuilder {
             identity,
             gateway,
             directory,
+            rosters: Rosters::new(self.session_age),
+            caller: Caller::default(),
             wrap_cache: Arc::new(WrapCache::default()),
             entropy,
             clock: self.clock,
@@ -218,6 +224,7 @@ impl BotBuilder {
             rounds: self.rounds,
             on_refresh: self.on_refresh,
             poll_wait: self.poll_wait,
+            keep_alive: self.keep_alive,
             base_url: url,
             server_public_key: self.keystore.server_public_key,
         }))

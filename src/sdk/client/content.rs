@@ -55,7 +55,7 @@ impl Content {
         Ok(Self { category, bytes: bytes.into() })
     }
 
-    fn of(category: &'static str, bytes: Vec<u8>) -> Self {
+    pub(super) fn of(category: &'static str, bytes: Vec<u8>) -> Self {
         Self { category: Cow::Borrowed(category), bytes: bytes.into() }
     }
 

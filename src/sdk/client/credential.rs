@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::ids::{SessionId, UserId};
 use crate::keys::{AgreementSecret, SigningKey};
-use crate::token::{self, RequestClaims, TokenError};
+use crate::token::{self, RequestClaims, SIGN_UP_LIFE, SignUpClaims, TokenError};
 
 use super::clock::{Clock, unix_seconds};
 
@@ -29,14 +29,22 @@ pub(super) enum Credential {
         /// How long each token is good for.
         lifetime: Duration,
     },
+    /// A token of somebody who has a key and no account yet.
+    SigningUp {
+        /// The signer, and what is to be put on file.
+        key: Box<SigningKey>,
+        /// The gateway that the token is for.
+        audience: String,
+    },
     /// An opaque token that the gateway made.
     ApiToken(Zeroizing<String>),
 }
 
 impl Credential {
-    /// The bearer for one try of one request.
+    /// The bearer for one try of one request, good for `at_least` this long.
     pub(super) fn token(
         &self,
+        at_least: Duration,
         method: &str,
         path_and_query: &str,
         body: &[u8],
@@ -45,9 +53,22 @@ impl Credential {
     ) -> Result<Zeroizing<String>, TokenError> {
         let (identity, lifetime) = match self {
             Self::ApiToken(token) => return Ok(token.clone()),
+            Self::SigningUp { key, audience } => {
+                let now = unix_seconds(clock);
+                let claims = SignUpClaims {
+                    aud: audience.clone(),
+                    iat: now,
+                    exp: now.saturating_add(SIGN_UP_LIFE),
+                    // The same for every try, so that a lost answer is given again.
+                    jti: key.verifying_key().to_base64(),
+                    sig: token::body_digest(method, path_and_query, body),
+                };
+                return token::sign_up(&claims, key).map(Zeroizing::new);
+            }
             Self::Signed { identity, lifetime } => (identity, lifetime),
         };
         let now = unix_seconds(clock);
+        let lifetime = (*lifetime).max(at_least);
         let claims = RequestClaims {
             uid: identity.user,
             sid: identity.session,
@@ -65,6 +86,7 @@ impl fmt::Debug for Credential {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Signed { .. } => "Credential::Signed(..)",
+            Self::SigningUp { .. } => "Credential::SigningUp(..)",
             Self::ApiToken(_) => "Credential::ApiToken(..)",
         })
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::token::TokenError;
 use crate::types::ApiError;
 
+use super::socket::SocketError;
+
 /// Why a request failed, after every repetition that was allowed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,6 +21,19 @@ pub enum RequestError {
         /// How often the request was tried.
         attempts: u32,
     },
+    /// The gateway does not take this session for one of its own (any more). Nothing but another
+    /// keystore helps.
+    #[error(
+        "the gateway refuses this session, which was revoked or is another gateway's: {}",
+        .error.description
+    )]
+    SessionEnded {
+        /// The gateway's own words.
+        error: ApiError,
+    },
+    /// The socket to the gateway could not be opened, or broke.
+    #[error("failed to talk to the gateway over its socket")]
+    Socket(#[from] SocketError),
     /// The gateway could not be reached, or the connection broke, or time ran out.
     #[error("no answer from the gateway after {attempts} tries")]
     Transport {
@@ -59,7 +74,7 @@ impl RequestError {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Api { error, .. } => Some(error.status),
+            Self::Api { error, .. } | Self::SessionEnded { error } => Some(error.status),
             _ => None,
         }
     }
@@ -79,11 +94,13 @@ impl RequestError {
         match self {
             Self::Api { error, .. } => is_temporary_status(error.status),
             Self::Transport { source, .. } => !source.is_builder(),
+            Self::Socket(error) => error.is_temporary(),
             // Among these are a stranger's page in place of an answer and a mix-up of answers:
             // somebody has to look at what stands in between.
             Self::Answer(_)
             | Self::AnswerTooLarge { .. }
             | Self::RequestIdMismatch { .. }
+            | Self::SessionEnded { .. }
             | Self::Token(_)
             | Self::Body(_) => false,
         }

@@ -78,6 +78,11 @@ impl Call {
         Ok(Self::new(Method::POST, path, body.into()))
     }
 
+    /// A `POST` whose path says everything.
+    pub(super) fn post_nothing(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path, Bytes::new())
+    }
+
     pub(super) fn new(method: Method, path: impl Into<String>, body: Bytes) -> Self {
         Self { method, path: path.into(), body, timeout: None, repeat: Repeat::Always }
     }
@@ -104,11 +109,23 @@ impl Call {
 impl Gateway {
     /// Sends `call`, again where it failed in a way that may pass, and reads `data` of the answer.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, RequestError> {
+        answer::data(&self.answer(call).await?)
+    }
+
+    /// As [`call`](Self::call), where the answer as a whole is what was asked for.
+    pub(super) async fn call_bare<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<T, RequestError> {
+        serde_json::from_slice(&self.answer(call).await?).map_err(RequestError::Answer)
+    }
+
+    async fn answer(&self, call: Call) -> Result<Bytes, RequestError> {
         let mut waited = Duration::ZERO;
         let mut attempt = 1;
         loop {
             let failure = match self.attempt(&call, attempt).await {
-                Ok(answer) => return answer::data(&answer),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             if !call.repeat.allows(&failure) {
@@ -147,6 +164,7 @@ impl Gateway {
     fn request(&self, call: &Call, request_id: &str) -> Result<RequestBuilder, TokenError> {
         let path = format!("{}{}", self.prefix, call.path);
         let token = self.credential.token(
+            Duration::ZERO,
             call.method.as_str(),
             &path,
             &call.body,

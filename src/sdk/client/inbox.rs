@@ -67,6 +67,14 @@ async fn warm_up(core: &Core, items: &[Item]) {
     let _shown_when_opened = core.directory.load(&senders).await;
 }
 
+/// Reads an item that is still text.
+pub(super) fn read_text(item: &str) -> Item {
+    match serde_json::from_str(item) {
+        Ok(item) => read(item),
+        Err(error) => Err(Malformed { message_id: String::new(), error }),
+    }
+}
+
 fn read(item: Value) -> Item {
     let id = item.get("message_id").and_then(Value::as_str).unwrap_or_default();
     let message_id = id.chars().take(64).collect();

@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::base64url::{self, Base64Error};
 use crate::category;
+use crate::conversation::contact_conversation_id;
 use crate::envelope::{self, OpenError};
 use crate::ids::{ConversationId, MessageId, SessionId, UserId};
-use crate::types::{Gap, InboxMessage};
+use crate::types::{Gap, InboxMessage, SystemConversation};
 
 use super::bot::Core;
 use super::content::Content;
@@ -23,6 +24,8 @@ pub struct Incoming {
     /// The conversation it was sent in; none for what the gateway itself has to say
     /// (`SYSTEM_GAP`).
     pub conversation_id: Option<ConversationId>,
+    /// Whether it was sent in a group, and not in the conversation of two accounts.
+    pub in_group: bool,
     /// Who sent it; [`proof`](Self::proof) says how far that can be relied on. For what the
     /// gateway itself has to say: the bot's own account.
     pub sender: UserId,
@@ -90,6 +93,16 @@ impl Incoming {
         }
     }
 
+    /// What changed in the conversation, when the message is the gateway's news of that
+    /// (`SYSTEM_CONVERSATION`).
+    #[must_use]
+    pub fn conversation_news(&self) -> Option<SystemConversation> {
+        match self.category == category::SYSTEM_CONVERSATION {
+            true => serde_json::from_slice(&self.bytes).ok(),
+            false => None,
+        }
+    }
+
     /// Whether the message was sealed, and opened here.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
@@ -101,10 +114,14 @@ impl Incoming {
         self.is_encrypted() && self.proof == SenderProof::GatewaysWord
     }
 
-    /// An answer in the same conversation, to be sent by
+    /// An answer in the same conversation, to everyone in it, to be sent by
     /// [`Bot::send_message`](super::Bot::send_message) or with others.
     pub fn reply(&self, content: impl Into<Content>) -> Message {
-        Message { conversation: self.conversation_id, ..Message::to(&self.sender, content) }
+        match self.conversation_id {
+            Some(conversation) if self.in_group => Message::to_conversation(&conversation, content),
+            Some(conversation) => Message::to(&self.sender, content).in_conversation(conversation),
+            None => Message::to(&self.sender, content),
+        }
     }
 }
 
@@ -149,9 +166,15 @@ pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Incoming
         true => open_envelope(core, sender, &payload).await?,
         false => (payload, SenderProof::GatewaysWord),
     };
+    let contact = contact_conversation_id(core.identity.user, sender);
+    if let (category::SYSTEM_CONVERSATION, Some(id)) = (&*message.category, message.conversation_id)
+    {
+        core.rosters.forget(id);
+    }
     Ok(Incoming {
         message_id: message.message_id,
         conversation_id: message.conversation_id,
+        in_group: message.conversation_id.is_some_and(|id| id != contact && !is_notice),
         sender,
         proof,
         sender_session: message.session_id,

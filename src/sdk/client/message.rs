@@ -1,10 +1,11 @@
 //! One message on its way out: to whom, what, and under which id.
 
+use crate::conversation::contact_conversation_id;
 use crate::ids::{ConversationId, MessageId, UserId};
 
 use super::content::Content;
 
-/// A message to one account, before it is sealed.
+/// A message to one account or to everyone in a conversation, before it is sealed.
 ///
 /// ```
 /// use sealpost_sdk::client::{Message, Text};
@@ -13,13 +14,13 @@ use super::content::Content;
 /// let alice = UserId::from_bytes([1; 16]);
 /// let kept_by_me = MessageId::from_bytes([2; 16]);
 /// let message = Message::to(&alice, Text::new("the build is green")).with_id(kept_by_me).silent();
-/// assert_eq!(message.recipient(), alice);
+/// assert_eq!(message.recipient(), Some(alice));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    pub(super) recipient: UserId,
+    pub(super) to: Address,
     pub(super) content: Content,
-    pub(super) conversation: Option<ConversationId>,
+    pub(super) on_stale: OnStale,
     pub(super) id: Option<MessageId>,
     pub(super) quote: Option<MessageId>,
     pub(super) representative: Option<UserId>,
@@ -27,13 +28,44 @@ pub struct Message {
     pub(super) expire_in: i64,
 }
 
+/// Whom a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Address {
+    /// One account, in the conversation of the two unless another one is named.
+    Account(UserId, Option<ConversationId>),
+    /// Everyone else in a conversation.
+    Conversation(ConversationId),
+}
+
+/// What happens to a message whose list of sessions is old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnStale {
+    /// Nobody gets it before it is sealed again for the fresh list. Everyone gets it at the same
+    /// time.
+    #[default]
+    Reseal,
+    /// The devices that it covers get it at once, and the others get their slots right afterwards,
+    /// without the body being sent again.
+    DeliverKnown,
+}
+
 impl Message {
     /// A message to every device of `recipient`, in the conversation of the two accounts.
     pub fn to(recipient: &UserId, content: impl Into<Content>) -> Self {
+        Self::new(Address::Account(*recipient, None), content.into())
+    }
+
+    /// A message to every device of everyone else in `conversation`.
+    pub fn to_conversation(conversation: &ConversationId, content: impl Into<Content>) -> Self {
+        Self::new(Address::Conversation(*conversation), content.into())
+    }
+
+    fn new(to: Address, content: Content) -> Self {
         Self {
-            recipient: *recipient,
-            content: content.into(),
-            conversation: None,
+            to,
+            content,
+            on_stale: OnStale::Reseal,
             id: None,
             quote: None,
             representative: None,
@@ -52,10 +84,20 @@ impl Message {
         self
     }
 
-    /// Sends in another conversation than that of the two accounts.
+    /// Sends to the one account in another conversation than that of the two.
     #[must_use]
     pub fn in_conversation(mut self, conversation: ConversationId) -> Self {
-        self.conversation = Some(conversation);
+        self.to = match self.to {
+            Address::Account(recipient, _) => Address::Account(recipient, Some(conversation)),
+            Address::Conversation(_) => Address::Conversation(conversation),
+        };
+        self
+    }
+
+    /// Says what happens when the list of sessions turns out to be old.
+    #[must_use]
+    pub fn on_stale(mut self, on_stale: OnStale) -> Self {
+        self.on_stale = on_stale;
         self
     }
 
@@ -87,10 +129,23 @@ impl Message {
         self
     }
 
-    /// The account the message goes to.
+    /// The account the message goes to; none when it goes to everyone in a conversation.
     #[must_use]
-    pub fn recipient(&self) -> UserId {
-        self.recipient
+    pub fn recipient(&self) -> Option<UserId> {
+        match self.to {
+            Address::Account(recipient, _) => Some(recipient),
+            Address::Conversation(_) => None,
+        }
+    }
+
+    /// The conversation that `own` sends the message in.
+    pub(super) fn conversation(&self, own: UserId) -> ConversationId {
+        match self.to {
+            Address::Conversation(conversation) | Address::Account(_, Some(conversation)) => {
+                conversation
+            }
+            Address::Account(recipient, None) => contact_conversation_id(own, recipient),
+        }
     }
 }
 

@@ -2,22 +2,28 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 
+use crate::types::InboxMessage;
+
 use super::acknowledge::Acknowledger;
-use super::bot::Bot;
+use super::bot::{Bot, Core};
 use super::error::RequestError;
 use super::inbox::{self, Item, Key, Malformed};
 use super::incoming::{self, Incoming, OpenFailure, UnreadableReason};
+use super::patience::Patience;
 use super::recent::RecentMap;
+use super::socket::{Event, Link};
 
 /// How many handled ids are remembered, to know a message that comes again.
-const HANDLED_LIMIT: usize = 20_000;
+pub(super) const HANDLED_LIMIT: usize = 20_000;
 
-/// The messages of a bot, from a long poll of its inbox.
+/// The messages of a bot, from a long poll of its inbox ([`Bot::messages`]) or over a socket
+/// ([`Bot::live_messages`]).
 ///
 /// Asking for the next message says that the one before is handled; only then is it acknowledged,
 /// so that a program that dies in the middle of its work gets the message again. A message that
@@ -60,16 +66,22 @@ pub struct Messages {
     /// The message that the caller is working on.
     current: Option<Key>,
     handled: RecentMap<Key, ()>,
-    acknowledger: Option<Acknowledger>,
-    /// The poll that is under way, kept here so that it outlives a dropped `next`.
-    polling: Option<BoxFuture<'static, Result<Vec<Item>, RequestError>>>,
+    feed: Feed,
     /// What is left of the pause after a failure.
     pause: Option<BoxFuture<'static, ()>>,
-    /// Failed requests in a row.
-    failures: u32,
-    /// Whether the gateway has answered so far, if only to say that it is busy.
-    reached: bool,
+    patience: Patience,
     ended: bool,
+}
+
+/// Where the messages come from.
+enum Feed {
+    Poll {
+        acknowledger: Option<Acknowledger>,
+        /// The poll that is under way, kept here so that it outlives a dropped `next`.
+        polling: Option<BoxFuture<'static, Result<Vec<Item>, RequestError>>>,
+    },
+    /// Opened when the first message is asked for.
+    Socket(Option<Link>),
 }
 
 /// Why a message could not be handed out, or no more follow.
@@ -97,25 +109,33 @@ pub enum ReceiveError {
     Unconfirmed(Box<Incoming>),
     /// The gateway refuses to hand out messages, and trying again will not help; or it has not
     /// answered even once. No message follows.
-    #[error("failed to read the inbox")]
+    #[error("failed to receive messages")]
     Ended(#[source] RequestError),
 }
 
 /// What the caller gets.
-type Handed = Result<Incoming, ReceiveError>;
+pub(super) type Handed = Result<Incoming, ReceiveError>;
 
 impl Messages {
-    pub(super) fn new(bot: Bot) -> Self {
+    /// By long poll.
+    pub(super) fn polled(bot: Bot) -> Self {
+        Self::new(bot, Feed::Poll { acknowledger: None, polling: None })
+    }
+
+    /// Over a socket.
+    pub(super) fn live(bot: Bot) -> Self {
+        Self::new(bot, Feed::Socket(None))
+    }
+
+    fn new(bot: Bot, feed: Feed) -> Self {
         Self {
             bot,
             waiting: VecDeque::new(),
             current: None,
             handled: RecentMap::with_capacity(HANDLED_LIMIT),
-            acknowledger: None,
-            polling: None,
+            feed,
             pause: None,
-            failures: 0,
-            reached: false,
+            patience: Patience::default(),
             ended: false,
         }
     }
@@ -133,17 +153,19 @@ impl Messages {
                 self.pause = None;
             }
             let step = match self.waiting.is_empty() {
-                true => self.poll().await.map(|()| None),
+                true => self.wait().await.map(|()| None),
                 false => self.open_first().await,
             };
             match step {
                 Ok(None) => {}
                 Ok(Some(handed)) => return Some(handed),
-                Err(error) if self.goes_on_after(&error) => self.pause = Some(self.pause(&error)),
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(ReceiveError::Ended(error)));
-                }
+                Err(error) => match self.patience.pause_after(&error, &self.bot.core) {
+                    Some(pause) if !self.ended => self.pause = Some(self.sleep(pause)),
+                    _ => {
+                        self.ended = true;
+                        return Some(Err(ReceiveError::Ended(error)));
+                    }
+                },
             }
         }
         None
@@ -167,9 +189,10 @@ impl Messages {
     /// When the last acknowledgement could not be posted. The messages concerned come again.
     pub async fn close(mut self) -> Result<(), RequestError> {
         self.finish_current().await;
-        match self.acknowledger.take() {
-            Some(acknowledger) => acknowledger.finish().await,
-            None => Ok(()),
+        match self.feed {
+            Feed::Poll { acknowledger: Some(acknowledger), .. } => acknowledger.finish().await,
+            Feed::Socket(Some(link)) => link.close().await,
+            Feed::Poll { .. } | Feed::Socket(None) => Ok(()),
         }
     }
 
@@ -182,19 +205,44 @@ impl Messages {
 
     async fn acknowledge(&mut self, (_, message): Key) {
         let gateway = &self.bot.core.gateway;
-        let acknowledger =
-            self.acknowledger.get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
-        acknowledger.acknowledge(message).await;
+        match &mut self.feed {
+            Feed::Poll { acknowledger, .. } => {
+                let acknowledger =
+                    acknowledger.get_or_insert_with(|| Acknowledger::start(Arc::clone(gateway)));
+                acknowledger.acknowledge(message).await;
+            }
+            Feed::Socket(Some(link)) => link.acknowledge(message).await,
+            Feed::Socket(None) => {}
+        }
     }
 
-    async fn poll(&mut self) -> Result<(), RequestError> {
+    /// Waits until something has come in, or has gone wrong.
+    async fn wait(&mut self) -> Result<(), RequestError> {
         let core = &self.bot.core;
-        let polling = self.polling.get_or_insert_with(|| inbox::poll(Arc::clone(core)).boxed());
-        let result = polling.await;
-        self.polling = None;
-        self.waiting.extend(result?);
-        self.failures = 0;
-        self.reached = true;
+        match &mut self.feed {
+            Feed::Poll { polling, .. } => {
+                let under_way =
+                    polling.get_or_insert_with(|| inbox::poll(Arc::clone(core)).boxed());
+                let result = under_way.await;
+                *polling = None;
+                self.waiting.extend(result?);
+                self.patience.renew();
+            }
+            Feed::Socket(link) => {
+                let link = link.get_or_insert_with(|| Link::start(Arc::clone(core)));
+                match link.next().await {
+                    Some(Event::Item(item)) => self.waiting.push_back(item),
+                    // It connects again by itself, and receipts have their hook elsewhere.
+                    Some(Event::Trouble(_) | Event::Receipt(_)) => {}
+                    Some(Event::Ended(error)) => {
+                        self.ended = true;
+                        return Err(error);
+                    }
+                    None => self.ended = true,
+                }
+                self.patience.reached();
+            }
+        }
         Ok(())
     }
 
@@ -211,18 +259,7 @@ impl Messages {
                     self.waiting.pop_front();
                     return Ok(None);
                 }
-                let id = message.message_id;
-                let handed = match incoming::open(&self.bot.core, message).await {
-                    Ok(incoming) if incoming.is_unconfirmed() => {
-                        Err(ReceiveError::Unconfirmed(Box::new(incoming)))
-                    }
-                    Ok(incoming) => Ok(incoming),
-                    Err(OpenFailure::Unreadable(reason)) => {
-                        Err(ReceiveError::Unreadable { message_id: id.to_string(), reason })
-                    }
-                    Err(OpenFailure::Request(error)) => return Err(error),
-                };
-                (Some(key), handed)
+                (Some(key), open(&self.bot.core, message).await?)
             }
         };
         self.waiting.pop_front();
@@ -230,26 +267,29 @@ impl Messages {
         Ok(Some(handed))
     }
 
-    /// Whether a failure may pass. A gateway that was never reached is given up after as many tries
-    /// as any request has: most likely its address is wrong.
-    fn goes_on_after(&mut self, error: &RequestError) -> bool {
-        self.failures = self.failures.saturating_add(1);
-        self.reached |= error.status().is_some();
-        let attempts = self.bot.core.gateway.retry.attempts;
-        error.is_temporary() && (self.reached || self.failures < attempts)
-    }
-
-    fn pause(&self, error: &RequestError) -> BoxFuture<'static, ()> {
+    fn sleep(&self, pause: Duration) -> BoxFuture<'static, ()> {
         let core = Arc::clone(&self.bot.core);
-        let retry = core.gateway.retry;
-        let own = retry.backoff(self.failures, &core.entropy);
-        let asked = error.retry_after().unwrap_or_default().min(retry.longest_retry_after);
-        async move { core.clock.sleep(asked.max(own)).await }.boxed()
+        async move { core.clock.sleep(pause).await }.boxed()
+    }
+}
+
+/// Opens a message as far as it can be opened. The error is a question to the gateway that failed.
+pub(super) async fn open(core: &Core, message: &InboxMessage) -> Result<Handed, RequestError> {
+    match incoming::open(core, message).await {
+        Ok(incoming) if incoming.is_unconfirmed() => {
+            Ok(Err(ReceiveError::Unconfirmed(Box::new(incoming))))
+        }
+        Ok(incoming) => Ok(Ok(incoming)),
+        Err(OpenFailure::Unreadable(reason)) => {
+            let message_id = message.message_id.to_string();
+            Ok(Err(ReceiveError::Unreadable { message_id, reason }))
+        }
+        Err(OpenFailure::Request(error)) => Err(error),
     }
 }
 
 impl Malformed {
-    fn to_error(&self) -> ReceiveError {
+    pub(super) fn to_error(&self) -> ReceiveError {
         let reason = UnreadableReason::Shape(serde::de::Error::custom(&self.error));
         ReceiveError::Unreadable { message_id: self.message_id.clone(), reason }
     }

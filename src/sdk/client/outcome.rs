@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::envelope::SealError;
-use crate::ids::{MessageId, SessionId, UserId};
+use crate::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::keys::KeyError;
 use crate::types::ApiError;
 
@@ -18,6 +18,14 @@ pub enum Outcome {
     Delivered {
         /// The sessions that the message went to.
         sessions: Vec<SessionId>,
+    },
+    /// Stored for some sessions, but not for all that are live: this message asked to be delivered
+    /// to those that were known, and slots for the others were refused or came too late.
+    DeliveredInPart {
+        /// The sessions that the message went to.
+        sessions: Vec<SessionId>,
+        /// The sessions that do not get it.
+        missing: Vec<SessionId>,
     },
     /// The gateway holds this message id already: an earlier try, whose answer was lost, had
     /// succeeded. Nothing is delivered twice.
@@ -41,10 +49,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the message is on the gateway, by this call or an earlier one.
+    /// Whether the message is on the gateway, by this call or an earlier one, if only for a part
+    /// of those it was meant for.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
-        matches!(self, Self::Delivered { .. } | Self::AlreadyDelivered)
+        matches!(
+            self,
+            Self::Delivered { .. } | Self::DeliveredInPart { .. } | Self::AlreadyDelivered
+        )
     }
 }
 
@@ -62,8 +74,10 @@ pub struct Sent {
 pub struct ItemOutcome {
     /// The id under which the message was sent.
     pub message_id: MessageId,
-    /// The account it was for.
-    pub recipient: UserId,
+    /// The account it was for; none when it was for everyone in the conversation.
+    pub recipient: Option<UserId>,
+    /// The conversation it was sent in.
+    pub conversation_id: ConversationId,
     /// What the gateway decided, or why it could not be asked.
     pub result: Result<Outcome, SendError>,
 }
@@ -82,7 +96,7 @@ pub enum SendError {
     /// session out would hide the message from that device, and readable text is never sent.
     #[error("session {session} of {recipient} has no usable key")]
     UnusableKey {
-        /// The recipient.
+        /// The account that the session belongs to.
         recipient: UserId,
         /// The session whose key is unusable.
         session: SessionId,

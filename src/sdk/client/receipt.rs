@@ -18,6 +18,8 @@ pub(super) enum Verdict {
     Final(Outcome),
     /// Seal again to the fresh list and send again.
     Stale(Stale),
+    /// Stored for those that it covers; the others need slots.
+    InPart(Stale),
 }
 
 /// The fresh list, and how the old one differed.
@@ -33,6 +35,12 @@ pub(super) fn verdict(receipt: Receipt) -> Verdict {
     use types::Outcome as Word;
 
     let word = receipt.outcome;
+    if receipt.state == ReceiptState::Success
+        && word != Some(Word::Duplicate)
+        && !receipt.missing.is_empty()
+    {
+        return Verdict::InPart(lists(receipt));
+    }
     if receipt.state == ReceiptState::Success {
         return Verdict::Final(match word {
             Some(Word::Duplicate) => Outcome::AlreadyDelivered,
@@ -49,18 +57,20 @@ pub(super) fn verdict(receipt: Receipt) -> Verdict {
             // Everyone signed out in between. They may come back.
             Verdict::Final(Outcome::Deferred { retry_after: None })
         }
-        Some(Word::StaleSessions) => stale(receipt),
+        Some(Word::StaleSessions) => Verdict::Stale(lists(receipt)),
         _ if receipt.error.is_some() => Verdict::Final(rejected(receipt.error)),
-        None | Some(Word::Unknown) if !receipt.sessions.is_empty() => stale(receipt),
+        None | Some(Word::Unknown) if !receipt.sessions.is_empty() => {
+            Verdict::Stale(lists(receipt))
+        }
         None => Verdict::Final(Outcome::RecipientGone),
         // "Gone" makes bots stop for ever, so a word that we do not know is never read as that.
         Some(_) => Verdict::Final(rejected(None)),
     }
 }
 
-fn stale(receipt: Receipt) -> Verdict {
+fn lists(receipt: Receipt) -> Stale {
     let Receipt { sessions, missing, redundant, deleted, .. } = receipt;
-    Verdict::Stale(Stale { sessions, missing, redundant, deleted })
+    Stale { sessions, missing, redundant, deleted }
 }
 
 fn delivered(sessions: &[SessionInfo]) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{MessageId, SessionId, UserId};
+use crate::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::types::SessionInfo;
 
 use super::receipt::Stale;
@@ -15,8 +15,10 @@ use super::schedule::Job;
 pub struct Refreshed {
     /// The message; it keeps its id.
     pub message_id: MessageId,
-    /// The account that it is for.
-    pub recipient: UserId,
+    /// The account that it is for; none when it is for everyone in the conversation.
+    pub recipient: Option<UserId>,
+    /// The conversation.
+    pub conversation_id: ConversationId,
     /// How often it had been sealed, this time included.
     pub round: u32,
     /// The live sessions.
@@ -40,12 +42,16 @@ impl Listener {
         Self(Some(Arc::new(listener)))
     }
 
+    pub(super) fn tell_as_is(&self, refreshed: &Refreshed) {
+        self.0.iter().for_each(|listener| listener(refreshed));
+    }
+
     pub(super) fn tell(&self, job: &Job, stale: &Stale) {
-        let Some(listener) = &self.0 else { return };
         let ids = |sessions: &[SessionInfo]| sessions.iter().map(|info| info.session_id).collect();
-        listener(&Refreshed {
+        self.tell_as_is(&Refreshed {
             message_id: job.id,
-            recipient: job.message.recipient,
+            recipient: job.message.recipient(),
+            conversation_id: job.conversation,
             round: job.round + 1,
             sessions: ids(&stale.sessions),
             missing: stale.missing.clone(),

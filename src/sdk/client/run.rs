@@ -1,24 +1,35 @@
-//! A bot's main loop, for programs that do nothing else.
+//! Listening until the program is told to stop, for programs that do nothing else.
 
 use std::future::Future;
-use std::pin::pin;
 
 use super::bot::Bot;
 use super::error::RequestError;
 use super::incoming::Incoming;
+use super::listening::{Handled, Listening};
 use super::messages::ReceiveError;
 
 impl Bot {
     /// Gives every message to `handler`, one after the other, until the program is told to stop
     /// (Ctrl-C, on Unix also SIGTERM).
     ///
+    /// Messages come over a socket that is kept alive and opened again whenever it breaks, with
+    /// pauses that grow and are drawn at random. Each is acknowledged after its handler has given
+    /// back nothing or `Ok` (see [`Handled`]): after an `Err`, a panic or a program that died it
+    /// comes again. One that comes again although it was handled is acknowledged and not handed
+    /// out.
+    ///
+    /// The handler also gets messages that cannot be read or are of an unconfirmed sender, as
+    /// [`ReceiveError`]. They count as handled like any other, so that one broken envelope does not
+    /// come again and again; give back an error to leave one with the gateway.
+    ///
     /// A handler that has begun is let finish, and what was handled is acknowledged before this
     /// returns; told a second time, it stops where it stands, and what is not acknowledged comes
-    /// again. The handler also gets messages that cannot be read or are of an unconfirmed sender,
-    /// as [`ReceiveError`].
+    /// again. [`listening`](Self::listening) has settings: handlers side by side, hooks for
+    /// trouble and receipts.
     ///
     /// # Errors
-    /// When the gateway refuses to hand out messages, or was never reached.
+    /// When the gateway refuses to hand out messages, most likely since the session was revoked
+    /// ([`RequestError::SessionEnded`]), or was never reached.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,32 +53,11 @@ impl Bot {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn run<F: Future<Output = ()>>(
+    pub async fn run<F: Future<Output: Handled>>(
         &self,
         handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
     ) -> Result<(), RequestError> {
-        self.run_until_told_twice(told_to_stop, handler).await
-    }
-
-    /// Without the second half, a handler that hangs could be ended by force alone: whoever listens
-    /// for Ctrl-C takes its usual meaning away.
-    pub(super) async fn run_until_told_twice<S, F>(
-        &self,
-        told: impl Fn() -> S,
-        handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
-    ) -> Result<(), RequestError>
-    where
-        S: Future<Output = ()>,
-        F: Future<Output = ()>,
-    {
-        let told_twice = async {
-            told().await;
-            told().await;
-        };
-        tokio::select! {
-            result = self.run_until(told(), handler) => result,
-            () = told_twice => Ok(()),
-        }
+        self.listening().run(handler).await
     }
 
     /// As [`run`](Self::run), until `stop` resolves.
@@ -77,26 +67,46 @@ impl Bot {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub async fn run_until<F: Future<Output = ()>>(
+    pub async fn run_until<F: Future<Output: Handled>>(
         &self,
         stop: impl Future<Output = ()>,
-        mut handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
+        handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
     ) -> Result<(), RequestError> {
-        let mut stop = pin!(stop);
-        let mut messages = self.messages();
-        loop {
-            let message = tokio::select! {
-                biased;
-                () = &mut stop => break,
-                message = messages.next() => message,
-            };
-            match message {
-                None => break,
-                Some(Err(ReceiveError::Ended(error))) => return Err(error),
-                Some(message) => handler(message).await,
-            }
+        self.listening().run_until(stop, handler).await
+    }
+}
+
+impl Listening {
+    /// As [`Bot::run`], with these settings.
+    ///
+    /// # Errors
+    /// As [`Bot::run`].
+    pub async fn run<F: Future<Output: Handled>>(
+        self,
+        handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
+    ) -> Result<(), RequestError> {
+        self.run_until_told_twice(told_to_stop, handler).await
+    }
+
+    /// Without the second half, a handler that hangs could be ended by force alone: whoever listens
+    /// for Ctrl-C takes its usual meaning away.
+    pub(super) async fn run_until_told_twice<S, F>(
+        self,
+        told: impl Fn() -> S,
+        handler: impl FnMut(Result<Incoming, ReceiveError>) -> F,
+    ) -> Result<(), RequestError>
+    where
+        S: Future<Output = ()>,
+        F: Future<Output: Handled>,
+    {
+        let told_twice = async {
+            told().await;
+            told().await;
+        };
+        tokio::select! {
+            result = self.run_until(told(), handler) => result,
+            () = told_twice => Ok(()),
         }
-        messages.close().await
     }
 }
 

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::conversation::contact_conversation_id;
 use crate::ids::UserId;
 
 use super::batch::{self, Progress};
@@ -47,9 +46,7 @@ fn number(core: &Core, messages: Vec<Message>) -> Vec<Job> {
     let job = |(index, message): (usize, Message)| Job {
         index,
         id: message.id.unwrap_or_else(|| core.entropy.random_id()),
-        conversation: message
-            .conversation
-            .unwrap_or_else(|| contact_conversation_id(own, message.recipient)),
+        conversation: message.conversation(own),
         message,
         round: 0,
         fresh: None,
@@ -61,7 +58,8 @@ fn number(core: &Core, messages: Vec<Message>) -> Vec<Job> {
 fn unsettled(job: &Job) -> ItemOutcome {
     ItemOutcome {
         message_id: job.id,
-        recipient: job.message.recipient,
+        recipient: job.message.recipient(),
+        conversation_id: job.conversation,
         result: Err(SendError::Interrupted),
     }
 }
@@ -69,7 +67,8 @@ fn unsettled(job: &Job) -> ItemOutcome {
 /// A broadcast asks for many session lists at once before it begins. What fails here, or does not
 /// fit into memory, is asked for again by its batch, which reports it too.
 async fn warm_up(core: &Core, jobs: &[Job]) {
-    let recipients: HashSet<UserId> = jobs.iter().map(|job| job.message.recipient).collect();
+    let recipients: HashSet<UserId> =
+        jobs.iter().filter_map(|job| job.message.recipient()).collect();
     if recipients.len() > BATCH_LIMIT {
         core.directory.warm_up(recipients, core.concurrency).await;
     }

@@ -30,9 +30,11 @@ const KEYS_PER_ACCOUNT: usize = 4;
 #[derive(Debug, Clone)]
 pub(super) struct KnownSessions {
     pub(super) recipients: Vec<Recipient>,
+    /// The account of each of them.
+    pub(super) owners: Vec<UserId>,
     pub(super) checksum: Checksum,
     /// The first session that cannot be sealed to, and why.
-    pub(super) unusable: Option<(SessionId, KeyError)>,
+    pub(super) unusable: Option<(UserId, SessionId, KeyError)>,
 }
 
 /// Session lists of many accounts, fetched as needed, bounded in number and age.
@@ -48,15 +50,19 @@ pub(super) struct SessionDirectory {
 impl KnownSessions {
     pub(super) fn new(sessions: &[SessionInfo]) -> Self {
         let mut recipients = Vec::with_capacity(sessions.len());
+        let mut owners = Vec::with_capacity(sessions.len());
         let mut unusable = None;
         for info in sessions {
             match info.agreement_key() {
-                Ok(key) => recipients.push(Recipient { session: info.session_id, key }),
-                Err(error) => unusable = unusable.or(Some((info.session_id, error))),
+                Ok(key) => {
+                    recipients.push(Recipient { session: info.session_id, key });
+                    owners.push(info.user_id);
+                }
+                Err(error) => unusable = unusable.or(Some((info.user_id, info.session_id, error))),
             }
         }
         let checksum = session_checksum(sessions.iter().map(|info| info.session_id));
-        Self { recipients, checksum, unusable }
+        Self { recipients, owners, checksum, unusable }
     }
 
     /// Whether a session has this key.
@@ -152,14 +158,19 @@ impl SessionDirectory {
             let answers: Vec<CheckAnswer> =
                 self.gateway.call(Call::post("/sessions/check", &items)?).await?;
             for answer in answers {
-                match answer.sessions.as_slice() {
-                    [] => self.forget(&answer.user_id),
-                    sessions => drop(self.learn(answer.user_id, sessions)),
-                }
+                self.take(&answer);
                 changed.push(answer.user_id);
             }
         }
         Ok(changed)
+    }
+
+    /// Remembers a list as it is now.
+    pub(super) fn take(&self, answer: &CheckAnswer) {
+        match answer.sessions.as_slice() {
+            [] => self.forget(&answer.user_id),
+            sessions => drop(self.learn(answer.user_id, sessions)),
+        }
     }
 
     /// Remembers what the gateway said about `user`.
@@ -202,6 +213,11 @@ impl SessionDirectory {
             }
         }
         found
+    }
+
+    /// Nothing that is remembered can be relied on.
+    pub(super) fn forget_all(&self) {
+        *self.lock() = RecentMap::with_capacity(self.capacity);
     }
 
     fn forget(&self, user: &UserId) {

@@ -8,9 +8,14 @@
 )]
 
 mod accounts;
+mod attachments;
+mod conversations;
+mod devices;
 mod gateway;
+mod listening;
 mod receiving;
 mod repeating;
 mod sending;
+mod socket;
 mod stand_in;
 mod world;

@@ -1,5 +1,7 @@
 //! Writing an envelope.
 
+use std::fmt;
+
 use aes::Aes128Enc;
 use aes::cipher::KeyInit;
 use aes_gcm::AesGcm;
@@ -59,6 +61,50 @@ pub enum SealError {
     },
 }
 
+/// An envelope, and the key of the message inside.
+#[derive(Debug)]
+pub struct Sealed {
+    /// The envelope.
+    pub bytes: Vec<u8>,
+    /// The key of its body.
+    pub key: MessageKey,
+}
+
+/// The key of one message, wiped from memory on drop. Whoever has it can read that message.
+pub struct MessageKey(Zeroizing<[u8; MESSAGE_KEY]>);
+
+impl MessageKey {
+    /// Wraps the key for more devices: their slots, 64 bytes each, in the order of `recipients`.
+    ///
+    /// `sender` is the key pair that sealed the message; devices look for its public key in the
+    /// envelope, which stays as it is.
+    ///
+    /// # Errors
+    /// When a session is named twice or its key is weak. Nothing is ever left out silently.
+    pub fn slots_for(
+        &self,
+        sender: &AgreementSecret,
+        recipients: &[Recipient],
+        cache: Option<&WrapCache>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Vec<[u8; SLOT]>, SealError> {
+        if let Some(session) = first_duplicate(recipients.iter().map(|one| one.session)) {
+            return Err(SealError::DuplicateSession { session });
+        }
+        let mut ivs = vec![[0; IV]; recipients.len()];
+        rng.fill_bytes(ivs.as_flattened_mut());
+        let mut slots = vec![[0; SLOT]; recipients.len()];
+        wrap_all(&self.0, sender, recipients, cache, &ivs, &mut slots)?;
+        Ok(slots)
+    }
+}
+
+impl fmt::Debug for MessageKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("MessageKey(..)")
+    }
+}
+
 /// Encrypts a message once and wraps its key for every recipient.
 ///
 /// With a `cache`, a recipient that was sealed to before costs two AES blocks in place of a scalar
@@ -92,6 +138,41 @@ pub fn seal(
     cache: Option<&WrapCache>,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<Vec<u8>, SealError> {
+    seal_keeping_key(plaintext, sender, recipients, cache, rng).map(|sealed| sealed.bytes)
+}
+
+/// As [`seal`], and gives the message's key beside the envelope, to wrap it for devices that turn
+/// up later without encrypting the body again.
+///
+/// # Errors
+/// As [`seal`].
+///
+/// ```
+/// use rand_chacha::ChaCha20Rng;
+/// use rand_core::SeedableRng;
+/// use sealpost_sdk::envelope::{Recipient, seal_keeping_key};
+/// use sealpost_sdk::ids::SessionId;
+/// use sealpost_sdk::keys::SigningKey;
+///
+/// # let mut rng = ChaCha20Rng::from_seed([1; 32]); // a generator seeded by the system in earnest
+/// let bot = SigningKey::generate(&mut rng).agreement_secret();
+/// let [phone, tablet] = [(); 2].map(|()| Recipient {
+///     session: SessionId::random(&mut rng),
+///     key: SigningKey::generate(&mut rng).agreement_secret().public(),
+/// });
+///
+/// let sealed = seal_keeping_key(b"hello", &bot, &[phone], None, &mut rng)?;
+/// let slots = sealed.key.slots_for(&bot, &[tablet], None, &mut rng)?;
+/// assert!(slots[0].starts_with(tablet.session.as_bytes()));
+/// # Ok::<(), sealpost_sdk::envelope::SealError>(())
+/// ```
+pub fn seal_keeping_key(
+    plaintext: &[u8],
+    sender: &AgreementSecret,
+    recipients: &[Recipient],
+    cache: Option<&WrapCache>,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<Sealed, SealError> {
     let count = checked_count(recipients)?;
     let mut random = Zeroizing::new(vec![0; MESSAGE_KEY + NONCE + IV * recipients.len()]);
     rng.fill_bytes(&mut random);
@@ -115,7 +196,7 @@ pub fn seal(
     let tag =
         cipher.encrypt_inout_detached(nonce.into(), &[], body.into()).map_err(|_| too_long)?;
     envelope.extend_from_slice(&tag);
-    Ok(envelope)
+    Ok(Sealed { bytes: envelope, key: MessageKey(Zeroizing::new(*message_key)) })
 }
 
 fn checked_count(recipients: &[Recipient]) -> Result<u16, SealError> {
@@ -252,6 +333,38 @@ mod tests {
         let result = seal(b"hello", &sender(), &recipients, Some(&cache), &mut rng(3));
         assert_eq!(result, Err(SealError::WeakKey { session }));
         assert!(cache.is_empty());
+    }
+
+    #[test]
+    fn a_slot_that_is_made_later_opens_the_same_body() {
+        let devices = devices(3);
+        let all = recipients(&devices);
+        let (first, later) = all.split_at(1);
+        let mut rng = rng(5);
+        let sealed = seal_keeping_key(b"hello", &sender(), first, None, &mut rng).unwrap();
+        let slots = sealed.key.slots_for(&sender(), later, None, &mut rng).unwrap();
+        for (device, slot) in devices[1..].iter().zip(slots) {
+            // The envelope with the later slot in the place of the first one.
+            let mut envelope = sealed.bytes.clone();
+            envelope[layout::HEADER..layout::HEADER + SLOT].copy_from_slice(&slot);
+            let opened =
+                open(&envelope, device.session, &device.secret, Some(&[sender().public()]));
+            assert_eq!(opened.as_deref(), Ok(&b"hello"[..]));
+        }
+        assert_eq!(format!("{:?}", sealed.key), "MessageKey(..)");
+    }
+
+    #[test]
+    fn slots_are_made_for_each_session_once_and_for_no_weak_key() {
+        let all = recipients(&devices(2));
+        let sealed = seal_keeping_key(b"", &sender(), &all[..1], None, &mut rng(5)).unwrap();
+        let session = all[1].session;
+        let slots = |recipients: &[Recipient]| {
+            sealed.key.slots_for(&sender(), recipients, None, &mut rng(6)).unwrap_err()
+        };
+        assert_eq!(slots(&[all[1], all[1]]), SealError::DuplicateSession { session });
+        let weak = Recipient { session, key: AgreementKey::from_bytes([0; 32]) };
+        assert_eq!(slots(&[weak]), SealError::WeakKey { session });
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! The body of a `SYSTEM_GAP` message: what is missing from an inbox.
+//! The body of a `SYSTEM_GAP` message: what is missing from an inbox, or was set aside in it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Messages that were dropped unread, as the marker in their place describes them.
+/// Messages that are no longer handed out, as the marker in their place describes them. All are
+/// gone, but for those that were [set aside](GapReason::SetAside).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Why they were dropped.
+    /// Why they are missing.
     pub reason: GapReason,
     /// How many they were.
     pub count: u64,
@@ -24,6 +25,11 @@ pub enum GapReason {
     SignedInAgain,
     /// Their time was over before they were read.
     Expired,
+    /// The inbox was full and nobody had looked into it for long, so the oldest were dropped.
+    Trimmed,
+    /// They were handed out again and again without an acknowledgement. They are kept, and
+    /// `GET /inbox/set_aside` lists them, until their time is over.
+    SetAside,
     /// A word that this version does not know.
     Other(String),
 }
@@ -33,6 +39,8 @@ impl Serialize for GapReason {
         serializer.serialize_str(match self {
             Self::SignedInAgain => SIGNED_IN_AGAIN,
             Self::Expired => EXPIRED,
+            Self::Trimmed => TRIMMED,
+            Self::SetAside => SET_ASIDE,
             Self::Other(word) => word,
         })
     }
@@ -44,6 +52,8 @@ impl<'de> Deserialize<'de> for GapReason {
         Ok(match word.as_str() {
             SIGNED_IN_AGAIN => Self::SignedInAgain,
             EXPIRED => Self::Expired,
+            TRIMMED => Self::Trimmed,
+            SET_ASIDE => Self::SetAside,
             _ => Self::Other(word),
         })
     }
@@ -51,6 +61,8 @@ impl<'de> Deserialize<'de> for GapReason {
 
 const SIGNED_IN_AGAIN: &str = "signed_in_again";
 const EXPIRED: &str = "expired";
+const TRIMMED: &str = "trimmed";
+const SET_ASIDE: &str = "set_aside";
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -62,6 +74,8 @@ mod tests {
         for (word, reason) in [
             ("signed_in_again", GapReason::SignedInAgain),
             ("expired", GapReason::Expired),
+            ("trimmed", GapReason::Trimmed),
+            ("set_aside", GapReason::SetAside),
             ("moved_away", GapReason::Other("moved_away".to_owned())),
         ] {
             let text = format!(r#"{{"reason":"{word}","count":2,"from":"a","to":"b"}}"#);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ObjectType, SessionReference, empty};
 use crate::ids::{ConversationId, MessageId, SessionId, UserId};
 
-/// One item of `POST /encrypted_messages`.
+/// One item of `POST /encrypted_messages` and of `POST /messages`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OutgoingMessage {
@@ -25,10 +25,10 @@ pub struct OutgoingMessage {
     /// What is in the message.
     #[cfg_attr(feature = "openapi", schema(example = "ENCRYPTED_TEXT"))]
     pub category: String,
-    /// The envelope, base64url without padding.
+    /// The envelope, or the content of a readable category, base64url without padding.
     #[serde(default)]
     pub data_base64: String,
-    /// Checksum over the sessions that the envelope covers.
+    /// Checksum over the sessions that the envelope covers. A readable category may go without.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(example = "02433e6c68af77773104b0840f3ed1c4"))]
     pub checksum: String,

@@ -9,6 +9,10 @@ use crate::ids::SessionId;
 /// message that the id stands for has been delivered.
 pub const MESSAGE_ID_USED: &str = "message_id_used";
 
+/// The reason in the `error` of an item whose list of sessions is longer than an envelope can hold:
+/// `on_stale=deliver_known` and key top-ups can reach them all.
+pub const ROSTER_TOO_LARGE: &str = "roster_too_large";
+
 /// What became of one item, in the order of the request.
 ///
 /// `FAILED` with sessions: the list of sessions was old; seal again to these. `FAILED` without
@@ -28,7 +32,8 @@ pub struct Receipt {
     pub recipient_id: String,
     /// Whether the message is stored.
     pub state: ReceiptState,
-    /// The sessions that the message went to, or the live ones when the sender's list was old.
+    /// The sessions that the message went to, or the live ones when the sender's list was old:
+    /// then it went to those of them that are not `missing`, if it is stored.
     #[serde(default)]
     pub sessions: Vec<SessionInfo>,
     /// What happened, in one word.

@@ -225,11 +225,12 @@ pub(super) async fn a_message_decided_before_a_change_is_not_stored_after_it(sce
     let found = make(&scene, &ann, &[&ben]).await;
     let guard = Guard::Conversation { conversation: found.number, generation: found.generation };
     let mut message = scene.message(&ann, &[&ben], 1).await;
-    message.guards.push(guard);
+    let rosters = message.guards.clone();
+    message.guards = rosters.iter().copied().chain([guard]).collect();
     let edits = Edits { remove: vec![ben.account], ..Edits::default() };
     make_change(&scene, &ann, edits).await;
     assert_eq!(scene.accept(message.clone()).await, Accepted::RosterMoved);
-    message.guards.pop();
+    message.guards = rosters;
     assert!(matches!(scene.accept(message).await, Accepted::Stored(_)));
 }
 

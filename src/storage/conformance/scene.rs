@@ -14,8 +14,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::ContactPair;
 use crate::domain::ids::{ConversationNumber, MessageId, Order, SessionId, UserId};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Details, Guard, InboxKey, LeaseRequest, MessageDigest, Slot, Sweep,
-    SweepRequest, Waiting,
+    Acceptance, Accepted, Details, Guard, InboxKey, Isolation, LeaseRequest, MessageDigest, Quota,
+    Slot, Sweep, SweepRequest, Waiting, WhenFull,
 };
 use crate::domain::ports::Store;
 use crate::domain::roster::Roster;
@@ -152,6 +152,18 @@ impl Scene {
             guards: rosters.iter().map(guard).collect(),
             accepted_at: START,
             expires_at: at(7 * 24 * 3600),
+            top_up: None,
+            quota: Self::quota(10_000, START),
+        }
+    }
+
+    /// A quota for messages that are accepted at that time; a day unseen is abandoned.
+    pub fn quota(messages: u32, now: Timestamp) -> Quota {
+        Quota {
+            messages,
+            abandoned_before: now.minus(Duration::from_secs(24 * 3600)),
+            when_full: WhenFull::Defer,
+            gap_id: message_id(60_001),
         }
     }
 
@@ -174,6 +186,7 @@ impl Scene {
             now,
             until: now.plus(Duration::from_secs(10)),
             not_before: None,
+            isolation: Isolation { after: 5, set_aside_after: 10, gap_id: message_id(60_002) },
         }
     }
 

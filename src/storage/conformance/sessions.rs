@@ -199,9 +199,9 @@ pub(super) async fn ended_sessions_are_told_from_live_and_foreign_ones(scene: Sc
     scene.store.end_session(account.id, ended.id, at(1)).await.unwrap();
     scene.store.end_session(foreign.user, foreign.id, at(1)).await.unwrap();
     let asked = [session_id(9), live.id, ended.id, foreign.id, ended.id];
-    let found = scene.store.ended_among(account.number, &asked).await.unwrap();
+    let found = scene.store.ended_among(&[account.number], &asked).await.unwrap();
     assert_eq!(found, [ended.id]);
-    assert!(scene.store.ended_among(account.number, &[]).await.unwrap().is_empty());
+    assert!(scene.store.ended_among(&[account.number], &[]).await.unwrap().is_empty());
 }
 
 pub(super) async fn tokens_go_with_their_session(scene: Scene) {

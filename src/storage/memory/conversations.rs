@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{FREE, MemoryStore, Payload, Row, State};
+use super::{MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed, CodeEdit};
@@ -203,7 +203,7 @@ impl State {
             };
             self.payloads.insert(order, Payload { message, expires_at: notices.expires_at });
             for session in readers {
-                let row = Row { leased_until: FREE, deliveries: 0, slot: Bytes::new() };
+                let row = Row::new(Bytes::new());
                 self.inbox.insert((session, order), row);
                 woken.insert(session);
             }

@@ -1,17 +1,21 @@
 //! Messages and who waits for them, in memory.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, Order};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, LeaseRequest, MessageDigest, Release, Sweep,
-    SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release,
+    SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
+use crate::domain::top_up::OpenTopUp;
 
 #[async_trait]
 impl Inbox for MemoryStore {
@@ -33,16 +37,30 @@ impl Inbox for MemoryStore {
         Ok(self.change().lease(&request))
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
         let mut state = self.change();
-        let State { inbox: rows, payloads, .. } = &mut *state;
+        let State { inbox: rows, payloads, accounts, .. } = &mut *state;
+        let mut gone = Vec::new();
         rows.retain(|(session, order), row| {
+            let message = &payloads[order].message;
             let acknowledged = *session == inbox.session
                 && row.deliveries > 0
-                && ids.contains(&payloads[order].message.message_id);
+                && ids.contains(&message.message_id);
+            let sender = accounts.values().find(|account| account.id == message.sender);
+            if acknowledged && let Some(sender) = sender {
+                gone.push(Acknowledged {
+                    message_id: message.message_id,
+                    sender: sender.number,
+                    category: message.category.clone(),
+                });
+            }
             !acknowledged
         });
-        Ok(())
+        Ok(gone)
     }
 
     async fn release(
@@ -60,6 +78,37 @@ impl Inbox for MemoryStore {
                 }
             }
         }
+        Ok(())
+    }
+
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault> {
+        Ok(self.state().list_set_aside(inbox.session, after, limit))
+    }
+
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        Ok(self.change().retry_set_aside(inbox.session, id))
+    }
+
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        Ok(self.change().drop_set_aside(inbox.session, id))
+    }
+
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault> {
+        Ok(self.state().inbox_status(inbox.session, most))
+    }
+
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        _precision: Duration,
+    ) -> Result<(), Fault> {
+        self.change().last_seen.insert(session, at);
         Ok(())
     }
 
@@ -82,7 +131,7 @@ impl Inbox for MemoryStore {
 }
 
 impl State {
-    fn holds(&self, guard: &Guard) -> bool {
+    pub(super) fn holds(&self, guard: &Guard) -> bool {
         match guard {
             Guard::Roster { account, generation } => self.generation(*account) == Some(*generation),
             Guard::Conversation { conversation, generation } => {
@@ -101,6 +150,9 @@ impl State {
         if !new.guards.iter().all(|guard| self.holds(guard)) {
             return Accepted::RosterMoved;
         }
+        if !self.has_room(&new) {
+            return Accepted::Full;
+        }
         let order = self.next_order();
         let message = Waiting {
             order,
@@ -117,38 +169,18 @@ impl State {
         };
         self.seen.insert((new.sender, new.message_id), (new.digest, new.accepted_at));
         self.payloads.insert(order, Payload { message, expires_at: new.expires_at });
+        if let Some(offer) = new.top_up {
+            let stored_for = new.slots.iter();
+            let stored_for = stored_for
+                .map(|slot| InboxKey { shard: slot.shard, session: slot.session })
+                .collect();
+            let open = OpenTopUp { order, offer, stored_for };
+            self.top_ups.insert((new.sender, new.message_id), open);
+        }
         for slot in new.slots {
-            let row = Row { leased_until: FREE, deliveries: 0, slot: slot.bytes };
-            self.inbox.insert((slot.session, order), row);
+            self.inbox.insert((slot.session, order), Row::new(slot.bytes));
+            self.make_room(slot.session, &new.quota, new.accepted_at);
         }
         Accepted::Stored(order)
-    }
-
-    fn lease(&mut self, request: &LeaseRequest) -> Vec<Waiting> {
-        let session = request.inbox.session;
-        let mut leased: Vec<Waiting> = Vec::new();
-        let mut size = 0;
-        for ((_, order), row) in
-            self.inbox.range_mut((session, Order(i64::MIN))..=(session, Order(i64::MAX)))
-        {
-            let payload = &self.payloads[order];
-            let too_old = request.not_before.is_some_and(|at| payload.message.accepted_at < at);
-            if row.leased_until > request.now || payload.expires_at <= request.now || too_old {
-                continue;
-            }
-            size += payload.message.body.len() as u64;
-            let full = leased.len() >= request.limit as usize;
-            if full || (size > request.max_bytes && !leased.is_empty()) {
-                break;
-            }
-            row.leased_until = request.until;
-            row.deliveries += 1;
-            leased.push(Waiting {
-                slot: row.slot.clone(),
-                deliveries: row.deliveries,
-                ..payload.message.clone()
-            });
-        }
-        leased
     }
 }

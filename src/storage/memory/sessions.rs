@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{FREE, MemoryStore, Payload, Row, State};
+use super::{MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::account::{Account, FirstSession};
 use crate::domain::changes::Cursor;
@@ -50,12 +50,14 @@ impl Sessions for MemoryStore {
 
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault> {
         let state = self.state();
         let ended = state.sessions.values().filter(|session| {
-            session.account == account && !session.is_live() && sessions.contains(&session.id)
+            accounts.contains(&session.account)
+                && !session.is_live()
+                && sessions.contains(&session.id)
         });
         Ok(ended.map(|session| session.id).collect())
     }
@@ -120,7 +122,7 @@ impl State {
         let replaced = replaced.map(|(number, _)| number);
         if let Some(old) = replaced {
             let missing = self.end(old, created_at);
-            if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
+            if let Some(gap) = missing.into_gap() {
                 self.leave_gap(&session, gap_id, created_at, gap.to_json());
             }
         }
@@ -157,11 +159,11 @@ impl State {
         session.ended_at = Some(at);
         let id = session.id;
         self.tokens.retain(|_, token| token.session != id);
-        let mut missing = Missing::default();
+        let mut missing = Missing::new(GapReason::SignedInAgain);
         for (_, order) in self.inbox.extract_if(.., |key, _| key.0 == number).map(|row| row.0) {
             let message = &self.payloads[&order].message;
             match message.category.as_str() {
-                SYSTEM_GAP => missing.add_marker(&message.body, message.accepted_at),
+                SYSTEM_GAP => _ = missing.add_marker(&message.body, message.accepted_at),
                 _ => missing.add(1, message.accepted_at, message.accepted_at),
             }
         }
@@ -192,7 +194,6 @@ impl State {
         };
         let expires_at = Timestamp::from_micros(i64::MAX);
         self.payloads.insert(order, Payload { message, expires_at });
-        let row = Row { leased_until: FREE, deliveries: 0, slot: Bytes::new() };
-        self.inbox.insert((session.number, order), row);
+        self.inbox.insert((session.number, order), Row::new(Bytes::new()));
     }
 }

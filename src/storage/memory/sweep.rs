@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::State;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{Order, SessionNumber};
+use crate::domain::ids::{MessageId, Order, SessionNumber};
 use crate::domain::inbox::{GapReason, SYSTEM_GAP, Sweep, SweepRequest};
 use crate::domain::ports::FreshId;
 use crate::storage::gap::Missing;
@@ -31,15 +31,18 @@ impl State {
                 }
                 self.inbox.remove(&(session, order));
                 swept.expired += 1;
-                missing.entry(session).or_default().add(1, accepted_at, accepted_at);
+                let nothing = || Missing::new(GapReason::Expired);
+                let missing = missing.entry(session).or_insert_with(nothing);
+                missing.add(1, accepted_at, accepted_at);
             }
-            if self.waiting_for(order).is_empty() {
+            let is_open = self.top_ups.values().any(|open| open.order == order);
+            if self.waiting_for(order).is_empty() && !is_open {
                 self.payloads.remove(&order);
                 swept.dropped += 1;
             }
         }
         for (session, missing) in missing {
-            self.leave_expired(session, missing, request.now, fresh_id);
+            self.leave_for_loss(session, missing, request.now, fresh_id());
             swept.marked.push(session);
         }
         swept
@@ -49,29 +52,30 @@ impl State {
         self.inbox.keys().filter(|key| key.1 == order).map(|key| key.0).collect()
     }
 
-    fn is_held(&self, session: SessionNumber, order: Order, now: Timestamp) -> bool {
+    pub(super) fn is_held(&self, session: SessionNumber, order: Order, now: Timestamp) -> bool {
         self.inbox.get(&(session, order)).is_some_and(|row| row.leased_until > now)
     }
 
-    fn leave_expired(
+    /// Leaves a marker in the place of the unread ones of its kind that nobody holds.
+    pub(super) fn leave_for_loss(
         &mut self,
         session: SessionNumber,
         mut missing: Missing,
         now: Timestamp,
-        fresh_id: FreshId<'_>,
+        id: MessageId,
     ) {
         let inbox = self.inbox.keys().filter(|key| key.0 == session).map(|key| key.1);
         for order in inbox.collect::<Vec<_>>() {
             let message = &self.payloads[&order].message;
-            if message.category == SYSTEM_GAP && !self.is_held(session, order, now) {
-                missing.add_marker(&message.body, message.accepted_at);
+            let is_free = message.category == SYSTEM_GAP && !self.is_held(session, order, now);
+            if is_free && missing.add_marker(&message.body, message.accepted_at) {
                 self.inbox.remove(&(session, order));
                 self.payloads.remove(&order);
             }
         }
         let session = self.sessions[&session].clone();
-        if let Some(gap) = missing.into_gap(GapReason::Expired) {
-            self.leave_gap(&session, fresh_id(), now, gap.to_json());
+        if let Some(gap) = missing.into_gap() {
+            self.leave_gap(&session, id, now, gap.to_json());
         }
     }
 }

@@ -9,7 +9,9 @@ use sqlx::{SqliteConnection, SqliteExecutor, query};
 use super::super::batch::Answer;
 use super::super::error::{StoreError, during};
 use super::super::packed::{pack_details, pack_waiting};
+use super::rooms::Rooms;
 use super::rows::{array, json_list, value};
+use super::top_ups;
 use super::values::{Binding, Rows};
 use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, Order, SHARDS, Shard};
 use crate::domain::inbox::{Acceptance, Accepted, Guard, InboxKey, MessageDigest, Slot};
@@ -54,6 +56,7 @@ impl Prepared {
 /// Stores the messages of all jobs, in their order, and says what became of each.
 pub(super) async fn accept(
     connection: &mut SqliteConnection,
+    rooms: &mut Rooms,
     jobs: &[&AcceptJob],
 ) -> Result<(), StoreError> {
     let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
@@ -64,10 +67,12 @@ pub(super) async fn accept(
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let seen = seen_digests(&mut *connection, keys).await?;
     let moved = moved(connection, &messages).await?;
-    let verdicts = judge(&messages, &seen, &moved);
+    rooms.look(connection, messages.iter().map(|it| &it.message)).await?;
+    let verdicts = judge(&messages, &seen, &moved, rooms);
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
     let first = store(connection, &good).await?;
+    rooms.trim(connection).await?;
     answer(jobs, verdicts, first);
     Ok(())
 }
@@ -133,8 +138,28 @@ async fn moved(
     connection: &mut SqliteConnection,
     messages: &[&Prepared],
 ) -> Result<HashSet<Guard>, StoreError> {
-    let guards: HashSet<Guard> =
-        messages.iter().flat_map(|it| it.message.guards.iter().copied()).collect();
+    moved_among(connection, distinct_guards(messages)).await
+}
+
+/// Messages for the same audience share their guards, of which a group has hundreds.
+fn distinct_guards(messages: &[&Prepared]) -> HashSet<Guard> {
+    let mut lists = HashSet::new();
+    let lists = messages.iter().filter(|it| lists.insert(it.message.guards.as_ptr()));
+    lists.flat_map(|it| it.message.guards.iter().copied()).collect()
+}
+
+/// Whether all of these guards hold.
+pub(super) async fn holds(
+    connection: &mut SqliteConnection,
+    guards: &[Guard],
+) -> Result<bool, StoreError> {
+    Ok(moved_among(connection, guards.iter().copied().collect()).await?.is_empty())
+}
+
+async fn moved_among(
+    connection: &mut SqliteConnection,
+    guards: HashSet<Guard>,
+) -> Result<HashSet<Guard>, StoreError> {
     let (mut rosters, mut conversations) = (Vec::new(), Vec::new());
     for guard in guards {
         match guard {
@@ -177,6 +202,7 @@ fn judge(
     messages: &[&Prepared],
     seen: &[Option<MessageDigest>],
     moved: &HashSet<Guard>,
+    rooms: &mut Rooms,
 ) -> Vec<Option<Accepted>> {
     let mut taken = HashMap::new();
     let verdict = |(it, seen): (&&Prepared, &Option<MessageDigest>)| {
@@ -187,8 +213,11 @@ fn judge(
             Some(_) => return Some(Accepted::MessageIdUsed),
             None => {}
         }
-        if message.guards.iter().any(|guard| moved.contains(guard)) {
+        if !moved.is_empty() && message.guards.iter().any(|guard| moved.contains(guard)) {
             return Some(Accepted::RosterMoved);
+        }
+        if !rooms.take(message) {
+            return Some(Accepted::Full);
         }
         taken.insert(key, message.digest);
         None
@@ -246,15 +275,10 @@ async fn store(
     let slots = numbered
         .iter()
         .flat_map(|(number, it)| it.message.slots.iter().map(move |slot| (*number, slot)));
-    // In the order of their keys, so that rows of one inbox go to one page of the tree.
-    let mut slots: Vec<(i64, &Slot)> = slots.collect();
-    slots.sort_unstable_by_key(|(number, slot)| (slot.shard, slot.session, *number));
-    INBOX_ROWS
-        .insert(connection, &slots, |row, (number, slot)| {
-            row.bind(slot.shard.0).bind(slot.session.0).bind(*number).bind(&slot.bytes[..])
-        })
-        .await
-        .map_err(during("storing slots"))?;
+    insert_slots(connection, slots.collect()).await?;
+    for (number, it) in numbered.iter().filter(|(_, it)| it.message.top_up.is_some()) {
+        top_ups::offer(connection, *number, &it.message).await?;
+    }
 
     let digests: Vec<u8> = messages.iter().flat_map(|it| it.message.digest.0).collect();
     let last = numbered.last().map_or(first, |(number, _)| *number);
@@ -267,6 +291,21 @@ async fn store(
         .await
         .map_err(during("storing message ids"))?;
     Ok(first)
+}
+
+/// Inserts rows into inboxes, each slot with its message's number.
+pub(super) async fn insert_slots(
+    connection: &mut SqliteConnection,
+    mut slots: Vec<(i64, &Slot)>,
+) -> Result<(), StoreError> {
+    // In the order of their keys, so that rows of one inbox go to one page of the tree.
+    slots.sort_unstable_by_key(|(number, slot)| (slot.shard, slot.session, *number));
+    INBOX_ROWS
+        .insert(connection, &slots, |row, (number, slot)| {
+            row.bind(slot.shard.0).bind(slot.session.0).bind(*number).bind(&slot.bytes[..])
+        })
+        .await
+        .map_err(during("storing slots"))
 }
 
 fn bind_payload(row: Binding, (number, it): &(i64, &Prepared)) -> Binding {

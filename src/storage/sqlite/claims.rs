@@ -8,6 +8,7 @@ use sqlx::{SqliteConnection, query};
 use super::super::batch::Answer;
 use super::super::error::{StoreError, during};
 use super::rows::{json_list, value};
+use super::set_aside::{Hopeless, set_aside};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
 use crate::domain::inbox::InboxKey;
@@ -18,8 +19,17 @@ pub(super) struct ClaimJob {
     /// Each with how often it had been handed out when it was found.
     pub rows: Vec<(Order, u32)>,
     pub until: Timestamp,
-    /// Those that the reader holds now.
-    pub answer: Answer<HashSet<Order>>,
+    /// What the reader found that is to be set aside.
+    pub hopeless: Hopeless,
+    pub answer: Answer<Claimed>,
+}
+
+/// What became of a [`ClaimJob`].
+pub(super) struct Claimed {
+    /// What the reader holds now.
+    pub held: HashSet<Order>,
+    /// How many messages were set aside.
+    pub set_aside: usize,
 }
 
 /// Rows of one inbox.
@@ -33,7 +43,7 @@ const ROW_BYTES: usize = 64;
 
 impl ClaimJob {
     pub(super) fn cost(&self) -> usize {
-        ROW_BYTES * (1 + self.rows.len())
+        ROW_BYTES * (1 + self.rows.len() + self.hopeless.rows.len())
     }
 }
 
@@ -54,6 +64,7 @@ pub(super) const CLAIM: &str = "
     ) AS wanted
     WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
         AND inbox.number = wanted.number AND inbox.deliveries = wanted.deliveries
+        AND inbox.set_aside_at IS NULL
         AND NOT EXISTS (
             SELECT 1 FROM ended_inboxes
             WHERE ended_inboxes.shard = wanted.shard AND ended_inboxes.session = wanted.session
@@ -68,6 +79,7 @@ pub(super) async fn claim(
     if jobs.is_empty() {
         return Ok(());
     }
+    let set_aside = set_aside(connection, jobs).await?;
     let mut takers = HashMap::new();
     let mut wanted = Vec::new();
     for (index, job) in jobs.iter().enumerate() {
@@ -91,8 +103,8 @@ pub(super) async fn claim(
             held[index].insert(Order(key.1));
         }
     }
-    for (job, held) in jobs.iter().zip(held) {
-        job.answer.set(held);
+    for ((job, held), set_aside) in jobs.iter().zip(held).zip(set_aside) {
+        job.answer.set(Claimed { held, set_aside });
     }
     Ok(())
 }

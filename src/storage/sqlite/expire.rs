@@ -11,13 +11,13 @@ use std::fmt::Write;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::gaps::{self, MissingBySession};
+use super::gaps::{self, Loss, Losses};
 use super::rows::{json_list, time, value};
 use super::sweep::Candidate;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, SessionNumber, Shard};
-use crate::domain::inbox::{InboxKey, Sweep, SweepRequest};
+use crate::domain::inbox::{GapReason, InboxKey, Sweep, SweepRequest};
 use crate::domain::ports::FreshId;
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
@@ -115,7 +115,7 @@ impl Expired {
             return false;
         }
         self.rows.extend(free);
-        if is_whole {
+        if is_whole && !candidate.is_open {
             self.payloads.push(number);
         }
         true
@@ -127,8 +127,8 @@ pub(super) struct Step {
     rows: Vec<Row>,
     payloads: Vec<i64>,
     now: Timestamp,
-    /// For the markers, one for each inbox.
-    ids: Vec<MessageId>,
+    /// For the markers, one for each inbox of the rows.
+    ids: HashMap<InboxKey, MessageId>,
 }
 
 impl Step {
@@ -141,8 +141,10 @@ impl Step {
     ) -> Self {
         let Expired { rows, mut payloads, .. } = expired;
         payloads.extend(unwaited);
-        let inboxes: HashSet<InboxKey> = rows.iter().map(|row| row.inbox).collect();
-        let ids = inboxes.iter().map(|_| fresh_id()).collect();
+        let mut ids = HashMap::new();
+        for row in &rows {
+            ids.entry(row.inbox).or_insert_with(fresh_id);
+        }
         Self { rows, payloads, now, ids }
     }
 
@@ -157,12 +159,15 @@ pub(super) async fn apply(
     connection: &mut SqliteConnection,
 ) -> Result<Result<Sweep, Fault>, StoreError> {
     let gone = delete_rows(step, connection).await?;
-    let mut missing = MissingBySession::new();
+    let mut losses = Losses::new();
     for row in step.rows.iter().filter(|row| gone.contains(&(row.inbox.session.0, row.number))) {
-        let entry = missing.entry(row.inbox.session.0).or_insert((row.inbox, Missing::default()));
-        entry.1.add(1, row.accepted_at, row.accepted_at);
+        let inbox = row.inbox;
+        let nothing =
+            || Loss { inbox, id: step.ids[&inbox], missing: Missing::new(GapReason::Expired) };
+        let loss = losses.entry(inbox.session.0).or_insert_with(nothing);
+        loss.missing.add(1, row.accepted_at, row.accepted_at);
     }
-    let marked = gaps::leave_for_expired(connection, missing, &step.ids, step.now).await?;
+    let marked = gaps::leave_for_losses(connection, losses, step.now).await?;
     let stayed = step.rows.iter().filter(|row| !gone.contains(&(row.inbox.session.0, row.number)));
     let stayed: HashSet<i64> = stayed.map(|row| row.number).collect();
     let mut payloads = step.payloads.clone();

@@ -94,7 +94,7 @@ pub(super) async fn waiting(
     let doing = "counting waiting messages";
     let messages = query(WAITING).bind(inbox.shard.0).bind(inbox.session.0);
     let messages = messages.fetch_optional(&mut *connection).await.map_err(during(doing))?;
-    let mut missing = Missing::default();
+    let mut missing = Missing::new(GapReason::SignedInAgain);
     if let Some(row) = messages {
         // Messages of concurrent requests may be numbered in another order than they came in.
         let (one, other) = (time(&row, "oldest")?, time(&row, "newest")?);
@@ -107,8 +107,15 @@ pub(super) async fn waiting(
     Ok(missing)
 }
 
-/// What expired, by the number of the session that it waited for.
-pub(super) type MissingBySession = BTreeMap<i64, (InboxKey, Missing)>;
+/// What an inbox loses, and the id of the marker that says so.
+pub(super) struct Loss {
+    pub inbox: InboxKey,
+    pub id: MessageId,
+    pub missing: Missing,
+}
+
+/// What is lost, by the number of the session that it waited for.
+pub(super) type Losses = BTreeMap<i64, Loss>;
 
 /// The live ones of these sessions.
 pub(super) const OWNERS: &str = "
@@ -116,36 +123,29 @@ pub(super) const OWNERS: &str = "
     FROM json_each(?1) AS wanted CROSS JOIN sessions ON sessions.number = wanted.value
     WHERE sessions.ended_at IS NULL";
 
-/// Leaves a marker for each live session, in the place of the unread ones that nobody holds;
-/// returns the sessions. There is an id for each.
-pub(super) async fn leave_for_expired(
+/// Leaves a marker for each live session, in the place of the unread ones of its kind that nobody
+/// holds; returns the sessions.
+pub(super) async fn leave_for_losses(
     connection: &mut SqliteConnection,
-    mut missing: MissingBySession,
-    ids: &[MessageId],
+    mut losses: Losses,
     now: Timestamp,
 ) -> Result<Vec<SessionNumber>, StoreError> {
-    if missing.is_empty() {
+    if losses.is_empty() {
         return Ok(Vec::new());
     }
-    let sessions = json_list(missing.keys(), |json, session| write!(json, "{session}"));
+    let sessions = json_list(losses.keys(), |json, session| write!(json, "{session}"));
     let owners = query(OWNERS).bind(sessions).fetch_all(&mut *connection).await;
     let mut accounts: HashMap<i64, AccountNumber> = HashMap::new();
     for row in owners.map_err(during("looking for whom messages waited"))? {
         accounts.insert(value(&row, "number")?, AccountNumber(value(&row, "account")?));
     }
-    missing.retain(|session, _| accounts.contains_key(session));
-    take_free_markers(connection, &mut missing, now).await?;
-    let gaps = missing.into_iter().filter_map(|(session, (inbox, missing))| {
-        Some((inbox, *accounts.get(&session)?, missing.into_gap(GapReason::Expired)?))
-    });
-    let marker = |(id, (inbox, account, gap)): (&MessageId, _)| Marker {
-        id: *id,
-        inbox,
-        account,
-        gap,
-        at: now,
+    losses.retain(|session, _| accounts.contains_key(session));
+    take_free_markers(connection, &mut losses, now).await?;
+    let marker = |(session, loss): (i64, Loss)| {
+        let (account, gap) = (*accounts.get(&session)?, loss.missing.into_gap()?);
+        Some(Marker { id: loss.id, inbox: loss.inbox, account, gap, at: now })
     };
-    let markers: Vec<Marker> = ids.iter().zip(gaps).map(marker).collect();
+    let markers: Vec<Marker> = losses.into_iter().filter_map(marker).collect();
     leave(connection, &markers).await?;
     Ok(markers.iter().map(|marker| marker.inbox.session).collect())
 }
@@ -162,36 +162,45 @@ pub(super) const DELETE_ROWS: &str = "
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
     )";
 
-/// Counts unread markers in and removes them, unless a reader holds them: its acknowledgement may
+/// Counts unread markers of the same kind in and removes them, unless a reader holds them: its acknowledgement may
 /// be on its way. It is the number that goes, so a late acknowledgement of a removed marker does
 /// not meet the new one.
 async fn take_free_markers(
     connection: &mut SqliteConnection,
-    missing: &mut MissingBySession,
+    losses: &mut Losses,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let inboxes = json_list(missing.values(), |json, (inbox, _)| {
+    let inboxes = json_list(losses.values(), |json, Loss { inbox, .. }| {
         write!(json, "[{},{}]", inbox.shard.0, inbox.session.0)
     });
     let found = query(FREE_MARKERS).bind(inboxes).bind(now.as_micros());
     let mut taken: Vec<(InboxKey, i64)> = Vec::new();
     for row in found.fetch_all(&mut *connection).await.map_err(during(TAKING_MARKERS))? {
-        if let Some((inbox, missing)) = missing.get_mut(&value::<i64>(&row, "session")?) {
-            missing.add_marker(value(&row, "body")?, time(&row, "accepted_at")?);
-            taken.push((*inbox, value(&row, "number")?));
+        let Some(loss) = losses.get_mut(&value::<i64>(&row, "session")?) else { continue };
+        if loss.missing.add_marker(value(&row, "body")?, time(&row, "accepted_at")?) {
+            taken.push((loss.inbox, value(&row, "number")?));
         }
     }
     if taken.is_empty() {
         return Ok(());
     }
-    let rows = json_list(&taken, |json, (inbox, number)| {
-        write!(json, "[{},{},{number}]", inbox.shard.0, inbox.session.0)
-    });
-    let rows = query(DELETE_ROWS).bind(rows).execute(&mut *connection).await;
-    rows.map_err(during(TAKING_MARKERS))?;
+    delete_rows(connection, &taken).await?;
     // A marker's payload is that of one inbox.
     let numbers: Vec<i64> = taken.into_iter().map(|(_, number)| number).collect();
     drop_payloads(connection, &numbers).await?;
+    Ok(())
+}
+
+/// Deletes rows of inboxes by their numbers.
+pub(super) async fn delete_rows(
+    connection: &mut SqliteConnection,
+    rows: &[(InboxKey, i64)],
+) -> Result<(), StoreError> {
+    let rows = json_list(rows, |json, (inbox, number)| {
+        write!(json, "[{},{},{number}]", inbox.shard.0, inbox.session.0)
+    });
+    let deleted = query(DELETE_ROWS).bind(rows).execute(connection).await;
+    deleted.map_err(during("taking rows out of inboxes"))?;
     Ok(())
 }
 

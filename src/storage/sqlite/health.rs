@@ -8,12 +8,15 @@ use sqlx::{Connection, SqliteConnection, query};
 use super::SqliteStore;
 use super::rows::{count, value};
 use crate::domain::clock::Timestamp;
-use crate::domain::ports::{Soundness, Statistics};
+use crate::domain::ports::{MOST_COUNTED, Soundness, Statistics};
 use crate::storage::error::{StoreError, during};
 
 const NUMBERS: &str = "
     SELECT pages.page_count * sizes.page_size AS bytes,
-        (SELECT accepted_at FROM payloads WHERE number > 0 ORDER BY number DESC LIMIT 1) AS newest
+        (SELECT accepted_at FROM payloads WHERE number > 0 ORDER BY number DESC LIMIT 1) AS newest,
+        (SELECT count(*) FROM (
+            SELECT 1 FROM inbox WHERE set_aside_at IS NOT NULL LIMIT ?1
+        )) AS set_aside
     FROM pragma_page_count AS pages, pragma_page_size AS sizes";
 
 /// Pages and rows alone, not what indexes say about them; and no more than so many complaints.
@@ -29,12 +32,13 @@ const NO_DATABASE: &str = "26";
 
 impl SqliteStore {
     pub(super) async fn numbers(&self) -> Result<Statistics, StoreError> {
-        let row = query(NUMBERS).fetch_one(&self.readers).await;
+        let row = query(NUMBERS).bind(MOST_COUNTED).fetch_one(&self.readers).await;
         let row = row.map_err(during("reading the size of the database"))?;
         Ok(Statistics {
             commit_groups: self.writer.groups(),
             waiting_writes: self.writer.waiting() as u64,
             database_bytes: count(&row, "bytes")?,
+            set_aside: count(&row, "set_aside")?,
             newest_message: value::<Option<i64>>(&row, "newest")?.map(Timestamp::from_micros),
         })
     }

@@ -1,6 +1,7 @@
 //! Messages and who waits for them: the readers' half, and what is asked of the writer.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -11,13 +12,15 @@ use super::SqliteStore;
 use super::accept::{AcceptJob, seen_digests};
 use super::claims::{ClaimJob, RowsJob};
 use super::rows::{bytes, id, id_list, optional_id, time, value};
+use super::set_aside::{self, Hopeless};
 use super::writer::Job;
 use crate::domain::Fault;
+use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, Order};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, LeaseRequest, MessageDigest, Release, Sweep, SweepRequest,
-    Waiting,
+    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release, SetAside,
+    Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::error::{StoreError, during};
@@ -57,30 +60,40 @@ impl Inbox for SqliteStore {
     /// A reader looks for free rows, so a poll of an empty inbox writes nothing; then the writer
     /// takes those that nobody else has taken meanwhile.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
-        for _ in 0..LEASE_ATTEMPTS {
-            let mut found = free_messages(&self.readers, &request).await?;
-            if found.is_empty() {
+        let mut attempts = LEASE_ATTEMPTS;
+        while attempts > 0 {
+            let Free { mut messages, hopeless } = free_messages(&self.readers, &request).await?;
+            if messages.is_empty() && hopeless.rows.is_empty() {
                 break;
             }
             let (inbox, until) = (request.inbox, request.until);
-            let rows = found.iter().map(|message| (message.order, message.deliveries)).collect();
-            let held =
-                self.ask(|answer| Job::Claim(ClaimJob { inbox, rows, until, answer })).await?;
-            found.retain(|message| held.contains(&message.order));
-            if !found.is_empty() {
-                found.iter_mut().for_each(|message| message.deliveries += 1);
-                return Ok(found);
+            let rows = messages.iter().map(|message| (message.order, message.deliveries)).collect();
+            let claim = |answer| Job::Claim(ClaimJob { inbox, rows, until, hopeless, answer });
+            let claimed = self.ask(claim).await?;
+            messages.retain(|message| claimed.held.contains(&message.order));
+            if !messages.is_empty() {
+                messages.iter_mut().for_each(|message| message.deliveries += 1);
+                return Ok(messages);
+            }
+            // Each message that was set aside lets the next look come further.
+            if claimed.set_aside == 0 {
+                attempts -= 1;
             }
         }
         Ok(Vec::new())
     }
 
-    async fn acknowledge(&self, inbox: InboxKey, ids: Vec<MessageId>) -> Result<(), Fault> {
-        let orders = handed_out(&self.readers, inbox, &ids).await?;
-        if orders.is_empty() {
-            return Ok(());
+    async fn acknowledge(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
+        let (orders, gone) = handed_out(&self.readers, inbox, &ids).await?.into_iter().unzip();
+        let orders: Vec<Order> = orders;
+        if !orders.is_empty() {
+            self.write(Job::Acknowledge(RowsJob { inbox, orders })).await?;
         }
-        self.write(Job::Acknowledge(RowsJob { inbox, orders })).await
+        Ok(gone)
     }
 
     async fn release(
@@ -93,6 +106,40 @@ impl Inbox for SqliteStore {
             return Ok(());
         }
         self.write(Job::Release(RowsJob { inbox, orders }, how)).await
+    }
+
+    async fn set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, Fault> {
+        Ok(self.list_set_aside(inbox, after, limit).await?)
+    }
+
+    async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        self.change_set_aside(inbox, id, set_aside::RETRY).await
+    }
+
+    async fn drop_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {
+        self.change_set_aside(inbox, id, set_aside::DROP).await
+    }
+
+    async fn inbox_status(&self, inbox: InboxKey, most: u32) -> Result<InboxStatus, Fault> {
+        Ok(self.status(inbox, most).await?)
+    }
+
+    /// Notes it each time: the precision is for whoever stands in front.
+    async fn note_seen(
+        &self,
+        session: SessionNumber,
+        at: Timestamp,
+        _precision: Duration,
+    ) -> Result<(), Fault> {
+        self.change((session, at), |input, connection| {
+            Box::pin(set_aside::note_seen(input, connection))
+        })
+        .await
     }
 
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {
@@ -120,35 +167,50 @@ pub(super) const FREE: &str = "
     CROSS JOIN sessions ON sessions.number = payloads.sender_session
     LEFT JOIN conversations ON conversations.number = payloads.conversation
     WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.leased_until <= ?3
+        AND inbox.set_aside_at IS NULL
         AND payloads.expires_at > ?3 AND payloads.accepted_at >= ?4
         AND NOT EXISTS (SELECT 1 FROM ended_inboxes WHERE shard = ?1 AND session = ?2)
     ORDER BY inbox.number
     LIMIT ?5";
 
+/// What a reader finds.
+struct Free {
+    messages: Vec<Waiting>,
+    hopeless: Hopeless,
+}
+
 /// The oldest messages that nobody holds, as far as the request allows.
-async fn free_messages(
-    readers: &SqlitePool,
-    request: &LeaseRequest,
-) -> Result<Vec<Waiting>, StoreError> {
+async fn free_messages(readers: &SqlitePool, request: &LeaseRequest) -> Result<Free, StoreError> {
     let doing = "looking for waiting messages";
+    let LeaseRequest { isolation, now, .. } = *request;
     let mut rows = query(FREE)
         .bind(request.inbox.shard.0)
         .bind(request.inbox.session.0)
-        .bind(request.now.as_micros())
+        .bind(now.as_micros())
         .bind(request.not_before.map_or(i64::MIN, Timestamp::as_micros))
         .bind(request.limit)
         .fetch(readers);
-    let mut found = Vec::new();
+    let mut messages: Vec<Waiting> = Vec::new();
+    let mut hopeless = Hopeless { isolation, now, rows: Vec::new() };
     let mut size = 0_u64;
     while let Some(row) = rows.try_next().await.map_err(during(doing))? {
         let message = waiting(&row)?;
+        let is_marker = message.order.0 < 0;
+        if isolation.is_hopeless(message.deliveries) && !is_marker {
+            hopeless.rows.push((message.order, message.accepted_at));
+            continue;
+        }
+        let is_suspect = isolation.is_suspect(message.deliveries);
         size = size.saturating_add(message.body.len() as u64);
-        if size > request.max_bytes && !found.is_empty() {
+        if (is_suspect || size > request.max_bytes) && !messages.is_empty() {
             break;
         }
-        found.push(message);
+        messages.push(message);
+        if is_suspect {
+            break;
+        }
     }
-    Ok(found)
+    Ok(Free { messages, hopeless })
 }
 
 fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
@@ -170,7 +232,7 @@ fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
 /// Message ids stand in the payloads alone; an index from them to the rows of each inbox would
 /// cost every accepted message more than this search costs its acknowledgement.
 pub(super) const HANDED_OUT: &str = "
-    SELECT recent.number, payloads.message_id
+    SELECT recent.number, payloads.message_id, payloads.sender_account, payloads.category
     FROM (
         SELECT number FROM inbox
         WHERE shard = ?1 AND session = ?2 AND deliveries > 0 ORDER BY number LIMIT ?3
@@ -183,10 +245,10 @@ async fn handed_out(
     readers: &SqlitePool,
     inbox: InboxKey,
     ids: &[MessageId],
-) -> Result<Vec<Order>, StoreError> {
+) -> Result<Vec<(Order, Acknowledged)>, StoreError> {
     let wanted: HashSet<MessageId> = ids.iter().copied().collect();
     let list = id_list(wanted.iter().copied());
-    let mut orders = Vec::new();
+    let mut handed_out = Vec::new();
     for window in [FIRST_WINDOW, WHOLE_INBOX] {
         let rows = query(HANDED_OUT)
             .bind(inbox.shard.0)
@@ -196,15 +258,20 @@ async fn handed_out(
             .fetch_all(readers)
             .await
             .map_err(during("looking for acknowledged messages"))?;
-        let found = rows.iter().map(|row| id(row, "message_id"));
-        let found = found.collect::<Result<HashSet<MessageId>, _>>()?;
-        orders = rows
-            .iter()
-            .map(|row| value(row, "number").map(Order))
-            .collect::<Result<Vec<_>, _>>()?;
+        handed_out = rows.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+        let found: HashSet<_> = handed_out.iter().map(|(_, gone)| gone.message_id).collect();
         if found.len() == wanted.len() {
             break;
         }
     }
-    Ok(orders)
+    Ok(handed_out)
+}
+
+fn row_of(row: &SqliteRow) -> Result<(Order, Acknowledged), StoreError> {
+    let gone = Acknowledged {
+        message_id: id(row, "message_id")?,
+        sender: AccountNumber(value(row, "sender_account")?),
+        category: value(row, "category")?,
+    };
+    Ok((Order(value(row, "number")?), gone))
 }

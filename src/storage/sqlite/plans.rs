@@ -4,7 +4,8 @@ use sqlx::{Row, query};
 
 use super::{
     accept, accounts, attachments, changes, claims, clear, conversations, expire, forget, gaps,
-    groups, inbox, invites, notices, rosters, sessions, sign_in, sign_up, sweep,
+    groups, inbox, invites, notices, relationships, requests, rooms, rosters, sessions, set_aside,
+    sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -56,6 +57,19 @@ const STATEMENTS: &[&str] = &[
     groups::MUTE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    relationships::CLEAR,
+    relationships::RELATIONS,
+    relationships::BLOCKERS,
+    relationships::RELATED,
+    relationships::COMPANIONS_AMONG,
+    requests::READ,
+    requests::ANSWER,
+    requests::GIVE_BACK,
+    requests::ANY_OLD,
+    requests::FORGET,
+    rooms::COUNT,
+    rooms::LAST_SEEN,
+    rooms::SURPLUS,
     notices::LIVE_SESSIONS,
     invites::DROP,
     invites::NUMBER,
@@ -63,6 +77,13 @@ const STATEMENTS: &[&str] = &[
     sessions::BY_ID,
     sessions::ENDED_AMONG,
     sessions::TOKEN,
+    set_aside::SET_ASIDE,
+    set_aside::LIST,
+    set_aside::BY_MESSAGE_ID,
+    set_aside::RETRY,
+    set_aside::DROP,
+    set_aside::STATUS,
+    set_aside::SEEN_NOW,
     sign_in::CIRCUMSTANCES,
     sign_in::FIND_LIVE,
     sign_in::DROP_TOKENS,
@@ -78,6 +99,11 @@ const STATEMENTS: &[&str] = &[
     sign_up::FORGET,
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
+    top_ups::OPEN,
+    top_ups::EXTEND,
+    top_ups::CLOSE,
+    top_ups::ANY_OVER,
+    top_ups::CLOSE_OVER,
 ];
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! Sessions and API tokens, as they are read; the changes stand in `sign_in.rs`.
 
+use std::fmt::Write;
+
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
 use super::rows::{
-    account_columns, array, id, id_list, session_columns, session_owner, time, value,
+    account_columns, array, id, id_list, json_list, session_columns, session_owner, time, value,
 };
 use super::sign_in;
 use crate::domain::Fault;
@@ -27,7 +29,7 @@ pub(super) const BY_ID: &str = concat!(
 pub(super) const ENDED_AMONG: &str = "
     SELECT sessions.id
     FROM json_each(?2) AS wanted CROSS JOIN sessions ON sessions.id = unhex(wanted.value)
-    WHERE sessions.account = ?1 AND sessions.ended_at IS NOT NULL";
+    WHERE sessions.ended_at IS NOT NULL AND sessions.account IN (SELECT value FROM json_each(?1))";
 
 pub(super) const TOKEN: &str = "
     SELECT api_tokens.hash, sessions.id, api_tokens.scopes, api_tokens.created_at,
@@ -69,14 +71,15 @@ impl Sessions for SqliteStore {
 
     async fn ended_among(
         &self,
-        account: AccountNumber,
+        accounts: &[AccountNumber],
         sessions: &[SessionId],
     ) -> Result<Vec<SessionId>, Fault> {
         if sessions.is_empty() {
             return Ok(Vec::new());
         }
+        let accounts = json_list(accounts, |json, account| write!(json, "{}", account.0));
         let list = id_list(sessions.iter().copied());
-        let rows = query(ENDED_AMONG).bind(account.0).bind(list).fetch_all(&self.readers).await;
+        let rows = query(ENDED_AMONG).bind(accounts).bind(list).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("reading ended sessions"))?;
         Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
     }

@@ -7,7 +7,7 @@ use super::rows::{count, id, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
-use crate::domain::inbox::{GapReason, InboxKey};
+use crate::domain::inbox::InboxKey;
 use crate::domain::session::{NewSession, Session, SignedIn};
 use crate::storage::error::{StoreError, during};
 
@@ -63,7 +63,7 @@ pub(super) async fn sign_in(
         let old = InboxKey { shard: new.account.shard(), session: old };
         let missing = gaps::waiting(connection, old).await?;
         end(connection, old, new.created_at).await?;
-        if let Some(gap) = missing.into_gap(GapReason::SignedInAgain) {
+        if let Some(gap) = missing.into_gap() {
             let inbox = InboxKey { shard: old.shard, session: session.number };
             let (account, at) = (new.account, new.created_at);
             gaps::leave(connection, &[Marker { id: *gap_id, inbox, account, gap, at }]).await?;

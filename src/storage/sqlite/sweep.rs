@@ -2,8 +2,8 @@
 //!
 //! No reference is counted while messages are accepted and acknowledged. A payload names whom it
 //! was stored for, so a reader looks whether these rows still exist, a few payloads at a time, and
-//! the writer drops those without any. Rows are only made together with their payload; once all
-//! are gone, they stay gone. Payloads whose time is over leave their rows first ([`expire`]), in
+//! the writer drops those without any. Rows are only made together with their payload, or while
+//! there is a top-up of it ([`super::top_ups`]); once all are gone, they stay gone. Payloads whose time is over leave their rows first ([`expire`]), in
 //! the same transaction.
 
 use std::collections::HashSet;
@@ -29,10 +29,15 @@ pub(super) struct Candidate {
     pub accepted_at: Timestamp,
     pub expires_at: Timestamp,
     pub waiting: Vec<InboxKey>,
+    /// Whether there may come more of them, so that the payload has to stay.
+    pub is_open: bool,
 }
 
+/// Whether more rows may come and who they are so far belong to the same moment.
 pub(super) const CANDIDATES: &str = "
-    SELECT number, accepted_at, expires_at, waiting FROM payloads
+    SELECT number, accepted_at, expires_at, waiting,
+        EXISTS (SELECT 1 FROM top_ups WHERE top_ups.payload = payloads.number) AS is_open
+    FROM payloads
     WHERE number >= ?1 ORDER BY number LIMIT ?2";
 
 pub(super) const STILL_WAITING: &str = "
@@ -56,6 +61,7 @@ impl SqliteStore {
             next = Some(Order(number));
             current.retain(|candidate| candidate.number < number);
         }
+        current.retain(|candidate| !candidate.is_open);
         let unwaited = self.unwaited(current).await?;
         let step = Step::new(over, unwaited, request.now, fresh_id);
         if step.is_empty() {
@@ -116,5 +122,6 @@ fn candidate(row: &SqliteRow) -> Result<Candidate, StoreError> {
         accepted_at: time(row, "accepted_at")?,
         expires_at: time(row, "expires_at")?,
         waiting: unpack_waiting(value(row, "waiting")?)?,
+        is_open: value(row, "is_open")?,
     })
 }

@@ -10,6 +10,7 @@ use super::super::error::{StoreError, during};
 use super::accept::{self, AcceptJob};
 use super::claims::{self, ClaimJob, RowsJob};
 use super::connect;
+use super::rooms::Rooms;
 use crate::domain::Fault;
 use crate::domain::inbox::Release;
 
@@ -63,12 +64,13 @@ pub(super) struct SqliteWriter {
     options: SqliteConnectOptions,
     /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
     connection: Option<SqliteConnection>,
+    rooms: Rooms,
 }
 
 impl SqliteWriter {
     /// A writer that begins with `connection` and opens others by `options`.
     pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self { options, connection: Some(connection) }
+        Self { options, connection: Some(connection), rooms: Rooms::default() }
     }
 }
 
@@ -89,9 +91,12 @@ impl Batch for SqliteWriter {
             Some(connection) => connection,
             None => connect::writer(&self.options).await?,
         };
-        let outcome = transaction(&mut connection, jobs).await;
+        // Only what a transaction that succeeds has left may be relied upon.
+        let mut rooms = std::mem::take(&mut self.rooms);
+        let outcome = transaction(&mut connection, &mut rooms, jobs).await;
         if outcome.is_ok() {
             self.connection = Some(connection);
+            self.rooms = rooms;
         } else {
             // Closing rolls back what is left of the transaction. A failure to close adds nothing
             // to the one at hand.
@@ -111,7 +116,11 @@ impl Batch for SqliteWriter {
 /// Jobs of a group are concurrent, so any order among the kinds is right. Changes come first, so
 /// that no message slips past a roster that moves in the same group; claims come last, so
 /// that a reader gets what has just arrived.
-async fn transaction(connection: &mut SqliteConnection, jobs: &[Job]) -> Result<(), StoreError> {
+async fn transaction(
+    connection: &mut SqliteConnection,
+    rooms: &mut Rooms,
+    jobs: &[Job],
+) -> Result<(), StoreError> {
     query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await
@@ -127,8 +136,9 @@ async fn transaction(connection: &mut SqliteConnection, jobs: &[Job]) -> Result<
             Job::Claim(job) => kinds.claim.push(job),
         }
     }
-    accept::accept(connection, &kinds.accept).await?;
+    accept::accept(connection, rooms, &kinds.accept).await?;
     claims::acknowledge(connection, &kinds.acknowledge).await?;
+    rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &kinds.release).await?;
     claims::take_back(connection, &kinds.unsent).await?;
     claims::claim(connection, &kinds.claim).await?;

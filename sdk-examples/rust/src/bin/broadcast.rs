@@ -29,11 +29,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let items = bot.send_all(recipients.iter().map(|person| (*person, content.clone()))).await;
 
     let mut delivered = 0;
-    for item in &items {
+    for (person, item) in recipients.iter().zip(&items) {
         match &item.result {
             Ok(outcome) if outcome.is_delivered() => delivered += 1,
-            Ok(outcome) => eprintln!("{}: {outcome:?}", item.recipient),
-            Err(error) => eprintln!("{}: {error}", item.recipient),
+            Ok(outcome) => eprintln!("{person}: {outcome:?}"),
+            Err(error) => eprintln!("{person}: {error}"),
         }
     }
     println!("delivered to {delivered} of {} people", items.len());

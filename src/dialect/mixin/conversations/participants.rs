@@ -53,6 +53,7 @@ pub async fn add(
     };
     let new = named(&state, &request)?;
     let new: Vec<Named> = new.iter().enumerate().map(candidate).collect::<Result<_, Fault>>()?;
+    request.once(&state).await?;
     let changed = state.gateway.add_participants(&request.caller.owner, id, &new).await?;
     shown(&state, &request, &changed).await
 }
@@ -146,6 +147,7 @@ pub async fn join(
 ) -> Answer {
     request.caller.require(Scope::Send)?;
     let code: CodeId = path_id("code", &code)?;
+    request.once(&state).await?;
     let joined = state.gateway.join_group(&request.caller.owner, code).await?;
     shown(&state, &request, &joined).await
 }

@@ -69,6 +69,7 @@ pub async fn mute(
     request.caller.require(Scope::Send)?;
     let id: ConversationId = path_id("id", &id)?;
     let ConversationDuration { duration } = request.json()?;
+    request.once(&state).await?;
     let muted = state.gateway.mute(&request.caller.owner, id, duration).await?;
     shown(&state, &request, &muted).await
 }

@@ -15,6 +15,15 @@ pub(super) async fn shown(
     request: &SignedRequest,
     found: &conversation::Conversation,
 ) -> Answer {
+    Ok(answer::data(view(state, request, found).await?))
+}
+
+/// A conversation as the caller may see it.
+pub(super) async fn view(
+    state: &MixinState,
+    request: &SignedRequest,
+    found: &conversation::Conversation,
+) -> Result<Conversation, Fault> {
     let me = found.participant(request.caller.owner.account.id);
     let (sessions, code_id) = match me {
         Some(_) => (sessions(state, request, found).await?, found.code),
@@ -30,7 +39,7 @@ pub(super) async fn shown(
     });
     let prefix = &state.settings.path_prefix;
     let code_url = code_id.map(|code| format!("{prefix}/conversations/{code}/join"));
-    Ok(answer::data(Conversation {
+    Ok(Conversation {
         kind: ObjectType::Conversation,
         conversation_id: found.id,
         creator_id: found.creator,
@@ -49,7 +58,7 @@ pub(super) async fn shown(
         participants: participants.collect(),
         participant_sessions: sessions,
         circles: Vec::new(),
-    }))
+    })
 }
 
 /// The live devices of everybody, the asking one left out.
@@ -59,7 +68,8 @@ async fn sessions(
     found: &conversation::Conversation,
 ) -> Result<Vec<ParticipantSession>, Fault> {
     let users: Vec<UserId> = found.participants.iter().map(|one| one.user).collect();
-    let rosters = state.gateway.store.rosters(&users).await?;
+    let mut rosters = state.gateway.store.rosters(&users).await?;
+    rosters.sort_unstable_by_key(|roster| roster.user);
     let viewer = request.caller.owner.session.id;
     let sessions = rosters.iter().flat_map(|roster| {
         roster.members.iter().map(|member| ParticipantSession {

@@ -336,12 +336,12 @@ async fn a_handler_that_hangs_is_left_when_the_bot_is_told_twice_to_stop() {
     world.deliver(vec![world.sealed(alice, 1, "one")]);
     let signal = tokio::sync::Notify::new();
     let bot = world.bot();
-    let running = bot.run_until_told_twice(
+    let running = bot.listening().run_until_told_twice(
         || signal.notified(),
         async |message| {
             assert_eq!(message.unwrap().text(), Some("one"));
             // It never comes to its end, whoever asks it to.
-            loop {
+            for () in std::iter::repeat(()) {
                 signal.notify_waiters();
                 tokio::task::yield_now().await;
             }

@@ -73,7 +73,7 @@ async fn a_listener_hears_of_every_stale_message() {
     let sent = bot.send(&alice, Text::new("a")).await.unwrap();
     let heard = heard.lock().unwrap();
     assert_eq!(heard.len(), 1);
-    assert_eq!((heard[0].message_id, heard[0].recipient), (sent.message_id, alice));
+    assert_eq!((heard[0].message_id, heard[0].recipient), (sent.message_id, Some(alice)));
     let live: Vec<_> = world.devices(alice).iter().map(|device| device.session).collect();
     assert_eq!((heard[0].round, &heard[0].sessions), (1, &live));
 }
@@ -195,7 +195,7 @@ async fn batches_hold_a_hundred_and_run_side_by_side_up_to_the_bound() {
     let bot = world.builder().concurrency(3).build().unwrap();
     let outcomes = bot.send_all(people.iter().map(|person| (*person, Text::new("a")))).await;
     assert_eq!(delivered(&outcomes), 550);
-    let order: Vec<UserId> = outcomes.iter().map(|item| item.recipient).collect();
+    let order: Vec<UserId> = outcomes.iter().filter_map(|item| item.recipient).collect();
     assert_eq!(order, people);
     let sizes: Vec<usize> =
         world.requests("/encrypted_messages").iter().map(|post| items(post).len()).collect();

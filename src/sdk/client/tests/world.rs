@@ -14,16 +14,28 @@ use super::stand_in::{Request, listen};
 use crate::base64url;
 use crate::client::{Bot, BotBuilder, Clock};
 use crate::envelope::{self, Recipient};
-use crate::ids::{MessageId, SessionId, UserId};
+use crate::ids::{AttachmentId, ConversationId, MessageId, SessionId, UserId};
 use crate::keys::SigningKey;
 use crate::keystore::Keystore;
-use crate::types::OutgoingMessage;
+use crate::types::{OutgoingMessage, TopUpSlot};
 
 /// A device of an account.
 #[derive(Clone)]
 pub(super) struct Device {
     pub(super) session: SessionId,
     pub(super) key: SigningKey,
+}
+
+/// What the gateway does on an open socket.
+pub(super) enum Push {
+    /// Writes this object as a frame.
+    Frame(Value),
+    /// Writes these bytes as a frame.
+    Raw(Vec<u8>),
+    /// Breaks the connection without a word.
+    Cut,
+    /// Neither reads nor writes any more.
+    Deaf,
 }
 
 /// What goes wrong with the next request to a path.
@@ -43,6 +55,13 @@ pub(super) enum Fault {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) accounts: BTreeMap<UserId, Vec<Device>>,
+    /// Who takes part in a conversation.
+    pub(super) conversations: HashMap<ConversationId, Vec<UserId>>,
+    /// Whom the last message did not cover, and in which conversation it was for whom.
+    pub(super) missing: Option<(ConversationId, Option<UserId>, Vec<SessionId>)>,
+    /// Slots that were added.
+    pub(super) slots: Vec<TopUpSlot>,
+    pub(super) blobs: HashMap<AttachmentId, Vec<u8>>,
     /// Public keys that are published in place of the true ones.
     pub(super) published: HashMap<SessionId, String>,
     /// What was accepted, in order.
@@ -52,6 +71,13 @@ pub(super) struct State {
     /// What the next polls hand out.
     pub(super) polls: VecDeque<Vec<Value>>,
     pub(super) acknowledged: Vec<MessageId>,
+    /// What happens next on the open socket.
+    pub(super) pushes: VecDeque<Push>,
+    /// Sockets that have asked for delivery, ever; and those that were closed in good order.
+    pub(super) listening: usize,
+    pub(super) closed: usize,
+    /// Acknowledgements over sockets are taken without an answer.
+    pub(super) acknowledges_in_silence: bool,
     /// Receipts that are handed out in place of the true ones, by message.
     pub(super) receipts: HashMap<MessageId, Value>,
     /// Posts are held until this many are under way.
@@ -127,6 +153,15 @@ impl World {
         user
     }
 
+    /// A group of the bot and these.
+    pub(super) fn group(&self, others: &[UserId]) -> ConversationId {
+        let mut state = self.state();
+        let id = ConversationId::from_bytes(state.fresh());
+        let all = [self.bot].iter().chain(others).copied().collect();
+        state.conversations.insert(id, all);
+        id
+    }
+
     pub(super) fn devices(&self, user: UserId) -> Vec<Device> {
         self.state().accounts[&user].clone()
     }
@@ -149,7 +184,13 @@ impl World {
         tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
     }
 
-    /// Lets the next poll hand out these items.
+    /// Lets the open socket do this.
+    pub(super) fn push(&self, push: Push) {
+        self.state().pushes.push_back(push);
+        self.changed.notify_waiters();
+    }
+
+    /// Lets the next poll, or the open socket, hand out these items.
     pub(super) fn deliver(&self, items: Vec<Value>) {
         self.state().polls.push_back(items);
         self.changed.notify_waiters();

@@ -1,0 +1,65 @@
+//! `/admin/v1/sessions/{session_id}/set_aside`: messages that a session does not get past.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::AdminState;
+use super::request;
+use super::types::SetAsideList;
+use crate::domain::Fault;
+use crate::domain::inbox::{InboxKey, SetAside};
+use crate::http::path::{PathPair, PathPart};
+use crate::http::problem::Problem;
+
+/// Messages in a page when nothing else is asked for, and at most.
+const PAGE: u32 = 100;
+
+/// Which page.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+pub(super) async fn list(
+    State(state): State<AdminState>,
+    PathPart(session_id): PathPart,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<SetAsideList>, Problem> {
+    let Query(page) = page.map_err(|rejection| request::query_fault(&rejection))?;
+    let limit = page.limit.unwrap_or(PAGE);
+    if !(1..=PAGE).contains(&limit) {
+        return Err(Fault::invalid("limit", format!("is not between 1 and {PAGE}")).into());
+    }
+    let after = page.after.map(|text| request::id("after", &text)).transpose()?;
+    let inbox = inbox(&state, &session_id).await?;
+    let found = state.gateway.store.set_aside(inbox, after, limit).await?;
+    Ok(Json(SetAsideList { messages: found.iter().map(SetAside::to_wire).collect() }))
+}
+
+pub(super) async fn retry(
+    State(state): State<AdminState>,
+    PathPair(session_id, message_id): PathPair,
+) -> Result<StatusCode, Problem> {
+    let message = request::id("message_id", &message_id)?;
+    state.gateway.retry_set_aside(inbox(&state, &session_id).await?, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn drop(
+    State(state): State<AdminState>,
+    PathPair(session_id, message_id): PathPair,
+) -> Result<StatusCode, Problem> {
+    let message = request::id("message_id", &message_id)?;
+    state.gateway.drop_set_aside(inbox(&state, &session_id).await?, message).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn inbox(state: &AdminState, session_id: &str) -> Result<InboxKey, Fault> {
+    let id = request::id("session_id", session_id)?;
+    let owner = state.gateway.live_session(id).await?;
+    Ok(InboxKey::of(&owner.ok_or(Fault::NotFound { what: "session" })?.session))
+}

@@ -1,0 +1,149 @@
+//! The socket: `GET /` and `GET /blaze` with `Upgrade: websocket`.
+//!
+//! The credential is checked before the upgrade, and a refusal has its true status whatever the
+//! operator chose for other requests: a client's library only knows that the upgrade failed. What
+//! goes over the socket then stands in `docs/blaze.md`.
+
+mod actions;
+mod codec;
+mod frames;
+mod places;
+mod sending;
+mod session;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use sealpost_sdk::token::body_digest;
+use sealpost_sdk::types::ErrorBody;
+use sealpost_sdk::types::blaze::{BEARER_PROTOCOL, SUB_PROTOCOL};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use self::places::Place;
+use self::wire::Wire;
+use super::MixinState;
+use super::auth::{Caller, authenticate, bearer};
+use super::error::refusal;
+use crate::domain::error::Fault;
+use crate::domain::session::Scope;
+use crate::http::fault_log;
+use crate::http::request_id::RequestId;
+
+pub use places::Places;
+
+/// How old a signed token may be that opens a socket.
+const FRESH: Duration = Duration::from_secs(60 * 60);
+
+/// Opens a socket, or says why not with the true status.
+pub async fn open(State(state): State<Arc<MixinState>>, request: Request) -> Response {
+    let id = RequestId::of(&request);
+    // A handshake has no body.
+    upgrade(state, request.map(|_| ())).await.unwrap_or_else(|fault| {
+        fault_log::log(&fault, &id);
+        refusal(&fault)
+    })
+}
+
+/// Open the socket
+///
+/// With `Upgrade: websocket` and the sub-protocol `Mixin-Blaze-1` this is the socket, as `GET /` is;
+/// the frames are described in docs/blaze.md. A signed token was signed over `GET`, this path or
+/// `/`, and no body, within the last hour. A client that cannot set headers names a second
+/// sub-protocol, `bearer.` and the token. A refusal has its true status.
+#[utoipa::path(
+    get,
+    path = "/blaze",
+    operation_id = "open_socket",
+    tag = "inbox",
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 401, body = ErrorBody, description = "The token is missing, not accepted, or was issued over an hour ago"),
+        (status = 403, body = ErrorBody, description = "The API token lacks the scope `receive`"),
+        (status = 413, body = ErrorBody, description = "The session has as many sockets as it may"),
+        (status = 429, body = ErrorBody, description = "The account or the address opens sockets too often; come again after `Retry-After`"),
+        (status = 426, body = ErrorBody, description = "The request does not ask for a socket"),
+    ),
+    security(("signed_token" = []), ("api_token" = [])),
+)]
+pub async fn explain() -> Response {
+    let mut answer = refusal(&Fault::malformed("this path is a socket: `Upgrade: websocket`"));
+    *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
+    let headers = answer.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    answer
+}
+
+async fn upgrade(state: Arc<MixinState>, mut request: Request<()>) -> Result<Response, Fault> {
+    let address = state.gate.address(request.extensions(), request.headers());
+    state.gate.may_knock(address)?;
+    let caller = state.gate.judged(identify(&state, &request).await, address)?;
+    let caller = Caller { address, ..caller };
+    state.gate.socket(&caller.visitor())?;
+    let answer = create_response_with_body(&request, Body::empty);
+    let mut answer =
+        answer.map_err(|error| Fault::malformed(format!("this is no handshake: {error}")))?;
+    if protocols(request.headers()).any(|one| one == SUB_PROTOCOL) {
+        let protocol = HeaderValue::from_static(SUB_PROTOCOL);
+        answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let upgrade =
+        upgrade.ok_or_else(|| Fault::malformed("this connection cannot become a socket"))?;
+    let place = state.sockets.take(caller.owner.session.number)?;
+    tokio::spawn(serve(state, caller, upgrade, place));
+    Ok(answer.into_response())
+}
+
+/// Serves a socket until it ends or its place is taken away.
+async fn serve(state: Arc<MixinState>, caller: Caller, upgrade: OnUpgrade, place: Place) {
+    let socket = async {
+        let Ok(io) = upgrade.await else {
+            return; // The connection broke off before it was a socket.
+        };
+        let limit = usize::try_from(state.settings.body_limit).unwrap_or(usize::MAX);
+        let wire = Wire::new(TokioIo::new(io), limit).await;
+        session::run(state, caller, wire).await;
+    };
+    tokio::select! {
+        () = socket => {}
+        () = place.broken_off() => {}
+    }
+}
+
+async fn identify(state: &MixinState, request: &Request<()>) -> Result<Caller, Fault> {
+    let headers = request.headers();
+    let in_protocol = protocols(headers).find_map(|one| one.strip_prefix(BEARER_PROTOCOL));
+    let token = bearer(headers).or(in_protocol).ok_or_else(|| {
+        Fault::unauthorized("there is no token, neither as a header nor as a sub-protocol")
+    })?;
+    let authenticated = authenticate(state, token).await?;
+    authenticated.require_fresh(state, Some(FRESH))?;
+    let caller = authenticated.for_request(state, &digests(state, request))?;
+    caller.require(Scope::Receive)?;
+    Ok(caller)
+}
+
+/// What `sig` may be: over the path as it came, over `/`, and over the same below the prefix.
+fn digests(state: &MixinState, request: &Request<()>) -> Vec<String> {
+    let came = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let prefix = &state.settings.path_prefix;
+    let below = came.strip_prefix(prefix.as_str()).filter(|path| !path.is_empty());
+    let paths = [came, "/", below.unwrap_or("/"), prefix, &format!("{prefix}/")];
+    let digests = paths.iter().filter(|path| !path.is_empty());
+    digests.map(|path| body_digest("GET", path, b"")).collect()
+}
+
+/// The sub-protocols that the client offers.
+fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+    let offers = offers.filter_map(|offer| offer.to_str().ok());
+    offers.flat_map(|offer| offer.split(',')).map(str::trim)
+}

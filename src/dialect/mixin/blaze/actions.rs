@@ -1,0 +1,206 @@
+//! What a client may ask on a socket, and what it is answered.
+
+use std::borrow::Cow;
+
+use sealpost_sdk::types::blaze::{
+    ACKNOWLEDGE_MESSAGE_RECEIPT, ACKNOWLEDGE_MESSAGE_RECEIPTS, CREATE_MESSAGE, CREATE_MESSAGES,
+    LIST_PENDING_MESSAGES,
+};
+use sealpost_sdk::types::{
+    AcknowledgeMessages, Acknowledgement, ApiError, BlazeFrame, ErrorExtra, Receipt,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{codec, frames, sending};
+use crate::dialect::mixin::MixinState;
+use crate::dialect::mixin::auth::Caller;
+use crate::dialect::mixin::error::api_error;
+use crate::dialect::mixin::request::{self, at_most};
+use crate::domain::error::Fault;
+use crate::domain::ids::MessageId;
+use crate::domain::session::Scope;
+use crate::http::fault_log;
+use crate::http::request_id::RequestId;
+
+/// How many messages one request may acknowledge.
+const ACKNOWLEDGEMENTS: usize = 100;
+
+/// The longest id and the longest action that are repeated in an answer.
+const LONGEST_WORD: usize = 128;
+
+/// What came of a frame.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// The answer.
+    pub frame: Vec<u8>,
+    /// What the client has taken care of.
+    pub acknowledged: Vec<MessageId>,
+    /// Whether messages are to be delivered from now on.
+    pub deliver: bool,
+}
+
+/// A request as it stands in the frame.
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
+
+/// What a request led to, before it is written down.
+struct Outcome {
+    data: Option<Box<RawValue>>,
+    acknowledged: Vec<MessageId>,
+    deliver: bool,
+}
+
+impl Outcome {
+    const DONE: Self = Self { data: None, acknowledged: Vec::new(), deliver: false };
+
+    fn data<T: Serialize>(data: &T) -> Result<Self, ApiError> {
+        let data = serde_json::value::to_raw_value(data);
+        let data = data.map_err(|error| api_error(&Fault::internal("writing an answer", error)))?;
+        Ok(Self { data: Some(data), ..Self::DONE })
+    }
+}
+
+/// Does what a frame asks for. Whatever is wrong with it is told in the answer.
+///
+/// # Errors
+/// [`Fault::Internal`] when an answer cannot be written.
+pub async fn handle(state: &MixinState, caller: &Caller, frame: &[u8]) -> Result<Reply, Fault> {
+    let json = match codec::decompress(frame, state.settings.body_limit) {
+        Ok(json) => json,
+        Err(fault) => return unreadable(state, &fault),
+    };
+    let request: Request<'_> = match read(&json) {
+        Ok(request) => request,
+        Err(fault) => return unreadable(state, &fault),
+    };
+    let outcome = act(state, caller, &request).await;
+    let (outcome, error) = match outcome {
+        Ok(outcome) => (outcome, None),
+        Err(error) => (Outcome::DONE, Some(error)),
+    };
+    let answer = BlazeFrame {
+        id: request.id.into_owned(),
+        action: request.action.into_owned(),
+        data: outcome.data,
+        error,
+    };
+    Ok(Reply {
+        frame: codec::encode(&answer)?,
+        acknowledged: outcome.acknowledged,
+        deliver: outcome.deliver,
+    })
+}
+
+/// The answer to a frame of which not even the id is known.
+///
+/// # Errors
+/// As [`handle`].
+pub fn unreadable(state: &MixinState, fault: &Fault) -> Result<Reply, Fault> {
+    let frame = frames::error(&state.gateway, api_error(fault))?;
+    Ok(Reply { frame, ..Reply::default() })
+}
+
+fn read(json: &[u8]) -> Result<Request<'_>, Fault> {
+    let request: Request<'_> = request::parse(json)?;
+    for (field, word) in [("id", &request.id), ("action", &request.action)] {
+        if word.len() > LONGEST_WORD {
+            let reason = format!("has {} bytes, the limit is {LONGEST_WORD}", word.len());
+            return Err(Fault::invalid(field, reason));
+        }
+    }
+    Ok(request)
+}
+
+async fn act(
+    state: &MixinState,
+    caller: &Caller,
+    request: &Request<'_>,
+) -> Result<Outcome, ApiError> {
+    let told = |fault: Fault| {
+        // Sockets have no request ids; the client's own is the next best.
+        fault_log::log(&fault, &RequestId(request.id.as_ref().into()));
+        api_error(&fault)
+    };
+    match request.action.as_ref() {
+        LIST_PENDING_MESSAGES => Ok(Outcome { deliver: true, ..Outcome::DONE }),
+        ACKNOWLEDGE_MESSAGE_RECEIPT => {
+            let one: Acknowledgement = params(request).map_err(told)?;
+            acknowledge(state, caller, vec![one]).await.map_err(told)
+        }
+        ACKNOWLEDGE_MESSAGE_RECEIPTS => {
+            let list: AcknowledgeMessages = params(request).map_err(told)?;
+            acknowledge(state, caller, list.messages).await.map_err(told)
+        }
+        CREATE_MESSAGE => {
+            caller.require(Scope::Send).map_err(told)?;
+            let item = raw_params(request).map_err(told)?;
+            let message = sending::one(state, caller, item).await.map_err(told)?;
+            Outcome::data(&message)
+        }
+        CREATE_MESSAGES => {
+            caller.require(Scope::Send).map_err(told)?;
+            let receipts = create_messages(state, caller, request).await.map_err(told)?;
+            Outcome::data(&receipts)
+        }
+        _ => Err(unknown_action()),
+    }
+}
+
+/// What the gateway does not do is told so under the id and action of the request.
+fn unknown_action() -> ApiError {
+    let extra = ErrorExtra {
+        field: "action".to_owned(),
+        reason: "is none that this gateway knows".to_owned(),
+    };
+    ApiError {
+        status: 400,
+        code: 400,
+        description: "The request has an unknown action.".to_owned(),
+        extra: Some(extra),
+    }
+}
+
+async fn acknowledge(
+    state: &MixinState,
+    caller: &Caller,
+    list: Vec<Acknowledgement>,
+) -> Result<Outcome, Fault> {
+    at_most(ACKNOWLEDGEMENTS, list.len())?;
+    state.gateway.acknowledge(&caller.owner, &list).await?;
+    let acknowledged = list.into_iter().map(|one| one.message_id).collect();
+    Ok(Outcome { acknowledged, ..Outcome::DONE })
+}
+
+async fn create_messages(
+    state: &MixinState,
+    caller: &Caller,
+    request: &Request<'_>,
+) -> Result<Vec<Receipt>, Fault> {
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow)]
+        messages: &'a RawValue,
+    }
+    let raw = raw_params(request)?;
+    let list = match raw.get().starts_with('[') {
+        true => raw,
+        false => request::parse::<Params<'_>>(raw.get().as_bytes())?.messages,
+    };
+    sending::several(state, caller, list).await
+}
+
+fn raw_params<'a>(request: &Request<'a>) -> Result<&'a RawValue, Fault> {
+    request.params.ok_or_else(|| Fault::invalid("params", "is missing"))
+}
+
+fn params<'a, T: Deserialize<'a>>(request: &Request<'a>) -> Result<T, Fault> {
+    request::parse(raw_params(request)?.get().as_bytes())
+}

@@ -1,0 +1,178 @@
+//! One socket (RFC 6455) as its session sees it: frames in, frames out, one task for both.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// What is read at a time. Every socket has a buffer of this size, and most have nothing to say.
+const READ_BUFFER: usize = 2 * 1024;
+
+/// How much is gathered before it is written.
+const WRITE_BUFFER: usize = 4 * 1024;
+
+/// A socket. At most one frame more than [`WRITE_BUFFER`] waits to be written.
+pub(super) struct Wire<Io> {
+    stream: WebSocketStream<Io>,
+    /// Whether something may wait to be written.
+    unflushed: bool,
+    /// Since when the peer has not taken what we write.
+    stuck_since: Option<Instant>,
+    /// Both directions get their turn.
+    write_first: bool,
+}
+
+/// What a socket is ready for.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// A frame may be written.
+    Writable,
+    /// Something was read.
+    Heard(Heard),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// A binary message.
+    Frame(Bytes),
+    /// A text message.
+    Text,
+    /// A sign of life.
+    Sign,
+    /// The peer closes, or is gone.
+    Gone,
+    /// The peer breaks the rules.
+    Broken(CloseCode, &'static str),
+}
+
+impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
+    /// The server's side of a connection that has been upgraded.
+    pub(super) async fn new(io: Io, frame_limit: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_message_size(Some(frame_limit))
+            .max_frame_size(Some(frame_limit));
+        let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        Self { stream, unflushed: false, stuck_since: None, write_first: false }
+    }
+
+    /// Waits until something was read, or until a frame may be written if one is there; writes
+    /// what waits meanwhile. A call that is given up loses nothing.
+    pub(super) async fn turn(&mut self, reading: bool, has_frame: bool) -> Turn {
+        poll_fn(|context| {
+            self.write_first = !self.write_first;
+            for writing in [self.write_first, !self.write_first] {
+                let turn = match writing {
+                    true => self.poll_write(context, has_frame),
+                    false if reading => self.poll_read(context),
+                    false => Poll::Pending,
+                };
+                if turn.is_ready() {
+                    return turn;
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Writes a frame; only after [`Turn::Writable`].
+    pub(super) fn write(&mut self, message: Message) -> Option<Heard> {
+        self.unflushed = true;
+        Pin::new(&mut self.stream).start_send(message).err().map(|error| heard_error(&error))
+    }
+
+    /// Since when the peer has not taken what we write.
+    pub(super) fn stuck_since(&self) -> Option<Instant> {
+        self.stuck_since
+    }
+
+    /// Says good-bye: a last frame if there is one, then the code. Waits a little for the peer to
+    /// do the same, so that it reads what we said last.
+    pub(super) async fn close(
+        mut self,
+        last: Option<Vec<u8>>,
+        code: CloseCode,
+        reason: &'static str,
+        patience: Duration,
+    ) {
+        let farewell = async {
+            if let Some(frame) = last {
+                self.stream.feed(Message::Binary(frame.into())).await?;
+            }
+            let close = CloseFrame { code, reason: reason.into() };
+            self.stream.send(Message::Close(Some(close))).await?;
+            while self.stream.next().await.is_some_and(|read| read.is_ok()) {}
+            // What the peer still sends must not turn into a reset that overtakes our words.
+            let io = self.stream.get_mut();
+            io.shutdown().await?;
+            let mut rest = vec![0; 1024];
+            while io.read(&mut rest).await? > 0 {}
+            Ok::<_, Error>(())
+        };
+        // Who does not say good-bye is gone.
+        drop(timeout(patience, farewell).await);
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, has_frame: bool) -> Poll<Turn> {
+        let stream = Pin::new(&mut self.stream);
+        let ready = match (has_frame, self.unflushed) {
+            (true, _) => stream.poll_ready(context),
+            (false, true) => stream.poll_flush(context),
+            (false, false) => return Poll::Pending,
+        };
+        match ready {
+            Poll::Pending => {
+                self.stuck_since.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(Turn::Heard(heard_error(&error))),
+            Poll::Ready(Ok(())) => self.stuck_since = None,
+        }
+        if has_frame {
+            return Poll::Ready(Turn::Writable);
+        }
+        self.unflushed = false;
+        Poll::Pending
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+        Pin::new(&mut self.stream).poll_next(context).map(|read| {
+            Turn::Heard(match read {
+                Some(Ok(Message::Binary(frame))) => Heard::Frame(frame),
+                Some(Ok(Message::Text(_))) => Heard::Text,
+                Some(Ok(Message::Ping(_))) => {
+                    // The answer waits to be written.
+                    self.unflushed = true;
+                    Heard::Sign
+                }
+                Some(Ok(Message::Pong(_) | Message::Frame(_))) => Heard::Sign,
+                Some(Ok(Message::Close(_))) | None => Heard::Gone,
+                Some(Err(error)) => heard_error(&error),
+            })
+        })
+    }
+}
+
+fn heard_error(error: &Error) -> Heard {
+    match error {
+        Error::Capacity(_) => Heard::Broken(CloseCode::Size, "the message is too large"),
+        Error::Utf8(_) => Heard::Broken(CloseCode::Invalid, "the text is no UTF-8"),
+        Error::Protocol(
+            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        ) => Heard::Gone,
+        Error::Protocol(_) => Heard::Broken(CloseCode::Protocol, "this is no WebSocket frame"),
+        _ => Heard::Gone,
+    }
+}

@@ -1,0 +1,64 @@
+//! Requests that ask for a socket go to a router of their own, so that a path such as `/` can be a
+//! page for some and a socket for others.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use tower::ServiceExt;
+
+/// Sends requests that ask for a socket to `sockets`, all others to `router`.
+pub fn divert(router: Router, sockets: Router) -> Router {
+    router.layer(from_fn_with_state(sockets, choose))
+}
+
+async fn choose(State(sockets): State<Router>, request: Request, next: Next) -> Response {
+    if request.method() != Method::GET || !asks_for_socket(request.headers()) {
+        return next.run(request).await;
+    }
+    sockets.oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+/// Whether the headers ask for a change to the WebSocket protocol (RFC 6455, section 4.1).
+#[must_use]
+pub fn asks_for_socket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use axum::routing::{get, post};
+
+    use super::*;
+
+    async fn status(method: Method, path: &str, upgrade: Option<&str>) -> StatusCode {
+        let page = Router::new().route("/", get(async || StatusCode::OK));
+        let page = page.route("/post", post(async || StatusCode::OK));
+        let sockets = Router::new().route("/", get(async || StatusCode::SWITCHING_PROTOCOLS));
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(upgrade) = upgrade {
+            request = request.header(header::UPGRADE, upgrade);
+        }
+        let request = request.body(Body::empty()).unwrap_or_default();
+        let answer = divert(page, sockets).oneshot(request).await;
+        answer.unwrap_or_else(|never| match never {}).status()
+    }
+
+    #[tokio::test]
+    async fn a_path_can_be_a_page_and_a_socket() {
+        assert_eq!(status(Method::GET, "/", None).await, StatusCode::OK);
+        assert_eq!(status(Method::GET, "/", Some("h2c")).await, StatusCode::OK);
+        let socket = status(Method::GET, "/", Some("WebSocket")).await;
+        assert_eq!(socket, StatusCode::SWITCHING_PROTOCOLS);
+    }
+
+    #[tokio::test]
+    async fn other_requests_stay_where_they_belong() {
+        assert_eq!(status(Method::POST, "/post", Some("websocket")).await, StatusCode::OK);
+        assert_eq!(status(Method::GET, "/x", Some("websocket")).await, StatusCode::NOT_FOUND);
+    }
+}

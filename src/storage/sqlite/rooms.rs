@@ -1,0 +1,303 @@
+//! Room in inboxes: the quota of a session, without counting for every message.
+//!
+//! The writer remembers for each session a number that is never below what waits for it: it counts
+//! once when it meets a session, and then adds what it stores. What is acknowledged or swept is not subtracted; only when the number reaches the quota
+//! are the rows counted again, and that count holds for a second unless something was acknowledged,
+//! so that a sender who hammers at a full inbox does not make the writer count each time. Nothing
+//! is refused or trimmed on less than a count. All this is a memory: it is dropped when a
+//! transaction fails, when it grows too large, and when rows were made that it knows nothing of
+//! (notices of groups, gap markers, another program), which the order of all messages tells.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::time::Duration;
+
+use sqlx::{SqliteConnection, query};
+
+use super::gaps::{self, Loss, Losses};
+use super::rows::{json_list, time, value};
+use crate::domain::clock::Timestamp;
+use crate::domain::inbox::{Acceptance, GapReason, InboxKey, Quota, WhenFull};
+use crate::storage::error::{StoreError, during};
+use crate::storage::gap::Missing;
+
+/// How many sessions are remembered, at most.
+const SESSIONS: usize = 100_000;
+
+/// How long a count of a full inbox holds.
+const COUNT_HOLDS: Duration = Duration::from_secs(1);
+
+/// How many rows are trimmed at a time, at most; more are there only if the quota was lowered.
+const TRIM: i64 = 10_000;
+
+/// What the writer knows of the room in inboxes.
+#[derive(Default)]
+pub(super) struct Rooms {
+    rooms: HashMap<i64, Room>,
+    /// The last number in the one order of all messages that is accounted for here.
+    last_number: i64,
+    /// Inboxes that have to make room once the group's messages are stored.
+    crowded: BTreeMap<i64, Crowded>,
+}
+
+/// What is known of one inbox.
+struct Room {
+    /// So many messages wait, or fewer.
+    most: u32,
+    /// What was found when the quota was reached.
+    found: Option<Found>,
+}
+
+/// The circumstances of a full inbox.
+#[derive(Clone, Copy)]
+struct Found {
+    holds_until: Timestamp,
+    last_seen: Timestamp,
+}
+
+/// An inbox that takes more than there is room for.
+struct Crowded {
+    inbox: InboxKey,
+    quota: Quota,
+    now: Timestamp,
+}
+
+/// What the messages of a group want of an inbox.
+struct Wish {
+    inbox: InboxKey,
+    messages: u32,
+    quota: u32,
+    now: Timestamp,
+}
+
+impl Rooms {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.rooms.clear();
+        self.crowded.clear();
+    }
+
+    /// There may be more room in these inboxes than before.
+    pub(super) fn emptied(&mut self, inboxes: impl Iterator<Item = InboxKey>) {
+        for inbox in inboxes {
+            if let Some(room) = self.rooms.get_mut(&inbox.session.0) {
+                room.found = None;
+            }
+        }
+    }
+
+    /// Finds out what [`Self::take`] has to know of these messages' inboxes.
+    pub(super) async fn look(
+        &mut self,
+        connection: &mut SqliteConnection,
+        messages: impl Iterator<Item = &Acceptance>,
+    ) -> Result<(), StoreError> {
+        self.notice_others(connection).await?;
+        let wishes = wishes(messages);
+        let unknown = wishes.iter().filter(|(session, _)| !self.rooms.contains_key(session));
+        let unknown: Vec<&Wish> = unknown.map(|(_, wish)| wish).collect();
+        self.count(connection, &unknown).await?;
+        let crowded = wishes.iter().filter(|(session, wish)| {
+            let Some(room) = self.rooms.get(session) else { return true };
+            let holds = room.found.is_some_and(|found| wish.now < found.holds_until);
+            room.most.saturating_add(wish.messages) > wish.quota && !holds
+        });
+        let crowded: Vec<&Wish> = crowded.map(|(_, wish)| wish).collect();
+        self.count_again(connection, &crowded).await
+    }
+
+    /// Takes room for a message in all its inboxes, or says that there is none. A message that has
+    /// room is stored, under the next number.
+    pub(super) fn take(&mut self, message: &Acceptance) -> bool {
+        let quota = message.quota;
+        let is_full = |session: i64| {
+            let room = self.rooms.get(&session);
+            room.is_some_and(|room| room.most >= quota.messages).then_some(session)
+        };
+        let mut full = message.slots.iter().filter_map(|slot| is_full(slot.session.0));
+        let waits = quota.when_full == WhenFull::Defer
+            && full.any(|session| !self.is_abandoned(session, quota.abandoned_before));
+        if waits {
+            return false;
+        }
+        for slot in &message.slots {
+            let Some(room) = self.rooms.get_mut(&slot.session.0) else { continue };
+            room.most = room.most.saturating_add(1);
+            if room.most > quota.messages {
+                let inbox = InboxKey { shard: slot.shard, session: slot.session };
+                let crowded = Crowded { inbox, quota, now: message.accepted_at };
+                self.crowded.entry(slot.session.0).or_insert(crowded);
+            }
+        }
+        self.last_number += 1;
+        true
+    }
+
+    fn is_abandoned(&self, session: i64, before: Timestamp) -> bool {
+        let found = self.rooms.get(&session).and_then(|room| room.found);
+        found.is_some_and(|found| found.last_seen < before)
+    }
+}
+
+fn wishes<'a>(messages: impl Iterator<Item = &'a Acceptance>) -> HashMap<i64, Wish> {
+    let mut wishes: HashMap<i64, Wish> = HashMap::new();
+    for message in messages {
+        for slot in &message.slots {
+            let wish = wishes.entry(slot.session.0).or_insert_with(|| Wish {
+                inbox: InboxKey { shard: slot.shard, session: slot.session },
+                messages: 0,
+                quota: message.quota.messages,
+                now: message.accepted_at,
+            });
+            wish.messages += 1;
+        }
+    }
+    wishes
+}
+
+const LAST_NUMBER: &str = "SELECT value FROM sequences WHERE name = 'messages'";
+
+/// Markers have no part in the quota.
+pub(super) const COUNT: &str = "
+    SELECT wanted.value ->> 1 AS session, (
+        SELECT count(*) FROM (
+            SELECT 1 FROM inbox
+            WHERE shard = wanted.value ->> 0 AND session = wanted.value ->> 1 AND number > 0
+            LIMIT ?2
+        )
+    ) AS messages
+    FROM json_each(?1) AS wanted";
+
+/// Signing in is a way of being seen.
+pub(super) const LAST_SEEN: &str = "
+    SELECT sessions.number AS session,
+        max(sessions.last_seen_at, sessions.created_at) AS last_seen
+    FROM json_each(?1) AS wanted CROSS JOIN sessions ON sessions.number = wanted.value ->> 1";
+
+impl Rooms {
+    /// Whoever else makes rows takes numbers for them.
+    async fn notice_others(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let row = query(LAST_NUMBER).fetch_one(connection).await;
+        let last_number = value(&row.map_err(during("looking for other writers"))?, "value")?;
+        if last_number != self.last_number || self.rooms.len() > SESSIONS {
+            self.clear();
+        }
+        self.last_number = last_number;
+        Ok(())
+    }
+
+    /// Counts what waits in inboxes, as far as the quota.
+    async fn count(
+        &mut self,
+        connection: &mut SqliteConnection,
+        wishes: &[&Wish],
+    ) -> Result<(), StoreError> {
+        if wishes.is_empty() {
+            return Ok(());
+        }
+        let quota = wishes.iter().map(|wish| wish.quota).max();
+        let rows = query(COUNT).bind(list(wishes)).bind(quota).fetch_all(connection).await;
+        for row in rows.map_err(during("counting waiting messages"))? {
+            let room = Room { most: value(&row, "messages")?, found: None };
+            self.rooms.insert(value(&row, "session")?, room);
+        }
+        Ok(())
+    }
+
+    /// Counts where the quota would be reached, and looks when these sessions were seen.
+    async fn count_again(
+        &mut self,
+        connection: &mut SqliteConnection,
+        wishes: &[&Wish],
+    ) -> Result<(), StoreError> {
+        if wishes.is_empty() {
+            return Ok(());
+        }
+        self.count(&mut *connection, wishes).await?;
+        let rows = query(LAST_SEEN).bind(list(wishes)).fetch_all(connection).await;
+        let mut last_seen = HashMap::new();
+        for row in rows.map_err(during("looking when sessions were seen"))? {
+            last_seen.insert(value::<i64>(&row, "session")?, time(&row, "last_seen")?);
+        }
+        for wish in wishes {
+            let session = wish.inbox.session.0;
+            let last_seen = last_seen.get(&session).copied().unwrap_or_default();
+            if let Some(room) = self.rooms.get_mut(&session) {
+                let holds_until = wish.now.plus(COUNT_HOLDS);
+                room.found = Some(Found { holds_until, last_seen });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(wishes: &[&Wish]) -> String {
+    json_list(wishes, |json, Wish { inbox, .. }| {
+        write!(json, "[{},{}]", inbox.shard.0, inbox.session.0)
+    })
+}
+
+/// The oldest messages of an inbox beyond those that it keeps, those first that nobody holds.
+pub(super) const SURPLUS: &str = "
+    SELECT surplus.number, payloads.accepted_at
+    FROM (
+        SELECT number FROM inbox WHERE shard = ?1 AND session = ?2 AND number > 0
+        ORDER BY leased_until > ?3, number
+        LIMIT max(0, (
+            SELECT count(*) FROM (
+                SELECT 1 FROM inbox WHERE shard = ?1 AND session = ?2 AND number > 0
+                LIMIT ?4 + ?5
+            )
+        ) - ?4)
+    ) AS surplus
+    CROSS JOIN payloads ON payloads.number = surplus.number";
+
+impl Rooms {
+    /// Makes room in the inboxes that took more than there was room for, and leaves gap markers.
+    pub(super) async fn trim(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let mut losses = Losses::new();
+        let mut rows = Vec::new();
+        let mut now = Timestamp::default();
+        for (session, crowded) in std::mem::take(&mut self.crowded) {
+            // What is left is counted when the next message comes.
+            self.rooms.remove(&session);
+            now = now.max(crowded.now);
+            let (missing, numbers) = surplus(connection, &crowded).await?;
+            let Crowded { inbox, quota, .. } = crowded;
+            rows.extend(numbers.into_iter().map(|number| (inbox, number)));
+            losses.insert(session, Loss { inbox, id: quota.gap_id, missing });
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        gaps::delete_rows(connection, &rows).await?;
+        gaps::leave_for_losses(connection, losses, now).await?;
+        Ok(())
+    }
+}
+
+async fn surplus(
+    connection: &mut SqliteConnection,
+    crowded: &Crowded,
+) -> Result<(Missing, Vec<i64>), StoreError> {
+    let found = query(SURPLUS)
+        .bind(crowded.inbox.shard.0)
+        .bind(crowded.inbox.session.0)
+        .bind(crowded.now.as_micros())
+        .bind(crowded.quota.kept())
+        .bind(TRIM)
+        .fetch_all(connection)
+        .await
+        .map_err(during("making room in an inbox"))?;
+    let mut missing = Missing::new(GapReason::Trimmed);
+    let mut numbers = Vec::with_capacity(found.len());
+    for row in &found {
+        let accepted_at = time(row, "accepted_at")?;
+        missing.add(1, accepted_at, accepted_at);
+        numbers.push(value(row, "number")?);
+    }
+    Ok((missing, numbers))
+}

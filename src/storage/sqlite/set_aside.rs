@@ -1,0 +1,213 @@
+//! Messages that a reader does not get past: setting them aside, and what is done with them then.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, query};
+
+use super::SqliteStore;
+use super::claims::ClaimJob;
+use super::gaps::{self, Loss, Losses};
+use super::rows::{count, id, json_list, optional_id, time, value};
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{MessageId, Order, SessionNumber};
+use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside};
+use crate::storage::error::{StoreError, during};
+use crate::storage::gap::Missing;
+
+/// Messages that a reader of this inbox found hopeless.
+pub(super) struct Hopeless {
+    pub isolation: Isolation,
+    pub now: Timestamp,
+    /// Each with the time at which it was accepted.
+    pub rows: Vec<(Order, Timestamp)>,
+}
+
+/// A row is only set aside if it still is what the reader found: meanwhile somebody may have taken
+/// it, or given its last delivery back.
+pub(super) const SET_ASIDE: &str = "
+    UPDATE inbox SET set_aside_at = ?2
+    WHERE (shard, session, number) IN (
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
+    )
+    AND leased_until <= ?2 AND deliveries >= ?3 AND set_aside_at IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM ended_inboxes
+        WHERE ended_inboxes.shard = inbox.shard AND ended_inboxes.session = inbox.session
+    )
+    RETURNING number";
+
+/// Sets hopeless messages aside and leaves markers; returns how many there were for each job.
+pub(super) async fn set_aside(
+    connection: &mut SqliteConnection,
+    jobs: &[&ClaimJob],
+) -> Result<Vec<usize>, StoreError> {
+    let mut counts = vec![0; jobs.len()];
+    for (job, count) in jobs.iter().zip(&mut counts) {
+        let Hopeless { isolation, now, rows } = &job.hopeless;
+        if rows.is_empty() {
+            continue;
+        }
+        let list = json_list(rows, |json, (order, _)| {
+            write!(json, "[{},{},{}]", job.inbox.shard.0, job.inbox.session.0, order.0)
+        });
+        let aside = query(SET_ASIDE).bind(list).bind(now.as_micros());
+        let aside = aside.bind(isolation.set_aside_after).fetch_all(&mut *connection).await;
+        let accepted: HashMap<i64, Timestamp> = rows.iter().map(|row| (row.0.0, row.1)).collect();
+        let mut missing = Missing::new(GapReason::SetAside);
+        for row in aside.map_err(during("setting messages aside"))? {
+            if let Some(&at) = accepted.get(&value(&row, "number")?) {
+                missing.add(1, at, at);
+                *count += 1;
+            }
+        }
+        let loss = Loss { inbox: job.inbox, id: isolation.gap_id, missing };
+        let losses = Losses::from([(job.inbox.session.0, loss)]);
+        if *count > 0 {
+            gaps::leave_for_losses(connection, losses, *now).await?;
+        }
+    }
+    Ok(counts)
+}
+
+/// The index over what is set aside is a short one.
+pub(super) const LIST: &str = "
+    SELECT inbox.number, inbox.deliveries, inbox.set_aside_at, payloads.message_id,
+        payloads.category, payloads.accepted_at, accounts.id AS sender,
+        conversations.id AS conversation
+    FROM inbox INDEXED BY inbox_set_aside
+    CROSS JOIN payloads ON payloads.number = inbox.number
+    CROSS JOIN accounts ON accounts.number = payloads.sender_account
+    LEFT JOIN conversations ON conversations.number = payloads.conversation
+    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.set_aside_at IS NOT NULL
+        AND inbox.number > ?3
+        AND NOT EXISTS (SELECT 1 FROM ended_inboxes WHERE shard = ?1 AND session = ?2)
+    ORDER BY inbox.number
+    LIMIT ?4";
+
+pub(super) const BY_MESSAGE_ID: &str = "
+    SELECT inbox.number
+    FROM inbox INDEXED BY inbox_set_aside
+    CROSS JOIN payloads ON payloads.number = inbox.number
+    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.set_aside_at IS NOT NULL
+        AND payloads.message_id = ?3
+        AND NOT EXISTS (SELECT 1 FROM ended_inboxes WHERE shard = ?1 AND session = ?2)";
+
+pub(super) const RETRY: &str = "
+    UPDATE inbox SET set_aside_at = NULL, leased_until = 0, deliveries = 0
+    WHERE shard = ?1 AND session = ?2 AND number IN (SELECT value FROM json_each(?3))
+        AND set_aside_at IS NOT NULL";
+
+pub(super) const DROP: &str = "
+    DELETE FROM inbox
+    WHERE shard = ?1 AND session = ?2 AND number IN (SELECT value FROM json_each(?3))
+        AND set_aside_at IS NOT NULL";
+
+pub(super) const STATUS: &str = "
+    SELECT
+        (SELECT count(*) FROM (
+            SELECT 1 FROM inbox WHERE shard = ?1 AND session = ?2 LIMIT ?3
+        )) AS waiting,
+        (SELECT count(*) FROM (
+            SELECT 1 FROM inbox
+            WHERE shard = ?1 AND session = ?2 AND set_aside_at IS NOT NULL LIMIT ?3
+        )) AS set_aside,
+        (SELECT last_seen_at FROM sessions WHERE number = ?2) AS last_seen";
+
+impl SqliteStore {
+    pub(super) async fn list_set_aside(
+        &self,
+        inbox: InboxKey,
+        after: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Vec<SetAside>, StoreError> {
+        let after = match after {
+            Some(id) => self.numbers_set_aside(inbox, id).await?.into_iter().max(),
+            None => None,
+        };
+        let rows = query(LIST).bind(inbox.shard.0).bind(inbox.session.0).bind(after.unwrap_or(0));
+        let rows = rows.bind(limit).fetch_all(&self.readers).await;
+        rows.map_err(during("listing what is set aside"))?.iter().map(message).collect()
+    }
+
+    pub(super) async fn change_set_aside(
+        &self,
+        inbox: InboxKey,
+        id: MessageId,
+        statement: &'static str,
+    ) -> Result<bool, Fault> {
+        let numbers = self.numbers_set_aside(inbox, id).await?;
+        if numbers.is_empty() {
+            return Ok(false);
+        }
+        self.change((inbox, numbers, statement), |(inbox, numbers, statement), connection| {
+            Box::pin(change(*inbox, numbers, statement, connection))
+        })
+        .await
+    }
+
+    async fn numbers_set_aside(
+        &self,
+        inbox: InboxKey,
+        id: MessageId,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = query(BY_MESSAGE_ID).bind(inbox.shard.0).bind(inbox.session.0);
+        let rows = rows.bind(id.as_bytes().to_vec()).fetch_all(&self.readers).await;
+        let rows = rows.map_err(during("looking for a message that is set aside"))?;
+        rows.iter().map(|row| value(row, "number")).collect()
+    }
+
+    pub(super) async fn status(
+        &self,
+        inbox: InboxKey,
+        most: u32,
+    ) -> Result<InboxStatus, StoreError> {
+        let row = query(STATUS).bind(inbox.shard.0).bind(inbox.session.0).bind(most);
+        let row = row.fetch_one(&self.readers).await.map_err(during("counting what waits"))?;
+        let last_seen: Option<i64> = value(&row, "last_seen")?;
+        Ok(InboxStatus {
+            waiting: count(&row, "waiting")?,
+            set_aside: count(&row, "set_aside")?,
+            last_seen: last_seen.filter(|at| *at > 0).map(Timestamp::from_micros),
+        })
+    }
+}
+
+fn message(row: &SqliteRow) -> Result<SetAside, StoreError> {
+    Ok(SetAside {
+        message_id: id(row, "message_id")?,
+        conversation: optional_id(row, "conversation")?,
+        sender: id(row, "sender")?,
+        category: value(row, "category")?,
+        accepted_at: time(row, "accepted_at")?,
+        deliveries: value(row, "deliveries")?,
+        at: time(row, "set_aside_at")?,
+    })
+}
+
+async fn change(
+    inbox: InboxKey,
+    numbers: &[i64],
+    statement: &'static str,
+    connection: &mut SqliteConnection,
+) -> Result<Result<bool, Fault>, StoreError> {
+    let list = json_list(numbers, |json, number| write!(json, "{number}"));
+    let changed = query(statement).bind(inbox.shard.0).bind(inbox.session.0).bind(list);
+    let changed = changed.execute(connection).await;
+    Ok(Ok(changed.map_err(during("changing what is set aside"))?.rows_affected() > 0))
+}
+
+pub(super) const SEEN_NOW: &str = "
+    UPDATE sessions SET last_seen_at = ?2 WHERE number = ?1 AND last_seen_at < ?2";
+
+/// Notes when a session was seen.
+pub(super) async fn note_seen(
+    (session, at): &(SessionNumber, Timestamp),
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Fault>, StoreError> {
+    let noted = query(SEEN_NOW).bind(session.0).bind(at.as_micros()).execute(connection).await;
+    noted.map_err(during("noting that a session was seen"))?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,162 @@
+//! Adding slots to messages that were stored for some of their recipients.
+//!
+//! Rows of such a message are made after its payload. So the payload must stay as long as there may
+//! be more of them: the sweeper leaves payloads alone that have a row here, and reads in one
+//! statement whether they have and for whom they were stored. Once the row is gone it never comes
+//! back, and the list of recipients is final.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use sqlx::{SqliteConnection, query};
+
+use super::SqliteStore;
+use super::accept::{holds, insert_slots};
+use super::rows::{optional_id, time, value};
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber, UserId};
+use crate::domain::inbox::{Acceptance, InboxKey, Slot};
+use crate::domain::ports::TopUps;
+use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded, TopUpOffer};
+use crate::storage::error::{StoreError, during};
+use crate::storage::packed::{pack_waiting, unpack_waiting};
+
+pub(super) const OPEN: &str = "
+    SELECT top_ups.payload, top_ups.open_until, top_ups.users, top_ups.left_out, payloads.waiting
+    FROM top_ups CROSS JOIN payloads ON payloads.number = top_ups.payload
+    WHERE top_ups.shard = ?1 AND top_ups.sender = ?2 AND top_ups.message_id = ?3
+        AND top_ups.open_until > ?4";
+
+const OFFER: &str = "
+    INSERT INTO top_ups (shard, sender, message_id, payload, open_until, users, left_out)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+pub(super) const EXTEND: &str = "UPDATE payloads SET waiting = ?2 WHERE number = ?1";
+
+pub(super) const CLOSE: &str =
+    "DELETE FROM top_ups WHERE shard = ?1 AND sender = ?2 AND message_id = ?3";
+
+pub(super) const ANY_OVER: &str = "SELECT 1 FROM top_ups WHERE open_until <= ?1 LIMIT 1";
+
+pub(super) const CLOSE_OVER: &str = "
+    DELETE FROM top_ups WHERE (shard, sender, message_id) IN (
+        SELECT shard, sender, message_id FROM top_ups WHERE open_until <= ?1
+        ORDER BY open_until LIMIT ?2
+    )";
+
+#[async_trait]
+impl TopUps for SqliteStore {
+    async fn open_top_up(
+        &self,
+        sender: AccountNumber,
+        message: MessageId,
+        now: Timestamp,
+    ) -> Result<Option<OpenTopUp>, Fault> {
+        let row = query(OPEN)
+            .bind(sender.shard().0)
+            .bind(sender.0)
+            .bind(message.as_bytes().to_vec())
+            .bind(now.as_micros())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(during("looking for a message that lacks slots"))?;
+        let Some(row) = row else { return Ok(None) };
+        let offer = TopUpOffer {
+            users: unpack_users(value(&row, "users")?)?,
+            left_out: optional_id(&row, "left_out")?,
+            until: time(&row, "open_until")?,
+        };
+        let stored_for = unpack_waiting(value(&row, "waiting")?)?;
+        Ok(Some(OpenTopUp { order: Order(value(&row, "payload")?), offer, stored_for }))
+    }
+
+    async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault> {
+        self.change(addition, |addition, connection| Box::pin(add(addition, connection))).await
+    }
+
+    async fn close_top_ups(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let any = query(ANY_OVER).bind(now.as_micros()).fetch_optional(&self.readers).await;
+        if any.map_err(during("looking for top-ups that are over"))?.is_none() {
+            return Ok(0);
+        }
+        self.change((now, limit), |input, connection| Box::pin(close_over(input, connection))).await
+    }
+}
+
+/// Keeps the offer of a message that was just stored.
+pub(super) async fn offer(
+    connection: &mut SqliteConnection,
+    number: i64,
+    message: &Acceptance,
+) -> Result<(), StoreError> {
+    let Some(offer) = &message.top_up else { return Ok(()) };
+    query(OFFER)
+        .bind(message.sender.shard().0)
+        .bind(message.sender.0)
+        .bind(message.message_id.as_bytes().to_vec())
+        .bind(number)
+        .bind(offer.until.as_micros())
+        .bind(pack_users(&offer.users))
+        .bind(offer.left_out.map(|session| session.as_bytes().to_vec()))
+        .execute(connection)
+        .await
+        .map_err(during("storing a message that lacks slots"))?;
+    Ok(())
+}
+
+fn pack_users(users: &[UserId]) -> Vec<u8> {
+    users.iter().flat_map(|user| *user.as_bytes()).collect()
+}
+
+fn unpack_users(bytes: &[u8]) -> Result<Vec<UserId>, StoreError> {
+    match bytes.as_chunks() {
+        (users, []) => Ok(users.iter().map(|user| UserId::from_bytes(*user)).collect()),
+        _ => Err(StoreError::Corrupt { column: "top_ups.users" }),
+    }
+}
+
+async fn add(
+    addition: &SlotAddition,
+    connection: &mut SqliteConnection,
+) -> Result<Result<SlotsAdded, Fault>, StoreError> {
+    let doing = "adding slots";
+    let row = query(OPEN)
+        .bind(addition.sender.shard().0)
+        .bind(addition.sender.0)
+        .bind(addition.message_id.as_bytes().to_vec())
+        .bind(addition.now.as_micros())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(during(doing))?;
+    let Some(row) = row else { return Ok(Ok(SlotsAdded::Gone)) };
+    if !holds(connection, &addition.guards).await? {
+        return Ok(Ok(SlotsAdded::RosterMoved));
+    }
+    let (number, mut inboxes) = (value(&row, "payload")?, unpack_waiting(value(&row, "waiting")?)?);
+    let stored: HashSet<SessionNumber> = inboxes.iter().map(|inbox| inbox.session).collect();
+    let new = addition.slots.iter().filter(|slot| !stored.contains(&slot.session));
+    let new: Vec<(i64, &Slot)> = new.map(|slot| (number, slot)).collect();
+    inboxes.extend(new.iter().map(|(_, it)| InboxKey { shard: it.shard, session: it.session }));
+    insert_slots(connection, new).await?;
+    let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter()));
+    extend.execute(&mut *connection).await.map_err(during(doing))?;
+    if addition.completes {
+        query(CLOSE)
+            .bind(addition.sender.shard().0)
+            .bind(addition.sender.0)
+            .bind(addition.message_id.as_bytes().to_vec())
+            .execute(connection)
+            .await
+            .map_err(during(doing))?;
+    }
+    Ok(Ok(SlotsAdded::Added))
+}
+
+async fn close_over(
+    (now, limit): &(Timestamp, u32),
+    connection: &mut SqliteConnection,
+) -> Result<Result<u64, Fault>, StoreError> {
+    let closed = query(CLOSE_OVER).bind(now.as_micros()).bind(*limit).execute(connection).await;
+    Ok(Ok(closed.map_err(during("closing top-ups"))?.rows_affected()))
+}

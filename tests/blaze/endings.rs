@@ -1,0 +1,97 @@
+//! Why sockets end, and what the other side is told.
+
+use std::time::{Duration, Instant};
+
+use sealpost::domain::ports::Hint;
+use sealpost::domain::session::{Scope, Scopes};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn a_revoked_session_is_told_so_and_its_socket_closes() {
+    let app = TestApp::start().await;
+    let anna = app.person("Anna", 1).await;
+    let phone = &anna.devices[0];
+    let mut socket = app.socket(phone).await;
+    socket.listen().await;
+    app.gateway().revoke_session(anna.user, phone.session).await.unwrap();
+    let frame = socket.frame().await.unwrap();
+    assert_eq!((&frame["action"], &frame["error"]["status"]), (&"ERROR".into(), &401.into()));
+    assert_eq!(socket.closed().await, Some(1008));
+}
+
+#[tokio::test]
+async fn a_revoked_api_token_ends_its_sockets() {
+    let app = TestApp::start().await;
+    let bot = app.bot("echo").await;
+    let (scopes, life) = (Scopes::of(&[Scope::Receive]), Duration::from_secs(3600));
+    let token = app.gateway().create_api_token(bot.session, scopes, life).await.unwrap();
+    let mut socket =
+        app.connect("/", &[&format!("Bearer {token}")], &["Mixin-Blaze-1"]).await.unwrap();
+    let mut signed = app.socket(&bot).await;
+    socket.listen().await;
+    app.gateway().revoke_api_tokens(bot.session).await.unwrap();
+    assert_eq!(socket.frame().await.unwrap()["error"]["status"], 401);
+    assert_eq!(socket.closed().await, Some(1008));
+    signed.listen().await;
+}
+
+#[tokio::test]
+async fn a_token_that_ends_takes_its_socket_with_it_but_not_within_the_hour() {
+    let app = TestApp::start().await;
+    let anna = app.person("Anna", 1).await;
+    let mut socket = app.socket(&anna.devices[0]).await;
+    socket.listen().await;
+    // Public clients sign for a minute and stay.
+    app.clock.advance(Duration::from_secs(3599));
+    socket.listen().await;
+    assert!(socket.is_quiet().await);
+    app.clock.advance(Duration::from_secs(1));
+    socket.send("LIST_PENDING_MESSAGES", &Value::Null).await;
+    assert_eq!(socket.closed().await, Some(1008));
+}
+
+#[tokio::test]
+async fn a_frame_over_the_limit_closes_the_socket() {
+    let app = TestApp::start_with(|config| config.limits.body_bytes = 4096).await;
+    let bot = app.bot("echo").await;
+    let mut socket = app.socket(&bot).await;
+    socket.send_bytes(&vec![0; 5000]).await;
+    assert_eq!(socket.closed().await, Some(1009));
+}
+
+#[tokio::test]
+async fn hints_that_were_lost_do_not_end_anything() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let mut socket = app.socket(&anna.devices[0]).await;
+    socket.listen().await;
+    app.gateway().bus.publish(Hint::Everybody);
+    bot.sends(&app, &anna, 1, "hello").await;
+    assert_eq!(socket.receives(&anna.devices[0], 1).await, ["hello"]);
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_says_good_bye_and_gives_back_what_was_not_acknowledged() {
+    let mut app = TestApp::start().await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    bot.sends(&app, &anna, 1, "hello").await;
+    let bound = app.bind().await;
+    app.serve_sockets_at(bound.address());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let client = async {
+        let mut socket = app.socket(&anna.devices[0]).await;
+        socket.listen().await;
+        socket.message().await;
+        stop.send(()).unwrap();
+        let began = Instant::now();
+        (socket.closed().await, began)
+    };
+    let (_, (code, began)) = tokio::join!(app.run(bound, async { stopped.await.unwrap() }), client);
+    assert_eq!(code, Some(1001));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    app.restart().await;
+    assert_eq!(anna.devices[0].receives(&app).await, ["hello"], "free at once");
+}
