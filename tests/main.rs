@@ -11,6 +11,7 @@ mod identity_numbers;
 mod interop;
 mod logs;
 mod mixin;
+mod node_sdk;
 mod openapi;
 mod program;
 mod schema_parity;
