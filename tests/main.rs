@@ -17,6 +17,7 @@ mod openapi;
 mod program;
 mod schema_parity;
 mod sdk;
+mod simulation;
 mod sockets;
 mod stale_cache;
 mod stop;
