@@ -44,10 +44,25 @@ fn setting(name: &str, default: u64) -> u64 {
     })
 }
 
+/// The clients of this test are files to the system, as the gateway's sockets are in its process.
+fn raise_file_limit(needed: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    setrlimit(Resource::Nofile, raised.clone()).expect("the hard limit is allowed");
+    let allowed = raised.current.unwrap_or(u64::MAX);
+    assert!(
+        allowed >= needed,
+        "{needed} open files are needed and the system allows {allowed}: raise the hard limit, for \
+         example by `ulimit -Hn {needed}` as root"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_idle_sockets_cost_little_and_each_is_reached() {
     let count = setting("SEALPOST_SOCKETS", 300);
     let seconds = setting("SEALPOST_SOCKET_SECONDS", 2);
+    raise_file_limit(count + 500);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     let gateway = Program::serve_with(
