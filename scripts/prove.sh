@@ -9,6 +9,9 @@ usage: scripts/prove.sh [PROOF ...]
 Runs the named proofs, or all of them:
 
   kills       kill -9 in a stream of posts, a hundred rounds, and the power cut
+  sockets     ten thousand idle sockets: memory of each, and delivery beside an echo
+  simulation  readers that come and go at random, two hundred times
+  malformed   200,000 malformed requests and frames
   broadcast   one text to ten thousand people, of whom some have signed in again
   fuzz        ten minutes of fuzzing for each target in fuzz/
   properties  the SDK's properties with many more cases than in an ordinary test run
@@ -16,6 +19,9 @@ Runs the named proofs, or all of them:
 Environment:
   SEALPOST_KILLS     rounds of kill -9 (default 100)
   SEALPOST_SEED      repeats a run: each one prints its own
+  SEALPOST_SOCKETS   sockets (default 10000), for SEALPOST_SOCKET_SECONDS (default 40)
+  SEALPOST_SIMULATIONS  runs of SEALPOST_SIMULATION_STEPS steps (default 200 of 300)
+  SEALPOST_MALFORMED requests and frames (default 200000)
   SEALPOST_BROADCAST people in the broadcast (default 10000)
   FUZZ_SECONDS       time for each target (default 600)
   PROPTEST_CASES     cases for each property (default 20000)
@@ -31,6 +37,34 @@ prove_kills() {
     step "kills and the power cut"
     SEALPOST_KILLS=${SEALPOST_KILLS:-100} cargo test --package sealpost --test main durability:: \
         -- --test-threads 1
+}
+
+prove_sockets() {
+    local sockets=${SEALPOST_SOCKETS:-10000} needed
+    needed=$((sockets + 1000))
+    step "$sockets sockets"
+    # The tests and the gateway raise their own soft limits; only the hard one is in the way.
+    if [ "$(ulimit -Hn)" != unlimited ] && [ "$(ulimit -Hn)" -lt "$needed" ]; then
+        ulimit -Hn "$needed" 2>/dev/null ||
+            give_up "a process may open $(ulimit -Hn) files here and $needed are needed; run as" \
+                "root: ulimit -Hn $needed"
+    fi
+    SEALPOST_SOCKETS=$sockets SEALPOST_SOCKET_SECONDS=${SEALPOST_SOCKET_SECONDS:-40} \
+        cargo test --release --package sealpost --test main sockets::
+}
+
+prove_simulation() {
+    step "readers that come and go, ${SEALPOST_SIMULATIONS:-200} runs"
+    SEALPOST_SIMULATIONS=${SEALPOST_SIMULATIONS:-200} \
+        SEALPOST_SIMULATION_STEPS=${SEALPOST_SIMULATION_STEPS:-300} \
+        cargo test --release --package sealpost --test main simulation::
+}
+
+prove_malformed() {
+    step "${SEALPOST_MALFORMED:-200000} malformed requests and frames"
+    prepare_interop
+    SEALPOST_MALFORMED=${SEALPOST_MALFORMED:-200000} \
+        cargo test --release --package sealpost --test main malformed:: -- --include-ignored
 }
 
 prove_broadcast() {
@@ -74,13 +108,13 @@ not_done=""
 proofs=()
 for argument in "$@"; do
     case $argument in
-        kills | broadcast | fuzz | properties) proofs+=("$argument") ;;
+        kills | sockets | simulation | malformed | broadcast | fuzz | properties) proofs+=("$argument") ;;
         --help | -h) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
     esac
 done
 if [ ${#proofs[@]} -eq 0 ]; then
-    proofs=(kills broadcast properties fuzz)
+    proofs=(kills sockets simulation malformed broadcast properties fuzz)
 fi
 
 require_rust

@@ -83,8 +83,9 @@ if [ "$fast" = no ]; then
     cargo run --release -- demo
 fi
 
-step "Python for the interop tests"
+step "Python and Node.js for the interop tests"
 prepare_interop
+prepare_node
 
 # One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
 # the interop tests (ignored in a bare `cargo test`, which has no Python packages), the kill -9 proof.

@@ -76,7 +76,14 @@ pub struct Program {
 impl Program {
     /// Starts `sealpost serve` on a free port and waits until it says that it is ready.
     pub fn serve(data: &Path) -> Self {
-        Self::start(sealpost(), data)
+        Self::start(sealpost(), data, "127.0.0.1:0")
+    }
+
+    /// The same at an address and with settings of its own, given as environment variables.
+    pub fn serve_with(data: &Path, address: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = sealpost();
+        command.envs(settings.iter().copied());
+        Self::start(command, data, address)
     }
 
     /// The same below strace, which writes what the gateway does to its files into `log`.
@@ -95,14 +102,14 @@ impl Program {
             .arg("-o")
             .arg(log)
             .arg(env!("CARGO_BIN_EXE_sealpost"));
-        Self::start(command, data)
+        Self::start(command, data, "127.0.0.1:0")
     }
 
-    fn start(mut command: Command, data: &Path) -> Self {
+    fn start(mut command: Command, data: &Path, address: &str) -> Self {
         let errors = data.with_extension("stderr");
         let log = File::options().create(true).append(true).open(&errors);
         let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", address, "--data"])
             .arg(data)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
