@@ -45,8 +45,8 @@ fn setting(name: &str, default: u64) -> u64 {
 const SETTINGS: [(&str, &str); 6] = [
     ("SEALPOST_DIALECTS__MIXIN__PLAIN_MESSAGES", "allow"),
     ("SEALPOST_DIALECTS__MIXIN__SIGN_UP", "open"),
-    ("SEALPOST_LIMITS__RATE__ENABLED", "false"),
-    ("SEALPOST_TELEMETRY__LOG_FILTER", "info"),
+    ("SEALPOST_LIMITS__RATE__ACCOUNT_REQUESTS", "0"),
+    ("SEALPOST_TELEMETRY__LOG_LEVEL", "info"),
     ("SEALPOST_DIALECTS__MIXIN__LONGEST_POLL_SECONDS", "1"),
     ("RUST_BACKTRACE", "1"),
 ];
