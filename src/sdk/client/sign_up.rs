@@ -118,7 +118,10 @@ impl SignUp {
             http,
             origin: base.origin().ascii_serialization(),
             prefix: String::new(),
-            credential: Credential::SigningUp { key: Box::new(key.clone()), audience: String::new() },
+            credential: Credential::SigningUp {
+                key: Box::new(key.clone()),
+                audience: String::new(),
+            },
             clock: self.clock,
             entropy,
             retry: RetryPolicy::default(),
