@@ -6,12 +6,14 @@
 pub mod checkup;
 pub mod directory;
 pub mod entropy;
+mod files;
 mod listeners;
 mod openapi;
 mod settings;
 mod upkeep;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -28,9 +30,12 @@ use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::dialect::mixin::blaze::Places;
 use crate::dialect::mixin::{self, MixinState};
+use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::ports::{Bus, Entropy};
 use crate::domain::{Fault, Gateway};
+use crate::http::blobs::{self, BlobUrls};
+use crate::http::gate::Gate;
 use crate::http::layers::{self, Patience};
 use crate::http::{health, problem, start, upgrade};
 use crate::sdk::keys::SigningKey;
@@ -50,6 +55,9 @@ pub struct App {
     gateway: Arc<Gateway>,
     hub: Arc<Hub>,
     sockets: Arc<Places>,
+    gate: Arc<Gate>,
+    files: Arc<Files>,
+    urls: Arc<BlobUrls>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -78,6 +86,15 @@ pub enum AppError {
     BadKey {
         /// Its length.
         length: usize,
+    },
+    /// The folder of attachments cannot be used.
+    #[error("cannot use the folder of attachments {}", path.display())]
+    Blobs {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// A listener cannot begin.
     #[error(transparent)]
@@ -110,17 +127,25 @@ impl App {
         let started_at = clock.now();
         let limits = config.limits.for_domain();
         let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits });
-        let server_public_key = own_public_key(&gateway).await?.into();
+        let seed = own_seed(&gateway).await?;
+        let server_public_key = SigningKey::from_seed(&seed).verifying_key().to_hex().into();
+        let gate = settings::gate(config, &gateway);
+        let files = files::open(config, &directory, &gateway)?;
+        let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
         let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
         let mut tasks = JoinSet::new();
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
+        tasks.spawn(files::run(files.clone()));
         Ok(Self {
             config: config.clone(),
             gateway,
             hub,
             sockets: Arc::new(sockets),
+            gate,
+            files,
+            urls,
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -141,6 +166,12 @@ impl App {
     #[must_use]
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Attachments.
+    #[must_use]
+    pub fn files(&self) -> &Arc<Files> {
+        &self.files
     }
 
     /// Who waits for messages here.
@@ -164,6 +195,13 @@ impl App {
             .merge(start::router(self.server_public_key.clone()))
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
         let router = router.merge(layers::guard(own, self.patience()));
+        let blobs = blobs::router(
+            self.gate.clone(),
+            self.files.clone(),
+            self.urls.clone(),
+            settings::blobs(&self.config),
+        );
+        let router = router.merge(layers::guard(blobs, self.upload_patience()));
         layers::apply(upgrade::divert(router, sockets), self.gateway.entropy.clone())
     }
 
@@ -219,11 +257,21 @@ impl App {
         MixinState {
             gateway: self.gateway.clone(),
             hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            files: self.files.clone(),
+            urls: self.urls.clone(),
+            addresses: settings::addresses(&self.config),
             server_public_key: self.server_public_key.to_string(),
             settings: settings::mixin(&self.config),
             verified: mixin::auth::verified_tokens(),
             sockets: self.sockets.clone(),
         }
+    }
+
+    /// Uploads have a patience of their own, which fits their size; this is only the end of it.
+    fn upload_patience(&self) -> Patience {
+        let longest = upload_patience(self.files.limits().bytes) + POLL_MARGIN;
+        Patience { request: longest, poll: longest }
     }
 
     fn patience(&self) -> Patience {
@@ -234,15 +282,13 @@ impl App {
     }
 }
 
-/// The public half of the gateway's own key in hex. The key is made with the database and never
-/// changes.
-async fn own_public_key(gateway: &Gateway) -> Result<String, AppError> {
+/// The gateway's own secret, from which its signing key and others follow. It is made with the
+/// database and never changes.
+async fn own_seed(gateway: &Gateway) -> Result<Zeroizing<[u8; 32]>, AppError> {
     let mut fresh = Zeroizing::new([0; 32]);
     gateway.entropy.fill(fresh.as_mut_slice());
     let kept = gateway.store.setting_or("gateway_signing_key", fresh.to_vec()).await;
     let kept = Zeroizing::new(kept.map_err(AppError::ReadKey)?);
-    let Ok(seed) = <[u8; 32]>::try_from(kept.as_slice()).map(Zeroizing::new) else {
-        return Err(AppError::BadKey { length: kept.len() });
-    };
-    Ok(SigningKey::from_seed(&seed).verifying_key().to_hex())
+    let seed = <[u8; 32]>::try_from(kept.as_slice()).map(Zeroizing::new);
+    seed.map_err(|_| AppError::BadKey { length: kept.len() })
 }

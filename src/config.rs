@@ -3,9 +3,11 @@
 //! One precedence, everywhere: a flag beats an environment variable, which beats the file, which
 //! beats the default. Every setting has a default, so a gateway runs without any of them.
 
+pub mod attachments;
 pub mod dialects;
 pub mod http;
 pub mod limits;
+pub mod rate;
 mod source;
 pub mod storage;
 pub mod telemetry;
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use attachments::Attachments;
 pub use dialects::Dialects;
 pub use http::Http;
 pub use limits::Limits;
@@ -31,6 +34,8 @@ pub struct Config {
     pub storage: Storage,
     /// How much is allowed.
     pub limits: Limits,
+    /// Encrypted files.
+    pub attachments: Attachments,
     /// The protocols.
     pub dialects: Dialects,
     /// Logs.
@@ -105,6 +110,8 @@ impl Config {
         self.http.validate()?;
         self.storage.validate()?;
         self.limits.validate()?;
+        self.http.has_room_for(self.limits.body_bytes)?;
+        self.attachments.validate()?;
         self.dialects.mixin.validate()?;
         self.telemetry.validate()
     }

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod acknowledge;
+pub mod attachment;
 pub mod audience;
 pub mod changes;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod gateway;
 pub mod idempotency;
 pub mod ids;
 pub mod inbox;
+pub mod limits;
 pub mod ports;
 pub mod reader;
 pub mod relationship;

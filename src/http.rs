@@ -1,12 +1,16 @@
 //! What every protocol shares: the listener, the layers around a request, problem documents.
 
+pub mod blobs;
 pub mod body;
 pub mod fault_log;
+pub mod gate;
 pub mod health;
 pub mod layers;
 pub mod openapi;
 pub mod path;
+pub mod peer;
 pub mod problem;
+pub mod ratelimit;
 pub mod request_id;
 pub mod server;
 pub mod start;

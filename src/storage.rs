@@ -6,6 +6,7 @@
 //! and held by `conformance`, which every store passes.
 
 mod batch;
+pub mod blobs;
 mod cached;
 #[doc(hidden)]
 pub mod conformance;

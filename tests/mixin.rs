@@ -1,5 +1,6 @@
 //! The Mixin dialect, as a client meets it.
 
+mod attachments;
 mod authentication;
 mod bad_batches;
 mod bad_items;
@@ -14,6 +15,7 @@ mod groups;
 mod idempotency;
 mod inbox;
 mod invitations;
+mod limits;
 mod plain;
 mod poison;
 mod profile;

@@ -1,7 +1,10 @@
 //! The SDK's client against a real gateway over HTTP.
 
 mod broadcast;
+mod devices;
 mod echo;
 mod ended_session;
+mod groups;
+mod live;
 mod lost_answer;
 mod signing_up;

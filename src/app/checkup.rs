@@ -94,7 +94,8 @@ impl Finding {
 /// Looks at everything that these settings name.
 pub async fn examine(config: &Config) -> Vec<Finding> {
     let data = config.storage.data.as_path();
-    let mut findings = vec![data_directory(data), disk(data), clock(data)];
+    let mut findings =
+        vec![data_directory(data), disk(data), attachments(config, data), clock(data)];
     findings.extend(gateway(config).await);
     findings
 }
@@ -147,6 +148,36 @@ fn disk(data: &Path) -> Finding {
         free if free < LOW_DISK => Finding::warn(SUBJECT, found, "make room soon"),
         _ => Finding::ok(SUBJECT, found),
     }
+}
+
+/// The folder of attachments: whether there is room in it, and whether it can be written.
+fn attachments(config: &Config, data: &Path) -> Finding {
+    const SUBJECT: &str = "attachments";
+    let folder = data.join("blobs");
+    let name = folder.display();
+    if !folder.exists() {
+        return Finding::ok(SUBJECT, format!("{name} does not exist yet; `serve` makes it"));
+    }
+    if let Err(error) = tempfile::tempfile_in(&folder) {
+        let advice = format!("let this user write in it: chown -R \"$USER\" {name}");
+        return Finding::fail(SUBJECT, format!("{name} cannot be written: {error}"), advice);
+    }
+    let free = rustix::fs::statvfs(&folder)
+        .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+        .unwrap_or(u64::MAX);
+    let settings = &config.attachments;
+    let room = free.saturating_sub(settings.keep_free_bytes);
+    if room < settings.max_bytes {
+        let found = format!(
+            "{name} has room for {} MiB beside the {} MiB that are kept free, and one attachment \
+             may have {} MiB",
+            room >> 20,
+            settings.keep_free_bytes >> 20,
+            settings.max_bytes >> 20
+        );
+        return Finding::warn(SUBJECT, found, "make room, or lower attachments.max_bytes");
+    }
+    Finding::ok(SUBJECT, format!("{name} can be written"))
 }
 
 /// The path itself or its closest parent that exists.
@@ -265,6 +296,20 @@ mod tests {
         assert!(finding.advice.contains("chmod 700"), "{finding:?}");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700))?;
         assert_eq!(data_directory(directory.path()).state, State::Ok);
+        Ok(())
+    }
+
+    #[test]
+    fn a_disk_without_room_for_an_attachment_deserves_a_look() -> Result<(), io::Error> {
+        let data = tempfile::tempdir()?;
+        let mut config = Config::default();
+        config.attachments.keep_free_bytes = 0;
+        config.attachments.max_bytes = 1;
+        assert!(attachments(&config, data.path()).found.contains("does not exist yet"));
+        fs::create_dir(data.path().join("blobs"))?;
+        assert_eq!(attachments(&config, data.path()).state, State::Ok);
+        config.attachments.keep_free_bytes = 1 << 50;
+        assert_eq!(attachments(&config, data.path()).state, State::Warn);
         Ok(())
     }
 

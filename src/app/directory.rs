@@ -125,6 +125,12 @@ impl DataDirectory {
         self.path.join("sealpost.db")
     }
 
+    /// The folder of attachments.
+    #[must_use]
+    pub fn blobs(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
     /// Where a running gateway takes orders.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {

@@ -3,7 +3,7 @@
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
 use crate::dialect::mixin;
-use crate::http::{health, openapi, start};
+use crate::http::{blobs, health, openapi, start};
 
 const DESCRIPTION: &str = "\
 A self-hosted gateway for end-to-end encrypted messages between bots and people, in the words of \
@@ -36,7 +36,7 @@ pub fn openapi_document(path_prefix: &str) -> OpenApi {
     let servers = vec![Server::new("/")];
     let document = OpenApiBuilder::new().info(info).servers(Some(servers)).build();
     let mut document = document.nest(path_prefix, mixin::openapi());
-    for part in [health::openapi(), openapi::openapi(), start::openapi()] {
+    for part in [blobs::openapi(), health::openapi(), openapi::openapi(), start::openapi()] {
         document.merge(part);
     }
     document

@@ -1,12 +1,17 @@
 //! From the operator's settings to what each part asks for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::directory::DataDirectory;
 use crate::config::Config;
 use crate::config::dialects::{ErrorStatus, PlainMessages, SignUp};
 use crate::dialect::mixin;
+use crate::domain::Gateway;
+use crate::domain::limits::Limiter;
 use crate::domain::sign_up::SignUpPolicy;
+use crate::http::blobs::{Addresses, BlobSettings};
+use crate::http::gate::Gate;
 use crate::storage::{CacheConfig, StorageConfig};
 
 pub(super) fn storage(config: &Config, directory: &DataDirectory) -> StorageConfig {
@@ -18,6 +23,27 @@ pub(super) fn storage(config: &Config, directory: &DataDirectory) -> StorageConf
         cache: CacheConfig { entries: settings.cache_entries.into(), ..CacheConfig::default() },
         ..StorageConfig::at(directory.database())
     }
+}
+
+pub(super) fn gate(config: &Config, gateway: &Gateway) -> Arc<Gate> {
+    let rate = &config.limits.rate;
+    let limiter = Limiter::new(gateway.clock.clone(), rate.accounts(), rate.addresses());
+    let proxies = config.http.proxies();
+    Arc::new(Gate::new(Arc::new(limiter), proxies, config.http.body_budget_bytes))
+}
+
+pub(super) fn blobs(config: &Config) -> BlobSettings {
+    let settings = &config.attachments;
+    BlobSettings {
+        uploads: settings.uploads,
+        downloads: settings.downloads,
+        stall: Duration::from_secs(settings.stall_seconds),
+    }
+}
+
+pub(super) fn addresses(config: &Config) -> Addresses {
+    let url = &config.http.public_url;
+    Addresses { public_url: (!url.is_empty()).then(|| url.clone()) }
 }
 
 pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, within};
+use crate::domain::limits::Networks;
 
 /// The listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,13 @@ use super::{ConfigError, within};
 pub struct Http {
     /// Address and port; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// How clients reach the gateway, such as `https://gateway.example`, for the URLs that it gives
+    /// away; empty for the `Host` of each request.
+    pub public_url: String,
+    /// Proxies whose `X-Forwarded-For` is believed: addresses and networks with commas between them.
+    pub trusted_proxies: String,
+    /// Bytes of bodies that are held in memory at the same time.
+    pub body_budget_bytes: u64,
     /// Connections served at the same time; further ones wait in the system's queue.
     pub connections: u32,
     /// Sockets open at the same time; further ones are refused.
@@ -27,6 +35,9 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: String::new(),
+            trusted_proxies: String::new(),
+            body_budget_bytes: 256 * 1024 * 1024,
             connections: 10_000,
             sockets: 20_000,
             request_seconds: 30,
@@ -48,10 +59,60 @@ impl Http {
         Duration::from_secs(self.stop_seconds)
     }
 
+    /// The proxies that are believed; none when the setting was not checked before.
+    #[must_use]
+    pub fn proxies(&self) -> Networks {
+        Networks::parse(&self.trusted_proxies).unwrap_or_default()
+    }
+
+    /// Refuses a budget that a single body can exceed.
+    pub(super) fn has_room_for(&self, body_bytes: u64) -> Result<(), ConfigError> {
+        within("http.body_budget_bytes", self.body_budget_bytes, body_bytes, 1 << 40)
+    }
+
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        if !is_public_url(&self.public_url) {
+            let reason = format!(
+                "is `{}`; it must be `http://` or `https://`, a host, and perhaps a path without \
+                 a slash at its end",
+                self.public_url
+            );
+            return Err(ConfigError::Value { key: "http.public_url", reason });
+        }
+        if let Err(error) = Networks::parse(&self.trusted_proxies) {
+            let reason = format!("cannot be used: {error}");
+            return Err(ConfigError::Value { key: "http.trusted_proxies", reason });
+        }
         within("http.connections", self.connections.into(), 1, 1_000_000)?;
         within("http.sockets", self.sockets.into(), 1, 1_000_000)?;
         within("http.request_seconds", self.request_seconds, 1, 600)?;
         within("http.stop_seconds", self.stop_seconds, 0, 600)
+    }
+}
+
+/// Whether something can be put behind it to make a URL.
+fn is_public_url(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let Some(rest) = rest else { return url.is_empty() };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]/".contains(&byte);
+    !rest.is_empty() && !rest.starts_with('/') && !rest.ends_with('/') && rest.bytes().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_a_scheme_a_host_and_perhaps_a_path() {
+        for good in
+            ["", "http://x", "https://gateway.example:8443", "https://x/a/b", "http://[::1]"]
+        {
+            assert!(is_public_url(good), "{good}");
+        }
+        for bad in
+            ["x", "ftp://x", "https://", "https:///a", "https://x/", "https://x?a", "http://a b"]
+        {
+            assert!(!is_public_url(bad), "{bad}");
+        }
     }
 }

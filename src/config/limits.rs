@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::rate::Rate;
 use super::{ConfigError, within};
 use crate::domain;
 
@@ -39,6 +40,8 @@ pub struct Limits {
     pub isolate_after: u32,
     /// After so many deliveries without an acknowledgement a message is set aside.
     pub set_aside_after: u32,
+    /// How fast accounts and addresses may go.
+    pub rate: Rate,
 }
 
 impl Default for Limits {
@@ -58,6 +61,7 @@ impl Default for Limits {
             abandoned_after_seconds: 24 * 60 * 60,
             isolate_after: 5,
             set_aside_after: 10,
+            rate: Rate::default(),
         }
     }
 }
@@ -100,7 +104,8 @@ impl Limits {
         within("limits.isolate_after", self.isolate_after.into(), 1, 1000)?;
         // It is alone for a while before it is set aside.
         let least = u64::from(self.isolate_after) + 1;
-        within("limits.set_aside_after", self.set_aside_after.into(), least, 1001)
+        within("limits.set_aside_after", self.set_aside_after.into(), least, 1001)?;
+        self.rate.validate()
     }
 }
 

@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod acknowledgements;
 pub mod answer;
 pub mod apps;
+pub mod attachments;
 pub mod auth;
 pub mod blaze;
 pub mod changes;
@@ -34,9 +35,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::delivery::hub::Hub;
+use crate::domain::attachment::Files;
 use crate::domain::gateway::Gateway;
 use crate::domain::sign_up::SignUpPolicy;
+use crate::http::blobs::{Addresses, BlobUrls};
+use crate::http::gate::Gate;
 use crate::http::layers::{self, Patience};
+use crate::http::ratelimit;
 use auth::VerifiedTokens;
 use conversations::participants;
 use error::ErrorStatus;
@@ -50,6 +55,14 @@ pub struct MixinState {
     pub gateway: Arc<Gateway>,
     /// Who is listening on this node.
     pub hub: Arc<Hub>,
+    /// How often who may come in.
+    pub gate: Arc<Gate>,
+    /// Attachments.
+    pub files: Arc<Files>,
+    /// Where their bytes go and come from.
+    pub urls: Arc<BlobUrls>,
+    /// The gateway as its clients reach it.
+    pub addresses: Addresses,
     /// The gateway's own Ed25519 public key, lower-case hex.
     pub server_public_key: String,
     /// What the operator chose.
@@ -126,6 +139,8 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .route("/conversations/{id}/rotate", post(conversations::settings::rotate))
         .route("/conversations/{id}/mute", post(conversations::settings::mute))
         .route("/conversations/{id}/disappear", post(conversations::settings::disappear))
+        .route("/attachments", post(attachments::create))
+        .route("/attachments/{id}", get(attachments::read))
         .route("/acknowledgements", post(acknowledgements::post))
         // A look at the inbox changes it, so there is no HEAD, which must change nothing.
         .route("/inbox", get(inbox::read).head(error::method_not_allowed))
@@ -143,7 +158,10 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .fallback(error::unknown_path)
         .with_state(state.clone());
     let router = router.layer(from_fn_with_state(state.clone(), repeat::layer));
-    layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
+    let limiter = state.gate.limiter().clone();
+    layers::guard(router, patience)
+        .layer(from_fn_with_state(state, error::write))
+        .layer(from_fn_with_state(limiter, ratelimit::write))
 }
 
 /// The paths of the socket, for requests that ask for one. They stand at the root and below the
@@ -157,5 +175,8 @@ pub fn socket_router(state: Arc<MixinState>, patience: Patience) -> Router {
         }
     }
     let router = router.fallback(error::unknown_path).with_state(state.clone());
-    layers::guard(router, patience).layer(from_fn_with_state(state, error::write))
+    let limiter = state.gate.limiter().clone();
+    layers::guard(router, patience)
+        .layer(from_fn_with_state(state, error::write))
+        .layer(from_fn_with_state(limiter, ratelimit::write))
 }

@@ -83,6 +83,14 @@ pub enum Fault {
         /// The largest size allowed.
         limit: u64,
     },
+    /// Too much in too short a time; the very same request may be repeated later.
+    #[error("{what} is over what is allowed at the moment")]
+    RateLimited {
+        /// What was counted.
+        what: &'static str,
+        /// When there is room for it again.
+        retry_after: Duration,
+    },
     /// The gateway cannot do this now; the very same request may be repeated.
     #[error("not available now: {reason}")]
     Unavailable {

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::fault_log;
+use super::ratelimit::seconds;
 use super::request_id::RequestId;
 use crate::domain::Fault;
 
@@ -84,8 +85,10 @@ impl Document {
             Fault::TooLarge { actual, limit, .. } => {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
-            Fault::Unavailable { retry_after, .. } | Fault::Deferred { retry_after } => {
-                Self { retry_after: Some(retry_after.as_secs().max(1)), ..document }
+            Fault::Unavailable { retry_after, .. }
+            | Fault::Deferred { retry_after }
+            | Fault::RateLimited { retry_after, .. } => {
+                Self { retry_after: Some(seconds(*retry_after).max(1)), ..document }
             }
             Fault::Internal { .. } => {
                 let detail = "the gateway made a mistake; its log has more under this request id";
@@ -175,6 +178,7 @@ pub fn status(fault: &Fault) -> StatusCode {
         }
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Fault::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -192,6 +196,7 @@ fn code(fault: &Fault) -> &'static str {
         Fault::Stale { .. } => "stale_sessions",
         Fault::Outdated { .. } => "outdated",
         Fault::TooLarge { .. } => "too_large",
+        Fault::RateLimited { .. } => "rate_limited",
         Fault::Unavailable { .. } => "unavailable",
         Fault::Deferred { .. } => "deferred",
         Fault::Internal { .. } => "internal",

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use axum::serve::Listener;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -14,7 +16,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower::ServiceExt;
 
+use super::peer::{Peer, RemoteAddress};
 use super::stream::Bounded;
 
 /// How a listener treats its connections.
@@ -36,7 +40,9 @@ pub async fn serve<L: Listener>(
     router: Router,
     settings: Settings,
     stop: impl Future<Output = ()>,
-) {
+) where
+    L::Addr: RemoteAddress,
+{
     let builder = connection_builder(settings);
     let places = Arc::new(Semaphore::new(settings.connections as usize));
     let graceful = GracefulShutdown::new();
@@ -45,15 +51,22 @@ pub async fn serve<L: Listener>(
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await.0)
+            (place, listener.accept().await)
         };
-        let (place, io) = tokio::select! {
+        let (place, (io, address)) = tokio::select! {
             biased;
             () = &mut stop => break,
             Some(_) = connections.join_next() => continue,
             next = next => next,
         };
-        let service = TowerToHyperService::new(router.clone());
+        let peer = address.address().map(Peer);
+        let with_peer = move |mut request: Request<Incoming>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
+            request
+        };
+        let service = TowerToHyperService::new(router.clone().map_request(with_peer));
         let io = TokioIo::new(Bounded::new(io, settings.head_timeout));
         let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
         let connection = graceful.watch(connection);

@@ -7,6 +7,7 @@
 //! A stale roster is harmless even so: [`Inbox::accept`] compares generations in its transaction,
 //! and a roster that it finds moved is dropped here.
 
+mod attachments;
 mod conversations;
 mod remembered;
 mod sending;

@@ -5,6 +5,7 @@
 pub mod scene;
 
 mod accounts;
+mod attachments;
 mod changes;
 mod conversations;
 mod inbox;
@@ -41,6 +42,13 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         accounts_are_listed_in_pages,
         contacts_are_made_once,
         a_setting_keeps_its_first_value;
+    attachments:
+        an_attachment_is_found_as_it_was_made,
+        an_upload_is_noted_once,
+        an_account_has_room_for_so_many_bytes,
+        only_so_many_uploads_may_be_to_come,
+        what_is_over_ends_in_small_steps_and_cannot_be_uploaded,
+        attachments_on_file_are_told_from_strays;
     sign_ups:
         a_newcomer_has_an_account_and_a_session,
         the_same_sign_up_again_gives_the_same_account,

@@ -4,6 +4,7 @@
 //! maps. It is no embedded database: everything is gone with the process.
 
 mod accounts;
+mod attachments;
 mod conversations;
 mod inbox;
 mod quota;
@@ -22,12 +23,13 @@ use bytes::Bytes;
 
 use crate::domain::Fault;
 use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use crate::domain::attachment::Attachment;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{
-    AccountNumber, ConversationNumber, MessageId, Order, SessionNumber, UserId,
+    AccountNumber, AttachmentId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
 use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
@@ -62,6 +64,7 @@ struct State {
     top_ups: HashMap<(AccountNumber, MessageId), OpenTopUp>,
     requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
+    attachments: BTreeMap<AttachmentId, Attachment>,
     /// How often something may have been changed.
     changes: u64,
 }

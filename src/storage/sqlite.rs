@@ -12,6 +12,7 @@
 
 mod accept;
 mod accounts;
+mod attachments;
 mod changes;
 mod claims;
 mod clear;

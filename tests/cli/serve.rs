@@ -25,7 +25,8 @@ fn its_data_is_its_owners_alone() {
     assert_eq!(mode(&data), 0o700);
     for entry in fs::read_dir(&data).unwrap() {
         let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), expected, "{}", path.display());
     }
     assert!(data.join("admin.sock").exists());
 }

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use sealpost::app::{App, Bound};
 use sealpost::config::Config;
 use sealpost::domain::account::AccountKind;
+use sealpost::domain::attachment::Files;
 use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
@@ -146,8 +147,13 @@ impl TestApp {
         self.app.as_ref().unwrap().hub().sessions()
     }
 
+    /// Attachments, for their upkeep.
+    pub fn files(&self) -> Arc<Files> {
+        self.app.as_ref().unwrap().files().clone()
+    }
+
     /// The data directory.
-    fn data(&self) -> &Path {
+    pub fn data(&self) -> &Path {
         &self.config.storage.data
     }
 

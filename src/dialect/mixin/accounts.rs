@@ -73,6 +73,9 @@ async fn read(request: Request, state: &MixinState) -> Result<SignUp, Fault> {
     // Before anything is read for somebody who may not sign up anyway.
     state.settings.sign_up.require_some()?;
     let (parts, body) = request.into_parts();
+    // Nobody knows the caller yet, so its address is all that can be counted.
+    let address = state.gate.address(&parts.extensions, &parts.headers);
+    state.gate.stranger(address)?;
     let token = bearer(&parts.headers).ok_or_else(|| {
         Fault::unauthorized("there is no `Authorization: Bearer …` header with a token")
     })?;

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::MixinState;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
+use crate::domain::ids::AccountNumber;
 use crate::domain::reader::{Credential, Reader, SHORTEST_STAY};
 use crate::domain::session::{API_TOKEN_PREFIX, Scope, Scopes, SessionOwner, TokenHash};
 
@@ -141,6 +142,12 @@ async fn live_owner(state: &MixinState, claims: &RequestClaims) -> Result<Sessio
 }
 
 impl Authenticated {
+    /// The account that it stands for.
+    #[must_use]
+    pub fn account(&self) -> AccountNumber {
+        self.caller.owner.account.number
+    }
+
     /// Checks that a signed token stands for this very request. `digests` are those of the
     /// request, one for each path under which the caller may know it.
     ///

@@ -32,6 +32,7 @@ use super::MixinState;
 use super::auth::{Caller, authenticate, bearer};
 use super::error::refusal;
 use crate::domain::error::Fault;
+use crate::domain::limits::Visitor;
 use crate::domain::session::Scope;
 use crate::http::fault_log;
 use crate::http::request_id::RequestId;
@@ -81,7 +82,7 @@ pub async fn explain() -> Response {
 }
 
 async fn upgrade(state: Arc<MixinState>, mut request: Request<()>) -> Result<Response, Fault> {
-    let caller = identify(&state, &request).await?;
+    let guest = identify(&state, &request).await?;
     let answer = create_response_with_body(&request, Body::empty);
     let mut answer =
         answer.map_err(|error| Fault::malformed(format!("this is no handshake: {error}")))?;
@@ -92,20 +93,20 @@ async fn upgrade(state: Arc<MixinState>, mut request: Request<()>) -> Result<Res
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let upgrade =
         upgrade.ok_or_else(|| Fault::malformed("this connection cannot become a socket"))?;
-    let place = state.sockets.take(caller.owner.session.number)?;
-    tokio::spawn(serve(state, caller, upgrade, place));
+    let place = state.sockets.take(guest.caller.owner.session.number)?;
+    tokio::spawn(serve(state, guest, upgrade, place));
     Ok(answer.into_response())
 }
 
 /// Serves a socket until it ends or its place is taken away.
-async fn serve(state: Arc<MixinState>, caller: Caller, upgrade: OnUpgrade, place: Place) {
+async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: OnUpgrade, place: Place) {
     let socket = async {
         let Ok(io) = upgrade.await else {
             return; // The connection broke off before it was a socket.
         };
         let limit = usize::try_from(state.settings.body_limit).unwrap_or(usize::MAX);
         let wire = Wire::new(TokioIo::new(io), limit).await;
-        session::run(state, caller, wire).await;
+        session::run(state, guest, wire).await;
     };
     tokio::select! {
         () = socket => {}
@@ -113,7 +114,25 @@ async fn serve(state: Arc<MixinState>, caller: Caller, upgrade: OnUpgrade, place
     }
 }
 
-async fn identify(state: &MixinState, request: &Request<()>) -> Result<Caller, Fault> {
+/// Somebody who comes in.
+struct Guest {
+    /// Who it is.
+    caller: Caller,
+    /// Whose limits what it does counts against.
+    visitor: Visitor,
+}
+
+async fn identify(state: &MixinState, request: &Request<()>) -> Result<Guest, Fault> {
+    let address = state.gate.address(request.extensions(), request.headers());
+    state.gate.may_knock(address)?;
+    let caller = state.gate.judged(credential(state, request).await, address)?;
+    caller.require(Scope::Receive)?;
+    let visitor = Visitor { account: Some(caller.owner.account.number), address };
+    state.gate.socket(&visitor)?;
+    Ok(Guest { caller, visitor })
+}
+
+async fn credential(state: &MixinState, request: &Request<()>) -> Result<Caller, Fault> {
     let headers = request.headers();
     let in_protocol = protocols(headers).find_map(|one| one.strip_prefix(BEARER_PROTOCOL));
     let token = bearer(headers).or(in_protocol).ok_or_else(|| {
@@ -121,9 +140,7 @@ async fn identify(state: &MixinState, request: &Request<()>) -> Result<Caller, F
     })?;
     let authenticated = authenticate(state, token).await?;
     authenticated.require_fresh(state, Some(FRESH))?;
-    let caller = authenticated.for_request(state, &digests(state, request))?;
-    caller.require(Scope::Receive)?;
-    Ok(caller)
+    authenticated.for_request(state, &digests(state, request))
 }
 
 /// What `sig` may be: over the path as it came, over `/`, and over the same below the prefix.

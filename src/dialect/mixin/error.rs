@@ -23,6 +23,7 @@ use super::auth::{bearer, looks_signed};
 use crate::domain::error::Fault;
 use crate::http::fault_log;
 use crate::http::problem::{self, Problem};
+use crate::http::ratelimit;
 use crate::http::request_id::RequestId;
 
 /// Which HTTP status an error has. `error.status` always holds the true one.
@@ -112,8 +113,8 @@ pub fn refusal(fault: &Fault) -> Response {
 /// A failure as the caller gets it.
 fn answer(fault: &Fault, style: ErrorStyle) -> Response {
     let mut response = shaped(api_error(fault), style);
-    if let Fault::Unavailable { retry_after, .. } = fault {
-        let seconds = retry_after.as_secs().max(1);
+    if let Fault::Unavailable { retry_after, .. } | Fault::RateLimited { retry_after, .. } = fault {
+        let seconds = ratelimit::seconds(*retry_after).max(1);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
@@ -177,6 +178,7 @@ pub fn api_error(fault: &Fault) -> ApiError {
         // Programs look for the word; the sentence says why.
         Fault::Outdated { what, .. } => plain(410, 410, extra(what, "reset")),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
+        Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
         Fault::Unavailable { .. } | Fault::Deferred { .. } => plain(503, 503, None),
         Fault::Internal { .. } => plain(500, 500, None),
     }
@@ -211,6 +213,7 @@ fn description(fault: &Fault) -> String {
         Fault::TooLarge { what, actual, limit } => {
             format!("Too large: {what} is {actual}, the limit is {limit}.")
         }
+        Fault::RateLimited { .. } => "Too many requests; come again later.".to_owned(),
         Fault::Unavailable { .. } => "Not available now; repeat the same request later.".to_owned(),
         Fault::Deferred { .. } => "The recipient cannot be reached now.".to_owned(),
         Fault::Internal { .. } => "Internal server error.".to_owned(),

@@ -94,6 +94,7 @@ async fn post(
 ) -> Result<Response, Fault> {
     request.caller.require(Scope::Send)?;
     let items = outgoing::items(&request.body, &state.gateway.limits)?;
+    state.gate.messages(&request.visitor, items.len())?;
     let decided = decide(state, &request.caller.owner, &items, door, on_stale).await?;
     if let (Door::Messages, [only]) = (door, decided.as_slice())
         && matches!(only.verdict, Verdict::StaleSessions(_))

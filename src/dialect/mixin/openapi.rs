@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::conversations::participants;
 use super::{
-    accounts, acknowledgements, apps, blaze, changes, conversations, inbox, messages,
+    accounts, acknowledgements, apps, attachments, blaze, changes, conversations, inbox, messages,
     relationships, repeat, sessions, set_aside, slots, users,
 };
 
@@ -35,6 +35,8 @@ use super::{
         set_aside::retry,
         set_aside::drop,
         acknowledgements::post,
+        attachments::create,
+        attachments::read,
         conversations::create,
         conversations::read,
         conversations::update,
@@ -64,6 +66,7 @@ use super::{
         (name = "inbox", description = "Receiving"),
         (name = "sessions", description = "Signed-in devices and the keys to seal for"),
         (name = "conversations", description = "Who speaks with whom"),
+        (name = "attachments", description = "Encrypted files"),
         (name = "users", description = "People and bots"),
     ),
 )]
@@ -78,7 +81,7 @@ impl utoipa::Modify for Credentials {
             "A request token: a JSON Web Token with `alg` EdDSA, signed by the calling session's key, \
              whose claim `sig` is the lower-case hex SHA-256 of method, path with query, and body. \
              Errors of requests with such a token come with HTTP status 202 and the true status in \
-             `error.status`, unless the operator chose otherwise; 503 is always itself.",
+             `error.status`, unless the operator chose otherwise; 429 and 503 are always themselves.",
         ));
         let plain = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
             "A plain API token, `spt_…`, made by the operator for one session of a bot. Errors come \
@@ -98,14 +101,15 @@ impl utoipa::Modify for Credentials {
 struct SharedAnswers;
 
 /// What any request may be answered, unless the handler says more about that status.
-const SHARED: [(&str, &str); 5] = [
+const SHARED: [(&str, &str); 6] = [
     (
         "202",
-        "What a signed token gets in place of every error below but 503, unless the operator chose \
-         otherwise: `error.status` holds the true status. An answer of success is never 202",
+        "What a signed token gets in place of every error below but 429 and 503, unless the operator \
+         chose otherwise: `error.status` holds the true status. An answer of success is never 202",
     ),
     ("401", "The token is missing or not accepted"),
     ("413", "Too many bytes"),
+    ("429", "Too much in too short a time; nothing was done. Repeat it after `Retry-After`"),
     ("500", "A mistake of the gateway; its log has more under the request's id"),
     ("503", "Repeat the same request after `Retry-After`"),
 ];
@@ -130,9 +134,31 @@ fn add_shared(operation: &mut Operation) {
         let answer = || RefOr::T(failure(description));
         answers.entry(status.to_owned()).or_insert_with(answer);
     }
-    if let Some(RefOr::T(overloaded)) = answers.get_mut("503") {
-        overloaded.headers.insert("Retry-After".to_owned(), seconds().into());
+    for status in ["429", "503"] {
+        if let Some(RefOr::T(overloaded)) = answers.get_mut(status) {
+            overloaded.headers.insert("Retry-After".to_owned(), seconds().into());
+        }
     }
+    for status in ["200", "429"] {
+        if let Some(RefOr::T(counted)) = answers.get_mut(status) {
+            for (name, description) in RATE_LIMITS {
+                counted.headers.insert(name.to_owned(), text(description).into());
+            }
+        }
+    }
+}
+
+/// draft-ietf-httpapi-ratelimit-headers.
+const RATE_LIMITS: [(&str, &str); 2] = [
+    ("RateLimit-Policy", "What the account may do: `q` in `w` seconds, and at once"),
+    ("RateLimit", "Where the account stands: `r` is left; all of it is there again in `t` seconds"),
+];
+
+fn text(description: &str) -> Header {
+    let string = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+    let mut header = Header::new(string.build());
+    header.description = Some(description.to_owned());
+    header
 }
 
 fn failure(description: &str) -> Response {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -12,12 +12,14 @@ use sealpost_sdk::token::body_digest;
 use serde::de::DeserializeOwned;
 
 use super::MixinState;
-use super::auth::{Caller, authenticate, bearer};
+use super::auth::{Authenticated, Caller, authenticate, bearer};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::inbox::IDS_REMEMBERED;
+use crate::domain::limits::Visitor;
 use crate::domain::sign_up::UsedToken;
 use crate::http::body;
+use crate::http::gate::BodyRoom;
 use crate::http::problem::Problem;
 
 /// How old a signed token may be, by path: young where repeating the request would do something
@@ -41,8 +43,11 @@ fn freshness(path: &str) -> Option<Duration> {
 pub struct SignedRequest {
     /// Who sent it.
     pub caller: Caller,
+    /// Whose limits what it does counts against.
+    pub visitor: Visitor,
     /// Its body, as it came.
     pub body: Bytes,
+    _room: Arc<BodyRoom>,
 }
 
 impl FromRequest<Arc<MixinState>> for SignedRequest {
@@ -64,8 +69,7 @@ impl SignedRequest {
     /// # Errors
     /// A [`Fault`] for the credential or the body.
     pub async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<Self, Problem> {
-        let (caller, body) = check(state, parts, body).await?;
-        Ok(Self { caller, body })
+        Ok(check(state, parts, body).await?)
     }
 
     /// The body as JSON.
@@ -134,16 +138,37 @@ pub(super) fn without_position(error: &serde_json::Error) -> String {
     text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned()
 }
 
-async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<(Caller, Bytes), Fault> {
+/// Everything that limits a request comes before its body is read.
+async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRequest, Fault> {
+    let gate = &state.gate;
+    let address = gate.address(&parts.extensions, &parts.headers);
+    gate.may_knock(address)?;
+    let authenticated = gate.judged(credential(state, parts).await, address)?;
+    let visitor = gate.request(&parts.extensions, authenticated.account(), address)?;
+
+    let limit = state.settings.body_limit;
+    let (announced, size) = (body.size_hint().lower(), body.size_hint().exact());
+    if announced <= limit {
+        gate.bytes(&visitor, announced)?;
+    }
+    // What does not say its size may have any.
+    let room = gate.body_room(size.unwrap_or(limit).min(limit))?;
+    let body = body::read(body, limit).await?;
+    gate.bytes(&visitor, (body.len() as u64).saturating_sub(announced))?;
+
+    let digests = digests(state, parts, &body);
+    let caller = gate.judged(authenticated.for_request(state, &digests), address)?;
+    Ok(SignedRequest { caller, visitor, body, _room: Arc::new(room) })
+}
+
+/// A credential that is good by itself, and young enough for this path.
+async fn credential(state: &MixinState, parts: &Parts) -> Result<Authenticated, Fault> {
     let token = bearer(&parts.headers).ok_or_else(|| {
         Fault::unauthorized("there is no `Authorization: Bearer …` header with a token")
     })?;
     let authenticated = authenticate(state, token).await?;
     authenticated.require_fresh(state, freshness(parts.uri.path()))?;
-    let body = body::read(body, state.settings.body_limit).await?;
-    let digests = digests(state, parts, &body);
-    let caller = authenticated.for_request(state, &digests)?;
-    Ok((caller, body))
+    Ok(authenticated)
 }
 
 /// What `sig` may be: over the path as it is here, and over the path below the prefix.

@@ -3,9 +3,9 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, changes, claims, clear, conversations, expire, forget, gaps, groups, inbox,
-    invites, notices, relationships, requests, rooms, rosters, sessions, set_aside, sign_in,
-    sign_up, sweep, top_ups,
+    accept, accounts, attachments, changes, claims, clear, conversations, expire, forget, gaps,
+    groups, inbox, invites, notices, relationships, requests, rooms, rosters, sessions, set_aside,
+    sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -17,6 +17,15 @@ const STATEMENTS: &[&str] = &[
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,
+    attachments::BY_ID,
+    attachments::TO_COME,
+    attachments::KEPT,
+    attachments::FINISH,
+    attachments::REFUSE,
+    attachments::ANY_OVER,
+    attachments::END,
+    attachments::FORGET,
+    attachments::AMONG,
     accounts::CHANGE_PROFILE,
     changes::NEWEST,
     changes::CONTACTS,

@@ -33,7 +33,7 @@ pub(super) fn array<const N: usize>(
 }
 
 /// A column that may be empty, otherwise of so many bytes.
-fn optional_array<const N: usize>(
+pub(super) fn optional_array<const N: usize>(
     row: &SqliteRow,
     column: &'static str,
 ) -> Result<Option<[u8; N]>, StoreError> {

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{codec, frames, sending};
 use crate::dialect::mixin::MixinState;
-use crate::dialect::mixin::auth::Caller;
+use crate::dialect::mixin::blaze::Guest;
 use crate::dialect::mixin::error::api_error;
 use crate::dialect::mixin::request::{self, at_most};
 use crate::domain::error::Fault;
@@ -72,7 +72,7 @@ impl Outcome {
 ///
 /// # Errors
 /// [`Fault::Internal`] when an answer cannot be written.
-pub async fn handle(state: &MixinState, caller: &Caller, frame: &[u8]) -> Result<Reply, Fault> {
+pub async fn handle(state: &MixinState, guest: &Guest, frame: &[u8]) -> Result<Reply, Fault> {
     let json = match codec::decompress(frame, state.settings.body_limit) {
         Ok(json) => json,
         Err(fault) => return unreadable(state, &fault),
@@ -81,7 +81,10 @@ pub async fn handle(state: &MixinState, caller: &Caller, frame: &[u8]) -> Result
         Ok(request) => request,
         Err(fault) => return unreadable(state, &fault),
     };
-    let outcome = act(state, caller, &request).await;
+    let outcome = match state.gate.frame(&guest.visitor, json.len()) {
+        Ok(()) => act(state, guest, &request).await,
+        Err(fault) => Err(api_error(&fault)),
+    };
     let (outcome, error) = match outcome {
         Ok(outcome) => (outcome, None),
         Err(error) => (Outcome::DONE, Some(error)),
@@ -121,7 +124,7 @@ fn read(json: &[u8]) -> Result<Request<'_>, Fault> {
 
 async fn act(
     state: &MixinState,
-    caller: &Caller,
+    guest: &Guest,
     request: &Request<'_>,
 ) -> Result<Outcome, ApiError> {
     let told = |fault: Fault| {
@@ -133,21 +136,21 @@ async fn act(
         LIST_PENDING_MESSAGES => Ok(Outcome { deliver: true, ..Outcome::DONE }),
         ACKNOWLEDGE_MESSAGE_RECEIPT => {
             let one: Acknowledgement = params(request).map_err(told)?;
-            acknowledge(state, caller, vec![one]).await.map_err(told)
+            acknowledge(state, guest, vec![one]).await.map_err(told)
         }
         ACKNOWLEDGE_MESSAGE_RECEIPTS => {
             let list: AcknowledgeMessages = params(request).map_err(told)?;
-            acknowledge(state, caller, list.messages).await.map_err(told)
+            acknowledge(state, guest, list.messages).await.map_err(told)
         }
         CREATE_MESSAGE => {
-            caller.require(Scope::Send).map_err(told)?;
+            guest.caller.require(Scope::Send).map_err(told)?;
             let item = raw_params(request).map_err(told)?;
-            let message = sending::one(state, caller, item).await.map_err(told)?;
+            let message = sending::one(state, guest, item).await.map_err(told)?;
             Outcome::data(&message)
         }
         CREATE_MESSAGES => {
-            caller.require(Scope::Send).map_err(told)?;
-            let receipts = create_messages(state, caller, request).await.map_err(told)?;
+            guest.caller.require(Scope::Send).map_err(told)?;
+            let receipts = create_messages(state, guest, request).await.map_err(told)?;
             Outcome::data(&receipts)
         }
         _ => Err(unknown_action()),
@@ -170,18 +173,18 @@ fn unknown_action() -> ApiError {
 
 async fn acknowledge(
     state: &MixinState,
-    caller: &Caller,
+    guest: &Guest,
     list: Vec<Acknowledgement>,
 ) -> Result<Outcome, Fault> {
     at_most(ACKNOWLEDGEMENTS, list.len())?;
-    state.gateway.acknowledge(&caller.owner, &list).await?;
+    state.gateway.acknowledge(&guest.caller.owner, &list).await?;
     let acknowledged = list.into_iter().map(|one| one.message_id).collect();
     Ok(Outcome { acknowledged, ..Outcome::DONE })
 }
 
 async fn create_messages(
     state: &MixinState,
-    caller: &Caller,
+    guest: &Guest,
     request: &Request<'_>,
 ) -> Result<Vec<Receipt>, Fault> {
     #[derive(Deserialize)]
@@ -194,7 +197,7 @@ async fn create_messages(
         true => raw,
         false => request::parse::<Params<'_>>(raw.get().as_bytes())?.messages,
     };
-    sending::several(state, caller, list).await
+    sending::several(state, guest, list).await
 }
 
 fn raw_params<'a>(request: &Request<'a>) -> Result<&'a RawValue, Fault> {

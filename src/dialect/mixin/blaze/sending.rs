@@ -6,7 +6,7 @@ use sealpost_sdk::types::{InboxMessage, ObjectType, Receipt};
 use serde_json::value::RawValue;
 
 use crate::dialect::mixin::MixinState;
-use crate::dialect::mixin::auth::Caller;
+use crate::dialect::mixin::blaze::Guest;
 use crate::dialect::mixin::messages::{Decided, decide};
 use crate::dialect::mixin::outgoing::{self, Door};
 use crate::domain::error::Fault;
@@ -19,16 +19,17 @@ use crate::domain::submit::{OnStale, Submission, Verdict};
 /// when the store fails.
 pub async fn one(
     state: &MixinState,
-    caller: &Caller,
+    guest: &Guest,
     item: &RawValue,
 ) -> Result<InboxMessage, Fault> {
-    let owner = &caller.owner;
+    state.gate.messages(&guest.visitor, 1)?;
+    let owner = &guest.caller.owner;
     let decided = decide(state, owner, &[item], Door::Socket, OnStale::Reject).await?.pop();
     let decided = decided.ok_or_else(|| Fault::internal("posting a message", "no verdict"))?;
     match decided.verdict {
         Verdict::Accepted(_) | Verdict::AcceptedForSome(_) | Verdict::Duplicate(_) => {
             match &decided.item {
-                Ok(item) => Ok(stored(state, caller, item)),
+                Ok(item) => Ok(stored(state, guest, item)),
                 Err(_) => Err(Fault::internal("posting a message", "no item")),
             }
         }
@@ -45,23 +46,24 @@ pub async fn one(
 /// When nothing of it can be read, or when the store fails before anything was stored.
 pub async fn several(
     state: &MixinState,
-    caller: &Caller,
+    guest: &Guest,
     list: &RawValue,
 ) -> Result<Vec<Receipt>, Fault> {
     let items = outgoing::items(list.get().as_bytes(), &state.gateway.limits)?;
-    let decided = decide(state, &caller.owner, &items, Door::Socket, OnStale::Reject).await?;
+    state.gate.messages(&guest.visitor, items.len())?;
+    let decided = decide(state, &guest.caller.owner, &items, Door::Socket, OnStale::Reject).await?;
     Ok(decided.into_iter().map(Decided::into_receipt).collect())
 }
 
-fn stored(state: &MixinState, caller: &Caller, item: &Submission) -> InboxMessage {
+fn stored(state: &MixinState, guest: &Guest, item: &Submission) -> InboxMessage {
     let now = state.gateway.clock.now().to_string();
     InboxMessage {
         kind: ObjectType::Message,
         representative_id: item.details.representative,
         quote_message_id: item.details.quote,
         conversation_id: Some(item.conversation),
-        user_id: Some(caller.owner.account.id),
-        session_id: Some(caller.owner.session.id),
+        user_id: Some(guest.caller.owner.account.id),
+        session_id: Some(guest.caller.owner.session.id),
         message_id: item.message_id,
         category: item.category.clone(),
         data: String::new(),

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::Guest;
 use super::actions::{self, Reply};
 use super::frames;
 use super::wire::{Heard, Turn, Wire};
@@ -23,7 +24,6 @@ use crate::delivery::Window;
 use crate::delivery::hub::NOTICES;
 use crate::delivery::pump::{Event, Manner, Pump};
 use crate::dialect::mixin::MixinState;
-use crate::dialect::mixin::auth::Caller;
 use crate::dialect::mixin::error::api_error;
 use crate::domain::acknowledge::Notice;
 use crate::domain::clock::Timestamp;
@@ -56,7 +56,7 @@ type Work = Pin<Box<dyn Future<Output = Result<Reply, Fault>> + Send>>;
 
 struct Session<Io> {
     state: Arc<MixinState>,
-    caller: Arc<Caller>,
+    guest: Arc<Guest>,
     wire: Wire<Io>,
     pump: Pump,
     /// A request that was read and is not worked on yet.
@@ -94,13 +94,13 @@ enum End {
 /// itself for as long as the socket is open.
 pub(super) fn run<Io>(
     state: Arc<MixinState>,
-    caller: Caller,
+    guest: Guest,
     wire: Wire<Io>,
 ) -> impl Future<Output = ()>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    let reader = caller.reader();
+    let reader = guest.caller.reader();
     let listener = state.hub.listen_with_notices(reader.inbox.session, reader.account);
     let window = Window { items: state.settings.socket_in_flight, bytes: HELD_BYTES };
     let manner = Manner { window, page: PAGE, max_age: None, idle: IDLE };
@@ -109,7 +109,7 @@ where
     let session = Session {
         listening_since: state.gateway.clock.now(),
         state,
-        caller: Arc::new(caller),
+        guest: Arc::new(guest),
         wire,
         pump,
         request: None,
@@ -222,10 +222,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             return;
         }
         let Some(request) = self.request.take() else { return };
-        let (state, caller) = (self.state.clone(), self.caller.clone());
+        let (state, guest) = (self.state.clone(), self.guest.clone());
         let work = async move {
             match request {
-                Request::Frame(frame) => actions::handle(&state, &caller, &frame).await,
+                Request::Frame(frame) => actions::handle(&state, &guest, &frame).await,
                 Request::Text => {
                     let fault = Fault::malformed("frames are binary: the gzip of a JSON object");
                     actions::unreadable(&state, &fault)

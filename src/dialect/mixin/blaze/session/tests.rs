@@ -13,20 +13,25 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::super::Places;
 use super::super::codec;
 use super::super::wire::Wire;
+use super::super::{Guest, Places};
 use super::{PATIENCE, run};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::dialect::mixin::auth::{Caller, verified_tokens};
 use crate::dialect::mixin::{MixinSettings, MixinState};
+use crate::domain::attachment::{FileLimits, Files};
 use crate::domain::clock::TestClock;
+use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
 use crate::domain::ports::Entropy;
 use crate::domain::reader::Credential;
 use crate::domain::session::{Scopes, Session};
 use crate::domain::{Gateway, Limits};
+use crate::http::blobs::{Addresses, BlobUrls, UrlKey};
+use crate::http::gate::Gate;
 use crate::storage::MemoryStore;
+use crate::storage::blobs::LocalBlobs;
 use crate::storage::conformance::scene::{START, Scene, at, inbox_of};
 
 struct Zeros;
@@ -60,9 +65,20 @@ impl World {
         });
         let hub = Arc::new(Hub::default());
         tokio::spawn(hub.clone().run(gateway.bus.subscribe()));
+        let limiter = Limiter::new(gateway.clock.clone(), Quotas::default(), Quotas::default());
+        let gate = Gate::new(Arc::new(limiter), Networks::default(), 1024 * 1024);
+        // Nothing here reads or writes attachments.
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = LocalBlobs::open(folder.path().to_owned(), 0).unwrap();
+        let files = Files::new(gateway.clone(), Arc::new(blobs), FileLimits::default());
+        let urls = BlobUrls::new(UrlKey::derive(&[0; 32]), Duration::from_secs(60));
         let state = Arc::new(MixinState {
             gateway,
             hub,
+            gate: Arc::new(gate),
+            files: Arc::new(files),
+            urls: Arc::new(urls),
+            addresses: Addresses::default(),
             server_public_key: String::new(),
             settings: MixinSettings::default(),
             verified: verified_tokens(),
@@ -79,17 +95,19 @@ impl World {
         self.scene.accept(message).await;
     }
 
-    async fn caller(&self) -> Caller {
+    async fn guest(&self) -> Guest {
         let owner = self.state.gateway.live_session(self.phone.id).await.unwrap().unwrap();
         let credential = Credential::Signed { until: at(1_000_000) };
-        Caller { owner, scopes: Scopes::ALL, signed: true, claims: None, credential }
+        let visitor = Visitor { account: Some(owner.account.number), address: None };
+        let caller = Caller { owner, scopes: Scopes::ALL, signed: true, claims: None, credential };
+        Guest { caller, visitor }
     }
 
     /// A socket of the phone over a connection that holds so many bytes.
     async fn socket(&self, room: usize) -> (Client, JoinHandle<()>) {
         let (ours, theirs) = duplex(room);
         let wire = Wire::new(ours, 1 << 20).await;
-        let socket = tokio::spawn(run(self.state.clone(), self.caller().await, wire));
+        let socket = tokio::spawn(run(self.state.clone(), self.guest().await, wire));
         (WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, socket)
     }
 
@@ -215,7 +233,7 @@ async fn an_idle_session_is_small() {
     let world = World::new().await;
     let (ours, _theirs) = duplex(64);
     let wire = Wire::new(ours, 1 << 20).await;
-    let session = run(world.state.clone(), world.caller().await, wire);
+    let session = run(world.state.clone(), world.guest().await, wire);
     let bytes = size_of_val(&session);
     assert!(bytes <= 4096, "{bytes}");
 }

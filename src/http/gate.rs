@@ -1,0 +1,183 @@
+//! What stands between the listener and the handlers: who may come in, how often, with how much.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::{Extensions, HeaderMap};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::peer;
+use super::ratelimit::Known;
+use crate::domain::Fault;
+use crate::domain::ids::AccountNumber;
+use crate::domain::limits::{Kind, Limiter, Networks, Visitor};
+
+/// Bodies are counted in blocks of so many bytes.
+const BLOCK: u64 = 1024;
+
+/// Limits that all protocols share.
+pub struct Gate {
+    limiter: Arc<Limiter>,
+    proxies: Networks,
+    bodies: Arc<Semaphore>,
+}
+
+/// Room for one body, given back on drop.
+#[derive(Debug)]
+pub struct BodyRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
+impl Gate {
+    /// A gate that lets bodies of `body_budget` bytes in at the same time, and believes `proxies`.
+    #[must_use]
+    pub fn new(limiter: Arc<Limiter>, proxies: Networks, body_budget: u64) -> Self {
+        let blocks = usize::try_from(body_budget.div_ceil(BLOCK)).unwrap_or(usize::MAX);
+        let bodies = Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS)));
+        Self { limiter, proxies, bodies }
+    }
+
+    /// The buckets.
+    #[must_use]
+    pub fn limiter(&self) -> &Arc<Limiter> {
+        &self.limiter
+    }
+
+    /// The address that a request is counted for.
+    #[must_use]
+    pub fn address(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+        peer::client(extensions, headers, &self.proxies)
+    }
+
+    /// Refuses an address that came without a good credential too often. To be asked before any
+    /// work is done for a request.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn may_knock(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        self.limiter.may_knock(address)
+    }
+
+    /// Counts a request without a credential, or with one that is not good.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when there were too many from this address.
+    pub fn stranger(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        self.limiter.take(&Visitor { account: None, address }, Kind::Strangers, 1)
+    }
+
+    /// Counts what came of looking at a credential: one that is not good is a stranger's.
+    ///
+    /// # Errors
+    /// The outcome's own; [`Fault::RateLimited`] in place of [`Fault::Unauthorized`] when there were
+    /// too many from this address.
+    pub fn judged<T>(
+        &self,
+        outcome: Result<T, Fault>,
+        address: Option<IpAddr>,
+    ) -> Result<T, Fault> {
+        if matches!(outcome, Err(Fault::Unauthorized { .. })) {
+            self.stranger(address)?;
+        }
+        outcome
+    }
+
+    /// Counts a request whose credential is good; from now on its answer tells the account where it
+    /// stands ([`super::ratelimit`]).
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn request(
+        &self,
+        extensions: &Extensions,
+        account: AccountNumber,
+        address: Option<IpAddr>,
+    ) -> Result<Visitor, Fault> {
+        if let Some(known) = extensions.get::<Known>() {
+            known.is(account);
+        }
+        let visitor = Visitor { account: Some(account), address };
+        self.limiter.take(&visitor, Kind::Requests, 1)?;
+        Ok(visitor)
+    }
+
+    /// Counts messages, all of them or none, before anything of them is stored.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
+    pub fn messages(&self, visitor: &Visitor, count: usize) -> Result<(), Fault> {
+        self.limiter.take(visitor, Kind::Messages, count as u64)
+    }
+
+    /// Counts the bytes of a body.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
+    pub fn bytes(&self, visitor: &Visitor, count: u64) -> Result<(), Fault> {
+        self.limiter.take(visitor, Kind::Bytes, count)
+    }
+
+    /// Counts a socket that is about to be opened.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn socket(&self, visitor: &Visitor) -> Result<(), Fault> {
+        self.limiter.take(visitor, Kind::Sockets, 1)
+    }
+
+    /// Counts a request that came over a socket, and its bytes.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
+    pub fn frame(&self, visitor: &Visitor, bytes: usize) -> Result<(), Fault> {
+        self.limiter.take(visitor, Kind::Requests, 1)?;
+        self.bytes(visitor, bytes as u64)
+    }
+
+    /// Sets memory aside for a body of at most so many bytes, before it is read.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when too much is on its way at this moment.
+    pub fn body_room(&self, bytes: u64) -> Result<BodyRoom, Fault> {
+        let blocks = u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
+        let room = self.bodies.clone().try_acquire_many_owned(blocks);
+        let room = room.map_err(|_| Fault::unavailable("too many bodies are on their way", None));
+        Ok(BodyRoom(room?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::{TestClock, Timestamp};
+    use crate::domain::limits::Quotas;
+
+    fn gate(body_budget: u64) -> Gate {
+        let clock = Arc::new(TestClock::at(Timestamp::default()));
+        let strangers = Quotas { strangers: 1, ..Quotas::default() };
+        let limiter = Limiter::new(clock, Quotas::default(), strangers);
+        Gate::new(Arc::new(limiter), Networks::default(), body_budget)
+    }
+
+    #[test]
+    fn bodies_share_a_budget_and_give_it_back() {
+        let gate = gate(10 * BLOCK);
+        let first = gate.body_room(9 * BLOCK).unwrap();
+        let _empty = gate.body_room(0).unwrap();
+        let second = gate.body_room(1).unwrap();
+        assert!(matches!(gate.body_room(1), Err(Fault::Unavailable { .. })));
+        drop((first, second));
+        assert!(gate.body_room(10 * BLOCK).is_ok());
+        assert!(gate.body_room(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_bad_credential_is_counted_and_a_good_one_is_not() {
+        let gate = gate(0);
+        let address = Some(IpAddr::from([203, 0, 113, 1]));
+        assert!(gate.judged(Ok(()), address).is_ok());
+        let bad = || Err::<(), _>(Fault::unauthorized("no"));
+        assert!(matches!(gate.judged(bad(), address), Err(Fault::Unauthorized { .. })));
+        assert!(matches!(gate.judged(bad(), address), Err(Fault::RateLimited { .. })));
+        assert!(matches!(gate.judged(bad(), None), Err(Fault::Unauthorized { .. })));
+        assert!(gate.may_knock(address).is_err());
+    }
+}

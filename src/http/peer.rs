@@ -1,0 +1,98 @@
+//! Where a request comes from, through proxies that the operator trusts.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{Extensions, HeaderMap};
+
+use crate::domain::limits::Networks;
+
+/// The address at the other end of the connection; the listener puts it into each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
+/// What a listener knows of the other end of a connection.
+pub trait RemoteAddress {
+    /// Its address, if it has one.
+    fn address(&self) -> Option<IpAddr>;
+}
+
+impl RemoteAddress for SocketAddr {
+    fn address(&self) -> Option<IpAddr> {
+        Some(self.ip())
+    }
+}
+
+impl RemoteAddress for tokio::net::unix::SocketAddr {
+    fn address(&self) -> Option<IpAddr> {
+        None
+    }
+}
+
+/// The address that a request is counted for. `X-Forwarded-For` is believed from the trusted
+/// proxies alone, from its end to the first address that is not one of them.
+///
+/// `None` for programs on this machine: that is either the operator, or a proxy that is not trusted
+/// yet, behind which everybody would be counted as one.
+#[must_use]
+pub fn client(extensions: &Extensions, headers: &HeaderMap, proxies: &Networks) -> Option<IpAddr> {
+    let Peer(peer) = *extensions.get::<Peer>()?;
+    let client = if proxies.contain(peer) { forwarded(peer, headers, proxies) } else { peer };
+    let client = client.to_canonical();
+    (!client.is_loopback()).then_some(client)
+}
+
+fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &Networks) -> IpAddr {
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let entries = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(','));
+    let mut nearest = peer;
+    for entry in entries {
+        // What is no address was not written by one of our proxies, nor was anything before it.
+        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        nearest = address.to_canonical();
+        if !proxies.contain(nearest) {
+            break;
+        }
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn found(peer: &str, lines: &[&'static str]) -> Option<String> {
+        let proxies = Networks::parse("127.0.0.1, 10.0.0.0/8").unwrap();
+        let mut extensions = Extensions::new();
+        extensions.insert(Peer(peer.parse().unwrap()));
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+        }
+        client(&extensions, &headers, &proxies).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        for (peer, lines, expected) in [
+            ("203.0.113.7", &[][..], Some("203.0.113.7")),
+            ("203.0.113.7", &["198.51.100.1"], Some("203.0.113.7")),
+            ("127.0.0.1", &["198.51.100.1"], Some("198.51.100.1")),
+            ("::ffff:127.0.0.1", &["198.51.100.1"], Some("198.51.100.1")),
+            ("127.0.0.1", &["1.2.3.4, 198.51.100.1, 10.3.3.3"], Some("198.51.100.1")),
+            ("127.0.0.1", &["1.2.3.4", "198.51.100.1", "10.3.3.3"], Some("198.51.100.1")),
+            ("10.1.1.1", &["1.2.3.4, nonsense, 10.2.2.2"], Some("10.2.2.2")),
+            ("10.1.1.1", &["nonsense"], Some("10.1.1.1")),
+            ("127.0.0.1", &[], None),
+            ("::1", &["198.51.100.1"], None),
+        ] {
+            assert_eq!(found(peer, lines).as_deref(), expected, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_listener_nothing_is_known() {
+        assert_eq!(client(&Extensions::new(), &HeaderMap::new(), &Networks::default()), None);
+    }
+}
