@@ -166,3 +166,22 @@ async fn who_joins_a_full_group_waits_for_a_place_and_gets_the_next_message_alon
         assert_eq!(opens(app, device, 100).await, ["the last one", "the next one"]);
     }
 }
+
+#[tokio::test]
+async fn a_batch_that_takes_several_transactions_is_answered_and_read_as_one() {
+    let crowd = Crowd::gather().await;
+    let others: Vec<&Person> = crowd.others.iter().collect();
+    let text = |number: u8| format!("number {number}");
+    let seal = |number| crowd.group.seal(crowd.sender(), &others, number, &text(number));
+    let mut items: Vec<Value> = (1..=34).map(seal).collect();
+    items[20] = items[2].clone();
+    let answer = crowd.sender().send(&crowd.app, &items).await;
+    let outcomes = answer.list().iter().map(|one| one["outcome"].as_str().unwrap());
+    let mut expected = vec!["accepted"; 34];
+    expected[20] = "duplicate";
+    assert_eq!(outcomes.collect::<Vec<_>>(), expected);
+    let texts: Vec<String> = (1..=34).filter(|number| *number != 21).map(text).collect();
+    for device in [&others[0].devices[0], &others[254].devices[1]] {
+        assert_eq!(opens(&crowd.app, device, 100).await, texts);
+    }
+}
