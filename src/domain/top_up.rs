@@ -117,7 +117,8 @@ impl Gateway {
         sender: &SessionOwner,
         top_up: &TopUp,
     ) -> Result<Option<Verdict>, Fault> {
-        let (now, sender) = (self.clock.now(), sender.account.number);
+        let (now, me) = (self.clock.now(), sender.account.id);
+        let sender = sender.account.number;
         let open = self.store.open_top_up(sender, top_up.message_id, now).await?;
         let open = open.ok_or(NOT_FOUND)?;
         let rosters = self.store.fresh_rosters(&open.offer.users).await?;
@@ -141,13 +142,14 @@ impl Gateway {
                 "are for a session that is none of the recipients'",
             ));
         }
+        let others = open.offer.users.iter().filter(|user| **user != me);
         let addition = SlotAddition {
             sender,
             message_id: top_up.message_id,
             order: open.order,
             slots: plan.slots.clone(),
             guards,
-            quota: self.quota(WhenFull::for_accounts(open.offer.users.len())),
+            quota: self.quota(WhenFull::for_accounts(others.count())),
             completes: plan.left.is_empty(),
             now,
         };

@@ -249,7 +249,7 @@ impl<'a> Desk<'a> {
             details,
             slots,
             guards: pass.target.guards.clone(),
-            quota: self.gateway.quota(WhenFull::for_accounts(audience.rosters().len())),
+            quota: self.gateway.quota(self.when_full(audience)),
             accepted_at,
             expires_at,
             top_up: missing.then(|| TopUpOffer {
@@ -258,6 +258,13 @@ impl<'a> Desk<'a> {
                 until: accepted_at.plus(TOP_UP_TIME).min(expires_at),
             }),
         }
+    }
+
+    /// The sender's own devices do not make a message to one account one to many.
+    fn when_full(&self, audience: &Audience) -> WhenFull {
+        let me = self.sender.account.number;
+        let others = audience.rosters().iter().filter(|roster| roster.account != me);
+        WhenFull::for_accounts(others.count())
     }
 
     /// What the sender said, and what the conversation says where the sender said nothing.
