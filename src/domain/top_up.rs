@@ -97,7 +97,8 @@ impl Gateway {
     ///
     /// # Errors
     /// [`Fault::NotFound`] when nobody is missing, it is too late, or the sender sent no such
-    /// message; [`Fault::Invalid`] when a slot is for none of its recipients or for one session twice.
+    /// message; [`Fault::Forbidden`] when the only recipient has blocked the sender since;
+    /// [`Fault::Invalid`] when a slot is for none of its recipients or for one session twice.
     pub async fn top_up(&self, sender: &SessionOwner, top_up: &TopUp) -> Result<Verdict, Fault> {
         let mut seen = HashSet::new();
         if !top_up.slots.iter().all(|(session, _)| seen.insert(*session)) {
@@ -117,11 +118,15 @@ impl Gateway {
         sender: &SessionOwner,
         top_up: &TopUp,
     ) -> Result<Option<Verdict>, Fault> {
-        let (now, me) = (self.clock.now(), sender.account.id);
-        let sender = sender.account.number;
+        let (now, sender) = (self.clock.now(), sender.account.number);
         let open = self.store.open_top_up(sender, top_up.message_id, now).await?;
         let open = open.ok_or(NOT_FOUND)?;
         let rosters = self.store.fresh_rosters(&open.offer.users).await?;
+        let others: Vec<_> =
+            rosters.iter().map(|one| one.account).filter(|account| *account != sender).collect();
+        if others.len() == 1 && !self.blockers(sender, &others).await?.is_empty() {
+            return Err(Fault::forbidden("this account has blocked the sender"));
+        }
         let guards = rosters.iter();
         let guards = guards
             .map(|one| Guard::Roster { account: one.account, generation: one.generation })
@@ -142,14 +147,13 @@ impl Gateway {
                 "are for a session that is none of the recipients'",
             ));
         }
-        let others = open.offer.users.iter().filter(|user| **user != me);
         let addition = SlotAddition {
             sender,
             message_id: top_up.message_id,
             order: open.order,
             slots: plan.slots.clone(),
             guards,
-            quota: self.quota(WhenFull::for_accounts(others.count())),
+            quota: self.quota(WhenFull::for_accounts(others.len())),
             completes: plan.left.is_empty(),
             now,
         };

@@ -196,3 +196,14 @@ async fn a_full_inbox_takes_no_slots_until_there_is_room() {
     assert_eq!(answer.json["data"]["outcome"], "accepted", "{answer:?}");
     assert_eq!(late.receives(&app).await, ["hello"]);
 }
+
+#[tokio::test]
+async fn who_has_blocked_the_sender_since_gets_no_slots() {
+    let (app, bot, anna, late) = scene().await;
+    let block = json!({"user_id": bot.user, "action": "BLOCK"});
+    assert_eq!(anna.devices[0].post(&app, "/relationships", &block).await.status, 200);
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let answer = add(&app, &bot, 1, &top_up).await;
+    assert_eq!(answer.json["error"]["status"], 403, "{answer:?}");
+    assert!(late.receives(&app).await.is_empty());
+}
