@@ -15,6 +15,7 @@ mod groups;
 mod idempotency;
 mod inbox;
 mod invitations;
+mod large_group;
 mod limits;
 mod plain;
 mod poison;

@@ -26,7 +26,7 @@ use super::session::Session;
 use super::top_up::TopUpOffer;
 
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
-pub use quota::{FULL_RETRY, Quota, WhenFull};
+pub use quota::{FULL_RETRY, Intake, Quota, WhenFull};
 pub use set_aside::{InboxStatus, Isolation, SetAside};
 pub use sweep::{OLDEST_MESSAGE, Sweep, SweepRequest};
 

@@ -12,7 +12,7 @@ use super::clock::Timestamp;
 use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, MessageId, Order, SessionId, SessionNumber, UserId};
-use super::inbox::{Guard, InboxKey, Slot};
+use super::inbox::{FULL_RETRY, Guard, InboxKey, Quota, Slot, WhenFull};
 use super::ports::Hint;
 use super::roster::Difference;
 use super::session::SessionOwner;
@@ -53,6 +53,8 @@ pub struct SlotAddition {
     pub slots: Vec<Slot>,
     /// The generations of the rosters that were looked at.
     pub guards: Vec<Guard>,
+    /// How much may wait for each of their sessions.
+    pub quota: Quota,
     /// Whether nobody is missing then, so that the message is as any other.
     pub completes: bool,
     /// The present moment.
@@ -68,6 +70,8 @@ pub enum SlotsAdded {
     Gone,
     /// A roster has changed since it was looked at; nothing was added.
     RosterMoved,
+    /// The inbox of a session that is in use is full; nothing was added.
+    Full,
 }
 
 /// Slots as their sender posted them.
@@ -93,7 +97,8 @@ impl Gateway {
     ///
     /// # Errors
     /// [`Fault::NotFound`] when nobody is missing, it is too late, or the sender sent no such
-    /// message; [`Fault::Invalid`] when a slot is for none of its recipients or for one session twice.
+    /// message; [`Fault::Forbidden`] when the only recipient has blocked the sender since;
+    /// [`Fault::Invalid`] when a slot is for none of its recipients or for one session twice.
     pub async fn top_up(&self, sender: &SessionOwner, top_up: &TopUp) -> Result<Verdict, Fault> {
         let mut seen = HashSet::new();
         if !top_up.slots.iter().all(|(session, _)| seen.insert(*session)) {
@@ -117,6 +122,11 @@ impl Gateway {
         let open = self.store.open_top_up(sender, top_up.message_id, now).await?;
         let open = open.ok_or(NOT_FOUND)?;
         let rosters = self.store.fresh_rosters(&open.offer.users).await?;
+        let others: Vec<_> =
+            rosters.iter().map(|one| one.account).filter(|account| *account != sender).collect();
+        if others.len() == 1 && !self.blockers(sender, &others).await?.is_empty() {
+            return Err(Fault::forbidden("this account has blocked the sender"));
+        }
         let guards = rosters.iter();
         let guards = guards
             .map(|one| Guard::Roster { account: one.account, generation: one.generation })
@@ -143,12 +153,14 @@ impl Gateway {
             order: open.order,
             slots: plan.slots.clone(),
             guards,
+            quota: self.quota(WhenFull::for_accounts(others.len())),
             completes: plan.left.is_empty(),
             now,
         };
         match self.store.add_slots(addition).await? {
             SlotsAdded::RosterMoved => return Ok(None),
             SlotsAdded::Gone => return Err(NOT_FOUND),
+            SlotsAdded::Full => return Ok(Some(Verdict::Deferred { after: FULL_RETRY })),
             SlotsAdded::Added => {}
         }
         let woken: Vec<_> = plan.slots.iter().map(|slot| slot.session).collect();

@@ -115,6 +115,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         who_shares_a_conversation_is_found_among_others,
         a_slot_that_comes_later_stands_where_its_message_does,
         slots_are_added_for_the_roster_that_was_looked_at,
+        a_slot_that_comes_later_finds_room_or_waits,
         a_top_up_ends_with_its_time,
         an_expired_message_is_kept_until_its_top_up_is_over,
         a_request_is_claimed_once_and_answered_ever_after,

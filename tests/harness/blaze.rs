@@ -29,6 +29,8 @@ pub struct Blaze {
     /// What came while an answer was waited for.
     early: VecDeque<Value>,
     requests: u64,
+    /// How long the binary frame was that was read last.
+    last_frame: usize,
     /// The headers of the gateway's handshake.
     pub headers: HeaderMap,
 }
@@ -89,7 +91,7 @@ impl NoSocket {
 impl Blaze {
     fn new(stream: WebSocketStream<TcpStream>, answer: &Response<Option<Vec<u8>>>) -> Self {
         let headers = answer.headers().clone();
-        Self { stream, early: VecDeque::new(), requests: 0, headers }
+        Self { stream, early: VecDeque::new(), requests: 0, last_frame: 0, headers }
     }
 
     /// Sends a request; returns its id.
@@ -148,6 +150,13 @@ impl Blaze {
         frame["data"].clone()
     }
 
+    /// The next message, and how many bytes its frame had. For sockets on which nothing is asked
+    /// between messages.
+    pub async fn sized_message(&mut self) -> (Value, usize) {
+        assert!(self.early.is_empty(), "read before, with another frame since");
+        (self.message().await, self.last_frame)
+    }
+
     /// The next messages, opened and acknowledged.
     pub async fn receives(&mut self, actor: &Actor, count: usize) -> Vec<String> {
         let mut texts = Vec::new();
@@ -192,7 +201,10 @@ impl Blaze {
         loop {
             let next = timeout(PATIENCE, self.stream.next()).await.expect("nothing came");
             match next {
-                Some(Ok(Message::Binary(frame))) => return Ok(gunzip(&frame)),
+                Some(Ok(Message::Binary(frame))) => {
+                    self.last_frame = frame.len();
+                    return Ok(gunzip(&frame));
+                }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(frame))) => {
                     return Err(frame.map(|frame| frame.code.into()));

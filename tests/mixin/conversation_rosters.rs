@@ -132,6 +132,25 @@ async fn a_persons_client_covers_what_the_conversation_listed_its_other_devices_
 }
 
 #[tokio::test]
+async fn a_message_to_one_person_waits_for_room_although_it_goes_to_the_senders_tablet_too() {
+    let app = TestApp::start_with(|config| config.limits.inbox_messages = 2).await;
+    let (anna, bert) = (app.person("Anna", 2).await, app.person("Bert", 1).await);
+    let (phone, tablet) = (&anna.devices[0], &anna.devices[1]);
+    phone.sends(&app, &bert, 1, "the oldest").await;
+    let devices = [tablet.recipient(), bert.devices[0].recipient()];
+    for number in 2..=3 {
+        let mut item = phone.seal(bert.user, &devices, number, "later");
+        item["conversation_checksum"] = item["checksum"].take();
+        let verdict = on_the_socket(&app, phone, &item).await;
+        match number {
+            2 => assert!(matches!(verdict, Verdict::Accepted(_)), "{verdict:?}"),
+            _ => assert!(matches!(verdict, Verdict::Deferred { .. }), "{verdict:?}"),
+        }
+    }
+    assert_eq!(bert.devices[0].receives_texts(&app).await, ["the oldest", "later"]);
+}
+
+#[tokio::test]
 async fn outsiders_and_those_who_were_removed_cannot_post() {
     let (app, bot, anna, bert, group) = scene().await;
     let stranger = app.bot("stranger").await;

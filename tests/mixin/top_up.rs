@@ -175,3 +175,35 @@ async fn a_group_is_topped_up_across_accounts() {
     assert_eq!(add(&app, &bot, 1, &top_up).await.json["data"]["outcome"], "accepted");
     assert_eq!(late.receives_texts(&app).await, ["hello"]);
 }
+
+#[tokio::test]
+async fn a_full_inbox_takes_no_slots_until_there_is_room() {
+    let app = TestApp::start_with(|config| config.limits.inbox_messages = 2).await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let late = app.sign_in(anna.user, None).await;
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
+    for number in 1..=3 {
+        let item = bot.seal(anna.user, &anna.recipients(), number, "hello");
+        let answer = bot.post(&app, KNOWN, &json!([item])).await;
+        assert_eq!(answer.only()["outcome"], "accepted", "{answer:?}");
+        assert_eq!(anna.devices[0].receives(&app).await, ["hello"]);
+        let answer = add(&app, &bot, number, &top_up).await;
+        let expected = if number < 3 { "accepted" } else { "deferred" };
+        assert_eq!(answer.json["data"]["outcome"], expected, "{answer:?}");
+    }
+    assert_eq!(late.receives(&app).await, ["hello", "hello"]);
+    let answer = add(&app, &bot, 3, &top_up).await;
+    assert_eq!(answer.json["data"]["outcome"], "accepted", "{answer:?}");
+    assert_eq!(late.receives(&app).await, ["hello"]);
+}
+
+#[tokio::test]
+async fn who_has_blocked_the_sender_since_gets_no_slots() {
+    let (app, bot, anna, late) = scene().await;
+    let block = json!({"user_id": bot.user, "action": "BLOCK"});
+    assert_eq!(anna.devices[0].post(&app, "/relationships", &block).await.status, 200);
+    let top_up = body(&both(&anna, &late), &slots(&bot, &anna.recipients(), &[&late], "hello"));
+    let answer = add(&app, &bot, 1, &top_up).await;
+    assert_eq!(answer.json["error"]["status"], 403, "{answer:?}");
+    assert!(late.receives(&app).await.is_empty());
+}

@@ -41,7 +41,7 @@ const SLOT: usize = 64;
     responses(
         (status = 200, body = Data<Receipt>, description = "What became of it; `missing` names those that still have no slot"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
-        (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`"),
+        (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`, or the only recipient has blocked the caller"),
         (status = 404, body = ErrorBody, description = "Nobody is missing (any more), ten minutes are over, or the caller sent no such message"),
         (status = 413, body = ErrorBody, description = "More than 510 slots, or too many bytes"),
         (status = 422, body = ErrorBody, description = "A field does not fit; `extra` names it"),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::domain::clock::Timestamp;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{MessageId, SessionNumber};
+use crate::domain::inbox::{Acceptance, Slot};
 
 /// When a sender should try again whose message found a full inbox.
 pub const FULL_RETRY: Duration = Duration::from_secs(60);
@@ -29,6 +30,25 @@ pub struct Quota {
     pub when_full: WhenFull,
     /// The id of the gap marker in whichever inboxes have to make room.
     pub gap_id: MessageId,
+}
+
+/// Rows on their way into inboxes, as far as the quota is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Intake<'a> {
+    /// A row for each of these.
+    pub slots: &'a [Slot],
+    /// How much may wait there.
+    pub quota: Quota,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+impl<'a> Intake<'a> {
+    /// The rows of a message.
+    #[must_use]
+    pub fn of(message: &'a Acceptance) -> Self {
+        Self { slots: &message.slots, quota: message.quota, now: message.accepted_at }
+    }
 }
 
 /// What happens to a message when an inbox is full and its reader is about.

@@ -25,6 +25,10 @@ const TOP_UP_TIME: Duration = Duration::from_secs(10 * 60);
 /// gets them.
 const EXPIRING_EXTRA: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many rows in inboxes one call of the store makes, unless a single message makes more: a batch
+/// of messages to large groups must not keep everybody else from the database.
+const ROWS_AT_ONCE: usize = 8192;
+
 /// What one round of decisions needs to know, looked up for the whole batch at once. Indices of
 /// items come from the batch itself and from nowhere else.
 pub(super) struct Desk<'a> {
@@ -147,16 +151,28 @@ impl<'a> Desk<'a> {
         target.as_ref().map_err(|refusal| refusal.verdict())
     }
 
-    /// Stores what passed; returns the items whose audience moved meanwhile.
+    /// Stores what passed, part by part; returns the items whose audience moved meanwhile.
     async fn store(
+        &self,
+        batch: &[Submission],
+        mut passed: Vec<Passed<'_>>,
+        verdicts: &mut [Option<Verdict>],
+    ) -> Result<Vec<usize>, Fault> {
+        let mut moved = Vec::new();
+        while !passed.is_empty() {
+            let later = passed.split_off(at_once(passed.iter().map(|it| it.target.audience.len())));
+            moved.extend(self.store_part(batch, passed, verdicts).await?);
+            passed = later;
+        }
+        Ok(moved)
+    }
+
+    async fn store_part(
         &self,
         batch: &[Submission],
         passed: Vec<Passed<'_>>,
         verdicts: &mut [Option<Verdict>],
     ) -> Result<Vec<usize>, Fault> {
-        if passed.is_empty() {
-            return Ok(Vec::new());
-        }
         let numbers = self.conversation_numbers(batch, &passed).await?;
         let acceptances = (passed.iter().zip(numbers))
             .map(|(pass, number)| self.acceptance(&batch[pass.index], pass, number))
@@ -233,7 +249,7 @@ impl<'a> Desk<'a> {
             details,
             slots,
             guards: pass.target.guards.clone(),
-            quota: self.gateway.quota(WhenFull::for_accounts(audience.rosters().len())),
+            quota: self.gateway.quota(self.when_full(audience)),
             accepted_at,
             expires_at,
             top_up: missing.then(|| TopUpOffer {
@@ -242,6 +258,13 @@ impl<'a> Desk<'a> {
                 until: accepted_at.plus(TOP_UP_TIME).min(expires_at),
             }),
         }
+    }
+
+    /// The sender's own devices do not make a message to one account one to many.
+    fn when_full(&self, audience: &Audience) -> WhenFull {
+        let me = self.sender.account.number;
+        let others = audience.rosters().iter().filter(|roster| roster.account != me);
+        WhenFull::for_accounts(others.count())
     }
 
     /// What the sender said, and what the conversation says where the sender said nothing.
@@ -265,6 +288,16 @@ impl<'a> Desk<'a> {
             _ => longest,
         }
     }
+}
+
+/// How many of the messages that make so many rows each go to the store together: at least one.
+fn at_once(rows: impl Iterator<Item = usize>) -> usize {
+    let mut sum: usize = 0;
+    let fits = rows.take_while(|rows| {
+        sum = sum.saturating_add(*rows);
+        sum <= ROWS_AT_ONCE
+    });
+    fits.count().max(1)
 }
 
 /// What all readers share, and each session's own part.
@@ -330,4 +363,16 @@ async fn companions(
     let users: Vec<_> = users.into_iter().collect();
     let found = gateway.store.companions_among(sender.account.number, &users).await?;
     Ok(found.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_to_few_are_stored_together_and_those_to_many_part_by_part() {
+        assert_eq!(at_once([2; 100].into_iter()), 100);
+        assert_eq!(at_once([510; 100].into_iter()), 16);
+        assert_eq!(at_once([ROWS_AT_ONCE + 1, 1].into_iter()), 1);
+    }
 }

@@ -71,6 +71,7 @@ async fn addition(scene: &Scene, bot: &Session, to: &Session, completes: bool) -
             bytes: Bytes::from_static(b"a later slot"),
         }],
         guards: vec![Guard::Roster { account: to.account, generation: roster.generation }],
+        quota: Scene::quota(1000, START),
         completes,
         now: START,
     }
@@ -118,6 +119,22 @@ pub(super) async fn slots_are_added_for_the_roster_that_was_looked_at(scene: Sce
     let fresh = addition(&scene, &bot, &laptop, true).await;
     assert_eq!(scene.store.add_slots(fresh).await.unwrap(), SlotsAdded::Added);
     assert_eq!(ids(&scene.lease(&laptop, START).await), message_ids([1]));
+}
+
+pub(super) async fn a_slot_that_comes_later_finds_room_or_waits(scene: Scene) {
+    let (bot, phone, laptop) =
+        (scene.device(1).await, scene.device(2).await, scene.device(3).await);
+    offered(&scene, &bot, &phone, &laptop).await;
+    scene.send(&bot, &[&laptop], 2).await;
+    let mut added = addition(&scene, &bot, &laptop, true).await;
+    added.quota = Scene::quota(1, START);
+    assert_eq!(scene.store.add_slots(added.clone()).await.unwrap(), SlotsAdded::Full);
+    assert_eq!(ids(&scene.lease(&laptop, START).await), message_ids([2]));
+    scene.acknowledge(&laptop, &[2]).await;
+    assert_eq!(scene.store.add_slots(added).await.unwrap(), SlotsAdded::Added);
+    let mut next = scene.message(&bot, &[&laptop], 3).await;
+    next.quota = Scene::quota(1, START);
+    assert_eq!(scene.accept(next).await, Accepted::Full, "later slots count");
 }
 
 pub(super) async fn a_top_up_ends_with_its_time(scene: Scene) {

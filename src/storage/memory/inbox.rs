@@ -11,8 +11,8 @@ use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release,
-    SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, MessageDigest,
+    Release, SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::domain::top_up::OpenTopUp;
@@ -150,7 +150,7 @@ impl State {
         if !new.guards.iter().all(|guard| self.holds(guard)) {
             return Accepted::RosterMoved;
         }
-        if !self.has_room(&new) {
+        if !self.has_room(Intake::of(&new)) {
             return Accepted::Full;
         }
         let order = self.next_order();

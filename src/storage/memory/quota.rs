@@ -3,12 +3,12 @@
 use super::State;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Order, SessionNumber};
-use crate::domain::inbox::{Acceptance, GapReason, Quota, WhenFull};
+use crate::domain::inbox::{GapReason, Intake, Quota, WhenFull};
 use crate::storage::gap::Missing;
 
 impl State {
     /// Whether a message may be stored for all its sessions.
-    pub(super) fn has_room(&self, new: &Acceptance) -> bool {
+    pub(super) fn has_room(&self, new: Intake<'_>) -> bool {
         let quota = &new.quota;
         let mut full = new
             .slots

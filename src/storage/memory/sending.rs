@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use crate::domain::ids::{AccountNumber, MessageId, UserId};
-use crate::domain::inbox::InboxKey;
+use crate::domain::inbox::{InboxKey, Intake, Slot};
 use crate::domain::ports::{Relationships, Requests, TopUps};
 use crate::domain::relationship::{Relation, RelationChange};
 use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
@@ -119,6 +119,13 @@ impl TopUps for MemoryStore {
         if !addition.guards.iter().all(|guard| state.holds(guard)) {
             return Ok(SlotsAdded::RosterMoved);
         }
+        let (quota, now) = (addition.quota, addition.now);
+        let stored = &state.top_ups[&key].stored_for;
+        let is_new = |slot: &&Slot| !stored.iter().any(|inbox| inbox.session == slot.session);
+        let new: Vec<Slot> = addition.slots.iter().filter(is_new).cloned().collect();
+        if !state.has_room(Intake { slots: &new, quota, now }) {
+            return Ok(SlotsAdded::Full);
+        }
         for slot in addition.slots {
             let inbox = InboxKey { shard: slot.shard, session: slot.session };
             let open = state.top_ups.get_mut(&key).filter(|it| !it.stored_for.contains(&inbox));
@@ -127,6 +134,7 @@ impl TopUps for MemoryStore {
                 let row =
                     Row { leased_until: FREE, deliveries: 0, set_aside_at: None, slot: slot.bytes };
                 state.inbox.insert((slot.session, addition.order), row);
+                state.make_room(slot.session, &quota, now);
             }
         }
         if addition.completes {

@@ -14,7 +14,7 @@ use super::rows::{array, json_list, value};
 use super::top_ups;
 use super::values::{Binding, Rows};
 use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, Order, SHARDS, Shard};
-use crate::domain::inbox::{Acceptance, Accepted, Guard, InboxKey, MessageDigest, Slot};
+use crate::domain::inbox::{Acceptance, Accepted, Guard, InboxKey, Intake, MessageDigest, Slot};
 
 /// One request's messages.
 pub(super) struct AcceptJob {
@@ -67,7 +67,7 @@ pub(super) async fn accept(
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let seen = seen_digests(&mut *connection, keys).await?;
     let moved = moved(connection, &messages).await?;
-    rooms.look(connection, messages.iter().map(|it| &it.message)).await?;
+    rooms.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
     let verdicts = judge(&messages, &seen, &moved, rooms);
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
@@ -216,7 +216,7 @@ fn judge(
         if !moved.is_empty() && message.guards.iter().any(|guard| moved.contains(guard)) {
             return Some(Accepted::RosterMoved);
         }
-        if !rooms.take(message) {
+        if !rooms.take(Intake::of(message)) {
             return Some(Accepted::Full);
         }
         taken.insert(key, message.digest);

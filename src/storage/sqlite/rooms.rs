@@ -6,7 +6,7 @@
 //! so that a sender who hammers at a full inbox does not make the writer count each time. Nothing
 //! is refused or trimmed on less than a count. All this is a memory: it is dropped when a
 //! transaction fails, when it grows too large, and when rows were made that it knows nothing of
-//! (notices of groups, gap markers, another program), which the order of all messages tells.
+//! (notices of groups, slots that come later, gap markers, another program), which the order of all messages tells.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -17,7 +17,7 @@ use sqlx::{SqliteConnection, query};
 use super::gaps::{self, Loss, Losses};
 use super::rows::{json_list, time, value};
 use crate::domain::clock::Timestamp;
-use crate::domain::inbox::{Acceptance, GapReason, InboxKey, Quota, WhenFull};
+use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota, WhenFull};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
 
@@ -90,7 +90,7 @@ impl Rooms {
     pub(super) async fn look(
         &mut self,
         connection: &mut SqliteConnection,
-        messages: impl Iterator<Item = &Acceptance>,
+        messages: impl Iterator<Item = Intake<'_>>,
     ) -> Result<(), StoreError> {
         self.notice_others(connection).await?;
         let wishes = wishes(messages);
@@ -108,7 +108,7 @@ impl Rooms {
 
     /// Takes room for a message in all its inboxes, or says that there is none. A message that has
     /// room is stored, under the next number.
-    pub(super) fn take(&mut self, message: &Acceptance) -> bool {
+    pub(super) fn take(&mut self, message: Intake<'_>) -> bool {
         let quota = message.quota;
         let is_full = |session: i64| {
             let room = self.rooms.get(&session);
@@ -120,12 +120,12 @@ impl Rooms {
         if waits {
             return false;
         }
-        for slot in &message.slots {
+        for slot in message.slots {
             let Some(room) = self.rooms.get_mut(&slot.session.0) else { continue };
             room.most = room.most.saturating_add(1);
             if room.most > quota.messages {
                 let inbox = InboxKey { shard: slot.shard, session: slot.session };
-                let crowded = Crowded { inbox, quota, now: message.accepted_at };
+                let crowded = Crowded { inbox, quota, now: message.now };
                 self.crowded.entry(slot.session.0).or_insert(crowded);
             }
         }
@@ -139,15 +139,15 @@ impl Rooms {
     }
 }
 
-fn wishes<'a>(messages: impl Iterator<Item = &'a Acceptance>) -> HashMap<i64, Wish> {
+fn wishes<'a>(messages: impl Iterator<Item = Intake<'a>>) -> HashMap<i64, Wish> {
     let mut wishes: HashMap<i64, Wish> = HashMap::new();
     for message in messages {
-        for slot in &message.slots {
+        for slot in message.slots {
             let wish = wishes.entry(slot.session.0).or_insert_with(|| Wish {
                 inbox: InboxKey { shard: slot.shard, session: slot.session },
                 messages: 0,
                 quota: message.quota.messages,
-                now: message.accepted_at,
+                now: message.now,
             });
             wish.messages += 1;
         }

@@ -11,12 +11,13 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::accept::{holds, insert_slots};
+use super::accept::{holds, insert_slots, take_numbers};
+use super::rooms::Rooms;
 use super::rows::{optional_id, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber, UserId};
-use crate::domain::inbox::{Acceptance, InboxKey, Slot};
+use crate::domain::inbox::{Acceptance, InboxKey, Intake, Slot};
 use crate::domain::ports::TopUps;
 use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded, TopUpOffer};
 use crate::storage::error::{StoreError, during};
@@ -136,11 +137,21 @@ async fn add(
     let (number, mut inboxes) = (value(&row, "payload")?, unpack_waiting(value(&row, "waiting")?)?);
     let stored: HashSet<SessionNumber> = inboxes.iter().map(|inbox| inbox.session).collect();
     let new = addition.slots.iter().filter(|slot| !stored.contains(&slot.session));
-    let new: Vec<(i64, &Slot)> = new.map(|slot| (number, slot)).collect();
-    inboxes.extend(new.iter().map(|(_, it)| InboxKey { shard: it.shard, session: it.session }));
-    insert_slots(connection, new).await?;
+    let new: Vec<Slot> = new.cloned().collect();
+    let intake = Intake { slots: &new, quota: addition.quota, now: addition.now };
+    let mut rooms = Rooms::default();
+    rooms.look(connection, std::iter::once(intake)).await?;
+    if !rooms.take(intake) {
+        return Ok(Ok(SlotsAdded::Full));
+    }
+    inboxes.extend(new.iter().map(|it| InboxKey { shard: it.shard, session: it.session }));
+    insert_slots(connection, new.iter().map(|slot| (number, slot)).collect()).await?;
     let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter()));
     extend.execute(&mut *connection).await.map_err(during(doing))?;
+    rooms.trim(connection).await?;
+    // What the writer remembers of inboxes knows nothing of these rows. A number that nobody uses
+    // tells it so.
+    take_numbers(connection, 1).await?;
     if addition.completes {
         query(CLOSE)
             .bind(addition.sender.shard().0)
