@@ -272,6 +272,7 @@ async fn an_account_keeps_only_so_many_bytes() {
     let unannounced = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"x"))]);
     let unannounced = Body::from_stream(unannounced);
     assert_eq!(ask(&app, Method::PUT, &third.upload, &[], unannounced).await.status, 413);
+    assert_eq!(files(&app).len(), 2, "what has no room takes none");
     let full = call(&app, &bot, Method::POST, "/attachments").await;
     assert_eq!(full.json["error"]["status"], 413, "{full:?}");
     open(&app, &anna).await;
