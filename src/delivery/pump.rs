@@ -22,7 +22,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{MessageId, Order};
-use crate::domain::inbox::{InboxKey, Release, Waiting};
+use crate::domain::inbox::{InboxKey, OLDEST_MESSAGE, Release, Waiting};
 use crate::domain::reader::Reader;
 
 /// Over how long a time readers spread their looks when so many hints were lost that everybody
@@ -255,14 +255,16 @@ impl Pump {
         Ok(Event::Messages(look.messages))
     }
 
-    /// Whether more may wait than was handed out: the page was full, or the next message may have
-    /// been too large for it.
+    /// Whether more may wait than was handed out: the page was full, the next message may have been
+    /// too large for it, or something comes back or stands in front of everything, so that a
+    /// message that is handed out alone may have ended the page.
     fn may_have_left(&self, messages: &[Waiting], room: Window) -> bool {
         const FRAME: u64 = 1024;
         let bytes: u64 = messages.iter().map(|message| message.body.len() as u64).sum();
         let largest = self.gateway.limits.ciphertext_bytes as u64 + FRAME;
         let full = messages.len() as u64 >= u64::from(room.items);
-        !messages.is_empty() && (full || bytes.saturating_add(largest) > room.bytes)
+        let alone = messages.iter().any(|it| it.deliveries > 1 || it.order < OLDEST_MESSAGE);
+        !messages.is_empty() && (full || alone || bytes.saturating_add(largest) > room.bytes)
     }
 }
 
