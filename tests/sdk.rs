@@ -4,6 +4,7 @@ mod broadcast;
 mod devices;
 mod echo;
 mod ended_session;
+mod files;
 mod groups;
 mod live;
 mod lost_answer;

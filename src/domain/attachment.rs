@@ -240,10 +240,12 @@ impl Files {
         match finished.await {
             Ok(Finished::Kept(kept)) if kept.content == Some(content) => Ok(content),
             Ok(Finished::Kept(_)) => Err(other_bytes()),
-            Ok(Finished::NoRoom { kept }) => Err(no_room(
-                kept.saturating_add(content.length),
-                self.limits.account_bytes.unwrap_or(u64::MAX),
-            )),
+            Ok(Finished::NoRoom { kept }) => {
+                // It has ended. Until the next sweep it would take room that its owner does not have.
+                self.blobs.remove(&[attachment.id]).await?;
+                let most = self.limits.account_bytes.unwrap_or(u64::MAX);
+                Err(no_room(kept.saturating_add(content.length), most))
+            }
             Err(fault @ Fault::NotFound { .. }) => {
                 // It ended meanwhile, so nobody else can finish it and its file is a stray.
                 self.blobs.remove(&[attachment.id]).await?;

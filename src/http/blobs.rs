@@ -6,6 +6,7 @@
 
 mod address;
 mod download;
+mod pace;
 mod range;
 mod upload;
 mod url;
@@ -42,7 +43,7 @@ pub struct BlobSettings {
     pub uploads: u32,
     /// Downloads at the same time.
     pub downloads: u32,
-    /// How long an upload may make no progress.
+    /// How long an upload or a download may make no progress.
     pub stall: Duration,
 }
 
@@ -165,7 +166,7 @@ async fn read(
     let (id, _) = state.admit(&Method::GET, &id, &head)?;
     let place = place(&state.downloads)?;
     let plan = download::plan(&state.files, id, &head.headers).await?;
-    Ok(download::answer(&state.files, plan, place).await?)
+    Ok(download::answer(&state.files, plan, state.stall, place).await?)
 }
 
 /// Ask for the size of an attachment

@@ -1,5 +1,7 @@
 //! What stands between the listener and the handlers: who may come in, how often, with how much.
 
+mod shares;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use super::ratelimit::Known;
 use crate::domain::Fault;
 use crate::domain::ids::AccountNumber;
 use crate::domain::limits::{Kind, Limiter, Networks, Visitor};
+use shares::{Share, Shares};
 
 /// Bodies are counted in blocks of so many bytes.
 const BLOCK: u64 = 1024;
@@ -20,11 +23,15 @@ pub struct Gate {
     limiter: Arc<Limiter>,
     proxies: Networks,
     bodies: Arc<Semaphore>,
+    shares: Arc<Shares>,
 }
 
 /// Room for one body, given back on drop.
 #[derive(Debug)]
-pub struct BodyRoom(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct BodyRoom {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
 
 impl Gate {
     /// A gate that lets bodies of `body_budget` bytes in at the same time, and believes `proxies`.
@@ -32,7 +39,9 @@ impl Gate {
     pub fn new(limiter: Arc<Limiter>, proxies: Networks, body_budget: u64) -> Self {
         let blocks = usize::try_from(body_budget.div_ceil(BLOCK)).unwrap_or(usize::MAX);
         let bodies = Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS)));
-        Self { limiter, proxies, bodies }
+        // One account that sends slowly must not keep all others out.
+        let shares = Arc::new(Shares::new(body_budget / 2));
+        Self { limiter, proxies, bodies, shares }
     }
 
     /// The buckets.
@@ -132,15 +141,18 @@ impl Gate {
         self.bytes(visitor, bytes as u64)
     }
 
-    /// Sets memory aside for a body of at most so many bytes, before it is read.
+    /// Sets memory aside for a body of at most so many bytes, before it is read. One account gets
+    /// half of all there is, or room for one body.
     ///
     /// # Errors
     /// [`Fault::Unavailable`] when too much is on its way at this moment.
-    pub fn body_room(&self, bytes: u64) -> Result<BodyRoom, Fault> {
+    pub fn body_room(&self, visitor: &Visitor, bytes: u64) -> Result<BodyRoom, Fault> {
+        let full = || Fault::unavailable("too many bodies are on their way", None);
+        let take = |account| self.shares.take(account, bytes).ok_or_else(full);
+        let share = visitor.account.map(take).transpose()?;
         let blocks = u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
-        let room = self.bodies.clone().try_acquire_many_owned(blocks);
-        let room = room.map_err(|_| Fault::unavailable("too many bodies are on their way", None));
-        Ok(BodyRoom(room?))
+        let permit = self.bodies.clone().try_acquire_many_owned(blocks).map_err(|_| full())?;
+        Ok(BodyRoom { _permit: permit, _share: share })
     }
 }
 
@@ -160,13 +172,25 @@ mod tests {
     #[test]
     fn bodies_share_a_budget_and_give_it_back() {
         let gate = gate(10 * BLOCK);
-        let first = gate.body_room(9 * BLOCK).unwrap();
-        let _empty = gate.body_room(0).unwrap();
-        let second = gate.body_room(1).unwrap();
-        assert!(matches!(gate.body_room(1), Err(Fault::Unavailable { .. })));
+        let anybody = Visitor::default();
+        let first = gate.body_room(&anybody, 9 * BLOCK).unwrap();
+        let _empty = gate.body_room(&anybody, 0).unwrap();
+        let second = gate.body_room(&anybody, 1).unwrap();
+        assert!(matches!(gate.body_room(&anybody, 1), Err(Fault::Unavailable { .. })));
         drop((first, second));
-        assert!(gate.body_room(10 * BLOCK).is_ok());
-        assert!(gate.body_room(u64::MAX).is_err());
+        assert!(gate.body_room(&anybody, 10 * BLOCK).is_ok());
+        assert!(gate.body_room(&anybody, u64::MAX).is_err());
+    }
+
+    #[test]
+    fn one_account_does_not_get_the_whole_budget_at_once() {
+        let gate = gate(10 * BLOCK);
+        let visitor = |number| Visitor { account: Some(AccountNumber(number)), address: None };
+        let _first = gate.body_room(&visitor(1), 5 * BLOCK).unwrap();
+        assert!(matches!(gate.body_room(&visitor(1), 1), Err(Fault::Unavailable { .. })));
+        let _second = gate.body_room(&visitor(2), 4 * BLOCK).unwrap();
+        assert!(gate.body_room(&visitor(2), BLOCK + 1).is_err());
+        assert!(gate.body_room(&visitor(2), BLOCK).is_ok(), "what was refused is given back");
     }
 
     #[test]

@@ -43,17 +43,25 @@ pub fn client(extensions: &Extensions, headers: &HeaderMap, proxies: &Networks) 
 
 fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &Networks) -> IpAddr {
     let lines = headers.get_all("x-forwarded-for").iter().rev();
-    let entries = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(','));
+    // In bytes: what a client wrote may be no text, and stands in one line with what a proxy added.
+    let entries = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     let mut nearest = peer;
     for entry in entries {
         // What is no address was not written by one of our proxies, nor was anything before it.
-        let Ok(address) = entry.trim().parse::<IpAddr>() else { break };
+        let Some(address) = address(entry) else { break };
         nearest = address.to_canonical();
         if !proxies.contain(nearest) {
             break;
         }
     }
     nearest
+}
+
+/// One entry; some proxies write the port as well.
+fn address(entry: &[u8]) -> Option<IpAddr> {
+    let entry = str::from_utf8(entry).ok()?.trim();
+    let with_port = || entry.parse().ok().map(|socket: SocketAddr| socket.ip());
+    entry.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -68,7 +76,7 @@ mod tests {
         extensions.insert(Peer(peer.parse().unwrap()));
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         client(&extensions, &headers, &proxies).map(|address| address.to_string())
     }
@@ -84,6 +92,10 @@ mod tests {
             ("127.0.0.1", &["1.2.3.4", "198.51.100.1", "10.3.3.3"], Some("198.51.100.1")),
             ("10.1.1.1", &["1.2.3.4, nonsense, 10.2.2.2"], Some("10.2.2.2")),
             ("10.1.1.1", &["nonsense"], Some("10.1.1.1")),
+            ("127.0.0.1", &["1.2.3.4, \u{e9}, 198.51.100.1"], Some("198.51.100.1")),
+            ("127.0.0.1", &["1.2.3.4", "\u{e9}, 10.3.3.3"], Some("10.3.3.3")),
+            ("127.0.0.1", &["198.51.100.1:4711"], Some("198.51.100.1")),
+            ("127.0.0.1", &["[2001:db8::1]:4711"], Some("2001:db8::1")),
             ("127.0.0.1", &[], None),
             ("::1", &["198.51.100.1"], None),
         ] {

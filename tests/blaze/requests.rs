@@ -142,3 +142,16 @@ async fn requests_are_answered_in_order() {
         assert_eq!(socket.frame().await.unwrap()["id"], id);
     }
 }
+
+#[tokio::test]
+async fn garbage_counts_as_a_request_like_any_other() {
+    let app = TestApp::start_with(|config| config.limits.rate.account_requests = 2).await;
+    let bot = app.bot("echo").await;
+    let mut socket = app.socket(&bot).await;
+    for status in [400, 400, 429] {
+        socket.send_bytes(b"no gzip").await;
+        assert_eq!(socket.frame().await.unwrap()["error"]["status"], status);
+    }
+    let answer = socket.ask("NOTHING", &Value::Null).await;
+    assert_eq!(answer["error"]["status"], 429, "{answer}");
+}

@@ -172,6 +172,9 @@ async fn strangers_are_turned_away_before_their_credential_is_looked_at() {
     expect_limited(&app.call(from(address, stranger())).await, "20");
     let good = || bot.request(Method::GET, "/me", Vec::new());
     expect_limited(&app.call(from(address, good())).await, "20");
+    let mut repeated = with_token(Method::POST, "/me", "x.y.z", b"{}".to_vec());
+    repeated.headers_mut().insert("idempotency-key", "1".parse().unwrap());
+    expect_limited(&app.call(from(address, repeated)).await, "20");
     assert_eq!(app.call(from("203.0.113.2", good())).await.status, 200);
     app.clock.advance(Duration::from_secs(20));
     for _ in 0..3 {

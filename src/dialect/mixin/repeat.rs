@@ -37,6 +37,8 @@ pub async fn layer(
     if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
         return Ok(next.run(request).await);
     }
+    // As for every request: nothing is worked out for an address that was wrong too often.
+    state.gate.may_knock(state.gate.address(request.extensions(), request.headers()))?;
     let known = match bearer(request.headers()) {
         Some(token) => authenticate(&state, token).await.map(drop),
         None => Err(Fault::unauthorized("there is no token")),

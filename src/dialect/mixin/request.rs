@@ -152,7 +152,7 @@ async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRe
         gate.bytes(&visitor, announced)?;
     }
     // What does not say its size may have any.
-    let room = gate.body_room(size.unwrap_or(limit).min(limit))?;
+    let room = gate.body_room(&visitor, size.unwrap_or(limit).min(limit))?;
     let body = body::read(body, limit).await?;
     gate.bytes(&visitor, (body.len() as u64).saturating_sub(announced))?;
 

@@ -58,13 +58,14 @@ impl Bucket {
         u128::from(self.quota) * WINDOW_MICROS
     }
 
-    /// A clock that was set back fills nothing.
+    /// A clock that was set back fills nothing, and from then on counts as it is: waiting until it
+    /// has caught up would leave the bucket empty for as long.
     fn fill(&mut self, now: Timestamp) {
         let passed = now.as_micros().saturating_sub(self.at.as_micros());
+        self.at = now;
         let Ok(passed) = u128::try_from(passed) else { return };
         let gained = passed.min(WINDOW_MICROS) * u128::from(self.quota);
         self.level = (self.level + gained).min(self.size());
-        self.at = now;
     }
 
     fn time_for(&self, missing: u128) -> Duration {
@@ -104,12 +105,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_fills_nothing() {
-        let mut bucket = Bucket::full(1, at(100_000));
-        bucket.take(1, at(100_000)).unwrap();
-        assert!(bucket.take(1, at(0)).is_err());
-        assert!(bucket.take(1, at(100_000)).is_err());
-        assert!(bucket.take(1, at(160_000)).is_ok());
+    fn a_clock_that_is_set_back_fills_nothing_and_goes_on_from_there() {
+        let mut bucket = Bucket::full(1, at(3_600_000));
+        bucket.take(1, at(3_600_000)).unwrap();
+        assert_eq!(bucket.take(1, at(0)), Err(WINDOW));
+        assert_eq!(bucket.take(1, at(59_999)), Err(Duration::from_millis(1)));
+        assert_eq!(bucket.take(1, at(60_000)), Ok(()));
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Bytes on their way out: all of them, or the part that was asked for.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode};
-use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::pace::paced;
 use super::range::{Wanted, wanted};
 use super::{empty, harmless};
 use crate::domain::Fault;
 use crate::domain::attachment::{Content, Files};
 use crate::domain::ids::AttachmentId;
-use crate::http::fault_log;
 
 /// What is to be answered.
 pub(super) struct Plan {
@@ -58,13 +59,15 @@ pub(super) async fn plan(
     Ok(Plan { id, content, wanted: wanted(range, content.length), is_known })
 }
 
-/// The answer to a `GET`; the place is kept until the last byte is gone.
+/// The answer to a `GET`; the place is kept until the last byte is gone, or the reader takes too
+/// long.
 ///
 /// # Errors
 /// When the file cannot be opened.
 pub(super) async fn answer(
     files: &Files,
     plan: Plan,
+    stall: Duration,
     place: OwnedSemaphorePermit,
 ) -> Result<Response<Body>, Fault> {
     let mut response = head(&plan);
@@ -75,12 +78,7 @@ pub(super) async fn answer(
         Wanted::Part { start, length } => (start, length),
     };
     let bytes = files.read(plan.id, start, length).await?;
-    let bytes = bytes.map(move |piece| {
-        let _place = &place;
-        // The answer's head is gone by now: all that is left is to break off and to say why.
-        piece.inspect_err(|fault| tracing::error!("{}", fault_log::chain(fault)))
-    });
-    *response.body_mut() = Body::from_stream(bytes);
+    *response.body_mut() = Body::from_stream(paced(bytes, length, stall, place));
     Ok(response)
 }
 

@@ -75,11 +75,11 @@ impl Outcome {
 pub async fn handle(state: &MixinState, guest: &Guest, frame: &[u8]) -> Result<Reply, Fault> {
     let json = match codec::decompress(frame, state.settings.body_limit) {
         Ok(json) => json,
-        Err(fault) => return unreadable(state, &fault),
+        Err(fault) => return unreadable(state, guest, frame.len(), &fault),
     };
     let request: Request<'_> = match read(&json) {
         Ok(request) => request,
-        Err(fault) => return unreadable(state, &fault),
+        Err(fault) => return unreadable(state, guest, frame.len(), &fault),
     };
     let outcome = match state.gate.frame(&guest.visitor, json.len()) {
         Ok(()) => act(state, guest, &request).await,
@@ -102,12 +102,20 @@ pub async fn handle(state: &MixinState, guest: &Guest, frame: &[u8]) -> Result<R
     })
 }
 
-/// The answer to a frame of which not even the id is known.
+/// The answer to a frame of so many bytes of which not even the id is known. It is counted as any
+/// other: garbage costs work as well.
 ///
 /// # Errors
 /// As [`handle`].
-pub fn unreadable(state: &MixinState, fault: &Fault) -> Result<Reply, Fault> {
-    let frame = frames::error(&state.gateway, api_error(fault))?;
+pub fn unreadable(
+    state: &MixinState,
+    guest: &Guest,
+    bytes: usize,
+    fault: &Fault,
+) -> Result<Reply, Fault> {
+    let counted = state.gate.frame(&guest.visitor, bytes);
+    let error = api_error(counted.as_ref().err().unwrap_or(fault));
+    let frame = frames::error(&state.gateway, error)?;
     Ok(Reply { frame, ..Reply::default() })
 }
 

@@ -228,7 +228,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
                 Request::Frame(frame) => actions::handle(&state, &guest, &frame).await,
                 Request::Text => {
                     let fault = Fault::malformed("frames are binary: the gzip of a JSON object");
-                    actions::unreadable(&state, &fault)
+                    actions::unreadable(&state, &guest, 0, &fault)
                 }
             }
         };
