@@ -423,6 +423,13 @@ pub enum Hint {
     Wake(Arc<[SessionNumber]>),
     /// This session was revoked.
     SessionEnded(SessionNumber),
+    /// A session has taken care of messages; for its other readers, which need not hold them.
+    Taken {
+        /// The session.
+        session: SessionNumber,
+        /// What it has taken care of.
+        ids: Arc<[MessageId]>,
+    },
     /// Readers have taken care of messages; for their senders.
     Acknowledged(Arc<[Notice]>),
     /// The roster of this account rose.
