@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::accept::{holds, insert_slots};
+use super::accept::{holds, insert_slots, take_numbers};
 use super::rows::{optional_id, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
@@ -138,6 +138,10 @@ async fn add(
     let new = addition.slots.iter().filter(|slot| !stored.contains(&slot.session));
     let new: Vec<(i64, &Slot)> = new.map(|slot| (number, slot)).collect();
     inboxes.extend(new.iter().map(|(_, it)| InboxKey { shard: it.shard, session: it.session }));
+    if !new.is_empty() {
+        // The memory of the room in inboxes knows nothing of these rows, and must be told.
+        take_numbers(connection, 1).await?;
+    }
     insert_slots(connection, new).await?;
     let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter()));
     extend.execute(&mut *connection).await.map_err(during(doing))?;
