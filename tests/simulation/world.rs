@@ -81,8 +81,8 @@ async fn serve(app: &TestApp) -> (SocketAddr, JoinHandle<()>) {
 impl World {
     pub async fn new() -> Self {
         let app = TestApp::start_with(|config| {
-            // Redelivered as often as it takes, and with little on the way at a time.
-            config.limits.isolate_after = 10_000;
+            // Redelivered as often as it takes, soon alone, and with little on the way at a time.
+            config.limits.isolate_after = 2;
             config.limits.set_aside_after = 10_000;
             config.dialects.mixin.socket_in_flight = 7;
         })
