@@ -49,7 +49,7 @@ fn raise_file_limit(needed: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
-    setrlimit(Resource::Nofile, raised.clone()).expect("the hard limit is allowed");
+    setrlimit(Resource::Nofile, raised).expect("the hard limit is allowed");
     let allowed = raised.current.unwrap_or(u64::MAX);
     assert!(
         allowed >= needed,

@@ -341,7 +341,7 @@ async fn files_that_a_crash_left_are_found_and_finished_or_removed() {
     for part in 0..256 {
         app.files().remove_strays(part).await.unwrap();
     }
-    assert_eq!(files(&app), [file.clone()]);
+    assert_eq!(files(&app), std::slice::from_ref(&file));
 
     // As if the file had been written, and the row not noted.
     let unfinished = open(&app, &bot).await;

@@ -157,7 +157,7 @@ impl World {
         let device = self.devices.get_mut(&session).expect("a live session");
         assert_eq!(device.book.undelivered(), 0);
         let left = device.actor.get(&self.app, "/inbox").await;
-        let left: Vec<_> = left.list().iter().filter_map(|data| message_id(data)).collect();
+        let left: Vec<_> = left.list().iter().filter_map(message_id).collect();
         assert!(left.is_empty(), "{left:?} came after their acknowledgement");
         self.counts.accepted += device.book.accepted();
         self.counts.redeliveries += device.book.redeliveries;
