@@ -35,6 +35,8 @@ pub struct AdminState {
     pub started_at: Timestamp,
     /// Where clients are served; `None` when they are not.
     pub address: Option<SocketAddr>,
+    /// How many sockets are open.
+    pub sockets: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// The operator's API, problem documents included.

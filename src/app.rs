@@ -207,11 +207,13 @@ impl App {
 
     /// What operators may ask; never to be served to anybody else.
     pub fn admin_router(&self) -> Router {
+        let sockets = self.sockets.clone();
         let state = AdminState {
             gateway: self.gateway.clone(),
             server_public_key: self.server_public_key.clone(),
             started_at: self.started_at,
             address: self.address.get().copied(),
+            sockets: Arc::new(move || sockets.taken() as u64),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, self.patience());

@@ -42,10 +42,13 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Everything is allowed, so that every path is reached, and nothing is refused for being too much.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("SEALPOST_DIALECTS__MIXIN__PLAIN_MESSAGES", "allow"),
     ("SEALPOST_DIALECTS__MIXIN__SIGN_UP", "open"),
     ("SEALPOST_LIMITS__RATE__ACCOUNT_REQUESTS", "0"),
+    ("SEALPOST_LIMITS__RATE__ACCOUNT_SOCKETS", "0"),
+    ("SEALPOST_LIMITS__RATE__ADDRESS_SOCKETS", "0"),
+    ("SEALPOST_LIMITS__SOCKETS_PER_SESSION", "200"),
     ("SEALPOST_TELEMETRY__LOG_LEVEL", "info"),
     ("SEALPOST_DIALECTS__MIXIN__LONGEST_POLL_SECONDS", "1"),
     ("RUST_BACKTRACE", "1"),

@@ -22,6 +22,7 @@ pub(super) async fn status(State(state): State<AdminState>) -> Result<Json<Statu
         uptime_seconds: u64::try_from(uptime).unwrap_or(0),
         address: state.address.map(|address| address.to_string()),
         server_public_key: state.server_public_key.to_string(),
+        sockets: (state.sockets)(),
         storage: Some(StorageStatus {
             commit_groups: statistics.commit_groups,
             waiting_writes: statistics.waiting_writes,

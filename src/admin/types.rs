@@ -220,6 +220,9 @@ pub struct Status {
     pub address: Option<String>,
     /// The gateway's own Ed25519 key in hex.
     pub server_public_key: String,
+    /// How many sockets are open at this moment.
+    #[serde(default)]
+    pub sockets: u64,
     /// What the store says about itself; absent from a gateway that does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageStatus>,

@@ -263,9 +263,12 @@ async fn running(holder: &Holder) -> Vec<Finding> {
 }
 
 fn described(pid: u32, status: &Status) -> String {
-    let Status { version, uptime_seconds, address, .. } = status;
+    let Status { version, uptime_seconds, address, sockets, .. } = status;
     let address = address.as_deref().unwrap_or("no address");
-    format!("process {pid}, version {version}, on {address}, ready, up for {uptime_seconds} s")
+    format!(
+        "process {pid}, version {version}, on {address}, ready, up for {uptime_seconds} s, \
+         {sockets} sockets open"
+    )
 }
 
 #[cfg(test)]

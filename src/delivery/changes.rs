@@ -81,7 +81,7 @@ pub async fn poll(
             return Ok(found);
         }
         match wait(&mut listener, &mut rosters, deadline.min(now + LOOK_AGAIN)).await {
-            Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
+            Wake::Look | Wake::LookSoon | Wake::Taken(_) | Wake::Notices(_) => {}
             Wake::SessionEnded => return Err(revoked()),
             Wake::Closing => return Ok(found),
         }
@@ -103,7 +103,7 @@ async fn wait(
             // That the session has ended comes before what its end changed.
             biased;
             wake = listener.wake() => match wake {
-                Wake::Look | Wake::LookSoon | Wake::Notices(_) => {}
+                Wake::Look | Wake::LookSoon | Wake::Taken(_) | Wake::Notices(_) => {}
                 wake => return wake,
             },
             // The sender lives in the hub.

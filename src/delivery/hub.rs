@@ -13,11 +13,15 @@ use futures_util::StreamExt;
 use tokio::sync::{Notify, watch};
 
 use crate::domain::acknowledge::Notice;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
 use crate::domain::ports::{Hint, HintStream};
 
 /// How many notices wait for a listener at most; further ones are dropped.
 pub const NOTICES: usize = 64;
+
+/// How many acknowledged messages a listener hears of late at most; what it misses frees its place
+/// in the reader's window when the lease ends.
+const TAKEN: usize = 1024;
 
 /// The listeners of this node.
 #[derive(Debug, Default)]
@@ -49,6 +53,7 @@ struct News {
     look_soon: bool,
     ended: bool,
     closing: bool,
+    taken: Vec<MessageId>,
     notices: Vec<Notice>,
 }
 
@@ -68,6 +73,8 @@ pub enum Wake {
     Look,
     /// Something may wait for anybody; not everybody should look in the same moment.
     LookSoon,
+    /// The session has taken care of these, perhaps by other means.
+    Taken(Vec<MessageId>),
     /// Readers have taken care of messages of this account.
     Notices(Vec<Notice>),
     /// The session was revoked.
@@ -145,6 +152,10 @@ impl Hub {
                 let ended = lines.by_session.get(session).into_iter().flatten();
                 tell(ended, |news| news.ended = true);
             }
+            Hint::Taken { session, ids } => {
+                let readers = lines.by_session.get(session).into_iter().flatten();
+                tell(readers, |news| news.take_ids(ids));
+            }
             Hint::Acknowledged(notices) => {
                 for notice in notices.iter() {
                     let told = lines.by_account.get(&notice.sender).into_iter().flatten();
@@ -180,6 +191,11 @@ impl News {
         }
     }
 
+    fn take_ids(&mut self, ids: &[MessageId]) {
+        let room = TAKEN.saturating_sub(self.taken.len());
+        self.taken.extend(ids.iter().take(room));
+    }
+
     /// The most important piece of news; the others stay.
     fn next(&mut self) -> Option<Wake> {
         if self.closing {
@@ -187,6 +203,9 @@ impl News {
         }
         if self.ended {
             return Some(Wake::SessionEnded);
+        }
+        if !self.taken.is_empty() {
+            return Some(Wake::Taken(std::mem::take(&mut self.taken)));
         }
         if std::mem::take(&mut self.look) {
             self.look_soon = false;
@@ -239,7 +258,7 @@ mod tests {
 
     use super::*;
     use crate::domain::clock::Timestamp;
-    use crate::domain::ids::{AccountNumber, MessageId, SessionId, UserId};
+    use crate::domain::ids::{AccountNumber, SessionId, UserId};
 
     const ANNA: SessionNumber = SessionNumber(1);
     const BERT: SessionNumber = SessionNumber(2);

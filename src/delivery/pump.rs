@@ -22,7 +22,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{MessageId, Order};
-use crate::domain::inbox::{InboxKey, OLDEST_MESSAGE, Release, Waiting};
+use crate::domain::inbox::{InboxKey, Release, Waiting};
 use crate::domain::reader::Reader;
 
 /// Over how long a time readers spread their looks when so many hints were lost that everybody
@@ -74,6 +74,9 @@ pub struct Pump {
     wanted: bool,
     /// Whether the last look may have left something.
     more: bool,
+    /// Whether all that waits is new: nothing is left that was handed out in vain before, which is
+    /// handed out alone and keeps what stands behind it for the next look.
+    settled: bool,
     /// When the pump looks by itself.
     look_at: Instant,
 }
@@ -102,6 +105,7 @@ impl Pump {
             started: false,
             wanted: false,
             more: false,
+            settled: false,
             look_at,
         }
     }
@@ -110,6 +114,7 @@ impl Pump {
     pub fn start(&mut self) {
         self.started = true;
         self.wanted = true;
+        self.settled = false;
     }
 
     /// Waits for what comes next. Looks for messages only if `hungry`. A call that is given up
@@ -138,6 +143,7 @@ impl Pump {
                     let soon = Instant::now() + within(&self.gateway, SPREAD);
                     self.look_at = self.look_at.min(soon);
                 }
+                Wake::Taken(ids) => self.acknowledged(&ids),
                 Wake::Notices(notices) => return Ok(Event::Notices(notices)),
                 Wake::SessionEnded => return Ok(Event::Dismissed),
                 Wake::Closing => return Ok(Event::Closing),
@@ -208,6 +214,7 @@ impl Pump {
         let lapsed = self.held.first_end().is_some_and(|end| end <= now);
         if lapsed {
             self.held.let_go(now);
+            self.settled = false;
         }
         self.wanted |= self.started && (overdue || lapsed);
         let room = self.held.room(self.manner.window).map(|room| room.within(self.manner.page));
@@ -220,7 +227,7 @@ impl Pump {
         }
         self.look_at = Instant::now() + around(&self.gateway, self.manner.idle);
         let (answer, looking) = oneshot::channel();
-        let look = look(self.gateway.clone(), self.reader, self.manner.max_age, room, overdue);
+        let look = look(self.gateway.clone(), self.reader, self.manner.max_age, room);
         let (gateway, inbox) = (self.gateway.clone(), self.reader.inbox);
         tokio::spawn(async move {
             // Whoever asked may have gone meanwhile.
@@ -245,6 +252,9 @@ impl Pump {
             return Ok(Event::Dismissed);
         }
         if let Some(room) = look.room {
+            // Only an empty page says that nothing at all is free.
+            let came_again = look.messages.iter().any(Waiting::came_again);
+            self.settled = look.messages.is_empty() || self.settled && !came_again;
             self.more = self.may_have_left(&look.messages, room);
             self.wanted |= self.more;
         }
@@ -256,15 +266,14 @@ impl Pump {
     }
 
     /// Whether more may wait than was handed out: the page was full, the next message may have been
-    /// too large for it, or something comes back or stands in front of everything, so that a
-    /// message that is handed out alone may have ended the page.
+    /// too large for it, or something may have to be handed out alone.
     fn may_have_left(&self, messages: &[Waiting], room: Window) -> bool {
         const FRAME: u64 = 1024;
         let bytes: u64 = messages.iter().map(|message| message.body.len() as u64).sum();
         let largest = self.gateway.limits.ciphertext_bytes as u64 + FRAME;
         let full = messages.len() as u64 >= u64::from(room.items);
-        let alone = messages.iter().any(|it| it.deliveries > 1 || it.order < OLDEST_MESSAGE);
-        !messages.is_empty() && (full || alone || bytes.saturating_add(largest) > room.bytes)
+        let cut = full || bytes.saturating_add(largest) > room.bytes;
+        !messages.is_empty() && (cut || !self.settled)
     }
 }
 
@@ -287,18 +296,14 @@ async fn look(
     reader: Reader,
     max_age: Option<Duration>,
     room: Option<Window>,
-    overdue: bool,
 ) -> Result<Look, Fault> {
-    let welcome = !overdue || gateway.may_read_on(&reader).await?;
+    // The hint about its end may have come before anybody listened, or not at all.
+    let welcome = gateway.may_read_on(&reader).await?;
     let mut messages = Vec::new();
     if let Some(room) = room.filter(|_| welcome) {
         messages = gateway.lease_page(reader.inbox, room.items, room.bytes, max_age).await?;
     }
     let until = gateway.clock.now().plus(gateway.limits.lease);
-    // Nothing waits for a session that has ended, and nothing ever will. The hint about its end
-    // may have come before anybody listened, or not at all.
-    let unsure = welcome && !overdue && messages.is_empty();
-    let welcome = welcome && (!unsure || gateway.may_read_on(&reader).await?);
     Ok(Look { welcome, messages, room, until })
 }
 

@@ -60,6 +60,10 @@ impl Gateway {
         self.note_seen(inbox.session).await;
         let ids = list.iter().map(|one| one.message_id).collect();
         let removed = self.store.acknowledge(inbox, ids).await?;
+        if !removed.is_empty() {
+            let ids = removed.iter().map(|gone| gone.message_id).collect();
+            self.bus.publish(Hint::Taken { session: inbox.session, ids });
+        }
         let at = self.clock.now();
         let notice = |gone: Acknowledged| Notice {
             sender: gone.sender,

@@ -210,6 +210,14 @@ pub struct Waiting {
     pub deliveries: u32,
 }
 
+impl Waiting {
+    /// Whether it is not new to its session, or stands before what is not.
+    #[must_use]
+    pub fn came_again(&self) -> bool {
+        self.deliveries > 1 || self.category == SYSTEM_GAP
+    }
+}
+
 impl Gateway {
     /// Hands out what waits in an inbox, and holds it for this reader for a while. Only an empty
     /// answer means that nothing more is free: a message that was handed out in vain several times

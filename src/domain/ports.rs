@@ -3,18 +3,17 @@
 //! One method is one transaction and one step of business, so no transaction leaks into a caller
 //! and each store may use its best tools.
 
+mod bus;
 mod files;
 mod sign_ups;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::Stream;
 
 use super::account::{Account, CreatedAccount, NewAccount, ProfileChange};
-use super::acknowledge::{Acknowledged, Notice};
+use super::acknowledge::Acknowledged;
 use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
 use super::conversation::change::{Change, Changed};
@@ -35,6 +34,7 @@ use super::roster::Roster;
 use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
+pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
 pub use sign_ups::SignUps;
 
@@ -413,34 +413,6 @@ pub struct Soundness {
     pub complete: bool,
     /// What is wrong, in the words of the database; only the first few things.
     pub damage: Vec<String>,
-}
-
-/// A hint from one part of the gateway to the others. Hints may be lost, doubled or late; the
-/// store is the truth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hint {
-    /// Something waits for these sessions.
-    Wake(Arc<[SessionNumber]>),
-    /// This session was revoked.
-    SessionEnded(SessionNumber),
-    /// Readers have taken care of messages; for their senders.
-    Acknowledged(Arc<[Notice]>),
-    /// The roster of this account rose.
-    RosterChanged(AccountNumber),
-    /// So many hints were lost that everybody should look.
-    Everybody,
-}
-
-/// The hints that come in.
-pub type HintStream = Pin<Box<dyn Stream<Item = Hint> + Send>>;
-
-/// Carries hints.
-pub trait Bus: Send + Sync {
-    /// Tells everybody; never waits.
-    fn publish(&self, hint: Hint);
-
-    /// All hints from now on.
-    fn subscribe(&self) -> HintStream;
 }
 
 /// Randomness fit for keys.

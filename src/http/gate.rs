@@ -132,13 +132,12 @@ impl Gate {
         self.limiter.take(visitor, Kind::Sockets, 1)
     }
 
-    /// Counts a request that came over a socket, and its bytes.
+    /// Counts a request that came over a socket; its bytes count once they are known.
     ///
     /// # Errors
-    /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
-    pub fn frame(&self, visitor: &Visitor, bytes: usize) -> Result<(), Fault> {
-        self.limiter.take(visitor, Kind::Requests, 1)?;
-        self.bytes(visitor, bytes as u64)
+    /// [`Fault::RateLimited`].
+    pub fn frame(&self, visitor: &Visitor) -> Result<(), Fault> {
+        self.limiter.take(visitor, Kind::Requests, 1)
     }
 
     /// Sets memory aside for a body of at most so many bytes, before it is read. One account gets

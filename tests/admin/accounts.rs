@@ -174,6 +174,20 @@ async fn the_status_says_what_runs_and_since_when() {
 }
 
 #[tokio::test]
+async fn the_status_counts_the_sockets() {
+    let app = TestApp::start().await;
+    let bot = app.bot("echo").await;
+    assert_eq!(get(&app, "/status").await.json["sockets"], 0);
+    let (one, other) = (app.socket(&bot).await, app.socket(&bot).await);
+    assert_eq!(get(&app, "/status").await.json["sockets"], 2);
+    one.close().await;
+    drop(other);
+    while get(&app, "/status").await.json["sockets"] != 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn the_status_counts_the_commits() {
     let app = TestApp::start().await;
     let before = get(&app, "/status").await.json["storage"].clone();

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use insta::assert_json_snapshot;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::harness::TestApp;
 use crate::harness::actor::message_id;
+
+/// Much less than a socket waits before it looks by itself.
+const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_delivered_message_has_every_member() {
@@ -155,4 +159,43 @@ async fn two_sockets_of_a_session_share_what_comes() {
     };
     assert_eq!(phone.open(&message), "hello");
     assert!(one.is_quiet().await && other.is_quiet().await);
+}
+
+#[tokio::test]
+async fn nothing_waits_behind_a_message_that_comes_alone() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let phone = &anna.devices[0];
+    bot.sends(&app, &anna, 1, "poison").await;
+    for _ in 0..5 {
+        assert_eq!(phone.get(&app, "/inbox").await.list().len(), 1);
+        app.clock.advance(Duration::from_secs(61));
+    }
+    bot.sends(&app, &anna, 2, "two").await;
+    bot.sends(&app, &anna, 3, "three").await;
+    let mut socket = app.socket(phone).await;
+    socket.listen().await;
+    // The first is never acknowledged, and no hint comes.
+    for text in ["poison", "two", "three"] {
+        let message = timeout(SOON, socket.message()).await.expect("no stall");
+        assert_eq!(phone.open(&message), text);
+    }
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_by_other_means_makes_room_at_once() {
+    let app = TestApp::start_with(|config| config.dialects.mixin.socket_in_flight = 1).await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let phone = &anna.devices[0];
+    for number in 1..=3 {
+        bot.sends(&app, &anna, number, &number.to_string()).await;
+    }
+    let mut socket = app.socket(phone).await;
+    socket.listen().await;
+    for text in ["1", "2", "3"] {
+        let message = timeout(SOON, socket.message()).await.expect("there is room");
+        assert_eq!(phone.open(&message), text);
+        assert!(socket.is_quiet().await, "one at a time");
+        phone.acknowledge(&app, &[message["message_id"].clone()]).await;
+    }
 }

@@ -39,6 +39,22 @@ async fn a_revoked_api_token_ends_its_sockets() {
 }
 
 #[tokio::test]
+async fn a_revoked_api_token_reads_and_sends_nothing_more() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("echo").await, app.person("Anna", 1).await);
+    let (scopes, life) = (Scopes::of(&[Scope::Receive, Scope::Send]), Duration::from_secs(3600));
+    let token = app.gateway().create_api_token(bot.session, scopes, life).await.unwrap();
+    let authorization = format!("Bearer {token}");
+    let mut socket = app.connect("/", &[&authorization], &["Mixin-Blaze-1"]).await.unwrap();
+    // Nobody is told of it but the store.
+    app.gateway().store.drop_api_tokens(bot.session).await.unwrap();
+    let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
+    socket.send("CREATE_MESSAGE", &serde_json::to_value(&item).unwrap()).await;
+    assert_eq!(socket.closed().await, Some(1008));
+    assert!(anna.devices[0].receives(&app).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_token_that_ends_takes_its_socket_with_it_but_not_within_the_hour() {
     let app = TestApp::start().await;
     let anna = app.person("Anna", 1).await;

@@ -144,14 +144,21 @@ async fn requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn garbage_counts_as_a_request_like_any_other() {
+async fn garbage_counts_against_the_limit_like_any_request() {
     let app = TestApp::start_with(|config| config.limits.rate.account_requests = 2).await;
     let bot = app.bot("echo").await;
     let mut socket = app.socket(&bot).await;
-    for status in [400, 400, 429] {
-        socket.send_bytes(b"no gzip").await;
-        assert_eq!(socket.frame().await.unwrap()["error"]["status"], status);
+    socket.send_bytes(b"\x1f\x8b no gzip").await;
+    assert_eq!(socket.frame().await.unwrap()["error"]["status"], 400);
+    socket.send_message(Message::text("{}")).await;
+    assert_eq!(socket.frame().await.unwrap()["error"]["status"], 400);
+    // A bomb is not unpacked, nor is anything else done.
+    for bytes in [gzip(&vec![b' '; 1 << 20]), gzip(b"no JSON")] {
+        socket.send_bytes(&bytes).await;
+        assert_eq!(socket.frame().await.unwrap()["error"]["status"], 429);
     }
-    let answer = socket.ask("NOTHING", &Value::Null).await;
-    assert_eq!(answer["error"]["status"], 429, "{answer}");
+    socket.send_message(Message::text("{}")).await;
+    assert_eq!(socket.frame().await.unwrap()["error"]["status"], 429);
+    let answer = socket.ask("LIST_PENDING_MESSAGES", &Value::Null).await;
+    assert_eq!(answer["error"]["status"], 429, "it is still told under its own id");
 }

@@ -120,9 +120,7 @@ async fn answered(socket: &mut WebSocketStream<TcpStream>, seen: &mut Seen) -> b
         match message.expect("the gateway says something about every frame") {
             Some(Ok(Message::Binary(bytes))) => {
                 let frame = unzip(&bytes);
-                // Messages and receipts come by themselves.
-                let is_push = frame["data"]["source"].is_string() && frame["error"].is_null();
-                if !is_push {
+                if !comes_by_itself(&frame) {
                     note(&frame, seen);
                     return true;
                 }
@@ -131,6 +129,14 @@ async fn answered(socket: &mut WebSocketStream<TcpStream>, seen: &mut Seen) -> b
             Some(Ok(_)) => {}
         }
     }
+}
+
+/// Messages, under their own id, and receipts. An answer to a frame that was good after all has a
+/// source, too.
+fn comes_by_itself(frame: &Value) -> bool {
+    let data = &frame["data"];
+    let is_receipt = frame["action"] == "ACKNOWLEDGE_MESSAGE_RECEIPT";
+    data.is_object() && (is_receipt || frame["id"] == data["message_id"])
 }
 
 fn note(frame: &Value, seen: &mut Seen) {

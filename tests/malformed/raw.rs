@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sealpost::sdk::keystore::Keystore;
@@ -16,11 +17,15 @@ use super::mutation::{below, spoil_bytes};
 /// A socket that was broken is ended within the time that a silent peer has.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many are open at the same time.
+const AT_A_TIME: usize = 100;
+
 /// Opens sockets by hand and breaks the rules of RFC 6455 on them; returns how many were ended.
+///
+/// Many at a time: some announce a frame that never comes whole, and are ended as silent peers are.
 pub async fn send(address: SocketAddr, bot: &Keystore, count: u64, seed: u64) -> u64 {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let mut ended = 0;
-    for _ in 0..count {
+    let one = |number| async move {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed.wrapping_add(number));
         let token = socket_token(bot, rng.next_u64());
         let mut stream = TcpStream::connect(address).await.expect("the gateway listens");
         let head = format!(
@@ -38,9 +43,8 @@ pub async fn send(address: SocketAddr, bot: &Keystore, count: u64, seed: u64) ->
         let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
         assert!(read.is_ok(), "the gateway keeps a socket that breaks the rules");
         assert!(answer.starts_with(b"HTTP/1.1 101"), "the handshake was good");
-        ended += 1;
-    }
-    ended
+    };
+    stream::iter((0..count).map(one)).buffer_unordered(AT_A_TIME).count().await as u64
 }
 
 /// Frames with wrong bits: reserved ones, unknown kinds, no mask, lengths that are never reached.

@@ -47,6 +47,22 @@ async fn scene() -> (TestApp, Actor, Person, Actor) {
     (app, bot, anna, late)
 }
 
+#[tokio::test]
+async fn added_slots_count_for_the_room_in_an_inbox() {
+    let app = TestApp::start_with(|config| config.limits.inbox_messages = 2).await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let late = app.sign_in(anna.user, None).await;
+    let (known, all) = (anna.recipients(), both(&anna, &late));
+    bot.sends_to(&app, anna.user, &all, 1, "one").await;
+    let item = bot.seal(anna.user, &known, 2, "hello");
+    bot.post(&app, KNOWN, &json!([item])).await;
+    let slots = slots(&bot, &known, &[&late], "hello");
+    assert_eq!(add(&app, &bot, 2, &body(&all, &slots)).await.status, 200);
+    assert_eq!(anna.devices[0].receives(&app).await.len(), 2);
+    let item = bot.seal(anna.user, &all, 3, "three");
+    assert_eq!(bot.send(&app, &[item]).await.only()["outcome"], "deferred");
+}
+
 fn both(anna: &Person, late: &Actor) -> Vec<Recipient> {
     anna.recipients().into_iter().chain([late.recipient()]).collect()
 }

@@ -16,6 +16,8 @@ pub struct Place {
 pub struct Book {
     accepted: HashMap<MessageId, Place>,
     delivered: HashSet<MessageId>,
+    /// What may have come when nobody looked: its place among the others is not known.
+    unseen: HashSet<MessageId>,
     acknowledged: HashSet<MessageId>,
     /// The number of the last first delivery, for each sender.
     last: HashMap<usize, u64>,
@@ -45,6 +47,9 @@ impl Book {
             self.redeliveries += 1;
             return;
         }
+        if self.unseen.contains(&message) {
+            return;
+        }
         let last = self.last.insert(place.sender, place.number);
         assert!(
             last.is_none_or(|last| last < place.number),
@@ -52,6 +57,12 @@ impl Book {
             place.number,
             place.sender,
         );
+    }
+
+    /// Notes that a reader broke off: what had been accepted by then may have reached it unseen.
+    pub fn lose_sight(&mut self) {
+        let unseen = self.accepted.keys().filter(|message| !self.delivered.contains(message));
+        self.unseen.extend(unseen.copied());
     }
 
     /// What may be acknowledged, oldest first as far as one can tell.

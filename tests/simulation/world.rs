@@ -81,8 +81,8 @@ async fn serve(app: &TestApp) -> (SocketAddr, JoinHandle<()>) {
 impl World {
     pub async fn new() -> Self {
         let app = TestApp::start_with(|config| {
-            // Redelivered as often as it takes, and with little on the way at a time.
-            config.limits.isolate_after = 10_000;
+            // Redelivered as often as it takes, soon alone, and with little on the way at a time.
+            config.limits.isolate_after = 2;
             config.limits.set_aside_after = 10_000;
             config.dialects.mixin.socket_in_flight = 7;
         })
@@ -259,6 +259,7 @@ impl World {
             let frames = socket.close().await;
             device.note(&frames, &answers_since);
         }
+        device.book.lose_sight();
     }
 
     async fn sign_in_again(&mut self, rng: &mut ChaCha20Rng) {
@@ -275,7 +276,9 @@ impl World {
     async fn restart(&mut self) {
         self.absorb();
         for device in self.devices.values_mut() {
-            device.socket = None;
+            if device.socket.take().is_some() {
+                device.book.lose_sight();
+            }
         }
         self.server.abort();
         self.app.restart().await;
@@ -312,10 +315,15 @@ impl Device {
         self.socket = Some(Open { socket, answers_since: HashMap::new() });
     }
 
+    fn lose_socket(&mut self) {
+        self.socket = None;
+        self.book.lose_sight();
+    }
+
     async fn echo(&mut self) {
         let Some(open) = &mut self.socket else { return };
         if open.socket.ask("echo", "NOTHING_WE_KNOW", Value::Null).await.is_none() {
-            self.socket = None;
+            self.lose_socket();
             return;
         }
         // What had come by then belongs to the time before.
@@ -344,7 +352,7 @@ impl Device {
                 let params = json!({"messages": list});
                 let action = "ACKNOWLEDGE_MESSAGE_RECEIPTS";
                 if open.socket.ask("acknowledge", action, params).await.is_none() {
-                    self.socket = None;
+                    self.lose_socket();
                     return;
                 }
             }

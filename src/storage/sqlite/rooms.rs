@@ -6,7 +6,8 @@
 //! so that a sender who hammers at a full inbox does not make the writer count each time. Nothing
 //! is refused or trimmed on less than a count. All this is a memory: it is dropped when a
 //! transaction fails, when it grows too large, and when rows were made that it knows nothing of
-//! (notices of groups, slots that come later, gap markers, another program), which the order of all messages tells.
+//! (notices of groups, slots that come later, gap markers, another program), which the order of all
+//! messages tells.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;

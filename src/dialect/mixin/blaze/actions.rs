@@ -29,6 +29,9 @@ const ACKNOWLEDGEMENTS: usize = 100;
 /// The longest id and the longest action that are repeated in an answer.
 const LONGEST_WORD: usize = 128;
 
+/// A frame that is too much is unpacked as far as this, to answer under its id.
+const REFUSED_SIZE: u64 = 64 * 1024;
+
 /// What came of a frame.
 #[derive(Debug, Default)]
 pub struct Reply {
@@ -38,6 +41,8 @@ pub struct Reply {
     pub acknowledged: Vec<MessageId>,
     /// Whether messages are to be delivered from now on.
     pub deliver: bool,
+    /// Whether the client's session or its credential has ended; nothing was done.
+    pub dismissed: bool,
 }
 
 /// A request as it stands in the frame.
@@ -73,16 +78,28 @@ impl Outcome {
 /// # Errors
 /// [`Fault::Internal`] when an answer cannot be written.
 pub async fn handle(state: &MixinState, guest: &Guest, frame: &[u8]) -> Result<Reply, Fault> {
-    let json = match codec::decompress(frame, state.settings.body_limit) {
-        Ok(json) => json,
-        Err(fault) => return unreadable(state, guest, frame.len(), &fault),
+    // Counted before any work is done for it: whoever sends too much cannot make us unpack it.
+    let counted = state.gate.frame(&guest.visitor);
+    let limit = match counted {
+        Ok(()) => state.settings.body_limit,
+        Err(_) => state.settings.body_limit.min(REFUSED_SIZE),
     };
+    let json = match codec::decompress(frame, limit) {
+        Ok(json) => json,
+        Err(fault) => return unreadable(state, &counted.err().unwrap_or(fault)),
+    };
+    let size = json.len() as u64;
+    let counted = counted.and_then(|()| state.gate.bytes(&guest.visitor, size));
     let request: Request<'_> = match read(&json) {
         Ok(request) => request,
-        Err(fault) => return unreadable(state, guest, frame.len(), &fault),
+        Err(fault) => return unreadable(state, &counted.err().unwrap_or(fault)),
     };
-    let outcome = match state.gate.frame(&guest.visitor, json.len()) {
-        Ok(()) => act(state, guest, &request).await,
+    // As with any other request, the credential has to be good at this moment.
+    if matches!(state.gateway.may_read_on(&guest.caller.reader()).await, Ok(false)) {
+        return Ok(Reply { dismissed: true, ..Reply::default() });
+    }
+    let outcome = match counted.and_then(|()| state.gate.body_room(&guest.visitor, size)) {
+        Ok(_room) => act(state, guest, &request).await,
         Err(fault) => Err(api_error(&fault)),
     };
     let (outcome, error) = match outcome {
@@ -99,23 +116,22 @@ pub async fn handle(state: &MixinState, guest: &Guest, frame: &[u8]) -> Result<R
         frame: codec::encode(&answer)?,
         acknowledged: outcome.acknowledged,
         deliver: outcome.deliver,
+        dismissed: false,
     })
 }
 
-/// The answer to a frame of so many bytes of which not even the id is known. It is counted as any
-/// other: garbage costs work as well.
+/// The answer to a text frame, which counts as a request all the same.
 ///
 /// # Errors
 /// As [`handle`].
-pub fn unreadable(
-    state: &MixinState,
-    guest: &Guest,
-    bytes: usize,
-    fault: &Fault,
-) -> Result<Reply, Fault> {
-    let counted = state.gate.frame(&guest.visitor, bytes);
-    let error = api_error(counted.as_ref().err().unwrap_or(fault));
-    let frame = frames::error(&state.gateway, error)?;
+pub fn text(state: &MixinState, guest: &Guest) -> Result<Reply, Fault> {
+    let fault = Fault::malformed("frames are binary: the gzip of a JSON object");
+    unreadable(state, &state.gate.frame(&guest.visitor).err().unwrap_or(fault))
+}
+
+/// The answer to a frame of which not even the id is known.
+fn unreadable(state: &MixinState, fault: &Fault) -> Result<Reply, Fault> {
+    let frame = frames::error(&state.gateway, api_error(fault))?;
     Ok(Reply { frame, ..Reply::default() })
 }
 

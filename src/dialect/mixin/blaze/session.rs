@@ -206,6 +206,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
                 return;
             }
         };
+        if reply.dismissed {
+            self.end = Some(End::Dismissed);
+            return;
+        }
         self.answer = Some(reply.frame);
         if !reply.acknowledged.is_empty() {
             self.pump.acknowledged(&reply.acknowledged);
@@ -226,10 +230,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         let work = async move {
             match request {
                 Request::Frame(frame) => actions::handle(&state, &guest, &frame).await,
-                Request::Text => {
-                    let fault = Fault::malformed("frames are binary: the gzip of a JSON object");
-                    actions::unreadable(&state, &guest, 0, &fault)
-                }
+                Request::Text => actions::text(&state, &guest),
             }
         };
         self.work = Some(Box::pin(async move {

@@ -113,7 +113,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
             }
             let close = CloseFrame { code, reason: reason.into() };
             self.stream.send(Message::Close(Some(close))).await?;
-            while self.stream.next().await.is_some_and(|read| read.is_ok()) {}
+            // Nothing more can be understood of a peer that broke the rules.
+            let breaks = matches!(code, CloseCode::Protocol | CloseCode::Size | CloseCode::Invalid);
+            while !breaks && self.stream.next().await.is_some_and(|read| read.is_ok()) {}
             // What the peer still sends must not turn into a reset that overtakes our words.
             let io = self.stream.get_mut();
             io.shutdown().await?;
