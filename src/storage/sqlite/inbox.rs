@@ -12,6 +12,7 @@ use sqlx::{SqlitePool, query};
 use super::SqliteStore;
 use super::accept::{AcceptJob, seen_digests};
 use super::claims::{ClaimJob, RowsJob};
+use super::leases::Look;
 use super::rows::{bytes, id, id_list, json_list, optional_id, time, value};
 use super::set_aside::{self, Hopeless, SetAsideJob};
 use super::writer::{Job, SqliteWriter};
@@ -64,7 +65,7 @@ impl Inbox for SqliteStore {
         let mut attempts = LEASE_ATTEMPTS;
         while attempts > 0 {
             let look = self.leases.look(request.inbox.session, request.now);
-            let found = free_messages(&self.readers, &request, &look.held).await?;
+            let found = free_messages(&self.readers, &request, &look).await?;
             let Free { mut messages, hopeless } = found;
             if messages.is_empty() && hopeless.rows.is_empty() {
                 break;
@@ -79,7 +80,7 @@ impl Inbox for SqliteStore {
             };
             look.take(&mut messages, request.until);
             if !messages.is_empty() {
-                self.note_leases(&request, &mut messages);
+                self.note_leases(&request, &messages);
                 return Ok(messages);
             }
             // Each message that was set aside lets the next look come further.
@@ -168,12 +169,9 @@ impl Inbox for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Counts the deliveries, and has the rows told without waiting for it.
-    fn note_leases(&self, request: &LeaseRequest, messages: &mut [Waiting]) {
-        let rows = messages.iter_mut().map(|message| {
-            message.deliveries += 1;
-            (message.order, message.deliveries)
-        });
+    /// Has the rows told that they are held, without waiting for it.
+    fn note_leases(&self, request: &LeaseRequest, messages: &[Waiting]) {
+        let rows = messages.iter().map(|message| (message.order, message.deliveries));
         let (inbox, until) = (request.inbox, request.until);
         let claim = ClaimJob { inbox, rows: rows.collect(), until };
         self.writer.post::<SqliteWriter>(Job::Claim(claim));
@@ -209,7 +207,7 @@ struct Free {
 async fn free_messages(
     readers: &SqlitePool,
     request: &LeaseRequest,
-    held: &[Order],
+    look: &Look<'_>,
 ) -> Result<Free, StoreError> {
     let doing = "looking for waiting messages";
     let LeaseRequest { isolation, now, .. } = *request;
@@ -219,13 +217,14 @@ async fn free_messages(
         .bind(now.as_micros())
         .bind(request.not_before.map_or(i64::MIN, Timestamp::as_micros))
         .bind(request.limit)
-        .bind(orders_list(held))
+        .bind(orders_list(&look.held))
         .fetch(readers);
     let mut messages: Vec<Waiting> = Vec::new();
     let mut hopeless = Hopeless { isolation, now, rows: Vec::new() };
     let mut size = 0_u64;
     while let Some(row) = rows.try_next().await.map_err(during(doing))? {
-        let message = waiting(&row)?;
+        let mut message = waiting(&row)?;
+        message.deliveries = look.deliveries(message.order, message.deliveries);
         let is_marker = message.order.0 < 0;
         if isolation.is_hopeless(message.deliveries) && !is_marker {
             hopeless.rows.push((message.order, message.accepted_at));

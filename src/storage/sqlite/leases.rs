@@ -22,18 +22,28 @@ pub(super) struct Leases(Mutex<HashMap<SessionNumber, Rows>>);
 
 #[derive(Default)]
 struct Rows {
-    held: HashMap<Order, Timestamp>,
+    /// Also those whose lease is over: their rows may not know how often they were handed out.
+    held: HashMap<Order, Lease>,
     gone: HashSet<Order>,
     /// How many readers are looking.
     looking: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Lease {
+    until: Timestamp,
+    deliveries: u32,
 }
 
 /// A look for free rows, from before the database is asked until rows are taken.
 pub(super) struct Look<'a> {
     leases: &'a Leases,
     session: SessionNumber,
+    now: Timestamp,
     /// The rows that somebody holds.
     pub held: Vec<Order>,
+    /// How often rows were handed out that nobody holds any more.
+    deliveries: HashMap<Order, u32>,
 }
 
 impl Leases {
@@ -41,12 +51,20 @@ impl Leases {
     pub(super) fn look(&self, session: SessionNumber, now: Timestamp) -> Look<'_> {
         let mut sessions = self.lock();
         let rows = sessions.entry(session).or_default();
-        rows.held.retain(|_, until| *until > now);
         rows.looking += 1;
-        Look { leases: self, session, held: rows.held.keys().copied().collect() }
+        let mut look =
+            Look { leases: self, session, now, held: Vec::new(), deliveries: HashMap::new() };
+        for (order, lease) in &rows.held {
+            if lease.until > now {
+                look.held.push(*order);
+            } else {
+                look.deliveries.insert(*order, lease.deliveries);
+            }
+        }
+        look
     }
 
-    /// The rows that somebody holds.
+    /// The rows that somebody holds or held a moment ago.
     pub(super) fn held(&self, session: SessionNumber) -> Vec<Order> {
         let sessions = self.lock();
         sessions.get(&session).map(|rows| rows.held.keys().copied().collect()).unwrap_or_default()
@@ -72,7 +90,7 @@ impl Leases {
     /// Forgets leases that are over.
     pub(super) fn forget_old(&self, now: Timestamp) {
         self.lock().retain(|_, rows| {
-            rows.held.retain(|_, until| *until > now);
+            rows.held.retain(|_, lease| lease.until > now);
             !rows.is_idle()
         });
     }
@@ -98,14 +116,24 @@ impl Rows {
 }
 
 impl Look<'_> {
-    /// Takes those of the messages that nobody holds and that are not gone; the others are left out.
+    /// How often a row was handed out that says so often.
+    pub(super) fn deliveries(&self, order: Order, noted: u32) -> u32 {
+        self.deliveries.get(&order).map_or(noted, |deliveries| noted.max(*deliveries))
+    }
+
+    /// Takes those of the messages that nobody holds and that are not gone, and counts their
+    /// deliveries; the others are left out.
     pub(super) fn take(self, messages: &mut Vec<Waiting>, until: Timestamp) {
         self.leases.change(self.session, |rows| {
-            messages.retain(|message| {
-                let is_free =
-                    !rows.held.contains_key(&message.order) && !rows.gone.contains(&message.order);
+            messages.retain_mut(|message| {
+                let lease = rows.held.get(&message.order);
+                let is_held = lease.is_some_and(|lease| lease.until > self.now);
+                let is_free = !is_held && !rows.gone.contains(&message.order);
                 if is_free {
-                    rows.held.insert(message.order, until);
+                    let before = lease.map_or(0, |lease| lease.deliveries);
+                    message.deliveries = message.deliveries.max(before) + 1;
+                    let lease = Lease { until, deliveries: message.deliveries };
+                    rows.held.insert(message.order, lease);
                 }
                 is_free
             });
@@ -168,7 +196,10 @@ mod tests {
         assert_eq!(take(one, &[1, 2]), [1, 2]);
         assert_eq!(take(other, &[2, 3]), [3]);
         assert_eq!(leases.look(PHONE, at(59)).held.len(), 3);
-        assert_eq!(take(leases.look(PHONE, at(60)), &[1]), [1]);
+        let look = leases.look(PHONE, at(60));
+        assert_eq!(look.deliveries(Order(1), 0), 1, "the row does not know it yet");
+        assert_eq!(take(look, &[1]), [1]);
+        assert_eq!(leases.look(PHONE, at(120)).deliveries(Order(1), 0), 2);
     }
 
     #[test]
