@@ -148,10 +148,15 @@ impl SqliteStore {
         if numbers.is_empty() {
             return Ok(false);
         }
-        self.change((inbox, numbers, statement), |(inbox, numbers, statement), connection| {
-            Box::pin(change(*inbox, numbers, statement, connection))
-        })
-        .await
+        let orders: Vec<Order> = numbers.iter().map(|number| Order(*number)).collect();
+        let changed = self
+            .change((inbox, numbers, statement), |(inbox, numbers, statement), connection| {
+                Box::pin(change(*inbox, numbers, statement, connection))
+            })
+            .await?;
+        // How often it was handed out counts no more.
+        self.leases.free(inbox.session, &orders);
+        Ok(changed)
     }
 
     async fn numbers_set_aside(
