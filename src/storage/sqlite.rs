@@ -2,8 +2,8 @@
 //!
 //! One connection writes, in groups ([`super::batch`]); a few others read beside it, which the
 //! write-ahead log allows. Whatever can be found out by reading is found out by a reader, so that
-//! the writer has little left to do: a lease, for example, is chosen by a reader and only taken
-//! by the writer, if nobody was faster.
+//! the writer has little left to do: a lease, for example, is chosen by a reader and taken in memory
+//! ([`leases`]); the writer only notes it.
 //!
 //! `synchronous=FULL`: a commit returns when its log is on the disk. Group commit makes that
 //! affordable; nothing is gained by less. The bundled SQLite calls `fsync`; on ext4, `fdatasync` in
@@ -25,6 +25,7 @@ mod groups;
 mod health;
 mod inbox;
 mod invites;
+mod leases;
 mod migrate;
 mod notices;
 #[cfg(test)]
@@ -56,6 +57,7 @@ use super::open::{OpenError, Progress, StorageConfig};
 use crate::domain::Fault;
 use crate::domain::ports::{Soundness, Statistics, Store};
 use forget::SeenKey;
+use leases::Leases;
 use rows::value;
 use writer::{Apply, Job, SqliteWriter, Step};
 
@@ -67,6 +69,7 @@ const GROUP_BYTES: usize = 8 * 1024 * 1024;
 pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer<Job>,
+    leases: Leases,
     /// How far the search for message ids to forget has come.
     forgotten: Mutex<Option<SeenKey>>,
 }
@@ -92,7 +95,7 @@ impl SqliteStore {
             group_bytes: GROUP_BYTES,
         };
         let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
-        Ok(Self { readers, writer, forgotten: Mutex::new(None) })
+        Ok(Self { readers, writer, leases: Leases::default(), forgotten: Mutex::new(None) })
     }
 
     /// Opens an existing database to look at it: nothing is made, brought up to date or changed,
@@ -106,7 +109,8 @@ impl SqliteStore {
         let readers =
             readers.map_err(|source| OpenError::Database { path: path.clone(), source })?;
         let progress = migrate::progress(&readers, path).await?;
-        Ok((Self { readers, writer: Writer::closed(), forgotten: Mutex::new(None) }, progress))
+        let (writer, leases) = (Writer::closed(), Leases::default());
+        Ok((Self { readers, writer, leases, forgotten: Mutex::new(None) }, progress))
     }
 
     /// Queues a job and waits until it is on disk.

@@ -100,16 +100,20 @@ async fn upgrade(state: Arc<MixinState>, mut request: Request<()>) -> Result<Res
 
 /// Serves a socket until it ends or its place is taken away.
 async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: OnUpgrade, place: Place) {
-    let socket = async {
-        let Ok(io) = upgrade.await else {
-            return; // The connection broke off before it was a socket.
-        };
-        let limit = usize::try_from(state.settings.body_limit).unwrap_or(usize::MAX);
-        let wire = Wire::new(TokioIo::new(io), limit).await;
-        session::run(state, guest, wire).await;
+    let io = tokio::select! {
+        io = upgrade => io,
+        () = place.broken_off() => return,
     };
+    let Ok(io) = io else {
+        return; // The connection broke off before it was a socket.
+    };
+    let limit = usize::try_from(state.settings.body_limit).unwrap_or(usize::MAX);
+    let wire = Wire::new(TokioIo::new(io), limit).await;
+    // In a box: a future that is handed on takes its room once more in the one around it, for as
+    // long as the socket is open.
+    let session = Box::pin(session::run(state, guest, wire));
     tokio::select! {
-        () = socket => {}
+        () = session => {}
         () = place.broken_off() => {}
     }
 }

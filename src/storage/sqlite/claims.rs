@@ -1,35 +1,22 @@
 //! Holding, freeing and deleting rows of inboxes; those of a whole group at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use sqlx::{SqliteConnection, query};
 
-use super::super::batch::Answer;
 use super::super::error::{StoreError, during};
-use super::rows::{json_list, value};
-use super::set_aside::{Hopeless, set_aside};
+use super::rows::json_list;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
 use crate::domain::inbox::InboxKey;
 
-/// Rows of one inbox that a reader found free and wants to hold.
+/// Rows of one inbox that a reader holds ([`super::leases`]).
 pub(super) struct ClaimJob {
     pub inbox: InboxKey,
-    /// Each with how often it had been handed out when it was found.
+    /// Each with how often it has been handed out, this time included.
     pub rows: Vec<(Order, u32)>,
     pub until: Timestamp,
-    /// What the reader found that is to be set aside.
-    pub hopeless: Hopeless,
-    pub answer: Answer<Claimed>,
-}
-
-/// What became of a [`ClaimJob`].
-pub(super) struct Claimed {
-    /// What the reader holds now.
-    pub held: HashSet<Order>,
-    /// How many messages were set aside.
-    pub set_aside: usize,
 }
 
 /// Rows of one inbox.
@@ -43,7 +30,7 @@ const ROW_BYTES: usize = 64;
 
 impl ClaimJob {
     pub(super) fn cost(&self) -> usize {
-        ROW_BYTES * (1 + self.rows.len() + self.hopeless.rows.len())
+        ROW_BYTES * (1 + self.rows.len())
     }
 }
 
@@ -53,25 +40,19 @@ impl RowsJob {
     }
 }
 
-/// A row is only held if it has not been handed out since it was found, and if its session has not
-/// ended since.
+/// Deliveries are never counted down here: a claim may be late.
 pub(super) const CLAIM: &str = "
-    UPDATE inbox SET leased_until = wanted.until, deliveries = wanted.deliveries + 1
+    UPDATE inbox SET leased_until = wanted.until,
+        deliveries = max(inbox.deliveries, wanted.deliveries)
     FROM (
         SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
             value ->> 3 AS deliveries, value ->> 4 AS until
         FROM json_each(?1)
     ) AS wanted
     WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
-        AND inbox.number = wanted.number AND inbox.deliveries = wanted.deliveries
-        AND inbox.set_aside_at IS NULL
-        AND NOT EXISTS (
-            SELECT 1 FROM ended_inboxes
-            WHERE ended_inboxes.shard = wanted.shard AND ended_inboxes.session = wanted.session
-        )
-    RETURNING session, number";
+        AND inbox.number = wanted.number AND inbox.set_aside_at IS NULL";
 
-/// Holds rows for their readers; when two of a group want the same row, the first gets it.
+/// Notes in the rows what readers hold; of several claims to a row the last one counts.
 pub(super) async fn claim(
     connection: &mut SqliteConnection,
     jobs: &[&ClaimJob],
@@ -79,33 +60,17 @@ pub(super) async fn claim(
     if jobs.is_empty() {
         return Ok(());
     }
-    let set_aside = set_aside(connection, jobs).await?;
-    let mut takers = HashMap::new();
-    let mut wanted = Vec::new();
-    for (index, job) in jobs.iter().enumerate() {
-        for &(order, deliveries) in &job.rows {
-            if takers.contains_key(&(job.inbox.session.0, order.0)) {
-                continue;
-            }
-            takers.insert((job.inbox.session.0, order.0), index);
-            wanted.push((job.inbox, order, deliveries, job.until));
+    let mut wanted = HashMap::new();
+    for job in jobs {
+        for (order, deliveries) in &job.rows {
+            wanted.insert((job.inbox, *order), (*deliveries, job.until));
         }
     }
-    let list = json_list(wanted, |json, (inbox, order, deliveries, until)| {
+    let list = json_list(wanted, |json, ((inbox, order), (deliveries, until))| {
         let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
         write!(json, "[{shard},{session},{},{deliveries},{until}]", order.0)
     });
-    let rows = query(CLAIM).bind(list).fetch_all(connection).await;
-    let mut held = vec![HashSet::new(); jobs.len()];
-    for row in rows.map_err(during("leasing messages"))? {
-        let key: (i64, i64) = (value(&row, "session")?, value(&row, "number")?);
-        if let Some(&index) = takers.get(&key) {
-            held[index].insert(Order(key.1));
-        }
-    }
-    for ((job, held), set_aside) in jobs.iter().zip(held).zip(set_aside) {
-        job.answer.set(Claimed { held, set_aside });
-    }
+    query(CLAIM).bind(list).execute(connection).await.map_err(during("leasing messages"))?;
     Ok(())
 }
 
@@ -143,8 +108,7 @@ pub(super) const ACKNOWLEDGE: &str = "
     DELETE FROM inbox
     WHERE (shard, session, number) IN (
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
-    )
-    AND deliveries > 0";
+    )";
 
 /// Deletes rows that were handed out.
 pub(super) async fn acknowledge(

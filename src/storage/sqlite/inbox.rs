@@ -1,6 +1,7 @@
 //! Messages and who waits for them: the readers' half, and what is asked of the writer.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,9 +12,10 @@ use sqlx::{SqlitePool, query};
 use super::SqliteStore;
 use super::accept::{AcceptJob, seen_digests};
 use super::claims::{ClaimJob, RowsJob};
-use super::rows::{bytes, id, id_list, optional_id, time, value};
-use super::set_aside::{self, Hopeless};
-use super::writer::Job;
+use super::leases::Look;
+use super::rows::{bytes, id, id_list, json_list, optional_id, time, value};
+use super::set_aside::{self, Hopeless, SetAsideJob};
+use super::writer::{Job, SqliteWriter};
 use crate::domain::Fault;
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
@@ -57,26 +59,32 @@ impl Inbox for SqliteStore {
         Ok(seen_digests(&self.readers, keys).await?)
     }
 
-    /// A reader looks for free rows, so a poll of an empty inbox writes nothing; then the writer
-    /// takes those that nobody else has taken meanwhile.
+    /// A reader looks for free rows and takes them in memory ([`super::leases`]), so a poll of an
+    /// empty inbox writes nothing, and a message leaves without waiting for the disk.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
         let mut attempts = LEASE_ATTEMPTS;
         while attempts > 0 {
-            let Free { mut messages, hopeless } = free_messages(&self.readers, &request).await?;
+            let look = self.leases.look(request.inbox.session, request.now);
+            let found = free_messages(&self.readers, &request, &look).await?;
+            let Free { mut messages, hopeless } = found;
             if messages.is_empty() && hopeless.rows.is_empty() {
                 break;
             }
-            let (inbox, until) = (request.inbox, request.until);
-            let rows = messages.iter().map(|message| (message.order, message.deliveries)).collect();
-            let claim = |answer| Job::Claim(ClaimJob { inbox, rows, until, hopeless, answer });
-            let claimed = self.ask(claim).await?;
-            messages.retain(|message| claimed.held.contains(&message.order));
+            let inbox = request.inbox;
+            let aside = match hopeless.rows.is_empty() {
+                true => 0,
+                false => {
+                    let job = |answer| Job::SetAside(SetAsideJob { inbox, hopeless, answer });
+                    self.ask(job).await?
+                }
+            };
+            look.take(&mut messages, request.until);
             if !messages.is_empty() {
-                messages.iter_mut().for_each(|message| message.deliveries += 1);
+                self.note_leases(&request, &messages);
                 return Ok(messages);
             }
             // Each message that was set aside lets the next look come further.
-            if claimed.set_aside == 0 {
+            if aside == 0 {
                 attempts -= 1;
             }
         }
@@ -88,10 +96,12 @@ impl Inbox for SqliteStore {
         inbox: InboxKey,
         ids: Vec<MessageId>,
     ) -> Result<Vec<Acknowledged>, Fault> {
-        let (orders, gone) = handed_out(&self.readers, inbox, &ids).await?.into_iter().unzip();
-        let orders: Vec<Order> = orders;
+        let held = self.leases.held(inbox.session);
+        let handed_out = handed_out(&self.readers, inbox, &ids, &held).await?;
+        let (orders, gone): (Vec<Order>, _) = handed_out.into_iter().unzip();
         if !orders.is_empty() {
-            self.write(Job::Acknowledge(RowsJob { inbox, orders })).await?;
+            self.write(Job::Acknowledge(RowsJob { inbox, orders: orders.clone() })).await?;
+            self.leases.delete(inbox.session, &orders);
         }
         Ok(gone)
     }
@@ -105,7 +115,9 @@ impl Inbox for SqliteStore {
         if orders.is_empty() {
             return Ok(());
         }
-        self.write(Job::Release(RowsJob { inbox, orders }, how)).await
+        self.write(Job::Release(RowsJob { inbox, orders: orders.clone() }, how)).await?;
+        self.leases.free(inbox.session, &orders);
+        Ok(())
     }
 
     async fn set_aside(
@@ -143,6 +155,7 @@ impl Inbox for SqliteStore {
     }
 
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault> {
+        self.leases.forget_old(request.now);
         self.sweep_payloads(request, fresh_id).await
     }
 
@@ -152,6 +165,16 @@ impl Inbox for SqliteStore {
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.forget_seen_ids(before, limit).await
+    }
+}
+
+impl SqliteStore {
+    /// Has the rows told that they are held, without waiting for it.
+    fn note_leases(&self, request: &LeaseRequest, messages: &[Waiting]) {
+        let rows = messages.iter().map(|message| (message.order, message.deliveries));
+        let (inbox, until) = (request.inbox, request.until);
+        let claim = ClaimJob { inbox, rows: rows.collect(), until };
+        self.writer.post::<SqliteWriter>(Job::Claim(claim));
     }
 }
 
@@ -168,6 +191,7 @@ pub(super) const FREE: &str = "
     LEFT JOIN conversations ON conversations.number = payloads.conversation
     WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.leased_until <= ?3
         AND inbox.set_aside_at IS NULL
+        AND inbox.number NOT IN (SELECT value FROM json_each(?6))
         AND payloads.expires_at > ?3 AND payloads.accepted_at >= ?4
         AND NOT EXISTS (SELECT 1 FROM ended_inboxes WHERE shard = ?1 AND session = ?2)
     ORDER BY inbox.number
@@ -180,7 +204,11 @@ struct Free {
 }
 
 /// The oldest messages that nobody holds, as far as the request allows.
-async fn free_messages(readers: &SqlitePool, request: &LeaseRequest) -> Result<Free, StoreError> {
+async fn free_messages(
+    readers: &SqlitePool,
+    request: &LeaseRequest,
+    look: &Look<'_>,
+) -> Result<Free, StoreError> {
     let doing = "looking for waiting messages";
     let LeaseRequest { isolation, now, .. } = *request;
     let mut rows = query(FREE)
@@ -189,12 +217,14 @@ async fn free_messages(readers: &SqlitePool, request: &LeaseRequest) -> Result<F
         .bind(now.as_micros())
         .bind(request.not_before.map_or(i64::MIN, Timestamp::as_micros))
         .bind(request.limit)
+        .bind(orders_list(&look.held))
         .fetch(readers);
     let mut messages: Vec<Waiting> = Vec::new();
     let mut hopeless = Hopeless { isolation, now, rows: Vec::new() };
     let mut size = 0_u64;
     while let Some(row) = rows.try_next().await.map_err(during(doing))? {
-        let message = waiting(&row)?;
+        let mut message = waiting(&row)?;
+        message.deliveries = look.deliveries(message.order, message.deliveries);
         let is_marker = message.order.0 < 0;
         if isolation.is_hopeless(message.deliveries) && !is_marker {
             hopeless.rows.push((message.order, message.accepted_at));
@@ -235,16 +265,25 @@ pub(super) const HANDED_OUT: &str = "
     SELECT recent.number, payloads.message_id, payloads.sender_account, payloads.category
     FROM (
         SELECT number FROM inbox
-        WHERE shard = ?1 AND session = ?2 AND deliveries > 0 ORDER BY number LIMIT ?3
+        WHERE shard = ?1 AND session = ?2
+            AND (deliveries > 0 OR number IN (SELECT value FROM json_each(?5)))
+        ORDER BY number LIMIT ?3
     ) AS recent
     CROSS JOIN payloads ON payloads.number = recent.number
     WHERE payloads.message_id IN (SELECT unhex(value) FROM json_each(?4))";
 
-/// The rows of an inbox that were handed out with one of these ids.
+/// Numbers of rows, as a statement takes them.
+fn orders_list(orders: &[Order]) -> String {
+    json_list(orders, |json, order| write!(json, "{}", order.0))
+}
+
+/// The rows of an inbox that were handed out with one of these ids; those that are held may not
+/// know it yet.
 async fn handed_out(
     readers: &SqlitePool,
     inbox: InboxKey,
     ids: &[MessageId],
+    held: &[Order],
 ) -> Result<Vec<(Order, Acknowledged)>, StoreError> {
     let wanted: HashSet<MessageId> = ids.iter().copied().collect();
     let list = id_list(wanted.iter().copied());
@@ -255,6 +294,7 @@ async fn handed_out(
             .bind(inbox.session.0)
             .bind(window)
             .bind(list.as_str())
+            .bind(orders_list(held))
             .fetch_all(readers)
             .await
             .map_err(during("looking for acknowledged messages"))?;

@@ -7,17 +7,25 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::claims::ClaimJob;
 use super::gaps::{self, Loss, Losses};
 use super::rows::{count, id, json_list, optional_id, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order, SessionNumber};
 use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside};
+use crate::storage::batch::Answer;
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
 
-/// Messages that a reader of this inbox found hopeless.
+/// Messages of one inbox that its reader found hopeless.
+pub(super) struct SetAsideJob {
+    pub inbox: InboxKey,
+    pub hopeless: Hopeless,
+    /// How many messages were set aside.
+    pub answer: Answer<usize>,
+}
+
+/// What makes messages hopeless, and which ones are.
 pub(super) struct Hopeless {
     pub isolation: Isolation,
     pub now: Timestamp,
@@ -39,17 +47,14 @@ pub(super) const SET_ASIDE: &str = "
     )
     RETURNING number";
 
-/// Sets hopeless messages aside and leaves markers; returns how many there were for each job.
+/// Sets hopeless messages aside and leaves markers.
 pub(super) async fn set_aside(
     connection: &mut SqliteConnection,
-    jobs: &[&ClaimJob],
-) -> Result<Vec<usize>, StoreError> {
-    let mut counts = vec![0; jobs.len()];
-    for (job, count) in jobs.iter().zip(&mut counts) {
+    jobs: &[&SetAsideJob],
+) -> Result<(), StoreError> {
+    for job in jobs {
         let Hopeless { isolation, now, rows } = &job.hopeless;
-        if rows.is_empty() {
-            continue;
-        }
+        let mut count = 0;
         let list = json_list(rows, |json, (order, _)| {
             write!(json, "[{},{},{}]", job.inbox.shard.0, job.inbox.session.0, order.0)
         });
@@ -60,16 +65,17 @@ pub(super) async fn set_aside(
         for row in aside.map_err(during("setting messages aside"))? {
             if let Some(&at) = accepted.get(&value(&row, "number")?) {
                 missing.add(1, at, at);
-                *count += 1;
+                count += 1;
             }
         }
         let loss = Loss { inbox: job.inbox, id: isolation.gap_id, missing };
         let losses = Losses::from([(job.inbox.session.0, loss)]);
-        if *count > 0 {
+        if count > 0 {
             gaps::leave_for_losses(connection, losses, *now).await?;
         }
+        job.answer.set(count);
     }
-    Ok(counts)
+    Ok(())
 }
 
 /// The index over what is set aside is a short one.
@@ -142,10 +148,15 @@ impl SqliteStore {
         if numbers.is_empty() {
             return Ok(false);
         }
-        self.change((inbox, numbers, statement), |(inbox, numbers, statement), connection| {
-            Box::pin(change(*inbox, numbers, statement, connection))
-        })
-        .await
+        let orders: Vec<Order> = numbers.iter().map(|number| Order(*number)).collect();
+        let changed = self
+            .change((inbox, numbers, statement), |(inbox, numbers, statement), connection| {
+                Box::pin(change(*inbox, numbers, statement, connection))
+            })
+            .await?;
+        // How often it was handed out counts no more.
+        self.leases.free(inbox.session, &orders);
+        Ok(changed)
     }
 
     async fn numbers_set_aside(

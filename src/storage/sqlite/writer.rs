@@ -11,6 +11,7 @@ use super::accept::{self, AcceptJob};
 use super::claims::{self, ClaimJob, RowsJob};
 use super::connect;
 use super::rooms::Rooms;
+use super::set_aside::{self, SetAsideJob};
 use crate::domain::Fault;
 use crate::domain::inbox::Release;
 
@@ -19,8 +20,10 @@ use crate::domain::inbox::Release;
 pub(super) enum Job {
     /// Store messages.
     Accept(AcceptJob),
-    /// Hold rows for a reader.
+    /// Note in the rows that a reader holds them.
     Claim(ClaimJob),
+    /// Set rows aside that no reader gets past.
+    SetAside(SetAsideJob),
     /// Let go of rows that a reader holds.
     Release(RowsJob, Release),
     /// Delete rows that a reader is done with.
@@ -81,6 +84,7 @@ impl Batch for SqliteWriter {
         match job {
             Job::Accept(job) => job.cost(),
             Job::Claim(job) => job.cost(),
+            Job::SetAside(job) => 1024 + 64 * job.hopeless.rows.len(),
             Job::Release(job, _) | Job::Acknowledge(job) => job.cost(),
             Job::Change(_) => 1024,
         }
@@ -114,8 +118,8 @@ impl Batch for SqliteWriter {
 }
 
 /// Jobs of a group are concurrent, so any order among the kinds is right. Changes come first, so
-/// that no message slips past a roster that moves in the same group; claims come last, so
-/// that a reader gets what has just arrived.
+/// that no message slips past a roster that moves in the same group; claims come before what ends
+/// them, which was asked for later.
 async fn transaction(
     connection: &mut SqliteConnection,
     rooms: &mut Rooms,
@@ -134,14 +138,16 @@ async fn transaction(
             Job::Release(job, Release::Unsent) => kinds.unsent.push(job),
             Job::Release(job, Release::Unacknowledged) => kinds.release.push(job),
             Job::Claim(job) => kinds.claim.push(job),
+            Job::SetAside(job) => kinds.set_aside.push(job),
         }
     }
     accept::accept(connection, rooms, &kinds.accept).await?;
+    claims::claim(connection, &kinds.claim).await?;
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &kinds.release).await?;
     claims::take_back(connection, &kinds.unsent).await?;
-    claims::claim(connection, &kinds.claim).await?;
+    set_aside::set_aside(connection, &kinds.set_aside).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
 }
@@ -153,4 +159,5 @@ struct Kinds<'a> {
     release: Vec<&'a RowsJob>,
     unsent: Vec<&'a RowsJob>,
     claim: Vec<&'a ClaimJob>,
+    set_aside: Vec<&'a SetAsideJob>,
 }
