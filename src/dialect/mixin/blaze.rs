@@ -12,6 +12,7 @@ mod sending;
 mod session;
 mod wire;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ async fn upgrade(state: Arc<MixinState>, mut request: Request<()>) -> Result<Res
     Ok(answer.into_response())
 }
 
-/// Serves a socket until it ends or its place is taken away.
+/// Waits for the connection, and begins to serve the socket.
 async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: OnUpgrade, place: Place) {
     let io = tokio::select! {
         io = upgrade => io,
@@ -109,9 +110,14 @@ async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: OnUpgrade, place: 
     };
     let limit = usize::try_from(state.settings.body_limit).unwrap_or(usize::MAX);
     let wire = Wire::new(TokioIo::new(io), limit).await;
-    // In a box: a future that is handed on takes its room once more in the one around it, for as
-    // long as the socket is open.
+    // In a task of its own, and in a box: what the handshake took is given back, and a future that
+    // is handed on would take its room once more in the one around it.
     let session = Box::pin(session::run(state, guest, wire));
+    tokio::spawn(keep(session, place));
+}
+
+/// Keeps a socket going until it ends or its place is taken away.
+async fn keep(session: Pin<Box<impl Future<Output = ()>>>, place: Place) {
     tokio::select! {
         () = session => {}
         () = place.broken_off() => {}

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// What is read at a time. Every socket has a buffer of this size, and most have nothing to say.
-const READ_BUFFER: usize = 2 * 1024;
+const READ_BUFFER: usize = 1024;
 
 /// How much is gathered before it is written.
 const WRITE_BUFFER: usize = 4 * 1024;
