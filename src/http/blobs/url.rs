@@ -128,7 +128,7 @@ impl BlobUrls {
     /// Checks the parts of a URL; returns the attachment and the size that it is good for.
     ///
     /// # Errors
-    /// [`UrlError`]; a forged one is never told that it has expired.
+    /// A refusal; a forged one is never told that it has expired.
     pub fn check(
         &self,
         method: &Method,

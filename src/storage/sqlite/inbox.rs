@@ -59,7 +59,7 @@ impl Inbox for SqliteStore {
         Ok(seen_digests(&self.readers, keys).await?)
     }
 
-    /// A reader looks for free rows and takes them in memory ([`super::leases`]), so a poll of an
+    /// A reader looks for free rows and takes them in memory (`leases.rs`), so a poll of an
     /// empty inbox writes nothing, and a message leaves without waiting for the disk.
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
         let mut attempts = LEASE_ATTEMPTS;
