@@ -41,6 +41,8 @@ pub struct TestApp {
     _directory: TempDir,
     config: Config,
     keys: AtomicU64,
+    /// Of the randomness that the gateway has at present.
+    seed: u64,
     /// Where sockets are served, once there was one.
     sockets: OnceCell<String>,
 }
@@ -64,16 +66,19 @@ impl TestApp {
         config.storage.data = directory.path().join("data");
         change(&mut config);
         let clock = Arc::new(TestClock::at(START));
-        let app = open(&config, &clock, 1).await;
+        let seed = 1;
+        let app = open(&config, &clock, seed).await;
         let (router, keys) = (app.router(), AtomicU64::new(1));
         let sockets = OnceCell::new();
-        Self { app: Some(app), router, clock, _directory: directory, config, keys, sockets }
+        Self { app: Some(app), router, clock, _directory: directory, config, keys, sockets, seed }
     }
 
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(&mut self) {
         self.app.take().unwrap().close().await;
-        let app = open(&self.config, &self.clock, 2).await;
+        // What was drawn before must not be drawn again.
+        self.seed += 1;
+        let app = open(&self.config, &self.clock, self.seed).await;
         self.router = app.router();
         self.app = Some(app);
         self.sockets = OnceCell::new();
