@@ -145,7 +145,9 @@ fn schemathesis(address: SocketAddr, data: &Path, count: u64, seed: u64) -> u64 
         .args(["--max-examples", &(count / operations).max(5).to_string()])
         .args(["--seed", &seed.to_string(), "--request-timeout", "30", "--suppress-health-check"])
         .args(["all", "--generation-database", "none"])
-        .current_dir(&folder)
+        // What it remembers stays in the temporary folder.
+        .current_dir(data.parent().expect("a folder around the data"))
+        .env("PYTHONPATH", &folder)
         .env("SCHEMATHESIS_HOOKS", "signing")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SEALPOST_KEYSTORE", data.with_file_name("bot.json"))

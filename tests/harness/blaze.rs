@@ -222,7 +222,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-fn gunzip(frame: &[u8]) -> Value {
+pub fn gunzip(frame: &[u8]) -> Value {
     let mut json = Vec::new();
     GzDecoder::new(frame).read_to_end(&mut json).unwrap();
     serde_json::from_slice(&json).unwrap()

@@ -1,13 +1,9 @@
 //! Frames that begin as good ones.
 
 use std::fmt;
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use futures_util::{SinkExt, StreamExt};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -27,6 +23,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::mutation::{below, mutate, spoil_bytes};
+use crate::harness::blaze::{gunzip, gzip};
 
 /// How long the gateway may take to say something about a frame.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -119,7 +116,7 @@ async fn answered(socket: &mut WebSocketStream<TcpStream>, seen: &mut Seen) -> b
         let message = timeout(PATIENCE, socket.next()).await;
         match message.expect("the gateway says something about every frame") {
             Some(Ok(Message::Binary(bytes))) => {
-                let frame = unzip(&bytes);
+                let frame = gunzip(&bytes);
                 if !comes_by_itself(&frame) {
                     note(&frame, seen);
                     return true;
@@ -161,7 +158,7 @@ fn bad_frame(bot: &Keystore, person: &Keystore, rng: &mut ChaCha20Rng) -> Messag
         2 => spoil_bytes(&mut text, rng),
         _ => {}
     }
-    let mut zipped = zip(&text);
+    let mut zipped = gzip(&text);
     if below(rng, 8) == 0 {
         spoil_bytes(&mut zipped, rng);
     }
@@ -199,16 +196,4 @@ fn item(bot: &Keystore, person: &Keystore, rng: &mut ChaCha20Rng) -> Value {
         "silent": false,
         "expire_in": 0,
     })
-}
-
-fn zip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text).expect("into memory");
-    encoder.finish().expect("into memory")
-}
-
-fn unzip(bytes: &[u8]) -> Value {
-    let mut text = String::new();
-    GzDecoder::new(bytes).read_to_string(&mut text).expect("the gateway's frames are gzip");
-    serde_json::from_str(&text).expect("the gateway's frames are JSON")
 }

@@ -1,12 +1,8 @@
 //! One socket of a device; a task reads it, so that frames are taken when they come.
 
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use sealpost::sdk::token;
@@ -20,6 +16,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::harness::Actor;
+use crate::harness::blaze::{gunzip, gzip};
 
 /// No answer takes longer on any machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,7 +55,7 @@ impl Socket {
     /// Sends a request and waits for its answer; `None` when the socket ends before.
     pub async fn ask(&mut self, id: &str, action: &str, params: Value) -> Option<Value> {
         let frame = json!({"id": id, "action": action, "params": params});
-        self.sink.send(Message::binary(zip(&frame))).await.ok()?;
+        self.sink.send(Message::binary(gzip(frame.to_string().as_bytes()))).await.ok()?;
         loop {
             let frame = timeout(PATIENCE, self.frames.recv()).await.expect("an answer in time")?;
             let is_push = frame["data"]["source"].is_string();
@@ -108,19 +105,7 @@ async fn read(
     while let Some(Ok(message)) = stream.next().await {
         if let Message::Binary(bytes) = message {
             // Nobody may be interested any more.
-            let _ = frames.send(unzip(&bytes));
+            let _ = frames.send(gunzip(&bytes));
         }
     }
-}
-
-fn zip(frame: &Value) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(frame.to_string().as_bytes()).expect("into memory");
-    encoder.finish().expect("into memory")
-}
-
-fn unzip(bytes: &[u8]) -> Value {
-    let mut text = String::new();
-    GzDecoder::new(bytes).read_to_string(&mut text).expect("the gateway's frames are gzip");
-    serde_json::from_str(&text).expect("the gateway's frames are JSON")
 }

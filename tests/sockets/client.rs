@@ -1,14 +1,10 @@
 //! A client's end of a socket, small enough for ten thousand of them in one process.
 
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use futures_util::{SinkExt, StreamExt};
 use sealpost::sdk::ids::MessageId;
 use serde_json::{Value, json};
@@ -20,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::cast::Device;
+use crate::harness::blaze::{gunzip, gzip};
 
 /// What readers saw.
 #[derive(Clone)]
@@ -76,13 +73,16 @@ impl Socket {
         loop {
             let message = self.0.next().await.expect("the socket is open").expect("a frame");
             if let Message::Binary(bytes) = message {
-                return unzip(&bytes);
+                return gunzip(&bytes);
             }
         }
     }
 
     async fn send(&mut self, frame: &Value) {
-        self.0.send(Message::binary(zip(frame))).await.expect("the gateway reads");
+        self.0
+            .send(Message::binary(gzip(frame.to_string().as_bytes())))
+            .await
+            .expect("the gateway reads");
     }
 
     /// Acknowledges whatever comes, and notes it, until the socket ends.
@@ -90,7 +90,7 @@ impl Socket {
         while let Some(message) = self.0.next().await {
             match message {
                 Ok(Message::Binary(bytes)) => {
-                    let frame = unzip(&bytes);
+                    let frame = gunzip(&bytes);
                     if frame["action"] == "CREATE_MESSAGE" {
                         self.take(&frame["data"], &tally).await;
                     }
@@ -120,16 +120,4 @@ impl Socket {
         self.send(&json!({"id": id, "action": action, "params": params})).await;
         tally.note(Event::Arrived { message, at });
     }
-}
-
-fn zip(frame: &Value) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(frame.to_string().as_bytes()).expect("into memory");
-    encoder.finish().expect("into memory")
-}
-
-fn unzip(bytes: &[u8]) -> Value {
-    let mut text = String::new();
-    GzDecoder::new(bytes).read_to_string(&mut text).expect("the gateway's frames are gzip");
-    serde_json::from_str(&text).expect("the gateway's frames are JSON")
 }
