@@ -19,7 +19,7 @@ use sealpost::sdk::envelope::{self, Recipient};
 use sealpost::sdk::ids::MessageId;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, interval_at};
 
 use super::cast::{Cast, Device};
 use super::client::Socket;
@@ -47,8 +47,11 @@ async fn post_for(address: SocketAddr, cast: Arc<Cast>, time: Duration, seed: u6
     let mut connection = connect(address).await;
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut sent = Vec::new();
-    let mut tick = interval(Duration::from_secs(1) * CONNECTIONS / RATE);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // One after the other: all in the same moment would measure how long a queue is.
+    let turn = Duration::from_secs(1) / RATE;
+    let first = Instant::now() + turn * u32::try_from(seed).expect("a few connections");
+    let mut tick = interval_at(first.into(), turn * CONNECTIONS);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let start = Instant::now();
     while start.elapsed() < time {
         tick.tick().await;
