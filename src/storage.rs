@@ -8,6 +8,7 @@
 mod batch;
 pub mod blobs;
 mod cached;
+mod cells;
 #[doc(hidden)]
 pub mod conformance;
 mod error;
@@ -15,10 +16,12 @@ mod gap;
 mod memory;
 mod open;
 mod packed;
+mod postgres;
 mod sqlite;
 
 pub use cached::{CacheConfig, CachedStore};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use open::{OpenError, Progress, StorageConfig, look_at, open};
+pub use postgres::{PostgresConfig, PostgresStore};
 pub use sqlite::SqliteStore;

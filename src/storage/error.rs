@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sqlx::postgres::PgDatabaseError;
+
 use crate::domain::Fault;
 
 /// Why a store could not do its work.
@@ -38,6 +40,8 @@ pub enum StoreError {
 enum Kind {
     /// Somebody else holds the database.
     Locked,
+    /// Another transaction was faster; the same again may succeed at once.
+    MetAnother,
     /// There is no room for this.
     Full,
     /// The files cannot be reached.
@@ -63,6 +67,11 @@ impl StoreError {
         matches!(self.kind(), Kind::Full | Kind::Ours)
     }
 
+    /// Whether the same transaction may succeed at once: it met another one.
+    pub(super) fn met_another(&self) -> bool {
+        self.kind() == Kind::MetAnother
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Database { source, .. } => database_kind(source),
@@ -74,20 +83,49 @@ impl StoreError {
 
 fn database_kind(error: &sqlx::Error) -> Kind {
     match error {
+        sqlx::Error::Database(error) if error.try_downcast_ref::<PgDatabaseError>().is_some() => {
+            error.code().map_or(Kind::Ours, |state| postgres_kind(&state))
+        }
         sqlx::Error::Database(error) => {
             let code = error.code().and_then(|code| code.parse::<i32>().ok());
-            match code.map(|code| code & 0xff) {
-                Some(BUSY | LOCKED | PROTOCOL) => Kind::Locked,
-                Some(FULL) => Kind::Full,
-                Some(INPUT_OUTPUT | CANNOT_OPEN | READ_ONLY) => Kind::Unreachable,
-                _ => Kind::Ours,
-            }
+            code.map_or(Kind::Ours, sqlite_kind)
         }
         sqlx::Error::PoolTimedOut => Kind::Overloaded,
-        sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-            Kind::Unreachable
-        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Kind::Unreachable,
         _ => Kind::Ours,
+    }
+}
+
+fn sqlite_kind(code: i32) -> Kind {
+    match code & 0xff {
+        BUSY | LOCKED | PROTOCOL => Kind::Locked,
+        FULL => Kind::Full,
+        INPUT_OUTPUT | CANNOT_OPEN | READ_ONLY => Kind::Unreachable,
+        _ => Kind::Ours,
+    }
+}
+
+/// By the five characters of SQLSTATE, of which the first two are a class.
+fn postgres_kind(state: &str) -> Kind {
+    match state {
+        // Serialization failure, deadlock.
+        "40001" | "40P01" => Kind::MetAnother,
+        // Lock not available.
+        "55P03" => Kind::Locked,
+        // Disk full.
+        "53100" => Kind::Full,
+        // Read-only transaction: a standby.
+        "25006" => Kind::Unreachable,
+        // Connection exceptions, authorization, no such database, lack of resources, the operator
+        // intervenes, trouble of the system.
+        _ => match state.get(..2) {
+            Some("08" | "28" | "3D" | "53" | "57" | "58") => Kind::Unreachable,
+            _ => Kind::Ours,
+        },
     }
 }
 
@@ -100,7 +138,7 @@ impl From<Arc<StoreError>> for Fault {
     /// Several callers may share one failure: that of the group that their jobs were in.
     fn from(error: Arc<StoreError>) -> Self {
         let reason = match error.kind() {
-            Kind::Locked => "the database is locked",
+            Kind::Locked | Kind::MetAnother => "the database is locked",
             Kind::Full => "the disk is full",
             Kind::Unreachable => "the database cannot be reached",
             Kind::Overloaded => "too much is waiting",

@@ -1,6 +1,6 @@
 //! From configuration to a store.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +66,21 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+    /// The URL of the database is none.
+    #[error("database.url is no URL of a database")]
+    Url {
+        /// What is wrong with it.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The server is too old.
+    #[error("the server of the database {place} is PostgreSQL {found}; sealpost needs 15 or later")]
+    Server {
+        /// Which database, without its password.
+        place: String,
+        /// The server's version.
+        found: i64,
+    },
     /// The database does not answer as one should.
     #[error("the database {} cannot be used", path.display())]
     Database {
@@ -110,20 +125,6 @@ pub enum OpenError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
-}
-
-impl OpenError {
-    /// The file that could not be opened.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::File { path, .. }
-            | Self::Database { path, .. }
-            | Self::Newer { path, .. }
-            | Self::Changed { path, .. }
-            | Self::Migration { path, .. } => path,
-        }
-    }
 }
 
 /// Opens the store that the configuration describes, and brings its tables up to date.

@@ -1,0 +1,110 @@
+//! The store on a PostgreSQL server, version 15 or later.
+//!
+//! What is frequent (messages, acknowledgements) goes through the writers, who share commits among
+//! requests ([`super::batch`]); everything rare is a serialisable transaction of its own
+//! ([`change`]), repeated when the server says that it met another one. The frequent transactions
+//! read committed rows: each is built so that this is enough, and says why.
+//!
+//! Other programs may work on the same database at the same time, so whatever decides about a
+//! message is decided in the database, leases included ([`lease`]); nothing here is remembered that
+//! only one process would know.
+
+mod accept;
+mod accounts;
+mod attachments;
+mod change;
+mod changes;
+mod claims;
+mod clear;
+mod connect;
+mod conversations;
+mod expire;
+mod forget;
+mod gaps;
+mod groups;
+mod health;
+mod inbox;
+mod invites;
+mod lease;
+mod migrate;
+mod notices;
+mod relationships;
+mod requests;
+mod rooms;
+mod rosters;
+mod rows;
+mod sessions;
+mod set_aside;
+mod settings;
+mod sign_in;
+mod sign_up;
+mod sweep;
+mod top_ups;
+mod writer;
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+
+use super::cached::CacheConfig;
+use super::open::OpenError;
+
+/// Which server, and how much of it.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// `postgres://user:password@host:port/database?…`, as libpq understands it.
+    pub url: String,
+    /// Connections at most, those of the writers included.
+    pub connections: u32,
+    /// How many of them write messages at the same time.
+    pub writers: u32,
+    /// Whether a pooler stands between that gives a connection away after each transaction:
+    /// prepared statements are not kept then, and every statement is part of a transaction.
+    pub pooler: bool,
+    /// How long to wait for a free connection, or for the server to take one.
+    pub patience: Duration,
+    /// How many requests may wait for the writers.
+    pub queue_length: usize,
+    /// How many bytes these requests may hold together.
+    pub queue_bytes: usize,
+    /// What is remembered between requests.
+    pub cache: CacheConfig,
+}
+
+impl PostgresConfig {
+    /// The usual settings for a database at `url`.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            connections: 16,
+            writers: 2,
+            pooler: false,
+            patience: Duration::from_secs(5),
+            queue_length: 1024,
+            queue_bytes: 256 * 1024 * 1024,
+            cache: CacheConfig::default(),
+        }
+    }
+}
+
+/// A store on a PostgreSQL server.
+pub struct PostgresStore {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+impl PostgresStore {
+    /// Connects to the server and brings the tables up to date.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, is too old, or its tables belong to another version.
+    pub async fn open(config: &PostgresConfig) -> Result<Self, OpenError> {
+        let options = connect::options(config)?;
+        let mut connection = connect::connect(&options, config.patience).await?;
+        migrate::migrate(&mut connection, &options).await?;
+        let pool = connect::pool(config, options.clone());
+        Ok(Self { pool, options })
+    }
+}

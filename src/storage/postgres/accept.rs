@@ -1,0 +1,1 @@
+//! Storing messages: the messages of a whole group share their statements.

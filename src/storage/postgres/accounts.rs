@@ -1,0 +1,1 @@
+//! Accounts by their public names.

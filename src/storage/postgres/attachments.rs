@@ -1,0 +1,1 @@
+//! Attachments: who may upload one, and what was uploaded.

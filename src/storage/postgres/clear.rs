@@ -1,0 +1,1 @@
+//! Removing what waited for sessions that have ended.

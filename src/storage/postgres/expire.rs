@@ -1,0 +1,1 @@
+//! Taking messages whose time is over out of the inboxes.

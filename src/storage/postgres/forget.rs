@@ -1,0 +1,1 @@
+//! Forgetting message ids by time.

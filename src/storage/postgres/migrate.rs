@@ -1,0 +1,66 @@
+//! Bringing the tables up to date.
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, SqlSafeStr, query};
+
+use super::connect::place;
+use crate::storage::error::during;
+use crate::storage::open::OpenError;
+
+macro_rules! migration {
+    ($number:literal, $name:literal, $file:literal) => {
+        ($number, $name, include_str!(concat!("../../../migrations/postgres/", $file)))
+    };
+}
+
+/// Number, name and text of every migration, in order.
+const MIGRATIONS: [(i64, &str, &str); 8] = [
+    migration!(1, "accounts", "0001_accounts.sql"),
+    migration!(2, "sessions", "0002_sessions.sql"),
+    migration!(3, "conversations", "0003_conversations.sql"),
+    migration!(4, "inbox", "0004_inbox.sql"),
+    migration!(5, "relationships", "0005_relationships.sql"),
+    migration!(6, "requests", "0006_requests.sql"),
+    migration!(7, "sign_up", "0007_sign_up.sql"),
+    migration!(8, "attachments", "0008_attachments.sql"),
+];
+
+fn steps() -> [Migration; MIGRATIONS.len()] {
+    MIGRATIONS.map(|(number, name, text)| {
+        Migration::new(number, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    })
+}
+
+/// The last migration that this program knows.
+const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// Only one program at a time brings the tables up to date; any number does, as long as nobody else
+/// uses it. A lock that ends with its transaction, because behind a pooler nothing else ends surely.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7310033447)";
+
+/// Runs what is missing: all of it or nothing.
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+) -> Result<(), OpenError> {
+    let path = || place(options).into();
+    let unusable = |source| OpenError::Database { path: path(), source };
+    let begin = connection.begin().await;
+    let mut transaction = begin.map_err(during(MIGRATING)).map_err(unusable)?;
+    let locked = query(LOCK).persistent(false).execute(&mut *transaction).await;
+    locked.map_err(during(MIGRATING)).map_err(unusable)?;
+    let mut migrator = Migrator::with_migrations(steps().to_vec());
+    migrator.set_locking(false);
+    let outcome = migrator.run(&mut *transaction).await;
+    outcome.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => {
+            OpenError::Newer { path: path(), found, known: KNOWN }
+        }
+        MigrateError::VersionMismatch(number) => OpenError::Changed { path: path(), number },
+        source => OpenError::Migration { path: path(), source },
+    })?;
+    transaction.commit().await.map_err(during(MIGRATING)).map_err(unusable)
+}
+
+const MIGRATING: &str = "bringing the tables up to date";

@@ -1,0 +1,1 @@
+//! What the gateway says about a conversation: ordinary messages with empty slots.

@@ -1,0 +1,1 @@
+//! What accounts are to each other.

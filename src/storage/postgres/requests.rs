@@ -1,0 +1,1 @@
+//! Requests that may come again under a key of their caller's.

@@ -1,0 +1,1 @@
+//! Room in inboxes: the quota of a session, without counting for every message.

@@ -1,0 +1,1 @@
+//! Values that belong to the whole gateway.

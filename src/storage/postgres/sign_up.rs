@@ -1,0 +1,1 @@
+//! Signing up: accounts that people make themselves.

@@ -1,0 +1,1 @@
+//! Dropping payloads that nobody waits for.

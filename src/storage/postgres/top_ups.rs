@@ -1,0 +1,1 @@
+//! Messages that may get more slots.
