@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqlitePool, query};
 
 use super::SqliteStore;
-use super::accept::{AcceptJob, seen_digests};
+use super::accept::seen_digests;
 use super::claims::{ClaimJob, ReleaseJob, RowsJob};
 use super::leases::Look;
 use super::rows::{bytes, id, id_list, json_list, optional_id, time, value};
@@ -25,6 +25,7 @@ use crate::domain::inbox::{
     SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
+use crate::storage::acceptance::AcceptJob;
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::unpack_details;
 

@@ -5,9 +5,10 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection, query};
 
+use super::super::acceptance::AcceptJob;
 use super::super::batch::{Answer, Batch};
 use super::super::error::{StoreError, during};
-use super::accept::{self, AcceptJob};
+use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::rooms::Rooms;
