@@ -11,10 +11,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, query};
+use sqlx::query;
 
-use super::expire::{PayloadKey, drop_payloads};
+use super::expire::drop_payloads;
+use super::link::Link;
 use super::rows::value;
+use super::sweep::PayloadKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber, Shard};
 use crate::domain::inbox::{Gap, GapReason, InboxKey, SYSTEM_GAP};
@@ -50,10 +52,7 @@ pub(super) const LEAVE: &str = "
 
 /// Puts markers in front of the inboxes of live sessions. They do not expire: they stand for what
 /// did.
-pub(super) async fn leave(
-    connection: &mut PgConnection,
-    markers: &[Marker],
-) -> Result<(), StoreError> {
+pub(super) async fn leave(link: &mut Link<'_>, markers: &[Marker]) -> Result<(), StoreError> {
     if markers.is_empty() {
         return Ok(());
     }
@@ -69,7 +68,7 @@ pub(super) async fn leave(
         .bind(bytes(|marker| marker.gap.to_json().into_bytes()))
         .bind(SYSTEM_GAP)
         .bind(i64::MAX)
-        .execute(connection)
+        .execute(link)
         .await;
     left.map_err(during("leaving gap markers"))?;
     Ok(())
@@ -98,13 +97,10 @@ pub(super) const UNREAD_MARKERS: &str = "
     WHERE inbox.shard = $1 AND inbox.session = $2 AND inbox.number < 0";
 
 /// Everything that waits in an inbox, unread markers counted with what they stand for.
-pub(super) async fn waiting(
-    connection: &mut PgConnection,
-    inbox: InboxKey,
-) -> Result<Missing, StoreError> {
+pub(super) async fn waiting(link: &mut Link<'_>, inbox: InboxKey) -> Result<Missing, StoreError> {
     let doing = "counting waiting messages";
     let messages = query(WAITING).bind(inbox.shard.0).bind(inbox.session.0);
-    let messages = messages.fetch_optional(&mut *connection).await.map_err(during(doing))?;
+    let messages = messages.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let mut missing = Missing::new(GapReason::SignedInAgain);
     if let Some(row) = messages {
         // Messages of concurrent requests may be numbered in another order than they came in.
@@ -112,7 +108,7 @@ pub(super) async fn waiting(
         missing.add(count(&row, "count")?, one.min(other), one.max(other));
     }
     let markers = query(UNREAD_MARKERS).bind(inbox.shard.0).bind(inbox.session.0);
-    for row in markers.fetch_all(connection).await.map_err(during(doing))? {
+    for row in markers.fetch_all(link).await.map_err(during(doing))? {
         missing.add_marker(value(&row, "body")?, time(&row, "accepted_at")?);
     }
     Ok(missing)
@@ -135,7 +131,7 @@ pub(super) const OWNERS: &str =
 /// Leaves a marker for each live session, in the place of the unread ones of its kind that nobody
 /// holds; returns the sessions.
 pub(super) async fn leave_for_losses(
-    connection: &mut PgConnection,
+    link: &mut Link<'_>,
     mut losses: Losses,
     now: Timestamp,
 ) -> Result<Vec<SessionNumber>, StoreError> {
@@ -143,19 +139,19 @@ pub(super) async fn leave_for_losses(
         return Ok(Vec::new());
     }
     let sessions: Vec<i64> = losses.keys().copied().collect();
-    let owners = query(OWNERS).bind(sessions).fetch_all(&mut *connection).await;
+    let owners = query(OWNERS).bind(sessions).fetch_all(&mut *link).await;
     let mut accounts: HashMap<i64, AccountNumber> = HashMap::new();
     for row in owners.map_err(during("looking for whom messages waited"))? {
         accounts.insert(value(&row, "number")?, AccountNumber(value(&row, "account")?));
     }
     losses.retain(|session, _| accounts.contains_key(session));
-    take_free_markers(connection, &mut losses, now).await?;
+    take_free_markers(link, &mut losses, now).await?;
     let marker = |(session, loss): (i64, Loss)| {
         let (account, gap) = (*accounts.get(&session)?, loss.missing.into_gap()?);
         Some(Marker { id: loss.id, inbox: loss.inbox, account, gap, at: now })
     };
     let markers: Vec<Marker> = losses.into_iter().filter_map(marker).collect();
-    leave(connection, &markers).await?;
+    leave(link, &markers).await?;
     Ok(markers.iter().map(|marker| marker.inbox.session).collect())
 }
 
@@ -173,14 +169,14 @@ pub(super) const FREE_MARKERS: &str = "
 /// acknowledgement may be on its way. It is the number that goes, so a late acknowledgement of a
 /// removed marker does not meet the new one.
 async fn take_free_markers(
-    connection: &mut PgConnection,
+    link: &mut Link<'_>,
     losses: &mut Losses,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (shards, sessions): (Vec<i64>, Vec<i64>) =
         losses.values().map(|Loss { inbox, .. }| (inbox.shard.0, inbox.session.0)).unzip();
     let found = query(FREE_MARKERS).bind(shards).bind(sessions).bind(now.as_micros());
-    let found = found.fetch_all(&mut *connection).await;
+    let found = found.fetch_all(&mut *link).await;
     let mut taken: Vec<(InboxKey, i64)> = Vec::new();
     for row in found.map_err(during("taking unread gap markers"))? {
         let Some(loss) = losses.get_mut(&value::<i64>(&row, "session")?) else { continue };
@@ -191,10 +187,13 @@ async fn take_free_markers(
     if taken.is_empty() {
         return Ok(());
     }
-    delete_rows(connection, &taken).await?;
-    let payloads =
-        taken.into_iter().map(|(inbox, number)| PayloadKey { home: inbox.shard, number });
-    drop_payloads(connection, payloads).await?;
+    delete_rows(link, &taken).await?;
+    let payloads = taken.into_iter().map(|(inbox, number)| PayloadKey {
+        home: inbox.shard,
+        number,
+        waiting: pack_waiting(std::iter::once(inbox)).len(),
+    });
+    drop_payloads(link, payloads).await?;
     Ok(())
 }
 
@@ -213,7 +212,7 @@ pub(super) const DELETE_ROWS: &str = "
 /// Deletes rows of inboxes by their numbers, except those that another transaction is about to
 /// change or to delete; returns those that it deleted. Only they are lost by it.
 pub(super) async fn delete_rows(
-    connection: &mut PgConnection,
+    link: &mut Link<'_>,
     rows: &[(InboxKey, i64)],
 ) -> Result<HashSet<(InboxKey, i64)>, StoreError> {
     if rows.is_empty() {
@@ -221,7 +220,7 @@ pub(super) async fn delete_rows(
     }
     let keys = RowKeys::of(rows.iter().copied());
     let deleted = query(DELETE_ROWS).bind(keys.shards).bind(keys.sessions).bind(keys.numbers);
-    let deleted = deleted.fetch_all(connection).await;
+    let deleted = deleted.fetch_all(link).await;
     deleted.map_err(during("taking rows out of inboxes"))?.iter().map(row_key).collect()
 }
 
@@ -237,12 +236,15 @@ impl RowKeys {
     /// The keys in this order.
     pub(super) fn of(rows: impl Iterator<Item = (InboxKey, i64)>) -> Self {
         let mut keys = Self::default();
-        for (inbox, number) in rows {
-            keys.shards.push(inbox.shard.0);
-            keys.sessions.push(inbox.session.0);
-            keys.numbers.push(number);
-        }
+        rows.for_each(|(inbox, number)| keys.push(inbox, number));
         keys
+    }
+
+    /// Adds one.
+    pub(super) fn push(&mut self, inbox: InboxKey, number: i64) {
+        self.shards.push(inbox.shard.0);
+        self.sessions.push(inbox.session.0);
+        self.numbers.push(number);
     }
 }
 
