@@ -84,6 +84,14 @@ impl StoreError {
         self.kind() == Kind::Unreachable
     }
 
+    /// Whether a value that must be unique is on file.
+    pub(super) fn met_its_like(&self) -> bool {
+        let Self::Database { source: sqlx::Error::Database(error), .. } = self else {
+            return false;
+        };
+        error.is_unique_violation()
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Database { source, .. } => database_kind(source),

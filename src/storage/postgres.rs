@@ -26,6 +26,7 @@ mod health;
 mod inbox;
 mod invites;
 mod lease;
+mod link;
 mod migrate;
 mod notices;
 mod relationships;
@@ -44,11 +45,15 @@ mod writer;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use super::cached::CacheConfig;
 use super::open::OpenError;
+use crate::domain::Fault;
+use crate::domain::ports::{Soundness, Statistics, Store};
+use link::Statements;
 
 /// Which server, and how much of it.
 #[derive(Clone, Debug)]
@@ -93,6 +98,7 @@ impl PostgresConfig {
 pub struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
+    statements: Statements,
 }
 
 impl PostgresStore {
@@ -105,6 +111,30 @@ impl PostgresStore {
         let mut connection = connect::connect(&options, config.patience).await?;
         migrate::migrate(&mut connection, &options).await?;
         let pool = connect::pool(config, options.clone());
-        Ok(Self { pool, options })
+        let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
+        Ok(Self { pool, options, statements })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ping(&self) -> Result<(), Fault> {
+        self.look_alive().await
+    }
+
+    async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        self.kept_or(name, fresh).await
+    }
+
+    async fn statistics(&self) -> Result<Statistics, Fault> {
+        Ok(self.numbers().await?)
+    }
+
+    async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {
+        Ok(self.look_for_damage(patience).await?)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }
