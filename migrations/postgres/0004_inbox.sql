@@ -67,3 +67,24 @@ CREATE TABLE seen_messages (
     accepted_at BIGINT NOT NULL,
     PRIMARY KEY (shard, sender, message_id)
 );
+
+-- Every row of an inbox is written once more, when it is handed out. With half of each page left
+-- free for that, the new version stays in its page and needs no new entry in the index.
+--
+-- What was delivered is removed by the server's own vacuum. It should not wait for a fifth of a
+-- large table, and it reads the whole index each time, so it comes after a fiftieth.
+ALTER TABLE inbox SET (
+    fillfactor = 50,
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_scale_factor = 0.02
+);
+ALTER TABLE payloads SET (
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_scale_factor = 0.02,
+    toast.autovacuum_vacuum_threshold = 10000,
+    toast.autovacuum_vacuum_scale_factor = 0.02
+);
+ALTER TABLE seen_messages SET (
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_scale_factor = 0.02
+);

@@ -20,6 +20,7 @@ mod connect;
 mod conversations;
 mod expire;
 mod forget;
+mod fronts;
 mod gaps;
 mod groups;
 mod health;
@@ -53,6 +54,7 @@ use super::cached::CacheConfig;
 use super::open::OpenError;
 use crate::domain::Fault;
 use crate::domain::ports::{Soundness, Statistics, Store};
+use fronts::Fronts;
 use link::Statements;
 
 /// Which server, and how much of it.
@@ -99,6 +101,7 @@ pub struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
     statements: Statements,
+    fronts: Fronts,
 }
 
 impl PostgresStore {
@@ -112,7 +115,7 @@ impl PostgresStore {
         migrate::migrate(&mut connection, &options).await?;
         let pool = connect::pool(config, options.clone());
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
-        Ok(Self { pool, options, statements })
+        Ok(Self { pool, options, statements, fronts: Fronts::default() })
     }
 }
 
