@@ -42,16 +42,17 @@ mod sweep;
 mod top_ups;
 mod writer;
 
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use super::cached::CacheConfig;
-use super::open::OpenError;
+use super::open::{OpenError, Progress};
 
 /// Which server, and how much of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:port/database?…`, as libpq understands it.
     pub url: String,
@@ -89,6 +90,21 @@ impl PostgresConfig {
     }
 }
 
+impl fmt::Debug for PostgresConfig {
+    /// Everything but the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("connections", &self.connections)
+            .field("writers", &self.writers)
+            .field("pooler", &self.pooler)
+            .field("patience", &self.patience)
+            .field("queue_length", &self.queue_length)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A store on a PostgreSQL server.
 pub struct PostgresStore {
     pool: PgPool,
@@ -106,5 +122,17 @@ impl PostgresStore {
         migrate::migrate(&mut connection, &options).await?;
         let pool = connect::pool(config, options.clone());
         Ok(Self { pool, options })
+    }
+    /// Opens an existing database to look at it: nothing is made, brought up to date or changed.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, is too old, or its tables belong to a newer or another
+    /// program.
+    pub async fn look_at(config: &PostgresConfig) -> Result<(Self, Progress), OpenError> {
+        let options = connect::options(config)?;
+        let mut connection = connect::connect(&options, config.patience).await?;
+        let progress = migrate::progress(&mut connection, &options).await?;
+        let pool = connect::onlookers(config, &options);
+        Ok((Self { pool, options }, progress))
     }
 }
