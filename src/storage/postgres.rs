@@ -26,6 +26,8 @@ mod health;
 mod inbox;
 mod invites;
 mod lease;
+mod link;
+mod look;
 mod migrate;
 mod notices;
 mod relationships;
@@ -45,11 +47,15 @@ mod writer;
 use std::fmt;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use super::cached::CacheConfig;
-use super::open::{OpenError, Progress};
+use super::open::OpenError;
+use crate::domain::Fault;
+use crate::domain::ports::{Soundness, Statistics, Store};
+use link::Statements;
 
 /// Which server, and how much of it.
 #[derive(Clone)]
@@ -109,6 +115,7 @@ impl fmt::Debug for PostgresConfig {
 pub struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
+    statements: Statements,
 }
 
 impl PostgresStore {
@@ -121,18 +128,30 @@ impl PostgresStore {
         let mut connection = connect::connect(&options, config.patience).await?;
         migrate::migrate(&mut connection, &options).await?;
         let pool = connect::pool(config, options.clone());
-        Ok(Self { pool, options })
+        let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
+        Ok(Self { pool, options, statements })
     }
-    /// Opens an existing database to look at it: nothing is made, brought up to date or changed.
-    ///
-    /// # Errors
-    /// When the server cannot be reached, is too old, or its tables belong to a newer or another
-    /// program.
-    pub async fn look_at(config: &PostgresConfig) -> Result<(Self, Progress), OpenError> {
-        let options = connect::options(config)?;
-        let mut connection = connect::connect(&options, config.patience).await?;
-        let progress = migrate::progress(&mut connection, &options).await?;
-        let pool = connect::onlookers(config, &options);
-        Ok((Self { pool, options }, progress))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ping(&self) -> Result<(), Fault> {
+        self.look_alive().await
+    }
+
+    async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        self.kept_or(name, fresh).await
+    }
+
+    async fn statistics(&self) -> Result<Statistics, Fault> {
+        Ok(self.numbers().await?)
+    }
+
+    async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {
+        Ok(self.look_for_damage(patience).await?)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
     }
 }

@@ -28,7 +28,7 @@ impl Schemas {
 }
 
 async fn store(config: &PostgresConfig) -> Arc<dyn Store> {
-    open(&config.clone().into()).await.unwrap()
+    Arc::new(PostgresStore::open(config).await.unwrap())
 }
 
 fn text(error: &dyn std::error::Error) -> String {
