@@ -28,6 +28,7 @@ mod inbox;
 mod invites;
 mod lease;
 mod link;
+mod look;
 mod migrate;
 mod notices;
 mod relationships;
@@ -44,6 +45,7 @@ mod sweep;
 mod top_ups;
 mod writer;
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -58,7 +60,7 @@ use fronts::Fronts;
 use link::Statements;
 
 /// Which server, and how much of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:port/database?…`, as libpq understands it.
     pub url: String,
@@ -93,6 +95,21 @@ impl PostgresConfig {
             queue_bytes: 256 * 1024 * 1024,
             cache: CacheConfig::default(),
         }
+    }
+}
+
+impl fmt::Debug for PostgresConfig {
+    /// Everything but the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("connections", &self.connections)
+            .field("writers", &self.writers)
+            .field("pooler", &self.pooler)
+            .field("patience", &self.patience)
+            .field("queue_length", &self.queue_length)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
     }
 }
 
