@@ -17,9 +17,7 @@ use sealpost::domain::ports::Store;
 use sealpost::domain::session::Session;
 use sealpost::domain::sign_up::{Invite, InviteHash, InviteId, NewInvite, UsedToken};
 use sealpost::storage::PostgresStore;
-use sealpost::storage::conformance::scene::{
-    START, Scene, at, key, message_id,
-};
+use sealpost::storage::conformance::scene::{START, Scene, at, key, message_id};
 use sealpost_sdk::conversation::contact_conversation_id;
 
 use crate::harness::postgres::Schema;
@@ -87,9 +85,8 @@ fn newcomer(n: u16, signing_key: u16) -> NewAccount {
 async fn an_account_has_no_more_sessions_than_its_limit_however_many_sign_in_at_once() {
     let two = Two::open().await;
     let account = two.one().account(1).await;
-    let sign_in = async |n| {
-        two.of(n).sign_in(Scene::new_session(&account, n), 16, message_id(n)).await
-    };
+    let sign_in =
+        async |n| two.of(n).sign_in(Scene::new_session(&account, n), 16, message_id(n)).await;
     let (signed_in, refused) = two.at_once(1..21, sign_in).await;
     assert!(all_conflict(&refused, "sessions"), "{refused:?}");
     assert_eq!((signed_in.len(), refused.len()), (16, 4));
@@ -231,7 +228,8 @@ async fn a_request_is_claimed_by_one_of_many_at_once() {
         let key = RequestKey { account, hash: [1; 32] };
         let running = RunningRequest { key, claim: [n.to_le_bytes()[0]; 16] };
         let (claimed_until, expires_at) = (at(10), at(100));
-        let claim = RequestClaim { running, digest: [1; 32], now: START, claimed_until, expires_at };
+        let claim =
+            RequestClaim { running, digest: [1; 32], now: START, claimed_until, expires_at };
         two.of(n).claim_request(claim).await
     };
     let (outcomes, faults) = two.at_once(0..20, claim).await;
