@@ -18,7 +18,7 @@ use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
 use super::conversation::change::{Change, Changed};
 use super::conversation::group::NewGroup;
-use super::conversation::{Companion, ContactPair, Conversation};
+use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
 use super::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
@@ -184,11 +184,6 @@ pub trait Conversations: Send + Sync {
         account: AccountNumber,
         until: Option<Timestamp>,
     ) -> Result<(), Fault>;
-
-    /// At most `limit` of the accounts that share a conversation with `account`, itself left out,
-    /// each once, in no particular order.
-    async fn companions(&self, account: AccountNumber, limit: u32)
-    -> Result<Vec<Companion>, Fault>;
 }
 
 /// What accounts are to each other.

@@ -82,7 +82,6 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_code_opens_its_group_until_there_is_another,
         an_empty_group_is_remembered,
         a_mute_is_its_participants_own,
-        companions_share_a_conversation,
         a_message_decided_before_a_change_is_not_stored_after_it,
         notices_wait_for_live_sessions_among_the_messages,
         a_notice_is_swept_when_nobody_waits_for_it,

@@ -6,7 +6,7 @@ use super::scene::{START, Scene, at, ids, message_id, message_ids, session_id, u
 use crate::domain::conversation::change::{Change, Changed, CodeEdit, Edits};
 use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
-use crate::domain::conversation::{Companion, Conversation, ConversationCategory, Role};
+use crate::domain::conversation::{Conversation, ConversationCategory, Role};
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId};
 use crate::domain::inbox::{Accepted, Guard};
 use crate::domain::session::Session;
@@ -194,30 +194,6 @@ pub(super) async fn a_mute_is_its_participants_own(scene: Scene) {
     assert_eq!(mute(&ben, None).await, [None, None]);
     let stranger = scene.device(3).await;
     assert_eq!(mute(&stranger, Some(at(60))).await, [None, None]);
-}
-
-pub(super) async fn companions_share_a_conversation(scene: Scene) {
-    let (ann, ben, cid, dan) = (
-        scene.device(1).await,
-        scene.device(2).await,
-        scene.device(3).await,
-        scene.device(4).await,
-    );
-    make(&scene, &ann, &[&ben]).await;
-    scene.contact(&ann, &ben).await;
-    scene.contact(&ann, &cid).await;
-    scene.contact(&ben, &dan).await;
-    let of = async |who: &Session, limit| {
-        let mut found = scene.store.companions(who.account, limit).await.unwrap();
-        found.sort_by_key(|it| it.account);
-        found
-    };
-    let companion = |it: &Session| Companion { account: it.account, user: it.user };
-    assert_eq!(of(&ann, 10).await, [companion(&ben), companion(&cid)]);
-    assert_eq!(of(&ann, 1).await.len(), 1);
-    assert_eq!(of(&dan, 10).await, [companion(&ben)]);
-    let lonely = scene.device(5).await;
-    assert!(of(&lonely, 10).await.is_empty());
 }
 
 pub(super) async fn a_message_decided_before_a_change_is_not_stored_after_it(scene: Scene) {

@@ -15,7 +15,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed};
 use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::{
-    Companion, ContactPair, Conversation, ConversationCategory, Participant, Role,
+    ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
@@ -96,32 +96,9 @@ impl Conversations for SqliteStore {
         let input = (conversation, account, until);
         self.change(input, |input, connection| Box::pin(groups::mute(input, connection))).await
     }
-
-    async fn companions(
-        &self,
-        account: AccountNumber,
-        limit: u32,
-    ) -> Result<Vec<Companion>, Fault> {
-        let rows = query(COMPANIONS).bind(account.0).bind(limit).fetch_all(&self.readers).await;
-        let rows = rows.map_err(during("looking for who shares a conversation"))?;
-        let companion = |row: &SqliteRow| -> Result<Companion, StoreError> {
-            let account = AccountNumber(value(row, "account")?);
-            Ok(Companion { account, user: id(row, "user_id")? })
-        };
-        Ok(rows.iter().map(companion).collect::<Result<_, _>>()?)
-    }
 }
 
 pub(super) const BY_CODE: &str = "SELECT id FROM conversations WHERE code = ?1";
-
-pub(super) const COMPANIONS: &str = "
-    SELECT DISTINCT others.account, accounts.id AS user_id
-    FROM participants AS own
-    CROSS JOIN participants AS others ON others.conversation = own.conversation
-        AND others.account <> own.account
-    CROSS JOIN accounts ON accounts.number = others.account
-    WHERE own.account = ?1
-    LIMIT ?2";
 
 /// A conversation without its participants.
 fn conversation(row: &SqliteRow, number: ConversationNumber) -> Result<Conversation, StoreError> {

@@ -37,7 +37,6 @@ const STATEMENTS: &[&str] = &[
     clear::IS_CLEAR,
     conversations::BY_CODE,
     conversations::BY_IDS,
-    conversations::COMPANIONS,
     conversations::NUMBERS,
     conversations::JOIN,
     expire::EXPIRED_ROWS,
