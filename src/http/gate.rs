@@ -1,7 +1,5 @@
 //! What stands between the listener and the handlers: who may come in, how often, with how much.
 
-mod shares;
-
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,10 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer;
 use super::ratelimit::Known;
+use super::shares::{Share, Shares};
 use crate::domain::Fault;
 use crate::domain::ids::AccountNumber;
 use crate::domain::limits::{Kind, Limiter, Networks, Visitor};
-use shares::{Share, Shares};
 
 /// Bodies are counted in blocks of so many bytes.
 const BLOCK: u64 = 1024;
@@ -23,14 +21,14 @@ pub struct Gate {
     limiter: Arc<Limiter>,
     proxies: Networks,
     bodies: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    shares: Arc<Shares<AccountNumber>>,
 }
 
 /// Room for one body, given back on drop.
 #[derive(Debug)]
 pub struct BodyRoom {
     _permit: OwnedSemaphorePermit,
-    _share: Option<Share>,
+    _share: Option<Share<AccountNumber>>,
 }
 
 impl Gate {
