@@ -20,7 +20,7 @@ use super::conversation::change::{Change, Changed};
 use super::conversation::group::NewGroup;
 use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
-use super::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
+use super::idempotency::{AnswerQuota, Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
     AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
     SessionNumber, UserId,
@@ -234,12 +234,14 @@ pub trait Requests: Send + Sync {
     /// Claims a request for whoever asks first, or says what became of it.
     async fn claim_request(&self, claim: RequestClaim) -> Result<Claimed, Fault>;
 
-    /// Keeps the answer of a claimed request, or gives the claim back when there is none to keep.
+    /// Keeps the answer of a claimed request, or gives the claim back when there is none to keep. An
+    /// answer that does not fit into `quota` leaves a mark that the request was done.
     /// Does nothing when the claim has gone to somebody else.
     async fn finish_request(
         &self,
         running: RunningRequest,
         answer: Option<StoredAnswer>,
+        quota: AnswerQuota,
     ) -> Result<(), Fault>;
 
     /// Forgets at most `limit` requests whose time is over; returns how many.

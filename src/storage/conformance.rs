@@ -118,7 +118,9 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_top_up_ends_with_its_time,
         an_expired_message_is_kept_until_its_top_up_is_over,
         a_request_is_claimed_once_and_answered_ever_after,
-        a_request_that_never_ended_is_claimed_again;
+        a_request_that_never_ended_is_claimed_again,
+        an_account_keeps_so_many_requests_and_bytes,
+        bytes_of_answers_are_kept_until_they_are_forgotten;
     isolation:
         a_suspect_message_is_handed_out_alone,
         a_run_stops_before_a_suspect_message,
