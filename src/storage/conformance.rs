@@ -46,6 +46,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         an_attachment_is_found_as_it_was_made,
         an_upload_is_noted_once,
         an_account_has_room_for_so_many_bytes,
+        an_account_has_room_for_so_many_files,
         only_so_many_uploads_may_be_to_come,
         what_is_over_ends_in_small_steps_and_cannot_be_uploaded,
         attachments_on_file_are_told_from_strays;
