@@ -87,6 +87,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_message_decided_before_a_change_is_not_stored_after_it,
         notices_wait_for_live_sessions_among_the_messages,
         a_notice_is_swept_when_nobody_waits_for_it,
+        a_full_inbox_makes_room_for_notices,
+        notices_are_counted_for_the_next_message,
         an_unread_notice_expires_into_a_gap;
     messages:
         a_message_is_handed_out_as_it_came,
