@@ -1,6 +1,7 @@
 //! Every store does what a store must do; and what only the one on disk can show.
 
 mod durability;
+mod notices;
 mod trouble;
 mod upkeep;
 

@@ -122,6 +122,37 @@ impl Gate {
         self.limiter.take(visitor, Kind::Bytes, count)
     }
 
+    /// Counts bytes of a body before it is known whether the account sent it: somebody who got hold
+    /// of its credential may have. Its address pays for them at once; the account needs to have
+    /// as many, and pays when they are [its own](Self::own).
+    ///
+    /// # Errors
+    /// As [`Self::bytes`].
+    pub fn unproven_bytes(&self, visitor: &Visitor, count: u64) -> Result<(), Fault> {
+        self.limiter.advance(visitor, Kind::Bytes, count)
+    }
+
+    /// Counts what came of comparing a credential with a body of so many [unproven
+    /// bytes](Self::unproven_bytes). If it is not for it, the account pays neither for the bytes
+    /// nor for the request.
+    ///
+    /// # Errors
+    /// As [`Self::judged`]; [`Fault::RateLimited`] when others of the account's requests have used
+    /// its bytes up meanwhile.
+    pub fn own<T>(
+        &self,
+        outcome: Result<T, Fault>,
+        visitor: &Visitor,
+        bytes: u64,
+    ) -> Result<T, Fault> {
+        if matches!(outcome, Err(Fault::Unauthorized { .. })) {
+            self.limiter.give_back(visitor, Kind::Requests, 1);
+        }
+        let own = self.judged(outcome, visitor.address)?;
+        self.limiter.settle(visitor, Kind::Bytes, bytes)?;
+        Ok(own)
+    }
+
     /// Counts a socket that is about to be opened.
     ///
     /// # Errors

@@ -46,6 +46,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         an_attachment_is_found_as_it_was_made,
         an_upload_is_noted_once,
         an_account_has_room_for_so_many_bytes,
+        an_account_has_room_for_so_many_files,
         only_so_many_uploads_may_be_to_come,
         what_is_over_ends_in_small_steps_and_cannot_be_uploaded,
         attachments_on_file_are_told_from_strays;
@@ -85,6 +86,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_message_decided_before_a_change_is_not_stored_after_it,
         notices_wait_for_live_sessions_among_the_messages,
         a_notice_is_swept_when_nobody_waits_for_it,
+        a_full_inbox_makes_room_for_notices,
+        notices_are_counted_for_the_next_message,
         an_unread_notice_expires_into_a_gap;
     messages:
         a_message_is_handed_out_as_it_came,
@@ -107,6 +110,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         an_overdue_message_can_still_be_acknowledged,
         a_late_acknowledgement_far_behind_is_found,
         released_messages_are_free_at_once,
+        a_late_release_leaves_the_lease_of_another_reader_alone,
+        a_lease_says_whether_it_left_anything,
         expired_messages_are_not_handed_out,
         older_messages_can_be_left_where_they_are;
     sending:

@@ -190,6 +190,7 @@ impl State {
             for session in readers {
                 let row = Row::new(Bytes::new());
                 self.inbox.insert((session, order), row);
+                self.make_room(session, &notices.quota, notices.at);
                 woken.insert(session);
             }
         }

@@ -8,8 +8,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
-use super::groups;
 use super::rows::{id, id_list, json_list, optional_id, time, value};
+use super::{groups, notices};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed};
@@ -73,11 +73,19 @@ impl Conversations for SqliteStore {
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
-        self.change(group, |input, connection| Box::pin(groups::create(input, connection))).await
+        let cost = notices::cost(&group.notices);
+        self.fill(group, cost, |group, connection, rooms| {
+            Box::pin(groups::create(group, connection, rooms))
+        })
+        .await
     }
 
     async fn change_conversation(&self, change: Change) -> Result<Changed, Fault> {
-        self.change(change, |input, connection| Box::pin(groups::change(input, connection))).await
+        let cost = notices::cost(&change.notices);
+        self.fill(change, cost, |change, connection, rooms| {
+            Box::pin(groups::change(change, connection, rooms))
+        })
+        .await
     }
 
     async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault> {

@@ -1,13 +1,13 @@
 //! Room in inboxes: the quota of a session, without counting for every message.
 //!
 //! The writer remembers for each session a number that is never below what waits for it: it counts
-//! once when it meets a session, and then adds what it stores. What is acknowledged or swept is not subtracted; only when the number reaches the quota
-//! are the rows counted again, and that count holds for a second unless something was acknowledged,
-//! so that a sender who hammers at a full inbox does not make the writer count each time. Nothing
-//! is refused or trimmed on less than a count. All this is a memory: it is dropped when a
-//! transaction fails, when it grows too large, and when rows were made that it knows nothing of
-//! (notices of groups, slots that come later, gap markers, another program), which the order of all
-//! messages tells.
+//! once when it meets a session, and then adds what it stores. What is acknowledged or swept is not
+//! subtracted; only when the number reaches the quota are the rows counted again, and that count
+//! holds for a second unless something was acknowledged, so that a sender who hammers at a full
+//! inbox does not make the writer count each time. Nothing is refused or trimmed on less than a
+//! count. All this is a memory: it is dropped when a transaction fails, when it grows too large, and
+//! when rows were made that it knows nothing of (gap markers of the sweeper's, another program),
+//! which the order of all messages tells.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -93,8 +93,15 @@ impl Rooms {
         connection: &mut SqliteConnection,
         messages: impl Iterator<Item = Intake<'_>>,
     ) -> Result<(), StoreError> {
+        self.look_into(connection, &wishes(messages)).await
+    }
+
+    async fn look_into(
+        &mut self,
+        connection: &mut SqliteConnection,
+        wishes: &HashMap<i64, Wish>,
+    ) -> Result<(), StoreError> {
         self.notice_others(connection).await?;
-        let wishes = wishes(messages);
         let unknown = wishes.iter().filter(|(session, _)| !self.rooms.contains_key(session));
         let unknown: Vec<&Wish> = unknown.map(|(_, wish)| wish).collect();
         self.count(connection, &unknown).await?;
@@ -107,8 +114,7 @@ impl Rooms {
         self.count_again(connection, &crowded).await
     }
 
-    /// Takes room for a message in all its inboxes, or says that there is none. A message that has
-    /// room is stored, under the next number.
+    /// Takes room for a message in all its inboxes, or says that there is none.
     pub(super) fn take(&mut self, message: Intake<'_>) -> bool {
         let quota = message.quota;
         let is_full = |session: i64| {
@@ -130,8 +136,36 @@ impl Rooms {
                 self.crowded.entry(slot.session.0).or_insert(crowded);
             }
         }
-        self.last_number += 1;
         true
+    }
+
+    /// Takes room for messages that are stored however much waits, so many in each of these inboxes.
+    pub(super) async fn take_all(
+        &mut self,
+        connection: &mut SqliteConnection,
+        rows: impl Iterator<Item = InboxKey>,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut wishes: HashMap<i64, Wish> = HashMap::new();
+        for inbox in rows {
+            let new = || Wish { inbox, messages: 0, quota: quota.messages, now };
+            wishes.entry(inbox.session.0).or_insert_with(new).messages += 1;
+        }
+        self.look_into(connection, &wishes).await?;
+        for (session, Wish { inbox, messages, .. }) in wishes {
+            let Some(room) = self.rooms.get_mut(&session) else { continue };
+            room.most = room.most.saturating_add(messages);
+            if room.most > quota.messages {
+                self.crowded.entry(session).or_insert(Crowded { inbox, quota, now });
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that so many numbers of the one order were taken for what is accounted for here.
+    pub(super) fn numbered(&mut self, count: usize) {
+        self.last_number = self.last_number.saturating_add(i64::try_from(count).unwrap_or(0));
     }
 
     fn is_abandoned(&self, session: i64, before: Timestamp) -> bool {
@@ -275,7 +309,9 @@ impl Rooms {
             return Ok(());
         }
         gaps::delete_rows(connection, &rows).await?;
-        gaps::leave_for_losses(connection, losses, now).await?;
+        let marked = gaps::leave_for_losses(connection, losses, now).await?;
+        // Markers have no part in the quota.
+        self.numbered(marked.len());
         Ok(())
     }
 }

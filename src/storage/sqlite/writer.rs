@@ -8,12 +8,11 @@ use sqlx::{Connection, SqliteConnection, query};
 use super::super::batch::{Answer, Batch};
 use super::super::error::{StoreError, during};
 use super::accept::{self, AcceptJob};
-use super::claims::{self, ClaimJob, RowsJob};
+use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::rooms::Rooms;
 use super::set_aside::{self, SetAsideJob};
 use crate::domain::Fault;
-use crate::domain::inbox::Release;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
 /// share their statements; everything rare is a [`Change`].
@@ -25,7 +24,7 @@ pub(super) enum Job {
     /// Set rows aside that no reader gets past.
     SetAside(SetAsideJob),
     /// Let go of rows that a reader holds.
-    Release(RowsJob, Release),
+    Release(ReleaseJob),
     /// Delete rows that a reader is done with.
     Acknowledge(RowsJob),
     /// Anything else.
@@ -36,7 +35,16 @@ pub(super) enum Job {
 #[async_trait]
 pub(super) trait Change: Send + Sync {
     /// Does the step inside the group's transaction.
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), StoreError>;
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        rooms: &mut Rooms,
+    ) -> Result<(), StoreError>;
+
+    /// About what it takes.
+    fn cost(&self) -> usize {
+        1024
+    }
 }
 
 /// What a step does. A [`Fault`] is the step's own answer, which leaves the group alone: the step
@@ -55,10 +63,47 @@ pub(super) struct Step<I, T> {
 
 #[async_trait]
 impl<I: Send + Sync, T: Send> Change for Step<I, T> {
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        _rooms: &mut Rooms,
+    ) -> Result<(), StoreError> {
         let outcome = (self.apply)(&self.input, connection).await?;
         self.answer.set(outcome);
         Ok(())
+    }
+}
+
+/// What a step does that puts rows into inboxes; otherwise as [`Apply`].
+pub(super) type Fill<I, T> = for<'a> fn(
+    &'a I,
+    &'a mut SqliteConnection,
+    &'a mut Rooms,
+) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
+
+/// A [`Change`] that puts rows into inboxes, so that the room in them has to be known.
+pub(super) struct FillingStep<I, T> {
+    pub input: I,
+    /// About what it takes.
+    pub cost: usize,
+    pub apply: Fill<I, T>,
+    pub answer: Answer<Result<T, Fault>>,
+}
+
+#[async_trait]
+impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        rooms: &mut Rooms,
+    ) -> Result<(), StoreError> {
+        let outcome = (self.apply)(&self.input, connection, rooms).await?;
+        self.answer.set(outcome);
+        Ok(())
+    }
+
+    fn cost(&self) -> usize {
+        1024 + self.cost
     }
 }
 
@@ -85,8 +130,9 @@ impl Batch for SqliteWriter {
             Job::Accept(job) => job.cost(),
             Job::Claim(job) => job.cost(),
             Job::SetAside(job) => 1024 + 64 * job.hopeless.rows.len(),
-            Job::Release(job, _) | Job::Acknowledge(job) => job.cost(),
-            Job::Change(_) => 1024,
+            Job::Release(job) => job.cost(),
+            Job::Acknowledge(job) => job.cost(),
+            Job::Change(change) => change.cost(),
         }
     }
 
@@ -132,11 +178,10 @@ async fn transaction(
     let mut kinds = Kinds::default();
     for job in jobs {
         match job {
-            Job::Change(change) => change.apply(connection).await?,
+            Job::Change(change) => change.apply(connection, rooms).await?,
             Job::Accept(job) => kinds.accept.push(job),
             Job::Acknowledge(job) => kinds.acknowledge.push(job),
-            Job::Release(job, Release::Unsent) => kinds.unsent.push(job),
-            Job::Release(job, Release::Unacknowledged) => kinds.release.push(job),
+            Job::Release(job) => kinds.release.push(job),
             Job::Claim(job) => kinds.claim.push(job),
             Job::SetAside(job) => kinds.set_aside.push(job),
         }
@@ -146,7 +191,6 @@ async fn transaction(
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &kinds.release).await?;
-    claims::take_back(connection, &kinds.unsent).await?;
     set_aside::set_aside(connection, &kinds.set_aside).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
@@ -156,8 +200,7 @@ async fn transaction(
 struct Kinds<'a> {
     accept: Vec<&'a AcceptJob>,
     acknowledge: Vec<&'a RowsJob>,
-    release: Vec<&'a RowsJob>,
-    unsent: Vec<&'a RowsJob>,
+    release: Vec<&'a ReleaseJob>,
     claim: Vec<&'a ClaimJob>,
     set_aside: Vec<&'a SetAsideJob>,
 }

@@ -210,6 +210,7 @@ fn unknown_action() -> ApiError {
     let extra = ErrorExtra {
         field: "action".to_owned(),
         reason: "is none that this gateway knows".to_owned(),
+        ..ErrorExtra::default()
     };
     ApiError {
         status: 400,
