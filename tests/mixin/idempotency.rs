@@ -139,7 +139,8 @@ async fn that_nothing_changed_is_not_kept_for_those_who_do_not_know_what_there_w
 
 #[tokio::test]
 async fn what_is_not_to_be_stored_is_not() {
-    let app = TestApp::start().await;
+    let url = "https://gateway.test";
+    let app = TestApp::start_with(|config| config.http.public_url = url.into()).await;
     let bot = app.bot("news").await;
     let first = post(&app, &bot, "/attachments", "k1", &Value::Null).await;
     assert_eq!(first.headers["cache-control"], "no-store");

@@ -26,7 +26,7 @@ fn frame(opcode: OpCode, is_final: bool, payload: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn noise(length: usize) -> Vec<u8> {
+fn noise(length: u64) -> Vec<u8> {
     (0..length).map(|n| (n * n % 251).to_le_bytes()[0]).collect()
 }
 
@@ -99,7 +99,7 @@ async fn pings_may_stand_between_the_fragments_of_a_message() {
 #[tokio::test]
 async fn what_is_too_large_or_has_no_mask_is_refused_before_it_is_there() {
     let binary = OpCode::Data(Data::Binary);
-    let large = frame(binary, true, noise(LIMIT as usize + 1));
+    let large = frame(binary, true, noise(LIMIT + 1));
     let endless = [frame(binary, false, noise(600_000)), large.clone()].concat();
     for sent in [&large[..14], &endless[..600_100]] {
         let read = messages(sent).await;
@@ -116,7 +116,7 @@ async fn what_is_too_large_or_has_no_mask_is_refused_before_it_is_there() {
 async fn a_large_message_waits_until_there_is_room_for_it() {
     let (mut theirs, mut intake) = pair();
     intake.grant(0);
-    let first = frame(OpCode::Data(Data::Binary), false, noise(FREE as usize));
+    let first = frame(OpCode::Data(Data::Binary), false, noise(FREE));
     let second = frame(OpCode::Data(Data::Continue), true, noise(100));
     theirs.write_all(&[first, second].concat()).await.unwrap();
     let mut read = Vec::new();
@@ -131,7 +131,7 @@ async fn a_large_message_waits_until_there_is_room_for_it() {
     intake.read_buf(&mut read).await.unwrap();
     assert_eq!(read.len(), before + 100 + SHORTEST_HEAD);
     // The next message has nothing of it.
-    theirs.write_all(&frame(OpCode::Data(Data::Text), true, noise(LIMIT as usize))).await.unwrap();
+    theirs.write_all(&frame(OpCode::Data(Data::Text), true, noise(LIMIT))).await.unwrap();
     assert!(intake.read_buf(&mut read).now_or_never().is_none());
     assert_eq!(intake.wants(), Some(LIMIT));
 }
