@@ -1,4 +1,5 @@
-//! What a large change of a large group costs. Run by hand; it asserts nothing about time.
+//! What a large change of a large group costs: a measurement, which asserts nothing about time. It
+//! runs where the ignored tests are included.
 
 use std::time::Instant;
 

@@ -182,7 +182,8 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
         Fault::Unavailable { .. } => plain(503, 503, None),
         Fault::Deferred { retry_after } => {
-            let retry_after = Some(ratelimit::seconds(*retry_after).max(1));
+            let seconds = ratelimit::seconds(*retry_after).max(1);
+            let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
             let reason = DEFERRED.to_owned();
             let extra = ErrorExtra { reason, retry_after, ..ErrorExtra::default() };
             plain(503, 503, Some(extra))

@@ -53,7 +53,7 @@ pub struct ErrorExtra {
     pub reason: String,
     /// Seconds after which to try again, where there is no header to say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
 }
 
 /// The reason in the `error` of a message that cannot be taken now, since its recipient has no live

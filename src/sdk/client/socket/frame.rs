@@ -43,7 +43,7 @@ impl Frame {
     pub(super) fn request_error(&self) -> Option<RequestError> {
         let error = self.error()?;
         let seconds = error.extra.as_ref().and_then(|extra| extra.retry_after);
-        let retry_after = seconds.map(Duration::from_secs);
+        let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.into()));
         Some(RequestError::Api { error, retry_after, attempts: 1 })
     }
 
