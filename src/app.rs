@@ -122,7 +122,7 @@ impl App {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
         let directory = DataDirectory::open(&config.storage.data)?;
-        let store = storage::open(&settings::storage(config, &directory)).await?;
+        let store = storage::open(&settings::database(config, directory.database())).await?;
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let started_at = clock.now();
         let limits = config.limits.for_domain();

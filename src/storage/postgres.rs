@@ -29,6 +29,7 @@ mod inbox;
 mod invites;
 mod lease;
 mod link;
+mod look;
 mod migrate;
 mod notices;
 mod relationships;
@@ -45,12 +46,12 @@ mod sweep;
 mod top_ups;
 mod writer;
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 
 use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
@@ -67,7 +68,7 @@ use writer::{Job, PgWriter};
 const GROUP_BYTES: usize = 1024 * 1024;
 
 /// Which server, and how much of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:port/database?…`, as libpq understands it.
     pub url: String,
@@ -105,10 +106,24 @@ impl PostgresConfig {
     }
 }
 
+impl fmt::Debug for PostgresConfig {
+    /// Everything but the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("connections", &self.connections)
+            .field("writers", &self.writers)
+            .field("pooler", &self.pooler)
+            .field("patience", &self.patience)
+            .field("queue_length", &self.queue_length)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A store on a PostgreSQL server.
 pub struct PostgresStore {
     pool: PgPool,
-    options: PgConnectOptions,
     statements: Statements,
     fronts: Fronts,
     writer: Writer<Job>,
@@ -142,7 +157,7 @@ impl PostgresStore {
         });
         let writer = Writer::start_all(writers, bounds);
         let (fronts, forgotten) = (Fronts::default(), Mutex::default());
-        Ok(Self { pool, options, statements, fronts, writer, rooms, forgotten })
+        Ok(Self { pool, statements, fronts, writer, rooms, forgotten })
     }
 }
 

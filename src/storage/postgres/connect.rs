@@ -28,6 +28,10 @@ const PLANNER: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 
+/// A connection is looked at when it is given back. One that was used so short ago is taken for good
+/// without another look, which would cost each statement a second trip to the server.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// What the program is called among the server's connections.
 const NAME: &str = "sealpost";
 
@@ -48,7 +52,10 @@ pub(super) fn options(config: &PostgresConfig) -> Result<PgConnectOptions, OpenE
 /// Where the database is, without the password.
 pub(super) fn place(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or_else(|| options.get_username());
-    format!("{database} on {}:{}", options.get_host(), options.get_port())
+    match options.get_socket() {
+        Some(socket) => format!("{database} at the socket {}", socket.display()),
+        None => format!("{database} on {}:{}", options.get_host(), options.get_port()),
+    }
 }
 
 /// The first connection, on which the server's version is looked at.
@@ -87,5 +94,27 @@ pub(super) fn pool(config: &PostgresConfig, options: PgConnectOptions) -> PgPool
     PgPoolOptions::new()
         .max_connections(config.connections.saturating_sub(config.writers).max(2))
         .acquire_timeout(config.patience)
+        .test_before_acquire(false)
+        .before_acquire(|connection, found| {
+            Box::pin(async move {
+                if found.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options)
+}
+
+/// Connections on which nothing can be changed. A pooler has a word to say about settings of a
+/// connection, so behind one this rests upon a store whose writers take nothing.
+pub(super) fn onlookers(config: &PostgresConfig, options: &PgConnectOptions) -> PgPool {
+    let options = options.clone();
+    pool(
+        config,
+        match config.pooler {
+            true => options,
+            false => options.options([("default_transaction_read_only", "on")]),
+        },
+    )
 }
