@@ -4,6 +4,7 @@ mod durability;
 mod notices;
 mod postgres;
 mod postgres_races;
+mod postgres_writers;
 mod trouble;
 mod upkeep;
 
