@@ -16,10 +16,12 @@ mod change;
 mod changes;
 mod claims;
 mod clear;
+mod columns;
 mod connect;
 mod conversations;
 mod expire;
 mod forget;
+mod fronts;
 mod gaps;
 mod groups;
 mod health;
@@ -45,17 +47,26 @@ mod top_ups;
 mod writer;
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
+use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
 use super::open::OpenError;
 use crate::domain::Fault;
 use crate::domain::ports::{Soundness, Statistics, Store};
+use forget::SeenKey;
+use fronts::Fronts;
 use link::Statements;
+use rooms::Rooms;
+use writer::{Job, PgWriter};
+
+/// After so many bytes a group takes no more messages: the other writers may have the rest.
+const GROUP_BYTES: usize = 1024 * 1024;
 
 /// Which server, and how much of it.
 #[derive(Clone)]
@@ -116,6 +127,12 @@ pub struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
     statements: Statements,
+    fronts: Fronts,
+    writer: Writer<Job>,
+    /// What the writers know of the room in inboxes.
+    rooms: Arc<Rooms>,
+    /// How far the search for message ids to forget has come.
+    forgotten: Mutex<Option<SeenKey>>,
 }
 
 impl PostgresStore {
@@ -129,7 +146,20 @@ impl PostgresStore {
         migrate::migrate(&mut connection, &options).await?;
         let pool = connect::pool(config, options.clone());
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
-        Ok(Self { pool, options, statements })
+        let rooms = Arc::new(Rooms::default());
+        let bounds = Bounds {
+            queue_jobs: config.queue_length.max(1),
+            queue_bytes: config.queue_bytes,
+            group_jobs: config.queue_length.max(1),
+            group_bytes: GROUP_BYTES,
+        };
+        let writers = (0..config.writers.max(1)).map(|_| {
+            let (options, rooms) = (options.clone(), Arc::clone(&rooms));
+            PgWriter::new(options, statements, config.patience, rooms)
+        });
+        let writer = Writer::start_all(writers, bounds);
+        let (fronts, forgotten) = (Fronts::default(), Mutex::default());
+        Ok(Self { pool, options, statements, fronts, writer, rooms, forgotten })
     }
 }
 
@@ -152,6 +182,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 }

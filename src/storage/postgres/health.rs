@@ -46,8 +46,8 @@ impl PostgresStore {
         let row = numbers.fetch_one(&mut self.reader().await?).await;
         let row = row.map_err(during("reading the size of the database"))?;
         Ok(Statistics {
-            commit_groups: 0,
-            waiting_writes: 0,
+            commit_groups: self.writer.groups(),
+            waiting_writes: self.writer.waiting() as u64,
             database_bytes: count(&row, "bytes")?,
             set_aside: count(&row, "set_aside")?,
             newest_message: value::<Option<i64>>(&row, "newest")?.map(Timestamp::from_micros),

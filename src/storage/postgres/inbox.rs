@@ -130,8 +130,12 @@ pub(super) const HANDED_OUT: &str = "
         SELECT recent.number, payload.*,
             payload.message_id IN (SELECT unnest($4::bytea[])) AS is_wanted
         FROM (
-            SELECT number, home, deliveries FROM inbox WHERE shard = $1 AND session = $2
-            ORDER BY number LIMIT $3
+            (SELECT number, home, deliveries FROM inbox
+            WHERE shard = $1 AND session = $2 AND number < 0)
+            UNION ALL
+            (SELECT number, home, deliveries FROM inbox
+            WHERE shard = $1 AND session = $2 AND number >= $5
+            ORDER BY number LIMIT $3)
         ) AS recent
         CROSS JOIN LATERAL (
             SELECT message_id, sender_account, category FROM payloads
@@ -153,13 +157,15 @@ impl PostgresStore {
         let wanted: HashSet<MessageId> = ids.iter().copied().collect();
         let list = id_array(wanted.iter().copied());
         let first = FIRST_WINDOW + 2 * i64::try_from(wanted.len()).unwrap_or(0);
+        let front = self.front(inbox).await?;
         let mut handed_out = Vec::new();
-        for window in [Some(first), Some(first * FURTHER), None] {
+        for (window, from) in [(Some(first), front), (Some(first * FURTHER), front), (None, 1)] {
             let rows = query(HANDED_OUT)
                 .bind(inbox.shard.0)
                 .bind(inbox.session.0)
                 .bind(window)
                 .bind(&list)
+                .bind(from)
                 .fetch_all(&mut self.reader().await?)
                 .await
                 .map_err(during("looking for acknowledged messages"))?;

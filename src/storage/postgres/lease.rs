@@ -47,28 +47,45 @@ const ATTEMPTS: u32 = 8;
 /// How long the others usually need.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Along the inbox, then to each payload by its key: `OFFSET 0` keeps the planner from another way.
-/// Rows are locked and written by their places, which are those of the same moment. `chosen` is the
-/// rule of [`crate::domain::inbox::Isolation`]: the run from the first message on, up to the allowed
-/// bytes, and no further than to a suspect one, which comes alone. The bodies of others stay where
-/// they are.
-///
-/// The last condition is true, and makes this transaction alone not wait for the disk.
-pub(super) const LEASE: &str = "
+/// Free rows of a range, along the inbox and then to each payload by its key: `OFFSET 0` keeps the
+/// planner from another way.
+macro_rules! free_rows {
+    ($range:literal) => {
+        concat!(
+            "(
+            SELECT inbox.ctid AS place, inbox.number, inbox.deliveries, inbox.slot, payload.*
+            FROM inbox CROSS JOIN LATERAL (
+                SELECT sender_account, sender_session, conversation, message_id, category,
+                    details, accepted_at, body
+                FROM payloads
+                WHERE shard = inbox.home AND number = inbox.number
+                    AND expires_at > $3 AND accepted_at >= $4
+                OFFSET 0
+            ) AS payload
+            WHERE inbox.shard = $1 AND inbox.session = $2 AND inbox.number ",
+            $range,
+            " AND inbox.leased_until <= $3 AND inbox.set_aside_at IS NULL
+            ORDER BY inbox.number LIMIT $5
+        )"
+        )
+    };
+}
+
+/// Gap markers, and messages from where the inbox begins ([`super::fronts`]). Rows are locked and
+/// written by their places, which are those of the same moment. `chosen` is the rule of
+/// [`crate::domain::inbox::Isolation`]: the run from the first message on, up to the allowed bytes,
+/// and no further than to a suspect one, which comes alone. The bodies of others stay where they
+/// are. The last condition is true, and makes this transaction alone not wait for the disk.
+pub(super) const LEASE: &str = concat!(
+    "
     WITH looked AS MATERIALIZED (
-        SELECT inbox.ctid AS place, inbox.number, inbox.deliveries, inbox.slot, payload.*
-        FROM inbox CROSS JOIN LATERAL (
-            SELECT sender_account, sender_session, conversation, message_id, category, details,
-                accepted_at, body
-            FROM payloads
-            WHERE shard = inbox.home AND number = inbox.number
-                AND expires_at > $3 AND accepted_at >= $4
-            OFFSET 0
-        ) AS payload
-        WHERE inbox.shard = $1 AND inbox.session = $2
-            AND inbox.leased_until <= $3 AND inbox.set_aside_at IS NULL
-            AND (SELECT ended_at IS NULL FROM sessions WHERE number = $2)
-        ORDER BY inbox.number LIMIT $5
+        SELECT * FROM (",
+    free_rows!("< 0"),
+    " UNION ALL ",
+    free_rows!(">= $10"),
+    ") AS free
+        WHERE (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)
+        ORDER BY number LIMIT $5
     ), chosen AS MATERIALIZED (
         SELECT place FROM (
             SELECT place, row_number() OVER run AS nth,
@@ -98,7 +115,8 @@ pub(super) const LEASE: &str = "
             AS conversation
     FROM told
     WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
-    ORDER BY number";
+    ORDER BY number"
+);
 
 /// What a reader found and took.
 struct Found {
@@ -135,6 +153,7 @@ impl PostgresStore {
     }
 
     async fn look_and_take(&self, request: &LeaseRequest) -> Result<Found, StoreError> {
+        let front = self.front(request.inbox).await?;
         // One statement is a transaction by itself. It locks nothing for longer than it runs,
         // whatever becomes of whoever sent it.
         let mut link = match self.statements {
@@ -152,6 +171,7 @@ impl PostgresStore {
             .bind(i64::try_from(request.max_bytes).unwrap_or(i64::MAX))
             .bind(i64::from(isolation.after))
             .bind(i64::from(isolation.set_aside_after))
+            .bind(front)
             .fetch_all(&mut link)
             .await
             .map_err(during("leasing messages"))?;

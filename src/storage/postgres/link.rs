@@ -32,11 +32,17 @@ pub(super) struct Link<'c> {
 
 #[derive(Debug)]
 enum Over<'c> {
+    Borrowed(&'c mut PgConnection),
     Alone(PoolConnection<Postgres>),
     Transaction(Transaction<'c, Postgres>),
 }
 
 impl<'c> Link<'c> {
+    /// A link over somebody's connection: each statement is a transaction of its own.
+    pub(super) fn outside(connection: &'c mut PgConnection, statements: Statements) -> Self {
+        Self { over: Over::Borrowed(connection), statements }
+    }
+
     /// A link over a transaction that somebody else began.
     pub(super) fn within(transaction: Transaction<'c, Postgres>, statements: Statements) -> Self {
         Self { over: Over::Transaction(transaction), statements }
@@ -48,7 +54,7 @@ impl<'c> Link<'c> {
     /// When the server does not, or does not say so.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self.over {
-            Over::Alone(_) => Ok(()),
+            Over::Borrowed(_) | Over::Alone(_) => Ok(()),
             Over::Transaction(open) => open.commit().await.map_err(during("committing")),
         }
     }
@@ -86,6 +92,7 @@ impl Deref for Link<'_> {
 
     fn deref(&self) -> &PgConnection {
         match &self.over {
+            Over::Borrowed(connection) => connection,
             Over::Alone(connection) => connection,
             Over::Transaction(transaction) => transaction,
         }
@@ -95,6 +102,7 @@ impl Deref for Link<'_> {
 impl DerefMut for Link<'_> {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match &mut self.over {
+            Over::Borrowed(connection) => connection,
             Over::Alone(connection) => connection,
             Over::Transaction(transaction) => transaction,
         }

@@ -102,11 +102,11 @@ pub(super) const STATUS: &str = "
     SELECT
         (SELECT count(*) FROM (
             SELECT 1 FROM inbox WHERE shard = $1 AND session = $2 LIMIT $3
-        ) AS some) AS waiting,
+        ) AS counted) AS waiting,
         (SELECT count(*) FROM (
             SELECT 1 FROM inbox
             WHERE shard = $1 AND session = $2 AND set_aside_at IS NOT NULL LIMIT $3
-        ) AS some) AS set_aside,
+        ) AS counted) AS set_aside,
         (SELECT last_seen_at FROM sessions WHERE number = $2) AS last_seen";
 
 impl PostgresStore {
