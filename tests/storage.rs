@@ -2,6 +2,7 @@
 
 mod durability;
 mod postgres;
+mod postgres_races;
 mod trouble;
 mod upkeep;
 

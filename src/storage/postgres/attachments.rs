@@ -23,7 +23,8 @@ const KEPT: &str = "
     SELECT coalesce(sum(length), 0)::bigint AS bytes FROM attachments
     WHERE owner = $1 AND length > 0";
 
-const ANY_OVER: &str = "SELECT 1 FROM attachments WHERE expires_at <= $1 LIMIT 1";
+const ANY_OVER: &str = "
+    SELECT 1 FROM attachments WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
 
 const AMONG: &str = "SELECT id FROM attachments WHERE id = ANY($1)";
 

@@ -10,15 +10,16 @@
 //! [`change_roster`]: PostgresStore::change_roster
 //! [`write`]: PostgresStore::write
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::PostgresStore;
 use super::link::Link;
 use crate::domain::Fault;
-use crate::storage::error::StoreError;
+use crate::storage::error::{StoreError, during};
 
 /// What a step does in its transaction. It may be done several times, until one is committed. With
 /// a [`Fault`], which is the step's own answer, nothing of it stays.
@@ -30,6 +31,9 @@ const ATTEMPTS: u32 = 10;
 
 /// The wait before the second attempt; it grows with each.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// An attempt that takes so long is given up: the server is gone without a word.
+const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// Nobody waits longer for somebody else's row. All of this is one trip to the server.
 macro_rules! beginning {
@@ -93,7 +97,8 @@ impl PostgresStore {
     ) -> Result<T, Fault> {
         let mut attempt = 1;
         loop {
-            match self.attempt(begin, input, apply).await {
+            let outcome = timeout(GIVE_UP, self.attempt(begin, input, apply)).await;
+            match outcome.unwrap_or_else(|_| Err(silence())) {
                 Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     sleep(PAUSE * attempt).await;
                     attempt += 1;
@@ -116,6 +121,10 @@ impl PostgresStore {
         }
         Ok(outcome)
     }
+}
+
+fn silence() -> StoreError {
+    during("waiting for the server")(sqlx::Error::Io(ErrorKind::TimedOut.into()))
 }
 
 /// A step looks for what is unique before it writes; who meets it all the same was not alone, and

@@ -13,15 +13,18 @@ const NEWEST: &str = "SELECT value FROM sequences WHERE name = 'rosters'";
 
 /// A stretch of the accounts in the order of their latest changes, each with whether it shares a
 /// conversation. The walk goes from the one that changed to its conversations, and looks for the
-/// reader in each: people are in few, and a reader that is in many is not walked through.
+/// reader in each: people are in few, and a reader that is in many is not walked through. `OFFSET`
+/// and `LIMIT` keep the planner from turning it round.
 const CONTACTS: &str = "
     SELECT recent.id, recent.roster_changed,
-        (recent.number = $1 OR EXISTS (
-            SELECT 1 FROM participants AS theirs
-            JOIN participants AS mine
-                ON mine.conversation = theirs.conversation AND mine.account = $1
-            WHERE theirs.account = recent.number
-        )) AS is_contact
+        (recent.number = $1 OR (
+            SELECT true FROM participants AS theirs
+            CROSS JOIN LATERAL (
+                SELECT 1 FROM participants AS mine
+                WHERE mine.conversation = theirs.conversation AND mine.account = $1 OFFSET 0
+            ) AS shared
+            WHERE theirs.account = recent.number LIMIT 1
+        ) IS NOT NULL) AS is_contact
     FROM (
         SELECT number, id, roster_changed FROM accounts
         WHERE roster_changed > $2 ORDER BY roster_changed LIMIT $3

@@ -28,6 +28,10 @@ const PLANNER: [(&str, &str); 4] = [
     ("jit", "off"),
 ];
 
+/// A connection is looked at when it is given back. One that was used so short ago is taken for good
+/// without another look, which would cost each statement a second trip to the server.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// What the program is called among the server's connections.
 const NAME: &str = "sealpost";
 
@@ -90,6 +94,15 @@ pub(super) fn pool(config: &PostgresConfig, options: PgConnectOptions) -> PgPool
     PgPoolOptions::new()
         .max_connections(config.connections.saturating_sub(config.writers).max(2))
         .acquire_timeout(config.patience)
+        .test_before_acquire(false)
+        .before_acquire(|connection, found| {
+            Box::pin(async move {
+                if found.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy_with(options)
 }
 

@@ -26,18 +26,19 @@ const NUMBERS: &str = "
             SELECT 1 FROM inbox WHERE set_aside_at IS NOT NULL LIMIT $1
         ) AS set_aside) AS set_aside";
 
+/// It waits as short for a lock as for an answer.
+const PINGING: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'";
+
 /// A standby answers, too, but takes nothing.
-const PING: &str = "
-    SELECT current_setting('transaction_read_only') = 'off' AS writable, count(*) AS settings
-    FROM settings";
+const PING: &str = "SELECT pg_is_in_recovery() AS is_standby, count(*) AS settings FROM settings";
 
 impl PostgresStore {
     pub(super) async fn look_alive(&self) -> Result<(), Fault> {
-        let mut link = self.begin("BEGIN").await?;
+        let mut link = self.begin(PINGING).await?;
         let row = query(PING).fetch_one(&mut link).await.map_err(during("reading"))?;
-        match value(&row, "writable")? {
-            true => Ok(()),
-            false => Err(Fault::unavailable("the database takes no changes", None)),
+        match value(&row, "is_standby")? {
+            false => Ok(()),
+            true => Err(Fault::unavailable("the database is a standby", None)),
         }
     }
 

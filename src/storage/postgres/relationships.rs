@@ -39,14 +39,18 @@ const RELATED: &str = concat!(
     ORDER BY recent.changed_at DESC, accounts.number DESC"
 );
 
+/// From each of the others to its conversations, as when contacts are told of changes
+/// ([`super::changes`]).
 const COMPANIONS_AMONG: &str = "
     SELECT accounts.id FROM accounts
-    WHERE accounts.id = ANY($2) AND EXISTS (
-        SELECT 1 FROM participants AS theirs
-        JOIN participants AS mine ON mine.conversation = theirs.conversation
-            AND mine.account = $1
-        WHERE theirs.account = accounts.number
-    )";
+    WHERE accounts.id = ANY($2) AND (
+        SELECT true FROM participants AS theirs
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM participants AS mine
+            WHERE mine.conversation = theirs.conversation AND mine.account = $1 OFFSET 0
+        ) AS shared
+        WHERE theirs.account = accounts.number LIMIT 1
+    ) IS NOT NULL";
 
 #[async_trait]
 impl Relationships for PostgresStore {

@@ -36,7 +36,7 @@ const ANSWER: &str = "
 const GIVE_BACK: &str = "
     DELETE FROM requests WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4";
 
-const ANY_OLD: &str = "SELECT 1 FROM requests WHERE expires_at <= $1 LIMIT 1";
+const ANY_OLD: &str = "SELECT 1 FROM requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
 
 const FORGET: &str = "
     WITH old AS MATERIALIZED (

@@ -134,7 +134,8 @@ async fn use_token(
     keep(token, link).await.map(Ok)
 }
 
-const OLD: &str = "SELECT jti FROM used_tokens WHERE expires_at <= $1 LIMIT 1";
+const OLD: &str = "
+    SELECT jti FROM used_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
 
 const FORGET: &str = "
     WITH old AS MATERIALIZED (
