@@ -52,7 +52,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 
 use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
@@ -125,7 +124,6 @@ impl fmt::Debug for PostgresConfig {
 /// A store on a PostgreSQL server.
 pub struct PostgresStore {
     pool: PgPool,
-    options: PgConnectOptions,
     statements: Statements,
     fronts: Fronts,
     writer: Writer<Job>,
@@ -159,7 +157,7 @@ impl PostgresStore {
         });
         let writer = Writer::start_all(writers, bounds);
         let (fronts, forgotten) = (Fronts::default(), Mutex::default());
-        Ok(Self { pool, options, statements, fronts, writer, rooms, forgotten })
+        Ok(Self { pool, statements, fronts, writer, rooms, forgotten })
     }
 }
 

@@ -22,7 +22,6 @@ impl PostgresStore {
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
         let store = Self {
             pool,
-            options,
             statements,
             fronts: Fronts::default(),
             writer: Writer::closed(),
