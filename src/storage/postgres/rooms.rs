@@ -235,9 +235,9 @@ pub(super) const SURPLUS: &str = "
         LIMIT greatest(0, (
             SELECT count(*) FROM (
                 SELECT 1 FROM inbox WHERE shard = $1 AND session = $2 AND number > 0
-                LIMIT $4 + $5
+                LIMIT $4::bigint + $5::bigint
             ) AS waiting
-        ) - $4)
+        ) - $4::bigint)
     ) AS surplus
     CROSS JOIN LATERAL (
         SELECT accepted_at FROM payloads
@@ -286,4 +286,77 @@ async fn make_room(link: &mut Link<'_>, crowded: &Crowded) -> Result<Missing, St
         missing.add(1, accepted_at, accepted_at);
     }
     Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{MessageId, Shard};
+    use crate::domain::inbox::{Quota, Slot, WhenFull};
+
+    const SESSION: i64 = 7;
+
+    fn slot() -> Slot {
+        Slot { shard: Shard(1), session: SessionNumber(SESSION), bytes: bytes::Bytes::new() }
+    }
+
+    fn intake(slots: &[Slot], seconds: i64) -> Intake<'_> {
+        let quota = Quota {
+            messages: 100,
+            abandoned_before: Timestamp::default(),
+            when_full: WhenFull::Defer,
+            gap_id: MessageId::from_bytes([0; 16]),
+        };
+        Intake { slots, quota, now: Timestamp::from_micros(seconds * 1_000_000) }
+    }
+
+    fn recall(rooms: &Rooms, seconds: i64) -> View {
+        rooms.recall(&wishes(std::iter::once(intake(&[slot()], seconds))))
+    }
+
+    /// A memory in which so many messages were counted at second 10.
+    fn counted(most: u32) -> Rooms {
+        let mut view = View::default();
+        let counted_at = Timestamp::from_micros(10_000_000);
+        view.before.insert(SESSION, Remembered { most, found: None, counted_at });
+        view.seating.rooms.insert(SESSION, Room { most, found: None });
+        let rooms = Rooms::default();
+        rooms.remember(view);
+        rooms
+    }
+
+    fn most(rooms: &Rooms) -> Option<u32> {
+        rooms.memory().get(&SESSION).map(|known| known.most)
+    }
+
+    #[test]
+    fn what_several_writers_store_adds_up() {
+        let rooms = counted(3);
+        let mut views = [recall(&rooms, 11), recall(&rooms, 11)];
+        for view in &mut views {
+            assert!(view.take(intake(&[slot()], 11)) && view.take(intake(&[slot()], 11)));
+        }
+        let [committed, failed] = views;
+        rooms.remember(committed);
+        drop(failed);
+        assert_eq!(most(&rooms), Some(5));
+        rooms.remember(recall(&rooms, 12));
+        assert_eq!(most(&rooms), Some(5));
+    }
+
+    #[test]
+    fn a_count_is_relied_upon_for_longer_where_there_is_much_room() {
+        let known = |most, seconds| !recall(&counted(most), seconds).seating.rooms.is_empty();
+        assert!(known(24, 309) && !known(24, 310));
+        assert!(known(25, 11) && !known(25, 12));
+    }
+
+    #[test]
+    fn an_inbox_that_made_room_is_counted_again() {
+        let rooms = counted(3);
+        let mut view = recall(&rooms, 11);
+        view.seating.rooms.remove(&SESSION);
+        rooms.remember(view);
+        assert_eq!(most(&rooms), None);
+    }
 }
