@@ -199,7 +199,10 @@ fn signal(process: u32, name: &str) -> bool {
 impl Drop for Program {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // A test has failed: end the gateway, then what it may run below.
+            // A test has failed: say what the gateway said, end it, then what it may run below.
+            let log = fs::read_to_string(&self.errors).unwrap_or_default();
+            let last: Vec<_> = log.lines().rev().take(20).collect();
+            eprintln!("the end of the gateway's log, newest first:\n{}", last.join("\n"));
             if let Some(process) = self.holder() {
                 signal(process, "KILL");
             }

@@ -19,6 +19,14 @@ const POSTGRES_COLUMNS: &[(&str, &str, &str)] = &[
     ("top_ups", "home", "the same"),
 ];
 
+/// Primary keys that differ: table, SQLite's columns, PostgreSQL's, reason.
+const PRIMARY_KEYS: &[(&str, &str, &str, &str)] = &[(
+    "payloads",
+    "number",
+    "shard,number",
+    "a file is in one place and grows at its right edge; a server's tables can be spread by shard",
+)];
+
 /// Indexes that only PostgreSQL has: table, columns, reason.
 const POSTGRES_INDEXES: &[(&str, &str, &str)] = &[];
 
@@ -214,6 +222,12 @@ async fn both_folders_make_the_same_tables() {
     }
     for (name, reason) in SQLITE_SEQUENCES {
         assert!(sqlite.sequences.remove(*name), "no sequence {name}: {reason}");
+    }
+    for (table, ours, theirs, reason) in PRIMARY_KEYS {
+        let key = |columns: &str| (String::from(*table), columns.to_owned());
+        let both =
+            sqlite.primary_keys.remove(&key(ours)) && postgres.primary_keys.remove(&key(theirs));
+        assert!(both, "the keys of {table} are others: {reason}");
     }
     take_out(&mut postgres.indexes, POSTGRES_INDEXES);
     take_out(&mut sqlite.indexes, SQLITE_INDEXES);

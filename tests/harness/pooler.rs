@@ -5,7 +5,7 @@
 //! prepared statement is unknown, and one that is prepared in one step and executed in the next,
 //! outside a transaction, has been forgotten in between.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -35,8 +35,17 @@ struct Server {
     options: String,
 }
 
+/// What the pooler does about settings that a client wants for its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Settings {
+    /// As PgBouncer does by itself: the client is not let in.
+    Refused,
+    /// As it does with `ignore_startup_parameters`.
+    Ignored,
+}
+
 /// Serves for as long as the runtime of the test lives; returns the URL that leads through it.
-pub async fn in_front_of(url: &str) -> String {
+pub async fn in_front_of(url: &str, settings: Settings) -> String {
     let (beginning, rest) = url.split_once("://").expect("a URL");
     let (login, rest) = rest.split_once('@').expect("a URL with a user and a password");
     let (user, password) = login.split_once(':').expect("a password");
@@ -61,7 +70,7 @@ pub async fn in_front_of(url: &str) -> String {
         while let Ok((client, _)) = listener.accept().await {
             let pool = pool.clone();
             // A client that goes away ends its task, and that is all.
-            tokio::spawn(async move { serve(client, &pool).await.ok() });
+            tokio::spawn(async move { serve(client, &pool, settings).await.ok() });
         }
     });
     format!("{beginning}://{user}@{own}/{database}")
@@ -106,7 +115,7 @@ async fn write(stream: &mut TcpStream, kind: u8, body: &[u8]) -> io::Result<()> 
 }
 
 /// Lets a client in, whoever it is, and serves one transaction after the other.
-async fn serve(mut client: TcpStream, pool: &Pool) -> io::Result<()> {
+async fn serve(mut client: TcpStream, pool: &Pool, settings: Settings) -> io::Result<()> {
     loop {
         let length = client.read_u32().await?;
         let mut body = vec![0; length as usize - 4];
@@ -116,7 +125,9 @@ async fn serve(mut client: TcpStream, pool: &Pool) -> io::Result<()> {
             client.write_all(b"N").await?;
             continue;
         }
-        refuse_settings(&body);
+        if settings == Settings::Refused && asks_for_settings(&body) {
+            return write(&mut client, b'E', b"SFATAL\0C08P01\0Moptions are refused\0\0").await;
+        }
         break;
     }
     write(&mut client, b'R', &0_u32.to_be_bytes()).await?;
@@ -141,12 +152,9 @@ async fn serve(mut client: TcpStream, pool: &Pool) -> io::Result<()> {
     }
 }
 
-/// A pooler does not pass on what a client wants to be set for a connection, but for a few names.
-fn refuse_settings(greeting: &[u8]) {
-    let words: Vec<_> =
-        greeting[4..].split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-    let names: HashMap<_, _> = words.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])).collect();
-    assert!(!names.contains_key("options"), "a pooler refuses options: {names:?}");
+/// Whether a greeting holds what a pooler does not pass on.
+fn asks_for_settings(greeting: &[u8]) -> bool {
+    greeting[4..].split(|byte| *byte == 0).step_by(2).any(|name| name == b"options")
 }
 
 /// Passes messages on until the server says that it is in no transaction and nothing is under way.

@@ -9,7 +9,7 @@ use sealpost::storage::{
 };
 use sqlx::query;
 
-use crate::harness::pooler;
+use crate::harness::pooler::{self, Settings};
 use crate::harness::postgres::Schema;
 
 /// Schemas, of which each is dropped when the next one is made.
@@ -56,7 +56,7 @@ async fn the_store_behind_a_pooler_does_what_a_store_must_do() {
     let schemas = Schemas::default();
     let behind_pooler = async || {
         let config = schemas.config();
-        let url = pooler::in_front_of(&config.url).await;
+        let url = pooler::in_front_of(&config.url, Settings::Refused).await;
         store(&PostgresConfig { pooler: true, url, ..config }).await
     };
     conformance::run_all(behind_pooler).await;
@@ -68,12 +68,12 @@ async fn the_store_behind_a_pooler_does_what_a_store_must_do() {
 async fn a_store_that_knows_of_no_pooler_fails_behind_one() {
     let schema = Schema::create();
     let config = schema.config();
-    let url = pooler::in_front_of(&config.url).await;
+    let url = pooler::in_front_of(&config.url, Settings::Ignored).await;
     store(&config).await.close().await;
     let store = store(&PostgresConfig { url, ..config }).await;
     let mut failed = false;
     for _ in 0..20 {
-        failed |= store.ping().await.is_err();
+        failed |= store.statistics().await.is_err();
     }
     assert!(failed, "a statement is prepared on one connection and executed on another");
 }
@@ -144,7 +144,7 @@ async fn looking_makes_and_changes_nothing() {
     open(&config).await.unwrap().close().await;
     let (store, now) = look_at(&config).await.unwrap();
     assert_eq!(now, Progress { done: progress.missing, missing: 0 });
-    store.ping().await.unwrap();
+    assert_eq!(store.statistics().await.unwrap().newest_message, None);
     assert!(store.setting_or("key", vec![1]).await.is_err(), "it would be kept");
     store.close().await;
 }

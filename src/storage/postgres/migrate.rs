@@ -40,6 +40,9 @@ const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 /// uses it. A lock that ends with its transaction, because behind a pooler nothing else ends surely.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310033447)";
 
+/// Migrations of a large database take their time, and whoever waits for them has to.
+const WAIT: &str = "SET LOCAL lock_timeout = 0";
+
 /// Runs what is missing: all of it or nothing.
 pub(super) async fn migrate(
     connection: &mut PgConnection,
@@ -49,6 +52,8 @@ pub(super) async fn migrate(
     let unusable = |source| OpenError::Database { path: path(), source };
     let begin = connection.begin().await;
     let mut transaction = begin.map_err(during(MIGRATING)).map_err(unusable)?;
+    let waiting = query(WAIT).persistent(false).execute(&mut *transaction).await;
+    waiting.map_err(during(MIGRATING)).map_err(unusable)?;
     let locked = query(LOCK).persistent(false).execute(&mut *transaction).await;
     locked.map_err(during(MIGRATING)).map_err(unusable)?;
     let mut migrator = Migrator::with_migrations(steps().to_vec());
