@@ -25,6 +25,8 @@ pub struct StorageConfig {
     pub queue_length: usize,
     /// How many bytes these requests may hold together.
     pub queue_bytes: usize,
+    /// How many requests may share a commit; benchmarks compare with 1.
+    pub group_jobs: usize,
     /// What is remembered between requests.
     pub cache: CacheConfig,
 }
@@ -40,6 +42,7 @@ impl StorageConfig {
             max_size: None,
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
+            group_jobs: 1024,
             cache: CacheConfig::default(),
         }
     }
