@@ -36,6 +36,8 @@ mod requests;
 mod scene;
 #[path = "gateway/shape.rs"]
 mod shape;
+#[path = "gateway/sockets.rs"]
+mod sockets;
 #[path = "gateway/sqlite_floor.rs"]
 mod sqlite_floor;
 #[path = "gateway/store.rs"]
@@ -113,6 +115,7 @@ async fn measure(arguments: &Arguments, template: &Template, database: &str, par
             let messages = numbers::count(200.0 * scale).max(1);
             reading::measure(template, rounds, messages).await
         }
+        Part::Sockets => sockets::measure(template, rounds, scale).await,
         Part::Pressure => pressure::measure(template, rounds, scale).await,
         // The crowd is written into the file.
         Part::Growth if database != "SQLite" => String::new(),

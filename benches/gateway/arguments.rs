@@ -13,6 +13,8 @@ pub enum Part {
     Accept,
     /// Fetching and acknowledging.
     Read,
+    /// Delivery over sockets.
+    Sockets,
     /// Half of what is possible, and twice as much.
     Pressure,
     /// Few and many rows and accounts.

@@ -16,10 +16,12 @@ use super::process::own_cpu;
 pub struct Clients(Vec<Connection>);
 
 /// What a load came to.
+#[derive(Default)]
 pub struct Outcome {
     /// From the first request to the last answer.
     pub seconds: f64,
-    /// What each request took.
+    /// When each request began, and what it took.
+    pub begun: Vec<Instant>,
     pub times: Vec<Duration>,
     /// The answers, in the order of the requests.
     pub answers: Vec<Answer>,
@@ -85,12 +87,13 @@ impl Clients {
         }
         let (seconds, own_cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
         done.sort_unstable_by_key(|(place, ..)| *place);
-        let (mut times, mut answers) = (Vec::new(), Vec::new());
-        for (_, time, answer) in done {
-            times.push(time);
-            answers.push(answer);
+        let mut outcome = Outcome { seconds, own_cpu, ..Outcome::default() };
+        for (_, begun, time, answer) in done {
+            outcome.begun.push(begun);
+            outcome.times.push(time);
+            outcome.answers.push(answer);
         }
-        Outcome { seconds, times, answers, own_cpu }
+        outcome
     }
 }
 
@@ -101,14 +104,14 @@ impl Connection {
         Self { stream, buffer: Vec::new() }
     }
 
-    async fn work(mut self, task: &Task) -> (Self, Vec<(usize, Duration, Answer)>) {
+    async fn work(mut self, task: &Task) -> (Self, Vec<(usize, Instant, Duration, Answer)>) {
         let mut done = Vec::new();
         loop {
             let place = task.next.fetch_add(1, Ordering::Relaxed);
             let Some(request) = task.requests.get(place) else { return (self, done) };
             let begun = task.wait_for(place).await;
             let answer = self.ask(request).await;
-            done.push((place, begun.elapsed(), answer));
+            done.push((place, begun, begun.elapsed(), answer));
         }
     }
 

@@ -119,7 +119,7 @@ async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
         outcome.answers.into_iter().partition(|answer| answer.status == 200);
     assert!(refused.iter().all(|answer| answer.status == 503), "what is not taken is put off");
     let (taken_count, refused) = (taken.len(), refused.len());
-    let taken = Outcome { seconds: 1.0, times: Vec::new(), answers: taken, own_cpu: 0.0 };
+    let taken = Outcome { answers: taken, ..Outcome::default() };
     all_stored(&taken, FLOOD.batch);
     let stored = usize::try_from(copy.stored().await.payloads).expect("a small number");
     let successes = taken_count * FLOOD.batch;

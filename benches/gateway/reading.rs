@@ -36,7 +36,7 @@ struct Read {
     cpu: f64,
     own_cpu: f64,
     peak_memory: f64,
-    /// Empty fetches: before anything had been delivered, and after all of it.
+    /// Empty fetches: where nothing was ever delivered, and after all of it.
     empty: [Vec<Duration>; 2],
 }
 
@@ -80,10 +80,7 @@ async fn round(template: &Template, messages: usize) -> Read {
     let people = &template.scene.recipients(DEVICES)[..PEOPLE];
     let tokens: Vec<String> =
         people.iter().flat_map(|person| &person.devices).map(|it| it.token.clone()).collect();
-    let gateway = Gateway::serve(&copy);
-    let mut read =
-        Read { empty: [empty_fetches(&gateway, &tokens).await, Vec::new()], ..Read::default() };
-    gateway.process.stop();
+    let mut read = Read::default();
 
     // Only the first recipients: those that the requests of this shape go to in turn.
     let shape = Shape::new(1, PEOPLE, DEVICES);
@@ -104,7 +101,7 @@ async fn round(template: &Template, messages: usize) -> Read {
     read.cpu = gateway.process.cpu() - cpu;
     read.own_cpu = own_cpu() - own;
     assert_eq!(read.rows, PEOPLE * DEVICES * messages, "each message comes once to each device");
-    read.empty[1] = empty_fetches(&gateway, &tokens).await;
+    read.empty = empty_fetches(template, &gateway, &tokens).await;
     read.peak_memory = gateway.process.peak_memory();
     gateway.process.stop();
     assert_eq!(copy.stored().await.slots, 0, "what was acknowledged is gone");
@@ -144,19 +141,34 @@ async fn drain(
     (rows, fetches, acknowledgements)
 }
 
-async fn empty_fetches(gateway: &Gateway, tokens: &[String]) -> Vec<Duration> {
-    let mut connection = Connection::open(gateway.process.address()).await;
-    let mut times = Vec::new();
+/// Fetches that find nothing, in turns from a gateway that has never delivered anything and from one
+/// that has.
+async fn empty_fetches(
+    template: &Template,
+    gateway: &Gateway,
+    tokens: &[String],
+) -> [Vec<Duration>; 2] {
+    let copy = template.other_copy().await;
+    let fresh = Gateway::serve(&copy);
+    let mut connections = [
+        Connection::open(fresh.process.address()).await,
+        Connection::open(gateway.process.address()).await,
+    ];
+    let mut times = [Vec::new(), Vec::new()];
     // The first turn warms what is remembered of the tokens.
-    for turn in 0..4 {
+    for turn in 0..8 {
         for token in tokens {
             let request = http("GET", "/inbox", token, b"");
-            let start = Instant::now();
-            let page: Vec<Waiting> = data(&connection.ask(&request).await);
-            assert!(page.is_empty(), "nothing waits");
-            times.extend((turn > 0).then(|| start.elapsed()));
+            for (connection, times) in connections.iter_mut().zip(&mut times) {
+                let start = Instant::now();
+                let page: Vec<Waiting> = data(&connection.ask(&request).await);
+                assert!(page.is_empty(), "nothing waits");
+                times.extend((turn > 0).then(|| start.elapsed()));
+            }
         }
     }
+    drop(connections);
+    fresh.process.stop();
     times
 }
 

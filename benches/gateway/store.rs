@@ -56,10 +56,13 @@ pub struct Template {
 pub struct Copy {
     folder: tempfile::TempDir,
     server: Option<Server>,
+    /// What the server calls it.
+    name: &'static str,
 }
 
 const TEMPLATE: &str = "sealpost_bench";
 const COPY: &str = "sealpost_bench_copy";
+const OTHER_COPY: &str = "sealpost_bench_other";
 
 /// Settings of every gateway that is measured: limits that the load does not meet. They are
 /// counted all the same.
@@ -97,7 +100,12 @@ impl Template {
         let data = folder.join(name);
         if let Some(server) = &server {
             let drop = |name| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            let statements = [drop(COPY), drop(TEMPLATE), format!("CREATE DATABASE {TEMPLATE}")];
+            let statements = [
+                drop(COPY),
+                drop(OTHER_COPY),
+                drop(TEMPLATE),
+                format!("CREATE DATABASE {TEMPLATE}"),
+            ];
             server.run(&statements).await;
         }
         let url = server.as_ref().map(|server| server.database(TEMPLATE));
@@ -108,11 +116,20 @@ impl Template {
         Self { folder: data, server, scene }
     }
 
-    /// Copies it. There is one copy on a server at a time.
+    /// Copies it. On a server this takes the place of the copy before.
     pub async fn copy(&self) -> Copy {
+        self.copy_as(COPY).await
+    }
+
+    /// Makes another copy, beside the one that is in use.
+    pub async fn other_copy(&self) -> Copy {
+        self.copy_as(OTHER_COPY).await
+    }
+
+    async fn copy_as(&self, name: &'static str) -> Copy {
         let beside = self.folder.parent().expect("a folder inside another");
         let folder = tempfile::tempdir_in(beside).expect("a folder");
-        let copy = Copy { folder, server: self.server.clone() };
+        let copy = Copy { folder, server: self.server.clone(), name };
         let made = fs::DirBuilder::new().mode(0o700).create(copy.data());
         made.expect("a folder");
         for entry in fs::read_dir(&self.folder).expect("the template's folder") {
@@ -122,8 +139,8 @@ impl Template {
             }
         }
         if let Some(server) = &self.server {
-            let drop = format!("DROP DATABASE IF EXISTS {COPY} WITH (FORCE)");
-            let create = format!("CREATE DATABASE {COPY} TEMPLATE {TEMPLATE}");
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let create = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}");
             server.run(&[drop, create, "CHECKPOINT".to_owned()]).await;
         }
         // What is still on its way to the disk would slow down whoever comes first.
@@ -150,7 +167,7 @@ impl Copy {
 
     /// The database's URL, if a server has it.
     pub fn url(&self) -> Option<String> {
-        self.server.as_ref().map(|server| server.database(COPY))
+        self.server.as_ref().map(|server| server.database(self.name))
     }
 
     /// Seconds of processor time that the database's own processes have taken.
