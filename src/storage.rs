@@ -5,6 +5,7 @@
 //! disk, for tests of the rules. What a store has to do is written down in [`crate::domain::ports`]
 //! and held by `conformance`, which every store passes.
 
+mod acceptance;
 mod batch;
 pub mod blobs;
 mod cached;

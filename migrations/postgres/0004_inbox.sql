@@ -1,16 +1,18 @@
 -- Messages and who still waits for them. These tables are hot: small integers, no foreign key,
 -- no index beside the primary key but one over the few rows that are set aside.
 
--- The one order of all messages. The row is raised once for each group commit and never falls,
--- so a number is not used twice even when every message is gone.
+-- Orders in which nobody may see a later number before an earlier one: who raises one of these rows
+-- holds it until the commit, and others wait.
 CREATE TABLE sequences (
     name  TEXT   NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL
 );
 
-INSERT INTO sequences (name, value) VALUES ('messages', 0);
+-- The one order of all messages. A number is not used twice, even when every message is gone; some
+-- are never used. No cache: a number that is drawn later is higher, whoever draws it.
+CREATE SEQUENCE message_numbers;
 
--- What all readers of a message share, once for each shard that has one of them. Gap markers have
+-- What all readers of a message share, once, in the shard of the first of them. Gap markers have
 -- the negatives of their numbers, so that they stand in front of everything and are told from
 -- messages by their keys.
 CREATE TABLE payloads (
@@ -31,11 +33,16 @@ CREATE TABLE payloads (
     PRIMARY KEY (shard, number)
 );
 
+-- What is encrypted cannot be compressed, so the server need not try.
+ALTER TABLE payloads ALTER COLUMN body SET STORAGE EXTERNAL;
+
 -- One row for each session that a message waits for; deleted by its acknowledgement.
 CREATE TABLE inbox (
     shard        BIGINT NOT NULL,
     session      BIGINT NOT NULL,
     number       BIGINT NOT NULL,
+    -- The shard of the payload: a reader finds it by this and the number.
+    home         BIGINT NOT NULL,
     -- Nobody else gets the row before this time; 0 when nobody holds it.
     leased_until BIGINT NOT NULL DEFAULT 0,
     -- How often it was handed out; it can be acknowledged once this is above 0.
@@ -66,4 +73,25 @@ CREATE TABLE seen_messages (
     digest      BYTEA  NOT NULL,
     accepted_at BIGINT NOT NULL,
     PRIMARY KEY (shard, sender, message_id)
+);
+
+-- Every row of an inbox is written once more, when it is handed out. With half of each page left
+-- free for that, the new version stays in its page and needs no new entry in the index.
+--
+-- What was delivered is removed by the server's own vacuum. It should not wait for a fifth of a
+-- large table, and it reads the whole index each time, so it comes after a fiftieth.
+ALTER TABLE inbox SET (
+    fillfactor = 50,
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_scale_factor = 0.02
+);
+ALTER TABLE payloads SET (
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_scale_factor = 0.02,
+    toast.autovacuum_vacuum_threshold = 10000,
+    toast.autovacuum_vacuum_scale_factor = 0.02
+);
+ALTER TABLE seen_messages SET (
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_scale_factor = 0.02
 );

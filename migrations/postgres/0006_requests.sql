@@ -26,7 +26,8 @@ CREATE TABLE top_ups (
     shard      BIGINT NOT NULL,
     sender     BIGINT NOT NULL,
     message_id BYTEA  NOT NULL,
-    -- The message's number in `payloads`.
+    -- The message's shard and number in `payloads`.
+    home       BIGINT NOT NULL,
     payload    BIGINT NOT NULL,
     open_until BIGINT NOT NULL,
     -- The accounts that it was for: their public ids, 16 bytes each.

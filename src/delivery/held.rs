@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order};
-use crate::domain::inbox::{Release, Waiting};
+use crate::domain::inbox::{Leased, Release, Returned};
 
 /// How much a reader may hold at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,26 +34,19 @@ pub(super) struct Held {
 struct Holding {
     message_id: MessageId,
     bytes: u64,
-    /// When its lease ends at the earliest.
+    /// When its lease ends.
     until: Timestamp,
     /// Whether the reader may have got it.
     written: bool,
-    /// Whether it had been handed out before.
-    again: bool,
 }
 
 impl Held {
-    /// Notes what was handed out until `until`.
-    pub(super) fn take(&mut self, messages: &[Waiting], until: Timestamp) {
-        for message in messages {
+    /// Notes what was handed out.
+    pub(super) fn take(&mut self, leased: &Leased) {
+        for message in &leased.messages {
             let bytes = message.body.len() as u64;
-            let holding = Holding {
-                message_id: message.message_id,
-                bytes,
-                until,
-                written: false,
-                again: message.deliveries > 1,
-            };
+            let (message_id, until) = (message.message_id, leased.until);
+            let holding = Holding { message_id, bytes, until, written: false };
             self.bytes += bytes;
             if let Some(before) = self.messages.insert(message.order, holding) {
                 self.bytes -= before.bytes;
@@ -67,17 +60,10 @@ impl Held {
         self.count();
     }
 
-    /// Forgets what its reader has taken care of; returns whether any of it had come before, so
-    /// that others may have waited behind it.
-    pub(super) fn acknowledged(&mut self, ids: &[MessageId]) -> bool {
-        let mut again = false;
-        self.messages.retain(|_, holding| {
-            let gone = ids.contains(&holding.message_id);
-            again |= gone && holding.again;
-            !gone
-        });
+    /// Forgets what its reader has taken care of.
+    pub(super) fn acknowledged(&mut self, ids: &[MessageId]) {
+        self.messages.retain(|_, holding| !ids.contains(&holding.message_id));
         self.count();
-        again
     }
 
     pub(super) fn written(&mut self, order: Order) {
@@ -112,15 +98,17 @@ impl Held {
     }
 
     /// What to give back now. What is not held any more may be somebody else's by now.
-    pub(super) fn give_back(&mut self, now: Timestamp) -> Vec<(Release, Vec<Order>)> {
+    pub(super) fn give_back(&mut self, now: Timestamp) -> Vec<Returned> {
         self.let_go(now);
-        let orders = |written| {
-            let those = self.messages.iter().filter(|(_, holding)| holding.written == written);
-            those.map(|(order, _)| *order).collect::<Vec<_>>()
+        let mut leases: BTreeMap<(Timestamp, bool), Vec<Order>> = BTreeMap::new();
+        for (order, holding) in std::mem::take(self).messages {
+            leases.entry((holding.until, holding.written)).or_default().push(order);
+        }
+        let returned = |((until, written), orders)| {
+            let how = if written { Release::Unacknowledged } else { Release::Unsent };
+            Returned { orders, until, how }
         };
-        let all = [(Release::Unsent, orders(false)), (Release::Unacknowledged, orders(true))];
-        self.forget();
-        all.into_iter().filter(|(_, orders)| !orders.is_empty()).collect()
+        leases.into_iter().map(returned).collect()
     }
 
     fn count(&mut self) {
@@ -134,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::{SessionId, UserId};
-    use crate::domain::inbox::Details;
+    use crate::domain::inbox::{Details, Waiting};
 
     const WINDOW: Window = Window { items: 3, bytes: 100 };
 
@@ -158,6 +146,10 @@ mod tests {
         }
     }
 
+    fn leased(messages: &[Waiting], until: Timestamp) -> Leased {
+        Leased { messages: messages.to_vec(), until, more: false }
+    }
+
     fn at(micros: i64) -> Timestamp {
         Timestamp::from_micros(micros)
     }
@@ -165,9 +157,9 @@ mod tests {
     #[test]
     fn the_window_is_full_by_number_or_by_size_and_acknowledging_opens_it() {
         let mut held = Held::default();
-        held.take(&[message(1, 10), message(2, 10)], at(10));
+        held.take(&leased(&[message(1, 10), message(2, 10)], at(10)));
         assert_eq!(held.room(WINDOW), Some(Window { items: 1, bytes: 80 }));
-        held.take(&[message(3, 200)], at(10));
+        held.take(&leased(&[message(3, 200)], at(10)));
         assert_eq!(held.room(WINDOW), None);
         held.acknowledged(&[message(3, 0).message_id]);
         assert_eq!(held.room(WINDOW), Some(Window { items: 1, bytes: 80 }));
@@ -176,8 +168,8 @@ mod tests {
     #[test]
     fn a_message_that_comes_again_counts_once() {
         let mut held = Held::default();
-        held.take(&[message(1, 10)], at(10));
-        held.take(&[message(1, 10)], at(20));
+        held.take(&leased(&[message(1, 10)], at(10)));
+        held.take(&leased(&[message(1, 10)], at(20)));
         assert_eq!(held.room(WINDOW), Some(Window { items: 2, bytes: 90 }));
         assert!(held.holds(Order(1), at(15)));
     }
@@ -185,12 +177,17 @@ mod tests {
     #[test]
     fn what_was_written_goes_back_apart_from_what_was_not() {
         let mut held = Held::default();
-        held.take(&[message(1, 10), message(2, 10)], at(10));
-        held.take(&[message(3, 10)], at(5));
+        held.take(&leased(&[message(1, 10), message(2, 10)], at(10)));
+        held.take(&leased(&[message(3, 10)], at(5)));
+        held.take(&leased(&[message(4, 10)], at(20)));
         held.written(Order(1));
         let back = held.give_back(at(5));
-        let expected =
-            [(Release::Unsent, vec![Order(2)]), (Release::Unacknowledged, vec![Order(1)])];
+        let returned = |order, until, how| Returned { orders: vec![Order(order)], until, how };
+        let expected = [
+            returned(2, at(10), Release::Unsent),
+            returned(1, at(10), Release::Unacknowledged),
+            returned(4, at(20), Release::Unsent),
+        ];
         assert_eq!(back, expected, "the third is not ours any more");
     }
 }

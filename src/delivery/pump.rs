@@ -18,11 +18,10 @@ use tokio::time::Instant;
 use super::held::{Held, Window};
 use super::hub::{Listener, Wake};
 use crate::domain::acknowledge::Notice;
-use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{MessageId, Order};
-use crate::domain::inbox::{InboxKey, Release, Waiting};
+use crate::domain::inbox::{InboxKey, Leased, Release, Returned, Waiting};
 use crate::domain::reader::Reader;
 
 /// Over how long a time readers spread their looks when so many hints were lost that everybody
@@ -31,6 +30,9 @@ const SPREAD: Duration = Duration::from_secs(2);
 
 /// How long a pump waits after the store has failed.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
+
+/// How long a pump waits at most when others were faster than it each time.
+const AFTER_OTHERS: Duration = Duration::from_millis(100);
 
 /// How a reader reads.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +74,6 @@ pub struct Pump {
     started: bool,
     /// Whether something may wait that no look has found yet.
     wanted: bool,
-    /// Whether the last look may have left something.
-    more: bool,
-    /// Whether all that waits is new: nothing is left that was handed out in vain before, which is
-    /// handed out alone and keeps what stands behind it for the next look.
-    settled: bool,
     /// When the pump looks by itself.
     look_at: Instant,
 }
@@ -84,10 +81,8 @@ pub struct Pump {
 /// What a look found.
 struct Look {
     welcome: bool,
-    messages: Vec<Waiting>,
-    room: Option<Window>,
-    /// When what it found is free again, at the latest.
-    until: Timestamp,
+    /// What was leased, if there was room for anything.
+    leased: Option<Leased>,
 }
 
 impl Pump {
@@ -104,8 +99,6 @@ impl Pump {
             looking: None,
             started: false,
             wanted: false,
-            more: false,
-            settled: false,
             look_at,
         }
     }
@@ -114,7 +107,6 @@ impl Pump {
     pub fn start(&mut self) {
         self.started = true;
         self.wanted = true;
-        self.settled = false;
     }
 
     /// Waits for what comes next. Looks for messages only if `hungry`. A call that is given up
@@ -185,8 +177,7 @@ impl Pump {
 
     /// Notes what the reader has taken care of; that makes room for more.
     pub fn acknowledged(&mut self, ids: &[MessageId]) {
-        let came_again = self.held.acknowledged(ids);
-        self.wanted |= self.started && (self.more || came_again);
+        self.held.acknowledged(ids);
     }
 
     /// Lets everything stay handed out until its lease ends; for readers who got it and go.
@@ -197,9 +188,9 @@ impl Pump {
     /// Gives back what is still held.
     pub async fn close(mut self) {
         if let Some(looking) = self.looking.take()
-            && let Ok(Ok(look)) = looking.await
+            && let Ok(Ok(Look { leased: Some(leased), .. })) = looking.await
         {
-            self.held.take(&look.messages, look.until);
+            self.held.take(&leased);
         }
         let back = self.held.give_back(self.gateway.clock.now());
         give_back(&self.gateway, self.reader.inbox, back).await;
@@ -214,7 +205,6 @@ impl Pump {
         let lapsed = self.held.first_end().is_some_and(|end| end <= now);
         if lapsed {
             self.held.let_go(now);
-            self.settled = false;
         }
         self.wanted |= self.started && (overdue || lapsed);
         let room = self.held.room(self.manner.window).map(|room| room.within(self.manner.page));
@@ -231,9 +221,10 @@ impl Pump {
         let (gateway, inbox) = (self.gateway.clone(), self.reader.inbox);
         tokio::spawn(async move {
             // Whoever asked may have gone meanwhile.
-            if let Err(Ok(unread)) = answer.send(look.await) {
+            if let Err(Ok(Look { leased: Some(unread), .. })) = answer.send(look.await) {
                 let orders = unread.messages.iter().map(|message| message.order).collect();
-                give_back(&gateway, inbox, vec![(Release::Unsent, orders)]).await;
+                let returned = Returned { orders, until: unread.until, how: Release::Unsent };
+                give_back(&gateway, inbox, vec![returned]).await;
             }
         });
         self.looking = Some(looking);
@@ -251,29 +242,17 @@ impl Pump {
         if !look.welcome {
             return Ok(Event::Dismissed);
         }
-        if let Some(room) = look.room {
-            // Only an empty page says that nothing at all is free.
-            let came_again = look.messages.iter().any(Waiting::came_again);
-            self.settled = look.messages.is_empty() || self.settled && !came_again;
-            self.more = self.may_have_left(&look.messages, room);
-            self.wanted |= self.more;
-        }
-        if look.messages.is_empty() {
+        let Some(leased) = look.leased else { return Ok(Event::Nothing) };
+        if leased.messages.is_empty() {
+            if leased.more {
+                let soon = Instant::now() + within(&self.gateway, AFTER_OTHERS);
+                self.look_at = self.look_at.min(soon);
+            }
             return Ok(Event::Nothing);
         }
-        self.held.take(&look.messages, look.until);
-        Ok(Event::Messages(look.messages))
-    }
-
-    /// Whether more may wait than was handed out: the page was full, the next message may have been
-    /// too large for it, or something may have to be handed out alone.
-    fn may_have_left(&self, messages: &[Waiting], room: Window) -> bool {
-        const FRAME: u64 = 1024;
-        let bytes: u64 = messages.iter().map(|message| message.body.len() as u64).sum();
-        let largest = self.gateway.limits.ciphertext_bytes as u64 + FRAME;
-        let full = messages.len() as u64 >= u64::from(room.items);
-        let cut = full || bytes.saturating_add(largest) > room.bytes;
-        !messages.is_empty() && (cut || !self.settled)
+        self.wanted |= leased.more;
+        self.held.take(&leased);
+        Ok(Event::Messages(leased.messages))
     }
 }
 
@@ -299,21 +278,20 @@ async fn look(
 ) -> Result<Look, Fault> {
     // The hint about its end may have come before anybody listened, or not at all.
     let welcome = gateway.may_read_on(&reader).await?;
-    let mut messages = Vec::new();
-    if let Some(room) = room.filter(|_| welcome) {
-        messages = gateway.lease_page(reader.inbox, room.items, room.bytes, max_age).await?;
-    }
-    let until = gateway.clock.now().plus(gateway.limits.lease);
-    Ok(Look { welcome, messages, room, until })
+    let Some(room) = room.filter(|_| welcome) else {
+        return Ok(Look { welcome, leased: None });
+    };
+    let leased = gateway.lease_page(reader.inbox, room.items, room.bytes, max_age).await?;
+    Ok(Look { welcome, leased: Some(leased) })
 }
 
 /// Gives messages back and tells whoever else reads this inbox.
-async fn give_back(gateway: &Gateway, inbox: InboxKey, back: Vec<(Release, Vec<Order>)>) {
-    for (how, orders) in back {
-        if orders.is_empty() {
+async fn give_back(gateway: &Gateway, inbox: InboxKey, back: Vec<Returned>) {
+    for returned in back {
+        if returned.orders.is_empty() {
             continue;
         }
-        if let Err(fault) = gateway.release(inbox, orders, how).await {
+        if let Err(fault) = gateway.release(inbox, returned).await {
             // The leases end by themselves.
             tracing::warn!(%fault, "could not free the leases of a reader that went away");
         }
@@ -331,3 +309,6 @@ fn within(gateway: &Gateway, most: Duration) -> Duration {
 fn around(gateway: &Gateway, about: Duration) -> Duration {
     about * 2 / 3 + within(gateway, about * 2 / 3)
 }
+
+#[cfg(test)]
+mod tests;

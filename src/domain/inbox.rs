@@ -123,6 +123,18 @@ pub enum Guard {
     },
 }
 
+/// What a reader lets go of before its time: messages of one lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// Which messages.
+    pub orders: Vec<Order>,
+    /// Until when they were leased. It tells this lease from a later one of the same messages, which
+    /// begins when this one is over.
+    pub until: Timestamp,
+    /// How.
+    pub how: Release,
+}
+
 /// How a reader lets go of what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
@@ -183,6 +195,18 @@ pub struct LeaseRequest {
     pub isolation: Isolation,
 }
 
+/// What a reader holds from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// The messages, oldest first.
+    pub messages: Vec<Waiting>,
+    /// Until when they are held.
+    pub until: Timestamp,
+    /// Whether something may be free that is not among them: the request allowed no more, a message
+    /// has to be handed out alone, or others were faster each time. If not, nothing else was free.
+    pub more: bool,
+}
+
 /// A message as its reader gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -210,18 +234,10 @@ pub struct Waiting {
     pub deliveries: u32,
 }
 
-impl Waiting {
-    /// Whether it is not new to its session, or stands before what is not.
-    #[must_use]
-    pub fn came_again(&self) -> bool {
-        self.deliveries > 1 || self.category == SYSTEM_GAP
-    }
-}
-
 impl Gateway {
-    /// Hands out what waits in an inbox, and holds it for this reader for a while. Only an empty
-    /// answer means that nothing more is free: a message that was handed out in vain several times
-    /// comes alone, and what stands before such a one comes without it.
+    /// Hands out what waits in an inbox, and holds it for this reader for a while. A message that
+    /// was handed out in vain several times comes alone, and what stands before such a one comes
+    /// without it.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -231,10 +247,12 @@ impl Gateway {
         limit: u32,
         max_age: Option<Duration>,
     ) -> Result<Vec<Waiting>, Fault> {
-        self.lease_page(inbox, limit, self.limits.inbox_page_bytes, max_age).await
+        let most = self.limits.inbox_page_bytes;
+        Ok(self.lease_page(inbox, limit, most, max_age).await?.messages)
     }
 
-    /// The same for a reader that wants only so many bytes of bodies, but at least one message.
+    /// The same for a reader that wants only so many bytes of bodies, but at least one message, and
+    /// that wants to know whether there is more.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -244,7 +262,7 @@ impl Gateway {
         limit: u32,
         max_bytes: u64,
         max_age: Option<Duration>,
-    ) -> Result<Vec<Waiting>, Fault> {
+    ) -> Result<Leased, Fault> {
         let now = self.clock.now();
         let request = LeaseRequest {
             inbox,
@@ -263,13 +281,8 @@ impl Gateway {
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn release(
-        &self,
-        inbox: InboxKey,
-        orders: Vec<Order>,
-        how: Release,
-    ) -> Result<(), Fault> {
-        self.store.release(inbox, orders, how).await?;
+    pub async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault> {
+        self.store.release(inbox, returned).await?;
         self.bus.publish(Hint::Wake([inbox.session].into()));
         Ok(())
     }

@@ -22,12 +22,12 @@ use super::conversation::{Companion, ContactPair, Conversation};
 use super::error::Fault;
 use super::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
-    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
-    SessionNumber, UserId,
+    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber,
+    UserId,
 };
 use super::inbox::{
-    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release, SetAside,
-    Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
+    SetAside, Sweep, SweepRequest,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -297,9 +297,8 @@ pub trait Inbox: Send + Sync {
     /// Hands out the oldest messages that nobody holds, in order, and holds them for the caller.
     /// A message that was handed out in vain for long ([`super::inbox::Isolation`]) is the only one
     /// of an answer, and others come without it; one that is hopeless is set aside in the same
-    /// transaction that leaves a gap marker. So fewer messages than asked for do not mean that
-    /// nothing else is free; none at all do.
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault>;
+    /// transaction that leaves a gap marker. The answer says whether anything else may be free.
+    async fn lease(&self, request: LeaseRequest) -> Result<Leased, Fault>;
 
     /// Deletes these messages from the inbox if they were handed out from it; returns those.
     async fn acknowledge(
@@ -309,9 +308,9 @@ pub trait Inbox: Send + Sync {
     ) -> Result<Vec<Acknowledged>, Fault>;
 
     /// Frees the messages' leases at once, as if their time were over. Deliveries that the reader
-    /// never got are not counted.
-    async fn release(&self, inbox: InboxKey, orders: Vec<Order>, how: Release)
-    -> Result<(), Fault>;
+    /// never got are not counted. What is leased until another time than [`Returned::until`] is
+    /// somebody else's by now, and stays as it is.
+    async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault>;
 
     /// Messages that are set aside in this inbox, oldest first; from the one after `after`, or from
     /// the oldest when that is not among them.

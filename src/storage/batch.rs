@@ -1,13 +1,16 @@
 //! Group commit: the jobs of many requests in one transaction.
 //!
 //! A durable commit waits for the disk, whatever it holds. So requests do not commit; they queue
-//! a job. Whenever the writer is free it takes everything that waits, up to a bound, runs it in
+//! a job. Whenever a writer is free it takes everything that waits, up to a bound, runs it in
 //! one transaction, and answers all of it. Nothing waits for a group to fill: while one commits,
-//! the next one gathers, and a lone request commits at once.
+//! the next one gathers, and a lone request commits at once. There may be several writers on one
+//! queue, where the database takes several transactions at a time; each job goes to one of them.
 //!
 //! What callers may rely on:
 //! * An answer comes after the commit.
+//! * A group that met another transaction is tried again as a whole, a few times.
 //! * A group that fails is taken apart and its jobs run one by one, so that a bad job fails alone.
+//! * A job that may have been done, but nobody knows, is never answered as done.
 //! * A caller that goes away cancels nothing; a job that was queued is done.
 //! * A full queue answers at once.
 
@@ -16,10 +19,12 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::error::StoreError;
 
@@ -31,7 +36,9 @@ pub(super) trait Batch: Send + 'static {
     /// About how many bytes a job takes in memory.
     fn cost(job: &Self::Job) -> usize;
 
-    /// Runs the jobs in one transaction: when it returns an error, nothing of them was done.
+    /// Runs the jobs in one transaction. When it returns an error that may be one job's fault, or
+    /// that came of meeting another transaction ([`StoreError`]), nothing of them was done; after
+    /// any other one all of them may be done, or none.
     fn run(&mut self, jobs: &[Self::Job]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Lets go of the database.
@@ -51,11 +58,17 @@ pub(super) struct Bounds {
     pub group_bytes: usize,
 }
 
+/// How often a group is run that meets others each time.
+const ATTEMPTS: u32 = 6;
+
+/// The wait before its second run; it grows with each.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// The requests' end of the queue.
 pub(super) struct Writer<Job> {
     /// Gone when the writer closes.
     queue: RwLock<Option<mpsc::Sender<Queued<Job>>>>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     shared: Arc<Shared>,
     queue_bytes: usize,
 }
@@ -74,17 +87,25 @@ struct Queued<Job> {
 }
 
 impl<Job: Send + Sync + 'static> Writer<Job> {
-    /// Starts the writer's task; it ends when the writer is closed or dropped.
+    /// Starts a writer's task; it ends when the writer is closed or dropped.
     pub(super) fn start<B: Batch<Job = Job>>(batch: B, bounds: Bounds) -> Self {
+        Self::start_all([batch], bounds)
+    }
+
+    /// Starts a task for each of these on the same queue; they end when the writer is closed or
+    /// dropped.
+    pub(super) fn start_all<B: Batch<Job = Job>>(
+        batches: impl IntoIterator<Item = B>,
+        bounds: Bounds,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(bounds.queue_jobs);
+        let receiver = Arc::new(QueueEnd::new(receiver));
         let shared = Arc::new(Shared::default());
-        let task = tokio::spawn(work(batch, receiver, bounds, Arc::clone(&shared)));
-        Self {
-            queue: RwLock::new(Some(sender)),
-            task: Mutex::new(Some(task)),
-            shared,
-            queue_bytes: bounds.queue_bytes,
-        }
+        let start =
+            |batch| tokio::spawn(work(batch, Arc::clone(&receiver), bounds, Arc::clone(&shared)));
+        let tasks = batches.into_iter().map(start).collect();
+        let (queue, tasks) = (RwLock::new(Some(sender)), Mutex::new(tasks));
+        Self { queue, tasks, shared, queue_bytes: bounds.queue_bytes }
     }
 
     /// Queues a job and waits until it is committed.
@@ -131,8 +152,8 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
 
     /// A writer that takes nothing.
     pub(super) fn closed() -> Self {
-        let (queue, task) = (RwLock::new(None), Mutex::new(None));
-        Self { queue, task, shared: Arc::default(), queue_bytes: 0 }
+        let (queue, tasks) = (RwLock::new(None), Mutex::default());
+        Self { queue, tasks, shared: Arc::default(), queue_bytes: 0 }
     }
 
     /// How many jobs wait for the writer, or nearly so: others come and go.
@@ -149,31 +170,40 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
     /// Takes no more jobs, finishes those that were taken, and lets go of the database.
     pub(super) async fn close(&self) {
         drop(self.queue.write().unwrap_or_else(PoisonError::into_inner).take());
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
             // It ends by itself once the queue is empty, and catches its jobs' panics.
             let _ = task.await;
         }
     }
 }
 
+/// The writers' end of the queue: whoever holds it waits for jobs, and lets go when it has some.
+type QueueEnd<Job> = tokio::sync::Mutex<mpsc::Receiver<Queued<Job>>>;
+
 async fn work<B: Batch>(
     mut batch: B,
-    mut queue: mpsc::Receiver<Queued<B::Job>>,
+    queue: Arc<QueueEnd<B::Job>>,
     bounds: Bounds,
     shared: Arc<Shared>,
 ) {
-    while let Some(first) = queue.recv().await {
-        let mut group = Group::of(first);
-        while group.has_room(bounds) {
-            let Ok(next) = queue.try_recv() else { break };
-            group.push(next);
-        }
+    while let Some(group) = next_group(&queue, bounds).await {
         let bytes = group.bytes;
         commit(&mut batch, group, &shared.groups).await;
         shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
     batch.close().await;
+}
+
+/// Waits for a job and takes what waits behind it; `None` when there will be no more.
+async fn next_group<Job>(queue: &QueueEnd<Job>, bounds: Bounds) -> Option<Group<Job>> {
+    let mut queue = queue.lock().await;
+    let mut group = Group::of(queue.recv().await?);
+    while group.has_room(bounds) {
+        let Ok(next) = queue.try_recv() else { break };
+        group.push(next);
+    }
+    Some(group)
 }
 
 /// Jobs that share a transaction, and who waits for them, in the same order.
@@ -224,7 +254,25 @@ async fn commit<B: Batch>(batch: &mut B, mut group: Group<B::Job>, groups: &Atom
     }
 }
 
+/// Runs jobs in one transaction, again if it met another one.
 async fn run<B: Batch>(
+    batch: &mut B,
+    jobs: &[B::Job],
+    groups: &AtomicU64,
+) -> Result<(), StoreError> {
+    let mut attempt = 1;
+    loop {
+        match run_once(batch, jobs, groups).await {
+            Err(error) if error.met_another() && attempt < ATTEMPTS => {
+                sleep(PAUSE * attempt).await;
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn run_once<B: Batch>(
     batch: &mut B,
     jobs: &[B::Job],
     groups: &AtomicU64,
@@ -266,135 +314,4 @@ impl<T> Clone for Answer<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::future::join_all;
-    use tokio::sync::Semaphore;
-
-    use super::*;
-
-    #[derive(Clone, Copy, PartialEq)]
-    enum Job {
-        Good,
-        Bad,
-        Panicking,
-    }
-
-    /// Notes how many jobs each committed run had; waits for a permit before every run.
-    #[derive(Clone)]
-    struct Notes {
-        gate: Arc<Semaphore>,
-        committed: Arc<Mutex<Vec<usize>>>,
-    }
-
-    impl Batch for Notes {
-        type Job = Job;
-
-        fn cost(_: &Job) -> usize {
-            10
-        }
-
-        async fn run(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
-            self.gate.acquire().await.expect("never closed").forget();
-            assert!(!jobs.contains(&Job::Panicking), "a job that panics");
-            if jobs.contains(&Job::Bad) {
-                return Err(StoreError::Corrupt { column: "bad" });
-            }
-            self.committed.lock().expect("no panic while held").push(jobs.len());
-            Ok(())
-        }
-
-        async fn close(self) {}
-    }
-
-    const BOUNDS: Bounds =
-        Bounds { queue_jobs: 8, queue_bytes: 1000, group_jobs: 8, group_bytes: 1000 };
-
-    fn start(bounds: Bounds) -> (Writer<Job>, Notes) {
-        let notes = Notes { gate: Arc::new(Semaphore::new(0)), committed: Arc::default() };
-        (Writer::start(notes.clone(), bounds), notes)
-    }
-
-    impl Notes {
-        fn open(&self) {
-            self.gate.add_permits(1000);
-        }
-
-        fn committed(&self) -> Vec<usize> {
-            self.committed.lock().expect("no panic while held").clone()
-        }
-    }
-
-    fn reason(result: &Result<(), Arc<StoreError>>) -> Option<&StoreError> {
-        result.as_ref().err().map(AsRef::as_ref)
-    }
-
-    /// Queues all jobs before any of them runs, then lets the writer go.
-    async fn submit_all(
-        writer: &Writer<Job>,
-        notes: &Notes,
-        jobs: &[Job],
-    ) -> Vec<Result<(), Arc<StoreError>>> {
-        let submissions = join_all(jobs.iter().map(|job| writer.submit::<Notes>(*job)));
-        let (results, ()) = tokio::join!(submissions, async { notes.open() });
-        results
-    }
-
-    #[tokio::test]
-    async fn jobs_that_wait_together_share_a_transaction() {
-        let (writer, notes) = start(BOUNDS);
-        let results = submit_all(&writer, &notes, &[Job::Good; 5]).await;
-        assert!(results.iter().all(Result::is_ok));
-        assert_eq!((notes.committed(), writer.groups()), (vec![5], 1));
-    }
-
-    #[tokio::test]
-    async fn a_group_takes_no_more_than_its_bounds() {
-        let (writer, notes) = start(Bounds { group_jobs: 3, ..BOUNDS });
-        submit_all(&writer, &notes, &[Job::Good; 5]).await;
-        assert_eq!(notes.committed(), [3, 2]);
-
-        let (writer, notes) = start(Bounds { group_bytes: 20, ..BOUNDS });
-        submit_all(&writer, &notes, &[Job::Good; 5]).await;
-        assert_eq!(notes.committed(), [2, 2, 1]);
-    }
-
-    #[tokio::test]
-    async fn a_bad_job_fails_alone() {
-        let (writer, notes) = start(BOUNDS);
-        let jobs = [Job::Good, Job::Bad, Job::Good, Job::Panicking, Job::Good];
-        let results = submit_all(&writer, &notes, &jobs).await;
-        let failed: Vec<_> = results.iter().map(Result::is_err).collect();
-        assert_eq!(failed, [false, true, false, true, false]);
-        assert!(matches!(reason(&results[3]), Some(StoreError::Panicked)));
-        assert_eq!(notes.committed(), [1, 1, 1]);
-    }
-
-    #[tokio::test]
-    async fn a_full_queue_answers_at_once() {
-        for bounds in [Bounds { queue_jobs: 2, ..BOUNDS }, Bounds { queue_bytes: 25, ..BOUNDS }] {
-            let (writer, notes) = start(bounds);
-            let results = submit_all(&writer, &notes, &[Job::Good; 4]).await;
-            let taken = results.iter().filter(|result| result.is_ok()).count();
-            assert_eq!((taken, notes.committed()), (2, vec![2]));
-            assert!(writer.submit::<Notes>(Job::Good).await.is_ok(), "there is room again");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_job_larger_than_the_queue_may_be_the_only_one() {
-        let (writer, notes) = start(Bounds { queue_bytes: 5, ..BOUNDS });
-        let results = submit_all(&writer, &notes, &[Job::Good]).await;
-        assert!(results[0].is_ok());
-    }
-
-    #[tokio::test]
-    async fn closing_finishes_the_jobs_of_callers_that_went_away() {
-        let (writer, notes) = start(BOUNDS);
-        assert!(writer.submit::<Notes>(Job::Good).now_or_never().is_none());
-        notes.open();
-        writer.close().await;
-        assert_eq!(notes.committed(), [1]);
-        let late = writer.submit::<Notes>(Job::Good).await;
-        assert!(matches!(reason(&late), Some(StoreError::Closed)));
-    }
-}
+mod tests;

@@ -27,11 +27,11 @@ use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
+    AccountNumber, ConversationId, MessageId, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release,
-    SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
+    Returned, SetAside, Sweep, SweepRequest,
 };
 use crate::domain::ports::{
     Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
@@ -328,7 +328,7 @@ impl Inbox for CachedStore {
         self.inner.seen(sender, ids).await
     }
 
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
+    async fn lease(&self, request: LeaseRequest) -> Result<Leased, Fault> {
         self.inner.lease(request).await
     }
 
@@ -340,13 +340,8 @@ impl Inbox for CachedStore {
         self.inner.acknowledge(inbox, ids).await
     }
 
-    async fn release(
-        &self,
-        inbox: InboxKey,
-        orders: Vec<Order>,
-        how: Release,
-    ) -> Result<(), Fault> {
-        self.inner.release(inbox, orders, how).await
+    async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault> {
+        self.inner.release(inbox, returned).await
     }
 
     async fn set_aside(

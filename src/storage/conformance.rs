@@ -108,6 +108,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         an_overdue_message_can_still_be_acknowledged,
         a_late_acknowledgement_far_behind_is_found,
         released_messages_are_free_at_once,
+        a_late_release_leaves_the_lease_of_another_reader_alone,
+        a_lease_says_whether_it_left_anything,
         expired_messages_are_not_handed_out,
         older_messages_can_be_left_where_they_are;
     sending:

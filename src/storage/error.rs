@@ -24,6 +24,12 @@ pub enum StoreError {
         /// The column.
         column: &'static str,
     },
+    /// Another transaction did the same at the same moment; this one was undone.
+    #[error("another transaction was faster while {doing}")]
+    MetAnother {
+        /// What was being done.
+        doing: &'static str,
+    },
     /// A job of the writer panicked; its transaction was undone.
     #[error("the writer panicked")]
     Panicked,
@@ -64,7 +70,7 @@ const PROTOCOL: i32 = 15;
 impl StoreError {
     /// Whether trying the jobs of a failed group one by one could help some of them.
     pub(super) fn may_be_one_jobs_fault(&self) -> bool {
-        matches!(self.kind(), Kind::Full | Kind::Ours)
+        matches!(self.kind(), Kind::MetAnother | Kind::Full | Kind::Ours)
     }
 
     /// Whether the same transaction may succeed at once: it met another one.
@@ -72,9 +78,24 @@ impl StoreError {
         self.kind() == Kind::MetAnother
     }
 
+    /// Whether the database is out of reach, so that nobody knows what became of a commit, and a
+    /// connection is of no more use.
+    pub(super) fn out_of_reach(&self) -> bool {
+        self.kind() == Kind::Unreachable
+    }
+
+    /// Whether a value that must be unique is on file.
+    pub(super) fn met_its_like(&self) -> bool {
+        let Self::Database { source: sqlx::Error::Database(error), .. } = self else {
+            return false;
+        };
+        error.is_unique_violation()
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Database { source, .. } => database_kind(source),
+            Self::MetAnother { .. } => Kind::MetAnother,
             Self::QueueFull | Self::Closed => Kind::Overloaded,
             Self::Corrupt { .. } | Self::Panicked => Kind::Ours,
         }

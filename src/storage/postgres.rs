@@ -16,16 +16,19 @@ mod change;
 mod changes;
 mod claims;
 mod clear;
+mod columns;
 mod connect;
 mod conversations;
 mod expire;
 mod forget;
+mod fronts;
 mod gaps;
 mod groups;
 mod health;
 mod inbox;
 mod invites;
 mod lease;
+mod link;
 mod migrate;
 mod notices;
 mod relationships;
@@ -42,13 +45,26 @@ mod sweep;
 mod top_ups;
 mod writer;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
+use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
 use super::open::OpenError;
+use crate::domain::Fault;
+use crate::domain::ports::{Soundness, Statistics, Store};
+use forget::SeenKey;
+use fronts::Fronts;
+use link::Statements;
+use rooms::Rooms;
+use writer::{Job, PgWriter};
+
+/// After so many bytes a group takes no more messages: the other writers may have the rest.
+const GROUP_BYTES: usize = 1024 * 1024;
 
 /// Which server, and how much of it.
 #[derive(Clone, Debug)]
@@ -93,6 +109,13 @@ impl PostgresConfig {
 pub struct PostgresStore {
     pool: PgPool,
     options: PgConnectOptions,
+    statements: Statements,
+    fronts: Fronts,
+    writer: Writer<Job>,
+    /// What the writers know of the room in inboxes.
+    rooms: Arc<Rooms>,
+    /// How far the search for message ids to forget has come.
+    forgotten: Mutex<Option<SeenKey>>,
 }
 
 impl PostgresStore {
@@ -105,6 +128,44 @@ impl PostgresStore {
         let mut connection = connect::connect(&options, config.patience).await?;
         migrate::migrate(&mut connection, &options).await?;
         let pool = connect::pool(config, options.clone());
-        Ok(Self { pool, options })
+        let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
+        let rooms = Arc::new(Rooms::default());
+        let bounds = Bounds {
+            queue_jobs: config.queue_length.max(1),
+            queue_bytes: config.queue_bytes,
+            group_jobs: config.queue_length.max(1),
+            group_bytes: GROUP_BYTES,
+        };
+        let writers = (0..config.writers.max(1)).map(|_| {
+            let (options, rooms) = (options.clone(), Arc::clone(&rooms));
+            PgWriter::new(options, statements, config.patience, rooms)
+        });
+        let writer = Writer::start_all(writers, bounds);
+        let (fronts, forgotten) = (Fronts::default(), Mutex::default());
+        Ok(Self { pool, options, statements, fronts, writer, rooms, forgotten })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn ping(&self) -> Result<(), Fault> {
+        self.look_alive().await
+    }
+
+    async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        self.kept_or(name, fresh).await
+    }
+
+    async fn statistics(&self) -> Result<Statistics, Fault> {
+        Ok(self.numbers().await?)
+    }
+
+    async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {
+        Ok(self.look_for_damage(patience).await?)
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close().await;
     }
 }

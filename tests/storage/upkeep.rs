@@ -154,7 +154,7 @@ async fn a_look_for_damage_ends_in_time_and_leaves_the_readers_alone() {
     let mut request = Scene::request(&phone, START);
     request.limit = 100_000;
     request.max_bytes = u64::MAX;
-    assert_eq!(scene.store.lease(request).await.unwrap().len(), 100_000);
+    assert_eq!(scene.store.lease(request).await.unwrap().messages.len(), 100_000);
 }
 
 /// How many migrations there are.

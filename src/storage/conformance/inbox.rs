@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
-use super::scene::{START, Scene, at, ids, inbox_of, message_id, message_ids};
+use super::scene::{START, Scene, at, ids, message_id, message_ids};
 use crate::domain::inbox::Release;
 use crate::domain::session::Session;
 
@@ -25,9 +25,9 @@ pub(super) async fn messages_are_handed_out_oldest_first(scene: Scene) {
     scene.send(&bot, &[&phone], 4).await;
     let mut request = Scene::request(&phone, START);
     request.limit = 2;
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([5, 3]));
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([4]));
-    assert!(scene.store.lease(request).await.unwrap().is_empty());
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([5, 3]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([4]));
+    assert!(scene.store.lease(request).await.unwrap().messages.is_empty());
 }
 
 pub(super) async fn a_lease_takes_no_more_than_its_limits(scene: Scene) {
@@ -40,12 +40,12 @@ pub(super) async fn a_lease_takes_no_more_than_its_limits(scene: Scene) {
     let mut request = Scene::request(&phone, START);
     request.max_bytes = 100;
     // The first is larger than the limit, but one message is always handed out.
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([1]));
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([2, 3]));
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([4]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([1]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([2, 3]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([4]));
     request.limit = 0;
     request.now = at(100);
-    assert!(scene.store.lease(request).await.unwrap().is_empty());
+    assert!(scene.store.lease(request).await.unwrap().messages.is_empty());
 }
 
 pub(super) async fn a_lease_hides_a_message_until_its_time_is_over(scene: Scene) {
@@ -66,7 +66,7 @@ pub(super) async fn parallel_leases_are_disjoint(scene: Scene) {
     while taken.len() < 60 {
         let pages = join_all((0..8).map(|_| scene.store.lease(request))).await;
         let before = taken.len();
-        for message in pages.into_iter().flat_map(Result::unwrap) {
+        for message in pages.into_iter().flat_map(|page| page.unwrap().messages) {
             assert!(taken.insert(message.order), "handed out twice");
         }
         assert!(taken.len() > before, "somebody is always the fastest");
@@ -94,7 +94,7 @@ pub(super) async fn only_what_was_handed_out_can_be_acknowledged(scene: Scene) {
     scene.acknowledge(&phone, &[1, 2]).await;
     let mut request = Scene::request(&phone, START);
     request.limit = 1;
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([1]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([1]));
     scene.acknowledge(&phone, &[1, 2]).await;
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2]));
 }
@@ -112,10 +112,10 @@ pub(super) async fn a_late_acknowledgement_far_behind_is_found(scene: Scene) {
     let (_, phone) = waiting(&scene, 1..=1100).await;
     let mut request = Scene::request(&phone, START);
     request.limit = 2000;
-    assert_eq!(scene.store.lease(request).await.unwrap().len(), 1100);
+    assert_eq!(scene.store.lease(request).await.unwrap().messages.len(), 1100);
     scene.acknowledge(&phone, &[1, 1100]).await;
     request.now = at(100);
-    let left = scene.store.lease(request).await.unwrap();
+    let left = scene.store.lease(request).await.unwrap().messages;
     assert_eq!(ids(&left), message_ids(2..=1099));
 }
 
@@ -123,13 +123,42 @@ pub(super) async fn released_messages_are_free_at_once(scene: Scene) {
     let (_, phone) = waiting(&scene, [1, 2, 3]).await;
     let held = scene.lease(&phone, START).await;
     let orders = held.iter().take(2).map(|message| message.order).collect();
-    scene.store.release(inbox_of(&phone), orders, Release::Unacknowledged).await.unwrap();
+    scene.release(&phone, orders, at(10), Release::Unacknowledged).await;
     let again = scene.lease(&phone, START).await;
     assert_eq!((ids(&again), again[0].deliveries), (message_ids([1, 2]), 2));
     // An answer may have arrived after all.
-    scene.store.release(inbox_of(&phone), vec![again[0].order], Release::Unsent).await.unwrap();
+    scene.release(&phone, vec![again[0].order], at(10), Release::Unsent).await;
     scene.acknowledge(&phone, &[1]).await;
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2, 3]));
+}
+
+pub(super) async fn a_late_release_leaves_the_lease_of_another_reader_alone(scene: Scene) {
+    let (_, phone) = waiting(&scene, [1]).await;
+    let first = scene.lease(&phone, START).await;
+    let orders = vec![first[0].order];
+    assert_eq!(scene.lease(&phone, at(10)).await[0].deliveries, 2, "by another reader");
+    for how in [Release::Unacknowledged, Release::Unsent] {
+        scene.release(&phone, orders.clone(), at(10), how).await;
+        assert!(scene.lease(&phone, at(11)).await.is_empty(), "{how:?}");
+    }
+    scene.release(&phone, orders, at(20), Release::Unsent).await;
+    let again = scene.lease(&phone, at(12)).await;
+    assert_eq!((ids(&again), again[0].deliveries), (message_ids([1]), 2));
+}
+
+pub(super) async fn a_lease_says_whether_it_left_anything(scene: Scene) {
+    let (_, phone) = waiting(&scene, 1..=4).await;
+    let look = async |limit, max_bytes| {
+        let mut request = Scene::request(&phone, START);
+        (request.limit, request.max_bytes) = (limit, max_bytes);
+        let leased = scene.store.lease(request).await.unwrap();
+        assert_eq!(leased.until, request.until);
+        (ids(&leased.messages), leased.more)
+    };
+    assert_eq!(look(1, 1000).await, (message_ids([1]), true));
+    assert_eq!(look(10, 10).await, (message_ids([2]), true));
+    assert_eq!(look(10, 1000).await, (message_ids([3, 4]), false));
+    assert_eq!(look(10, 1000).await, (vec![], false));
 }
 
 pub(super) async fn expired_messages_are_not_handed_out(scene: Scene) {
@@ -152,7 +181,7 @@ pub(super) async fn older_messages_can_be_left_where_they_are(scene: Scene) {
     }
     let mut request = Scene::request(&phone, at(5));
     request.not_before = Some(at(2));
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([2, 3]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([2, 3]));
     let rest = scene.lease(&phone, at(5)).await;
     assert_eq!(ids(&rest), [message_id(1)]);
 }

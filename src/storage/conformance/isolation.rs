@@ -68,12 +68,16 @@ pub(super) async fn a_run_stops_before_a_suspect_message(scene: Scene) {
         let held = scene.lease(&phone, at(10 * n)).await;
         let others = held.iter().filter(|it| it.message_id != message_id(3));
         let others = others.map(|it| it.order).collect();
-        scene.store.release(inbox_of(&phone), others, Release::Unsent).await.unwrap();
+        scene.release(&phone, others, at(10 * n + 10), Release::Unsent).await;
     }
-    assert_eq!(ids(&scene.lease(&phone, at(50)).await), message_ids([1, 2]));
-    assert_eq!(ids(&scene.lease(&phone, at(50)).await), message_ids([3]));
-    assert_eq!(ids(&scene.lease(&phone, at(50)).await), message_ids([4]));
-    assert!(scene.lease(&phone, at(50)).await.is_empty());
+    let look = async || {
+        let leased = scene.store.lease(Scene::request(&phone, at(50))).await.unwrap();
+        (ids(&leased.messages), leased.more)
+    };
+    assert_eq!(look().await, (message_ids([1, 2]), true));
+    assert_eq!(look().await, (message_ids([3]), true));
+    assert_eq!(look().await, (message_ids([4]), false));
+    assert_eq!(look().await, (vec![], false));
 }
 
 pub(super) async fn a_delivery_that_was_not_sent_raises_no_suspicion(scene: Scene) {
@@ -82,7 +86,7 @@ pub(super) async fn a_delivery_that_was_not_sent_raises_no_suspicion(scene: Scen
         let held = scene.lease(&phone, at(n)).await;
         assert_eq!((ids(&held), held[0].deliveries), (message_ids([1, 2]), 1));
         let orders = held.iter().map(|it| it.order).collect();
-        scene.store.release(inbox_of(&phone), orders, Release::Unsent).await.unwrap();
+        scene.release(&phone, orders, at(n + 10), Release::Unsent).await;
     }
 }
 

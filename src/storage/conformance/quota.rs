@@ -248,7 +248,7 @@ impl Ledger {
         request.limit = 1 + u32::from(dice.below(6));
         request.isolation.gap_id = message_id(gap_id);
         scene.store.note_seen(self.session.number, now, Duration::ZERO).await.unwrap();
-        for message in scene.store.lease(request).await.unwrap() {
+        for message in scene.store.lease(request).await.unwrap().messages {
             if dice.below(3) > 0 {
                 let inbox = inbox_of(&self.session);
                 scene.store.acknowledge(inbox, vec![message.message_id]).await.unwrap();
@@ -257,13 +257,13 @@ impl Ledger {
                     None => self.acknowledged += 1,
                 }
             } else {
-                self.release(scene, message.order, Release::Unacknowledged).await;
+                self.release(scene, message.order, request.until, Release::Unacknowledged).await;
             }
         }
     }
 
-    async fn release(&self, scene: &Scene, order: Order, how: Release) {
-        scene.store.release(inbox_of(&self.session), vec![order], how).await.unwrap();
+    async fn release(&self, scene: &Scene, order: Order, until: Timestamp, how: Release) {
+        scene.release(&self.session, vec![order], until, how).await;
     }
 
     async fn check(&self, scene: &Scene) {
@@ -283,16 +283,16 @@ impl Ledger {
         request.isolation.after = u32::MAX;
         request.isolation.set_aside_after = u32::MAX;
         loop {
-            let found = scene.store.lease(request).await.unwrap();
+            let found = scene.store.lease(request).await.unwrap().messages;
             let Some(message) = found.first() else { break };
             if message.category != SYSTEM_GAP {
-                self.release(scene, message.order, Release::Unsent).await;
+                self.release(scene, message.order, request.until, Release::Unsent).await;
                 break;
             }
             markers.push((message.order, lost(message).unwrap_or(0)));
         }
         for (order, _) in &markers {
-            self.release(scene, *order, Release::Unsent).await;
+            self.release(scene, *order, request.until, Release::Unsent).await;
         }
         markers.into_iter().map(|(_, count)| count).collect()
     }

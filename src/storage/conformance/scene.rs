@@ -15,7 +15,7 @@ use crate::domain::conversation::ContactPair;
 use crate::domain::ids::{ConversationNumber, MessageId, Order, SessionId, UserId};
 use crate::domain::inbox::{
     Acceptance, Accepted, Details, Guard, InboxKey, Isolation, LeaseRequest, MessageDigest, Quota,
-    Slot, Sweep, SweepRequest, Waiting, WhenFull,
+    Release, Returned, Slot, Sweep, SweepRequest, Waiting, WhenFull,
 };
 use crate::domain::ports::Store;
 use crate::domain::roster::Roster;
@@ -191,7 +191,19 @@ impl Scene {
     }
 
     pub async fn lease(&self, session: &Session, now: Timestamp) -> Vec<Waiting> {
-        self.store.lease(Self::request(session, now)).await.unwrap()
+        self.store.lease(Self::request(session, now)).await.unwrap().messages
+    }
+
+    /// Lets go of messages that were leased until then.
+    pub async fn release(
+        &self,
+        session: &Session,
+        orders: Vec<Order>,
+        until: Timestamp,
+        how: Release,
+    ) {
+        let returned = Returned { orders, until, how };
+        self.store.release(inbox_of(session), returned).await.unwrap();
     }
 
     /// A step of sweeping at the beginning of the stories, when nothing has expired.

@@ -166,11 +166,11 @@ pub(super) async fn a_held_marker_is_left_to_its_reader(scene: Scene) {
     scene.sweep_all(at(50), 100, 501).await;
     let mut request = Scene::request(&phone, at(50));
     request.limit = 1;
-    assert_eq!(ids(&scene.store.lease(request).await.unwrap()), message_ids([501]));
+    assert_eq!(ids(&scene.store.lease(request).await.unwrap().messages), message_ids([501]));
     // While the first marker is held, what expires goes into another one.
     scene.sweep_all(at(55), 100, 502).await;
     request.now = at(55);
-    let second = scene.store.lease(request).await.unwrap();
+    let second = scene.store.lease(request).await.unwrap().messages;
     assert_eq!(behind_marker(&second).0, gap(GapReason::Expired, 1, 2, 2));
     // Nobody holds them any more: both go into the third.
     scene.sweep_all(at(65), 100, 503).await;

@@ -9,10 +9,10 @@ use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
+use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, MessageDigest,
-    Release, SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
+    MessageDigest, Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::domain::top_up::OpenTopUp;
@@ -33,7 +33,7 @@ impl Inbox for MemoryStore {
         Ok(ids.iter().map(|id| state.seen.get(&(sender, *id)).map(|seen| seen.0)).collect())
     }
 
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
+    async fn lease(&self, request: LeaseRequest) -> Result<Leased, Fault> {
         Ok(self.change().lease(&request))
     }
 
@@ -63,17 +63,13 @@ impl Inbox for MemoryStore {
         Ok(gone)
     }
 
-    async fn release(
-        &self,
-        inbox: InboxKey,
-        orders: Vec<Order>,
-        how: Release,
-    ) -> Result<(), Fault> {
+    async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault> {
         let mut state = self.change();
-        for order in orders {
-            if let Some(row) = state.inbox.get_mut(&(inbox.session, order)) {
+        for order in returned.orders {
+            let row = state.inbox.get_mut(&(inbox.session, order));
+            if let Some(row) = row.filter(|row| row.leased_until == returned.until) {
                 row.leased_until = FREE;
-                if how == Release::Unsent {
+                if returned.how == Release::Unsent {
                     row.deliveries = row.deliveries.saturating_sub(1);
                 }
             }

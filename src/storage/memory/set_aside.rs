@@ -2,16 +2,17 @@
 
 use super::{FREE, State};
 use crate::domain::ids::{MessageId, Order, SessionNumber};
-use crate::domain::inbox::{GapReason, InboxStatus, LeaseRequest, SetAside, Waiting};
+use crate::domain::inbox::{GapReason, InboxStatus, LeaseRequest, Leased, SetAside, Waiting};
 use crate::storage::gap::Missing;
 
 impl State {
-    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Vec<Waiting> {
+    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Leased {
         self.set_hopeless_aside(request);
         let session = request.inbox.session;
         let mut leased: Vec<Waiting> = Vec::new();
         let mut size = 0;
-        for order in self.free(request) {
+        let free = self.free(request);
+        for order in free.iter().copied() {
             let message = &self.payloads[&order].message;
             let row = self.inbox.get_mut(&(session, order)).expect("it was found free");
             let is_suspect = request.isolation.is_suspect(row.deliveries);
@@ -31,7 +32,8 @@ impl State {
                 break;
             }
         }
-        leased
+        let more = leased.len() < free.len();
+        Leased { messages: leased, until: request.until, more }
     }
 
     /// What may be handed out, in order.

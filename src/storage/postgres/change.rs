@@ -1,19 +1,29 @@
-//! Transactions for what is rare: serialisable, and repeated when they met another one.
+//! Transactions for what is rare, repeated when they met another one.
+//!
+//! There are three kinds. A step that decides on what it reads is serialisable ([`change`]). One
+//! that changes a roster waits for its turn first ([`change_roster`]): all of them raise the same
+//! row, so that of two which began together one would always have to begin again. And one that is
+//! decided by a single statement, or by rows that it locks, needs no more than to read what is
+//! committed ([`write`]).
+//!
+//! [`change`]: PostgresStore::change
+//! [`change_roster`]: PostgresStore::change_roster
+//! [`write`]: PostgresStore::write
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::{Connection, PgConnection};
 use tokio::time::sleep;
 
 use super::PostgresStore;
+use super::link::Link;
 use crate::domain::Fault;
-use crate::storage::error::{StoreError, during};
+use crate::storage::error::StoreError;
 
 /// What a step does in its transaction. It may be done several times, until one is committed. With
 /// a [`Fault`], which is the step's own answer, nothing of it stays.
 pub(super) type Apply<I, T> =
-    for<'a> fn(&'a I, &'a mut PgConnection) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
+    for<'a> fn(&'a I, &'a mut Link<'static>) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
 
 /// How often a step is tried that meets others each time.
 const ATTEMPTS: u32 = 10;
@@ -21,8 +31,24 @@ const ATTEMPTS: u32 = 10;
 /// The wait before the second attempt; it grows with each.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// Nobody waits longer for somebody else's row. All of this is one trip to the server.
+macro_rules! beginning {
+    ($isolation:literal $(, $more:literal)?) => {
+        concat!("BEGIN ISOLATION LEVEL ", $isolation, "; SET LOCAL lock_timeout = '5s'" $(, "; ", $more)?)
+    };
+}
+
+const SERIALIZABLE: &str = beginning!("SERIALIZABLE");
+
+/// The lock comes before the first look at the tables, so whoever gets it sees what the one before
+/// has done. Nobody else takes it, and who only reads is not kept from that.
+const ROSTERS: &str =
+    beginning!("SERIALIZABLE", "LOCK TABLE sequences IN SHARE UPDATE EXCLUSIVE MODE");
+
+const READ_COMMITTED: &str = beginning!("READ COMMITTED");
+
 impl PostgresStore {
-    /// Does a step in a transaction of its own.
+    /// Does a step in a transaction of its own, as if no other were done at the same time.
     ///
     /// # Errors
     /// The step's own; [`Fault::Unavailable`] when the server is out of reach, or others were faster
@@ -32,10 +58,43 @@ impl PostgresStore {
         I: Send + Sync,
         T: Send,
     {
+        self.repeat(SERIALIZABLE, &input, apply).await
+    }
+
+    /// The same for a step that changes a roster: they are done one after the other.
+    ///
+    /// # Errors
+    /// As those of [`change`](Self::change).
+    pub(super) async fn change_roster<I, T>(&self, input: I, apply: Apply<I, T>) -> Result<T, Fault>
+    where
+        I: Send + Sync,
+        T: Send,
+    {
+        self.repeat(ROSTERS, &input, apply).await
+    }
+
+    /// Does a step whose every statement may see what was committed just before it.
+    ///
+    /// # Errors
+    /// As those of [`change`](Self::change).
+    pub(super) async fn write<I, T>(&self, input: I, apply: Apply<I, T>) -> Result<T, Fault>
+    where
+        I: Send + Sync,
+        T: Send,
+    {
+        self.repeat(READ_COMMITTED, &input, apply).await
+    }
+
+    async fn repeat<I, T>(
+        &self,
+        begin: &'static str,
+        input: &I,
+        apply: Apply<I, T>,
+    ) -> Result<T, Fault> {
         let mut attempt = 1;
         loop {
-            match self.attempt(&input, apply).await {
-                Err(error) if error.met_another() && attempt < ATTEMPTS => {
+            match self.attempt(begin, input, apply).await {
+                Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     sleep(PAUSE * attempt).await;
                     attempt += 1;
                 }
@@ -46,17 +105,21 @@ impl PostgresStore {
 
     async fn attempt<I, T>(
         &self,
+        begin: &'static str,
         input: &I,
         apply: Apply<I, T>,
     ) -> Result<Result<T, Fault>, StoreError> {
-        let doing = "beginning a transaction";
-        let mut connection = self.pool.acquire().await.map_err(during(doing))?;
-        let begun = connection.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE").await;
-        let mut transaction = begun.map_err(during(doing))?;
-        let outcome = apply(input, &mut transaction).await?;
+        let mut link = self.begin(begin).await?;
+        let outcome = apply(input, &mut link).await?;
         if outcome.is_ok() {
-            transaction.commit().await.map_err(during("committing"))?;
+            link.commit().await?;
         }
         Ok(outcome)
     }
+}
+
+/// A step looks for what is unique before it writes; who meets it all the same was not alone, and
+/// finds it by looking the next time.
+fn may_go_better(error: &StoreError) -> bool {
+    error.met_another() || error.met_its_like()
 }

@@ -1,1 +1,104 @@
 //! Freeing and deleting rows of inboxes; those of a whole group at a time.
+//!
+//! Here, and only here, rows that somebody else has locked are waited for: what was acknowledged
+//! must not come again. They are locked in the order of their keys, so two writers that want the
+//! same ones do not wait for each other.
+
+use std::collections::HashSet;
+
+use sqlx::query;
+
+use super::gaps::RowKeys;
+use super::link::Link;
+use crate::domain::ids::Order;
+use crate::domain::inbox::{InboxKey, Release, Returned};
+use crate::storage::error::{StoreError, during};
+
+/// Rows of one inbox.
+pub(super) struct RowsJob {
+    pub inbox: InboxKey,
+    pub orders: Vec<Order>,
+}
+
+/// Rows of one inbox that their reader lets go of.
+pub(super) struct ReleaseJob {
+    pub inbox: InboxKey,
+    pub returned: Returned,
+}
+
+/// About what a row takes in a job.
+const ROW_BYTES: usize = 64;
+
+impl RowsJob {
+    pub(super) fn cost(&self) -> usize {
+        ROW_BYTES * (1 + self.orders.len())
+    }
+}
+
+impl ReleaseJob {
+    pub(super) fn cost(&self) -> usize {
+        ROW_BYTES * (1 + self.returned.orders.len())
+    }
+}
+
+pub(super) const ACKNOWLEDGE: &str = "
+    WITH gone AS MATERIALIZED (
+        SELECT inbox.shard, inbox.session, inbox.number
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (shard, session, number)
+        JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
+            AND inbox.number = wanted.number
+        ORDER BY inbox.shard, inbox.session, inbox.number
+        FOR UPDATE OF inbox
+    )
+    DELETE FROM inbox USING gone
+    WHERE inbox.shard = gone.shard AND inbox.session = gone.session AND inbox.number = gone.number";
+
+/// Deletes rows that were handed out.
+pub(super) async fn acknowledge(link: &mut Link<'_>, jobs: &[&RowsJob]) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let rows = jobs.iter().flat_map(|job| job.orders.iter().map(|order| (job.inbox, order.0)));
+    let keys = RowKeys::of(rows);
+    let deleted = query(ACKNOWLEDGE).bind(keys.shards).bind(keys.sessions).bind(keys.numbers);
+    deleted.execute(link).await.map_err(during("acknowledging messages"))?;
+    Ok(())
+}
+
+/// Only rows that are still leased until the time at which the reader's own lease ends: what was
+/// leased since is somebody else's. A delivery that did not happen is not counted.
+pub(super) const RELEASE: &str = "
+    WITH held AS MATERIALIZED (
+        SELECT inbox.shard, inbox.session, inbox.number, wanted.undone
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+            AS wanted (shard, session, number, until, undone)
+        JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
+            AND inbox.number = wanted.number AND inbox.leased_until = wanted.until
+        ORDER BY inbox.shard, inbox.session, inbox.number
+        FOR UPDATE OF inbox
+    )
+    UPDATE inbox SET leased_until = 0, deliveries = greatest(inbox.deliveries - held.undone, 0)
+    FROM held
+    WHERE inbox.shard = held.shard AND inbox.session = held.session AND inbox.number = held.number";
+
+/// Ends leases before their time.
+pub(super) async fn release(link: &mut Link<'_>, jobs: &[&ReleaseJob]) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mut keys = RowKeys::default();
+    let (mut ends, mut undone) = (Vec::new(), Vec::new());
+    // A reader may ask twice.
+    let mut asked = HashSet::new();
+    for ReleaseJob { inbox, returned: Returned { orders, until, how } } in jobs {
+        for order in orders.iter().filter(|order| asked.insert((*inbox, **order, *until))) {
+            keys.push(*inbox, order.0);
+            ends.push(until.as_micros());
+            undone.push(i64::from(*how == Release::Unsent));
+        }
+    }
+    let released = query(RELEASE).bind(keys.shards).bind(keys.sessions).bind(keys.numbers);
+    let released = released.bind(ends).bind(undone).execute(link).await;
+    released.map_err(during("releasing messages"))?;
+    Ok(())
+}

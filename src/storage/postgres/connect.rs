@@ -17,6 +17,17 @@ const OLDEST: i64 = 15_00_00;
 /// How many statements a connection remembers; there are fewer than that.
 const STATEMENTS: usize = 512;
 
+/// Every statement finds its rows by a key. A plan that is kept from a time when a table was short
+/// must not be one that reads all of it, so no such plan is made; and compiling a plan takes longer
+/// than any of them runs. Behind a pooler nothing can be set for a connection, but plans are not
+/// kept there either.
+const PLANNER: [(&str, &str); 4] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
 /// What the program is called among the server's connections.
 const NAME: &str = "sealpost";
 
@@ -27,11 +38,11 @@ const NAME: &str = "sealpost";
 pub(super) fn options(config: &PostgresConfig) -> Result<PgConnectOptions, OpenError> {
     let parsed: Result<PgConnectOptions, _> = config.url.parse();
     let options = parsed.map_err(|source| OpenError::Url { source })?;
-    let statements = if config.pooler { 0 } else { STATEMENTS };
-    Ok(options
-        .application_name(NAME)
-        .statement_cache_capacity(statements)
-        .disable_statement_logging())
+    let options = options.application_name(NAME).disable_statement_logging();
+    Ok(match config.pooler {
+        true => options.statement_cache_capacity(0),
+        false => options.statement_cache_capacity(STATEMENTS).options(PLANNER),
+    })
 }
 
 /// Where the database is, without the password.

@@ -1,1 +1,229 @@
 //! Conversations and who takes part.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+use sqlx::query;
+
+use super::PostgresStore;
+use super::groups;
+use super::link::Link;
+use super::rows::{id, id_array, optional_id, time, value};
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::conversation::change::{Change, Changed};
+use crate::domain::conversation::group::NewGroup;
+use crate::domain::conversation::{
+    Companion, ContactPair, Conversation, ConversationCategory, Participant, Role,
+};
+use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
+use crate::domain::ports::Conversations;
+use crate::storage::error::{StoreError, during};
+
+const BY_IDS: &str = "
+    SELECT conversations.number, conversations.id, conversations.category,
+        creators.id AS creator, conversations.created_at, conversations.generation,
+        conversations.name, conversations.announcement, conversations.code,
+        conversations.expire_in, participants.account, participants.role,
+        members.id AS user_id, participants.joined_at, participants.muted_until
+    FROM conversations
+    JOIN accounts AS creators ON creators.number = conversations.creator
+    LEFT JOIN participants ON participants.conversation = conversations.number
+    LEFT JOIN accounts AS members ON members.number = participants.account
+    WHERE conversations.id = ANY($1)
+    ORDER BY conversations.number, participants.joined_at, participants.account";
+
+#[async_trait]
+impl Conversations for PostgresStore {
+    async fn ensure_contacts(
+        &self,
+        pairs: &[ContactPair],
+        at: Timestamp,
+    ) -> Result<Vec<ConversationNumber>, Fault> {
+        // They nearly always exist, and then nothing has to be written.
+        let found = numbers(&mut self.reader().await?, pairs).await?;
+        if let Some(numbers) = in_order(pairs, &found) {
+            return Ok(numbers);
+        }
+        self.write((pairs.to_vec(), at), |input, link| Box::pin(ensure(input, link))).await
+    }
+
+    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
+        self.fresh_conversations(ids).await
+    }
+
+    async fn fresh_conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Conversation>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = query(BY_IDS).bind(id_array(ids.iter().copied()));
+        let rows = wanted.fetch_all(&mut self.reader().await?).await;
+        let mut conversations: Vec<Conversation> = Vec::new();
+        for row in rows.map_err(during("reading conversations"))? {
+            let number = ConversationNumber(value(&row, "number")?);
+            if conversations.last().is_none_or(|last| last.number != number) {
+                conversations.push(conversation(&row, number)?);
+            }
+            let Some(last) = conversations.last_mut() else { continue };
+            last.participants.extend(participant(&row)?);
+        }
+        Ok(conversations)
+    }
+
+    async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
+        self.write(group, |input, link| Box::pin(groups::create(input, link))).await
+    }
+
+    async fn change_conversation(&self, change: Change) -> Result<Changed, Fault> {
+        self.write(change, |input, link| Box::pin(groups::change(input, link))).await
+    }
+
+    async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault> {
+        let found = query(BY_CODE).bind(&code.as_bytes()[..]);
+        let row = found.fetch_optional(&mut self.reader().await?).await;
+        let row = row.map_err(during("looking for a code"))?;
+        Ok(row.map(|row| id(&row, "id")).transpose()?)
+    }
+
+    async fn mute(
+        &self,
+        _id: ConversationId,
+        conversation: ConversationNumber,
+        account: AccountNumber,
+        until: Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        let input = (conversation, account, until);
+        self.write(input, |input, link| Box::pin(groups::mute(input, link))).await
+    }
+
+    async fn companions(
+        &self,
+        account: AccountNumber,
+        limit: u32,
+    ) -> Result<Vec<Companion>, Fault> {
+        let found = query(COMPANIONS).bind(account.0).bind(i64::from(limit));
+        let rows = found.fetch_all(&mut self.reader().await?).await;
+        let rows = rows.map_err(during("looking for who shares a conversation"))?;
+        let companion = |row: &PgRow| -> Result<Companion, StoreError> {
+            let account = AccountNumber(value(row, "account")?);
+            Ok(Companion { account, user: id(row, "user_id")? })
+        };
+        Ok(rows.iter().map(companion).collect::<Result<_, _>>()?)
+    }
+}
+
+const BY_CODE: &str = "SELECT id FROM conversations WHERE code = $1";
+
+const COMPANIONS: &str = "
+    SELECT DISTINCT others.account, accounts.id AS user_id
+    FROM participants AS own
+    JOIN participants AS others ON others.conversation = own.conversation
+        AND others.account <> own.account
+    JOIN accounts ON accounts.number = others.account
+    WHERE own.account = $1
+    LIMIT $2";
+
+/// A conversation without its participants.
+fn conversation(row: &PgRow, number: ConversationNumber) -> Result<Conversation, StoreError> {
+    let category = ConversationCategory::from_name(value(row, "category")?);
+    Ok(Conversation {
+        number,
+        id: id(row, "id")?,
+        category: category.ok_or(StoreError::Corrupt { column: "conversations.category" })?,
+        creator: id(row, "creator")?,
+        created_at: time(row, "created_at")?,
+        generation: value(row, "generation")?,
+        name: value(row, "name")?,
+        announcement: value(row, "announcement")?,
+        code: optional_id(row, "code")?,
+        expire_in: value(row, "expire_in")?,
+        participants: Vec::new(),
+    })
+}
+
+/// The participant of a row; none when everybody has left.
+fn participant(row: &PgRow) -> Result<Option<Participant>, StoreError> {
+    let Some(account) = value::<Option<i64>>(row, "account")? else {
+        return Ok(None);
+    };
+    let role = Role::from_name(value(row, "role")?);
+    let muted_until: Option<i64> = value(row, "muted_until")?;
+    Ok(Some(Participant {
+        role: role.ok_or(StoreError::Corrupt { column: "participants.role" })?,
+        account: AccountNumber(account),
+        user: id(row, "user_id")?,
+        joined_at: time(row, "joined_at")?,
+        muted_until: muted_until.map(Timestamp::from_micros),
+    }))
+}
+
+const NUMBERS: &str = "SELECT id, number FROM conversations WHERE id = ANY($1)";
+
+async fn numbers(
+    link: &mut Link<'_>,
+    pairs: &[ContactPair],
+) -> Result<HashMap<ConversationId, ConversationNumber>, StoreError> {
+    let wanted = query(NUMBERS).bind(id_array(pairs.iter().map(|pair| pair.id)));
+    let rows = wanted.fetch_all(link).await.map_err(during("looking for conversations"))?;
+    rows.iter().map(|row| Ok((id(row, "id")?, ConversationNumber(value(row, "number")?)))).collect()
+}
+
+/// The numbers in the order of `pairs`, unless one is missing.
+fn in_order(
+    pairs: &[ContactPair],
+    found: &HashMap<ConversationId, ConversationNumber>,
+) -> Option<Vec<ConversationNumber>> {
+    pairs.iter().map(|pair| found.get(&pair.id).copied()).collect()
+}
+
+const CREATE: &str = "
+    INSERT INTO conversations (id, category, creator, created_at)
+    SELECT pair.id, $3, pair.creator, $4
+    FROM unnest($1::bytea[], $2::bigint[]) AS pair (id, creator)
+    ON CONFLICT (id) DO NOTHING";
+
+const JOIN: &str = "
+    INSERT INTO participants (conversation, account, role, joined_at)
+    SELECT conversations.number, pair.account, $3, $4
+    FROM unnest($1::bytea[], $2::bigint[]) AS pair (id, account)
+    JOIN conversations ON conversations.id = pair.id
+    ON CONFLICT (conversation, account) DO NOTHING";
+
+/// Each statement leaves out what is on file, whoever put it there and however short ago. The pairs
+/// go in by the order of their ids, so that two such steps do not wait for each other.
+async fn ensure(
+    (pairs, at): &(Vec<ContactPair>, Timestamp),
+    link: &mut Link<'_>,
+) -> Result<Result<Vec<ConversationNumber>, Fault>, StoreError> {
+    let doing = "creating conversations";
+    let mut sorted: Vec<&ContactPair> = pairs.iter().collect();
+    sorted.sort_unstable_by_key(|pair| pair.id);
+    let ids = id_array(sorted.iter().map(|pair| pair.id));
+    let creators: Vec<i64> = sorted.iter().map(|pair| pair.creator.0).collect();
+    let others: Vec<i64> = sorted.iter().map(|pair| pair.other.0).collect();
+    query(CREATE)
+        .bind(&ids)
+        .bind(&creators)
+        .bind(ConversationCategory::Contact.as_str())
+        .bind(at.as_micros())
+        .execute(&mut *link)
+        .await
+        .map_err(during(doing))?;
+    for side in [&creators, &others] {
+        query(JOIN)
+            .bind(&ids)
+            .bind(side)
+            .bind(Role::Member.as_str())
+            .bind(at.as_micros())
+            .execute(&mut *link)
+            .await
+            .map_err(during(doing))?;
+    }
+    let found = numbers(link, pairs).await?;
+    let numbers = in_order(pairs, &found);
+    numbers.map(Ok).ok_or(StoreError::Corrupt { column: "conversations.id" })
+}

@@ -1,1 +1,210 @@
 //! What the database says about itself.
+
+use std::time::{Duration, Instant};
+
+use sqlx::query;
+
+use super::PostgresStore;
+use super::link::Link;
+use super::rows::{count, value};
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ports::{MOST_COUNTED, Soundness, Statistics};
+use crate::storage::error::{StoreError, during};
+
+/// The newest message is the newest of all shards, each found at the end of its range.
+const NUMBERS: &str = "
+    SELECT pg_database_size(current_database()) AS bytes,
+        (SELECT max(newest.accepted_at)
+            FROM generate_series(0, 1023) AS shards (shard)
+            CROSS JOIN LATERAL (
+                SELECT accepted_at FROM payloads
+                WHERE payloads.shard = shards.shard AND number > 0
+                ORDER BY number DESC LIMIT 1
+            ) AS newest) AS newest,
+        (SELECT count(*) FROM (
+            SELECT 1 FROM inbox WHERE set_aside_at IS NOT NULL LIMIT $1
+        ) AS set_aside) AS set_aside";
+
+/// A standby answers, too, but takes nothing.
+const PING: &str = "
+    SELECT current_setting('transaction_read_only') = 'off' AS writable, count(*) AS settings
+    FROM settings";
+
+impl PostgresStore {
+    pub(super) async fn look_alive(&self) -> Result<(), Fault> {
+        let mut link = self.begin("BEGIN").await?;
+        let row = query(PING).fetch_one(&mut link).await.map_err(during("reading"))?;
+        match value(&row, "writable")? {
+            true => Ok(()),
+            false => Err(Fault::unavailable("the database takes no changes", None)),
+        }
+    }
+
+    pub(super) async fn numbers(&self) -> Result<Statistics, StoreError> {
+        let numbers = query(NUMBERS).bind(i64::from(MOST_COUNTED));
+        let row = numbers.fetch_one(&mut self.reader().await?).await;
+        let row = row.map_err(during("reading the size of the database"))?;
+        Ok(Statistics {
+            commit_groups: self.writer.groups(),
+            waiting_writes: self.writer.waiting() as u64,
+            database_bytes: count(&row, "bytes")?,
+            set_aside: count(&row, "set_aside")?,
+            newest_message: value::<Option<i64>>(&row, "newest")?.map(Timestamp::from_micros),
+        })
+    }
+
+    /// Reads every row of every table, whole, and asks for blocks whose checksum was found wrong.
+    /// It sees what cannot be read any more. It does not see a value that is well-formed and wrong,
+    /// unless the server keeps checksums, and does not compare the tables with their indexes: the
+    /// server's own `pg_amcheck` does.
+    pub(super) async fn look_for_damage(
+        &self,
+        patience: Duration,
+    ) -> Result<Soundness, StoreError> {
+        let deadline = Instant::now() + patience;
+        let mut found = Soundness { complete: true, damage: Vec::new() };
+        found.damage.extend(self.wrong_checksums().await?);
+        for table in &TABLES {
+            if !self.read_through(table, deadline, &mut found).await? {
+                found.complete = false;
+                break;
+            }
+        }
+        found.damage.truncate(MOST_COMPLAINTS);
+        Ok(found)
+    }
+
+    async fn wrong_checksums(&self) -> Result<Option<String>, StoreError> {
+        let row = query(CHECKSUMS).fetch_one(&mut self.reader().await?).await;
+        let wrong = count(&row.map_err(during(CHECKING))?, "wrong")?;
+        Ok((wrong > 0).then(|| format!("{wrong} blocks had a wrong checksum when they were read")))
+    }
+
+    /// Returns whether there was time for the whole table.
+    async fn read_through(
+        &self,
+        table: &Table,
+        deadline: Instant,
+        found: &mut Soundness,
+    ) -> Result<bool, StoreError> {
+        let row = query(BLOCKS).bind(table.name).fetch_one(&mut self.reader().await?).await;
+        let blocks: i64 = value(&row.map_err(during(CHECKING))?, "blocks")?;
+        let mut from = 0;
+        while from < blocks && found.damage.len() < MOST_COMPLAINTS {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                return Ok(false);
+            };
+            match self.read_blocks(table, from, left).await {
+                Ok(()) => {}
+                Err(error) => match complaint(&error) {
+                    Complaint::OutOfTime => return Ok(false),
+                    Complaint::Damage(words) => found.damage.push(words),
+                    Complaint::None => return Err(error),
+                },
+            }
+            from += STEP;
+        }
+        Ok(true)
+    }
+
+    async fn read_blocks(
+        &self,
+        table: &Table,
+        from: i64,
+        left: Duration,
+    ) -> Result<(), StoreError> {
+        let mut link = self.begin("BEGIN READ ONLY").await?;
+        limit(&mut link, left).await?;
+        query(table.read)
+            .bind(format!("({from},0)"))
+            .bind(format!("({},0)", from + STEP))
+            .execute(&mut link)
+            .await
+            .map_err(during(CHECKING))?;
+        Ok(())
+    }
+}
+
+const CHECKING: &str = "looking for damage";
+
+/// More is not said.
+const MOST_COMPLAINTS: usize = 10;
+
+/// Blocks that are read in one statement: 8 MiB.
+const STEP: i64 = 1024;
+
+const CHECKSUMS: &str = "
+    SELECT coalesce(sum(checksum_failures), 0)::bigint AS wrong
+    FROM pg_stat_database WHERE datname = current_database()";
+
+const BLOCKS: &str = "
+    SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint AS blocks";
+
+const LIMIT: &str = "SELECT set_config('statement_timeout', $1, true)";
+
+async fn limit(link: &mut Link<'_>, left: Duration) -> Result<(), StoreError> {
+    let milliseconds = left.as_millis().clamp(1, 600_000).to_string();
+    query(LIMIT).bind(milliseconds).execute(link).await.map_err(during(CHECKING))?;
+    Ok(())
+}
+
+/// A table, and the statement that reads a stretch of its blocks. The hash is made of all columns,
+/// so those that are stored apart are fetched, too.
+struct Table {
+    name: &'static str,
+    read: &'static str,
+}
+
+macro_rules! tables {
+    ($($name:literal),+) => {
+        [$(Table {
+            name: $name,
+            read: concat!(
+                "SELECT count(hash_record_extended(it, 0)) FROM ", $name, " AS it
+                WHERE it.ctid >= $1::text::tid AND it.ctid < $2::text::tid"
+            ),
+        }),+]
+    };
+}
+
+const TABLES: [Table; 18] = tables![
+    "accounts",
+    "settings",
+    "sessions",
+    "api_tokens",
+    "conversations",
+    "participants",
+    "sequences",
+    "payloads",
+    "inbox",
+    "ended_inboxes",
+    "seen_messages",
+    "relationships",
+    "requests",
+    "top_ups",
+    "invites",
+    "used_tokens",
+    "attachments",
+    "_sqlx_migrations"
+];
+
+enum Complaint {
+    OutOfTime,
+    Damage(String),
+    None,
+}
+
+fn complaint(error: &StoreError) -> Complaint {
+    let StoreError::Database { source: sqlx::Error::Database(error), .. } = error else {
+        return Complaint::None;
+    };
+    match error.code().as_deref() {
+        // Query canceled: by the time limit.
+        Some("57014") => Complaint::OutOfTime,
+        // Data corrupted, index corrupted; and input or output that failed, which is not worded
+        // apart from a disk that is broken.
+        Some("XX001" | "XX002" | "58030") => Complaint::Damage(error.message().to_owned()),
+        _ => Complaint::None,
+    }
+}

@@ -1,1 +1,92 @@
 //! The operator's invitations.
+
+use sqlx::postgres::PgRow;
+use sqlx::query;
+
+use super::link::Link;
+use super::rows::{id, time, value};
+use crate::domain::Fault;
+use crate::domain::sign_up::{Invite, InviteHash, InviteId, NewInvite};
+use crate::storage::error::{StoreError, during};
+
+const ADD: &str = "
+    INSERT INTO invites (id, hash, uses, used, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+pub(super) async fn add(
+    NewInvite { invite, hash }: &NewInvite,
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let add = query(ADD)
+        .bind(&invite.id.as_bytes()[..])
+        .bind(&hash.0[..])
+        .bind(i64::from(invite.uses))
+        .bind(i64::from(invite.used))
+        .bind(invite.created_at.as_micros())
+        .bind(invite.expires_at.as_micros());
+    add.execute(link).await.map_err(during("keeping an invitation"))?;
+    Ok(Ok(()))
+}
+
+const INVITE: &str = "
+    SELECT id, uses, used, created_at, expires_at FROM invites WHERE hash = $1";
+
+/// The invitation with this code's hash.
+pub(super) async fn find(
+    hash: &InviteHash,
+    link: &mut Link<'_>,
+) -> Result<Option<Invite>, StoreError> {
+    let row = query(INVITE).bind(&hash.0[..]).fetch_optional(link).await;
+    row.map_err(during("looking for an invitation"))?.as_ref().map(invite).transpose()
+}
+
+const NUMBER: &str = "SELECT number FROM invites WHERE id = $1";
+
+const PAGE: &str = "
+    SELECT id, uses, used, created_at, expires_at FROM invites
+    WHERE number > $1 ORDER BY number LIMIT $2";
+
+pub(super) async fn page(
+    link: &mut Link<'_>,
+    after: Option<InviteId>,
+    limit: u32,
+) -> Result<Vec<Invite>, Fault> {
+    let doing = "listing invitations";
+    let mut number = 0_i64;
+    if let Some(after) = after {
+        let row = query(NUMBER).bind(&after.as_bytes()[..]).fetch_optional(&mut *link).await;
+        let row = row.map_err(during(doing))?.ok_or(Fault::NotFound { what: "invitation" })?;
+        number = value(&row, "number")?;
+    }
+    let rows = query(PAGE).bind(number).bind(i64::from(limit)).fetch_all(link).await;
+    let rows = rows.map_err(during(doing))?;
+    Ok(rows.iter().map(invite).collect::<Result<_, _>>()?)
+}
+
+const DROP: &str = "DELETE FROM invites WHERE id = $1";
+
+pub(super) async fn drop(
+    id: &InviteId,
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let dropped = query(DROP).bind(&id.as_bytes()[..]).execute(link).await;
+    match dropped.map_err(during("dropping an invitation"))?.rows_affected() {
+        0 => Ok(Err(Fault::NotFound { what: "invitation" })),
+        _ => Ok(Ok(())),
+    }
+}
+
+fn invite(row: &PgRow) -> Result<Invite, StoreError> {
+    Ok(Invite {
+        id: id(row, "id")?,
+        uses: times(row, "uses")?,
+        used: times(row, "used")?,
+        created_at: time(row, "created_at")?,
+        expires_at: time(row, "expires_at")?,
+    })
+}
+
+fn times(row: &PgRow, column: &'static str) -> Result<u32, StoreError> {
+    let times: i64 = value(row, column)?;
+    u32::try_from(times).map_err(|_| StoreError::Corrupt { column })
+}

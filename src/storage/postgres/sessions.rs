@@ -1,1 +1,139 @@
-//! Sessions and the tokens that act for them.
+//! Sessions and API tokens, as they are read; the changes stand in `sign_in.rs`.
+
+use async_trait::async_trait;
+use sqlx::query;
+
+use super::PostgresStore;
+use super::link::Link;
+use super::rows::{
+    account_array, account_columns, array, id, id_array, session_columns, session_owner, time,
+    value,
+};
+use super::sign_in;
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
+use crate::domain::ports::Sessions;
+use crate::domain::session::{ApiToken, NewSession, Scopes, SessionOwner, SignedIn, TokenHash};
+use crate::storage::error::{StoreError, during};
+
+const BY_ID: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    ", ",
+    session_columns!(),
+    " FROM sessions JOIN accounts ON accounts.number = sessions.account
+    WHERE sessions.id = $1"
+);
+
+const ENDED_AMONG: &str = "
+    SELECT id FROM sessions
+    WHERE id = ANY($2) AND account = ANY($1) AND ended_at IS NOT NULL";
+
+const TOKEN: &str = "
+    SELECT api_tokens.hash, sessions.id, api_tokens.scopes, api_tokens.created_at,
+        api_tokens.expires_at
+    FROM api_tokens JOIN sessions ON sessions.number = api_tokens.session
+    WHERE api_tokens.hash = $1";
+
+#[async_trait]
+impl Sessions for PostgresStore {
+    async fn sign_in(
+        &self,
+        session: NewSession,
+        limit: u32,
+        gap_id: MessageId,
+    ) -> Result<SignedIn, Fault> {
+        let input = (session, limit, gap_id);
+        self.change_roster(input, |input, link| Box::pin(sign_in::sign_in(input, link))).await
+    }
+
+    async fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> Result<SessionNumber, Fault> {
+        let input = (user, session, at);
+        self.change_roster(input, |input, link| Box::pin(sign_in::end_session(input, link))).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
+        let found = query(BY_ID).bind(&id.as_bytes()[..]);
+        let row = found.fetch_optional(&mut self.reader().await?).await;
+        let row = row.map_err(during("reading a session"))?;
+        Ok(row.as_ref().map(session_owner).transpose()?)
+    }
+
+    async fn ended_among(
+        &self,
+        accounts: &[AccountNumber],
+        sessions: &[SessionId],
+    ) -> Result<Vec<SessionId>, Fault> {
+        if sessions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sessions = id_array(sessions.iter().copied());
+        let ended = query(ENDED_AMONG).bind(account_array(accounts)).bind(sessions);
+        let rows = ended.fetch_all(&mut self.reader().await?).await;
+        let rows = rows.map_err(during("reading ended sessions"))?;
+        Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
+    }
+
+    async fn add_api_token(&self, token: ApiToken) -> Result<(), Fault> {
+        self.change(token, |token, link| Box::pin(add_token(token, link))).await
+    }
+
+    async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
+        let found = query(TOKEN).bind(&hash.0[..]).fetch_optional(&mut self.reader().await?).await;
+        let Some(row) = found.map_err(during("reading a token"))? else {
+            return Ok(None);
+        };
+        Ok(Some(ApiToken {
+            hash: TokenHash(array(&row, "hash")?),
+            session: id(&row, "id")?,
+            scopes: Scopes::from_bits(value(&row, "scopes")?),
+            created_at: time(&row, "created_at")?,
+            expires_at: time(&row, "expires_at")?,
+        }))
+    }
+
+    async fn drop_api_tokens(&self, session: SessionId) -> Result<(), Fault> {
+        self.write(session, |session, link| Box::pin(drop_tokens(session, link))).await
+    }
+}
+
+const ADD_TOKEN: &str = "
+    INSERT INTO api_tokens (hash, session, scopes, created_at, expires_at)
+    SELECT $1, sessions.number, $3, $4, $5 FROM sessions
+    WHERE sessions.id = $2 AND sessions.ended_at IS NULL";
+
+/// Serialisable, so that no token is added to a session which ends at the same time, after its
+/// tokens were dropped.
+async fn add_token(token: &ApiToken, link: &mut Link<'_>) -> Result<Result<(), Fault>, StoreError> {
+    let added = query(ADD_TOKEN)
+        .bind(&token.hash.0[..])
+        .bind(&token.session.as_bytes()[..])
+        .bind(token.scopes.bits())
+        .bind(token.created_at.as_micros())
+        .bind(token.expires_at.as_micros())
+        .execute(link)
+        .await
+        .map_err(during("keeping a token"))?;
+    if added.rows_affected() == 0 {
+        return Ok(Err(Fault::NotFound { what: "session" }));
+    }
+    Ok(Ok(()))
+}
+
+const DROP_TOKENS_OF: &str = "
+    DELETE FROM api_tokens WHERE session = (SELECT number FROM sessions WHERE id = $1)";
+
+async fn drop_tokens(
+    session: &SessionId,
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let dropped = query(DROP_TOKENS_OF).bind(&session.as_bytes()[..]).execute(link).await;
+    dropped.map_err(during("dropping tokens"))?;
+    Ok(Ok(()))
+}

@@ -1,57 +1,19 @@
 //! Storing messages: the messages of a whole group share their statements.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
-use super::super::batch::Answer;
+use super::super::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
 use super::super::error::{StoreError, during};
-use super::super::packed::{pack_details, pack_waiting};
 use super::rooms::Rooms;
 use super::rows::{array, json_list, value};
 use super::top_ups;
 use super::values::{Binding, Rows};
-use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, Order, SHARDS, Shard};
-use crate::domain::inbox::{Acceptance, Accepted, Guard, InboxKey, Intake, MessageDigest, Slot};
-
-/// One request's messages.
-pub(super) struct AcceptJob {
-    messages: Vec<Prepared>,
-    pub answer: Answer<Vec<Accepted>>,
-}
-
-/// A message with its packed columns, which are made before it queues for the writer.
-struct Prepared {
-    message: Acceptance,
-    details: Vec<u8>,
-    waiting: Vec<u8>,
-}
-
-impl AcceptJob {
-    /// Prepares messages for the writer.
-    pub(super) fn new(messages: Vec<Acceptance>, answer: Answer<Vec<Accepted>>) -> Self {
-        let prepare = |message: Acceptance| {
-            let inboxes = message.slots.iter();
-            let inboxes = inboxes.map(|slot| InboxKey { shard: slot.shard, session: slot.session });
-            let waiting = pack_waiting(inboxes);
-            Prepared { details: pack_details(&message.details), waiting, message }
-        };
-        Self { messages: messages.into_iter().map(prepare).collect(), answer }
-    }
-
-    pub(super) fn cost(&self) -> usize {
-        self.messages.iter().map(Prepared::cost).sum()
-    }
-}
-
-impl Prepared {
-    fn cost(&self) -> usize {
-        let slots = self.message.slots.iter().map(|slot| slot.bytes.len() + 64);
-        512 + self.message.body.len() + slots.sum::<usize>()
-    }
-}
+use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, SHARDS, Shard};
+use crate::domain::inbox::{Guard, Intake, MessageDigest, Slot};
 
 /// Stores the messages of all jobs, in their order, and says what became of each.
 pub(super) async fn accept(
@@ -68,27 +30,13 @@ pub(super) async fn accept(
     let seen = seen_digests(&mut *connection, keys).await?;
     let moved = moved(connection, &messages).await?;
     rooms.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
-    let verdicts = judge(&messages, &seen, &moved, rooms);
+    let verdicts = judge(&messages, &seen, &moved, |intake| rooms.take(intake));
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
     let first = store(connection, &good).await?;
     rooms.trim(connection).await?;
-    answer(jobs, verdicts, first);
+    answer(jobs, verdicts, first..);
     Ok(())
-}
-
-/// Hands the verdicts back to the jobs; the messages without one were stored from `first` on.
-fn answer(jobs: &[&AcceptJob], verdicts: Vec<Option<Accepted>>, first: i64) {
-    let mut number = first;
-    let mut verdicts = verdicts.into_iter().map(|verdict| {
-        verdict.unwrap_or_else(|| {
-            number += 1;
-            Accepted::Stored(Order(number - 1))
-        })
-    });
-    for job in jobs {
-        job.answer.set(verdicts.by_ref().take(job.messages.len()).collect());
-    }
 }
 
 pub(super) const SEEN: &str = "
@@ -141,13 +89,6 @@ async fn moved(
     moved_among(connection, distinct_guards(messages)).await
 }
 
-/// Messages for the same audience share their guards, of which a group has hundreds.
-fn distinct_guards(messages: &[&Prepared]) -> HashSet<Guard> {
-    let mut lists = HashSet::new();
-    let lists = messages.iter().filter(|it| lists.insert(it.message.guards.as_ptr()));
-    lists.flat_map(|it| it.message.guards.iter().copied()).collect()
-}
-
 /// Whether all of these guards hold.
 pub(super) async fn holds(
     connection: &mut SqliteConnection,
@@ -195,34 +136,6 @@ async fn moved_numbers(
     let rows = query(statement).bind(list).fetch_all(connection).await;
     let rows = rows.map_err(during("comparing generations"))?;
     rows.iter().map(|row| Ok((value(row, "number")?, value(row, "generation")?))).collect()
-}
-
-/// What becomes of each message that is not to be stored; `None` for those that are.
-fn judge(
-    messages: &[&Prepared],
-    seen: &[Option<MessageDigest>],
-    moved: &HashSet<Guard>,
-    rooms: &mut Rooms,
-) -> Vec<Option<Accepted>> {
-    let mut taken = HashMap::new();
-    let verdict = |(it, seen): (&&Prepared, &Option<MessageDigest>)| {
-        let message = &it.message;
-        let key = (message.sender, message.message_id);
-        match seen.or_else(|| taken.get(&key).copied()) {
-            Some(digest) if digest == message.digest => return Some(Accepted::Duplicate),
-            Some(_) => return Some(Accepted::MessageIdUsed),
-            None => {}
-        }
-        if !moved.is_empty() && message.guards.iter().any(|guard| moved.contains(guard)) {
-            return Some(Accepted::RosterMoved);
-        }
-        if !rooms.take(Intake::of(message)) {
-            return Some(Accepted::Full);
-        }
-        taken.insert(key, message.digest);
-        None
-    };
-    messages.iter().zip(seen).map(verdict).collect()
 }
 
 const TAKE_NUMBERS: &str = "

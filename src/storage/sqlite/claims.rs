@@ -9,7 +9,7 @@ use super::super::error::{StoreError, during};
 use super::rows::json_list;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
-use crate::domain::inbox::InboxKey;
+use crate::domain::inbox::{InboxKey, Release, Returned};
 
 /// Rows of one inbox that a reader holds ([`super::leases`]).
 pub(super) struct ClaimJob {
@@ -25,12 +25,24 @@ pub(super) struct RowsJob {
     pub orders: Vec<Order>,
 }
 
+/// Rows of one inbox that their reader lets go of.
+pub(super) struct ReleaseJob {
+    pub inbox: InboxKey,
+    pub returned: Returned,
+}
+
 /// About what a row takes in a job.
 const ROW_BYTES: usize = 64;
 
 impl ClaimJob {
     pub(super) fn cost(&self) -> usize {
         ROW_BYTES * (1 + self.rows.len())
+    }
+}
+
+impl ReleaseJob {
+    pub(super) fn cost(&self) -> usize {
+        ROW_BYTES * (1 + self.returned.orders.len())
     }
 }
 
@@ -74,34 +86,51 @@ pub(super) async fn claim(
     Ok(())
 }
 
+/// Only rows that are still leased until the time at which the reader's own lease ends: what was
+/// leased since is somebody else's. A lease that the row was never told of ends in memory.
 pub(super) const RELEASE: &str = "
     UPDATE inbox SET leased_until = 0
-    WHERE (shard, session, number) IN (
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
-    )";
+    FROM (
+        SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
+            value ->> 3 AS until
+        FROM json_each(?1)
+    ) AS wanted
+    WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
+        AND inbox.number = wanted.number AND inbox.leased_until = wanted.until";
+
+/// The same for deliveries that did not happen.
+pub(super) const TAKE_BACK: &str = "
+    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - 1, 0)
+    FROM (
+        SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
+            value ->> 3 AS until
+        FROM json_each(?1)
+    ) AS wanted
+    WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
+        AND inbox.number = wanted.number AND inbox.leased_until = wanted.until";
 
 /// Ends leases before their time.
 pub(super) async fn release(
     connection: &mut SqliteConnection,
-    jobs: &[&RowsJob],
+    jobs: &[&ReleaseJob],
 ) -> Result<(), StoreError> {
-    run(connection, RELEASE, jobs, "releasing messages").await
-}
-
-/// A row that was never handed out has nothing to take back; one whose lease was taken over by
-/// another reader meanwhile has another count, which only makes it look younger by one.
-pub(super) const TAKE_BACK: &str = "
-    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - 1, 0)
-    WHERE (shard, session, number) IN (
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
-    )";
-
-/// Ends leases of deliveries that did not happen.
-pub(super) async fn take_back(
-    connection: &mut SqliteConnection,
-    jobs: &[&RowsJob],
-) -> Result<(), StoreError> {
-    run(connection, TAKE_BACK, jobs, "taking deliveries back").await
+    for (how, statement) in [(Release::Unacknowledged, RELEASE), (Release::Unsent, TAKE_BACK)] {
+        let jobs: Vec<_> = jobs.iter().filter(|job| job.returned.how == how).collect();
+        if jobs.is_empty() {
+            continue;
+        }
+        let rows = jobs.iter().flat_map(|job| {
+            let Returned { orders, until, .. } = &job.returned;
+            orders.iter().map(|order| (job.inbox, *order, *until))
+        });
+        let list = json_list(rows, |json, (inbox, order, until)| {
+            let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
+            write!(json, "[{shard},{session},{},{until}]", order.0)
+        });
+        let released = query(statement).bind(list).execute(&mut *connection).await;
+        released.map_err(during("releasing messages"))?;
+    }
+    Ok(())
 }
 
 pub(super) const ACKNOWLEDGE: &str = "
@@ -115,15 +144,6 @@ pub(super) async fn acknowledge(
     connection: &mut SqliteConnection,
     jobs: &[&RowsJob],
 ) -> Result<(), StoreError> {
-    run(connection, ACKNOWLEDGE, jobs, "acknowledging messages").await
-}
-
-async fn run(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    jobs: &[&RowsJob],
-    doing: &'static str,
-) -> Result<(), StoreError> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -131,6 +151,7 @@ async fn run(
     let list = json_list(rows, |json, (inbox, order)| {
         write!(json, "[{},{},{}]", inbox.shard.0, inbox.session.0, order.0)
     });
-    query(statement).bind(list).execute(connection).await.map_err(during(doing))?;
+    let deleted = query(ACKNOWLEDGE).bind(list).execute(connection).await;
+    deleted.map_err(during("acknowledging messages"))?;
     Ok(())
 }

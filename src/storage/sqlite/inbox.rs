@@ -10,8 +10,8 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqlitePool, query};
 
 use super::SqliteStore;
-use super::accept::{AcceptJob, seen_digests};
-use super::claims::{ClaimJob, RowsJob};
+use super::accept::seen_digests;
+use super::claims::{ClaimJob, ReleaseJob, RowsJob};
 use super::leases::Look;
 use super::rows::{bytes, id, id_list, json_list, optional_id, time, value};
 use super::set_aside::{self, Hopeless, SetAsideJob};
@@ -21,10 +21,11 @@ use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, MessageDigest, Release, SetAside,
-    Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
+    SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
+use crate::storage::acceptance::AcceptJob;
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::unpack_details;
 
@@ -61,14 +62,15 @@ impl Inbox for SqliteStore {
 
     /// A reader looks for free rows and takes them in memory (`leases.rs`), so a poll of an
     /// empty inbox writes nothing, and a message leaves without waiting for the disk.
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Waiting>, Fault> {
+    async fn lease(&self, request: LeaseRequest) -> Result<Leased, Fault> {
+        let until = request.until;
         let mut attempts = LEASE_ATTEMPTS;
         while attempts > 0 {
             let look = self.leases.look(request.inbox.session, request.now);
             let found = free_messages(&self.readers, &request, &look).await?;
-            let Free { mut messages, hopeless } = found;
+            let Free { mut messages, hopeless, more } = found;
             if messages.is_empty() && hopeless.rows.is_empty() {
-                break;
+                return Ok(Leased { messages, until, more });
             }
             let inbox = request.inbox;
             let aside = match hopeless.rows.is_empty() {
@@ -81,14 +83,15 @@ impl Inbox for SqliteStore {
             look.take(&mut messages, request.until);
             if !messages.is_empty() {
                 self.note_leases(&request, &messages);
-                return Ok(messages);
+                return Ok(Leased { messages, until, more });
             }
             // Each message that was set aside lets the next look come further.
             if aside == 0 {
                 attempts -= 1;
             }
         }
-        Ok(Vec::new())
+        // Others were faster each time, but not everything need be theirs.
+        Ok(Leased { messages: Vec::new(), until, more: true })
     }
 
     async fn acknowledge(
@@ -106,17 +109,12 @@ impl Inbox for SqliteStore {
         Ok(gone)
     }
 
-    async fn release(
-        &self,
-        inbox: InboxKey,
-        orders: Vec<Order>,
-        how: Release,
-    ) -> Result<(), Fault> {
-        if orders.is_empty() {
+    async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault> {
+        if returned.orders.is_empty() {
             return Ok(());
         }
-        self.write(Job::Release(RowsJob { inbox, orders: orders.clone() }, how)).await?;
-        self.leases.free(inbox.session, &orders);
+        self.write(Job::Release(ReleaseJob { inbox, returned: returned.clone() })).await?;
+        self.leases.free(inbox.session, &returned);
         Ok(())
     }
 
@@ -201,6 +199,8 @@ pub(super) const FREE: &str = "
 struct Free {
     messages: Vec<Waiting>,
     hopeless: Hopeless,
+    /// Whether more may be free.
+    more: bool,
 }
 
 /// The oldest messages that nobody holds, as far as the request allows.
@@ -222,7 +222,10 @@ async fn free_messages(
     let mut messages: Vec<Waiting> = Vec::new();
     let mut hopeless = Hopeless { isolation, now, rows: Vec::new() };
     let mut size = 0_u64;
+    let mut rows_seen = 0_u32;
+    let mut stopped = false;
     while let Some(row) = rows.try_next().await.map_err(during(doing))? {
+        rows_seen += 1;
         let mut message = waiting(&row)?;
         message.deliveries = look.deliveries(message.order, message.deliveries);
         let is_marker = message.order.0 < 0;
@@ -232,15 +235,19 @@ async fn free_messages(
         }
         let is_suspect = isolation.is_suspect(message.deliveries);
         size = size.saturating_add(message.body.len() as u64);
-        if (is_suspect || size > request.max_bytes) && !messages.is_empty() {
+        stopped = (is_suspect || size > request.max_bytes) && !messages.is_empty();
+        if stopped {
             break;
         }
         messages.push(message);
-        if is_suspect {
+        stopped = is_suspect;
+        if stopped {
             break;
         }
     }
-    Ok(Free { messages, hopeless })
+    // What is set aside leaves a marker, which is free.
+    let more = stopped || rows_seen >= request.limit || !hopeless.rows.is_empty();
+    Ok(Free { messages, hopeless, more })
 }
 
 fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Order, SessionNumber};
-use crate::domain::inbox::Waiting;
+use crate::domain::inbox::{Returned, Waiting};
 
 /// The rows that readers hold.
 #[derive(Default)]
@@ -82,8 +82,20 @@ impl Leases {
         });
     }
 
-    /// Notes that rows are free again; to be called when that is committed.
-    pub(super) fn free(&self, session: SessionNumber, orders: &[Order]) {
+    /// Notes that the rows of a lease are free again; to be called when that is committed. Rows that
+    /// somebody has leased since are left alone.
+    pub(super) fn free(&self, session: SessionNumber, returned: &Returned) {
+        self.change(session, |rows| {
+            for order in &returned.orders {
+                if rows.held.get(order).is_some_and(|lease| lease.until == returned.until) {
+                    rows.held.remove(order);
+                }
+            }
+        });
+    }
+
+    /// Forgets all that is known of rows; to be called when they are as good as new.
+    pub(super) fn forget(&self, session: SessionNumber, orders: &[Order]) {
         self.change(session, |rows| rows.held.retain(|order, _| !orders.contains(order)));
     }
 
@@ -158,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::{MessageId, SessionId, UserId};
-    use crate::domain::inbox::Details;
+    use crate::domain::inbox::{Details, Release};
 
     const PHONE: SessionNumber = SessionNumber(1);
 
@@ -216,7 +228,11 @@ mod tests {
     fn what_was_given_back_can_be_taken_and_old_leases_are_forgotten() {
         let leases = Leases::default();
         assert_eq!(take(leases.look(PHONE, at(0)), &[1, 2]), [1, 2]);
-        leases.free(PHONE, &[Order(1)]);
+        let returned =
+            |until| Returned { orders: vec![Order(1)], until, how: Release::Unacknowledged };
+        leases.free(PHONE, &returned(at(59)));
+        assert_eq!(leases.held(PHONE).len(), 2, "another lease");
+        leases.free(PHONE, &returned(at(60)));
         assert_eq!(leases.held(PHONE), [Order(2)]);
         assert_eq!(take(leases.look(PHONE, at(1)), &[1, 2]), [1]);
         leases.forget_old(at(60));

@@ -9,24 +9,21 @@
 //! (notices of groups, slots that come later, gap markers, another program), which the order of all
 //! messages tells.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write;
-use std::time::Duration;
 
 use sqlx::{SqliteConnection, query};
 
 use super::gaps::{self, Loss, Losses};
 use super::rows::{json_list, time, value};
 use crate::domain::clock::Timestamp;
-use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota, WhenFull};
+use crate::domain::inbox::{GapReason, InboxKey, Intake};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
+use crate::storage::seating::{COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes};
 
 /// How many sessions are remembered, at most.
 const SESSIONS: usize = 100_000;
-
-/// How long a count of a full inbox holds.
-const COUNT_HOLDS: Duration = Duration::from_secs(1);
 
 /// How many rows are trimmed at a time, at most; more are there only if the quota was lowered.
 const TRIM: i64 = 10_000;
@@ -34,54 +31,21 @@ const TRIM: i64 = 10_000;
 /// What the writer knows of the room in inboxes.
 #[derive(Default)]
 pub(super) struct Rooms {
-    rooms: HashMap<i64, Room>,
+    seating: Seating,
     /// The last number in the one order of all messages that is accounted for here.
     last_number: i64,
-    /// Inboxes that have to make room once the group's messages are stored.
-    crowded: BTreeMap<i64, Crowded>,
-}
-
-/// What is known of one inbox.
-struct Room {
-    /// So many messages wait, or fewer.
-    most: u32,
-    /// What was found when the quota was reached.
-    found: Option<Found>,
-}
-
-/// The circumstances of a full inbox.
-#[derive(Clone, Copy)]
-struct Found {
-    holds_until: Timestamp,
-    last_seen: Timestamp,
-}
-
-/// An inbox that takes more than there is room for.
-struct Crowded {
-    inbox: InboxKey,
-    quota: Quota,
-    now: Timestamp,
-}
-
-/// What the messages of a group want of an inbox.
-struct Wish {
-    inbox: InboxKey,
-    messages: u32,
-    quota: u32,
-    now: Timestamp,
 }
 
 impl Rooms {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.rooms.clear();
-        self.crowded.clear();
+        self.seating = Seating::default();
     }
 
     /// There may be more room in these inboxes than before.
     pub(super) fn emptied(&mut self, inboxes: impl Iterator<Item = InboxKey>) {
         for inbox in inboxes {
-            if let Some(room) = self.rooms.get_mut(&inbox.session.0) {
+            if let Some(room) = self.seating.rooms.get_mut(&inbox.session.0) {
                 room.found = None;
             }
         }
@@ -95,65 +59,19 @@ impl Rooms {
     ) -> Result<(), StoreError> {
         self.notice_others(connection).await?;
         let wishes = wishes(messages);
-        let unknown = wishes.iter().filter(|(session, _)| !self.rooms.contains_key(session));
-        let unknown: Vec<&Wish> = unknown.map(|(_, wish)| wish).collect();
+        let unknown = self.seating.unknown(&wishes);
         self.count(connection, &unknown).await?;
-        let crowded = wishes.iter().filter(|(session, wish)| {
-            let Some(room) = self.rooms.get(session) else { return true };
-            let holds = room.found.is_some_and(|found| wish.now < found.holds_until);
-            room.most.saturating_add(wish.messages) > wish.quota && !holds
-        });
-        let crowded: Vec<&Wish> = crowded.map(|(_, wish)| wish).collect();
+        let crowded = self.seating.crowded(&wishes);
         self.count_again(connection, &crowded).await
     }
 
     /// Takes room for a message in all its inboxes, or says that there is none. A message that has
     /// room is stored, under the next number.
     pub(super) fn take(&mut self, message: Intake<'_>) -> bool {
-        let quota = message.quota;
-        let is_full = |session: i64| {
-            let room = self.rooms.get(&session);
-            room.is_some_and(|room| room.most >= quota.messages).then_some(session)
-        };
-        let mut full = message.slots.iter().filter_map(|slot| is_full(slot.session.0));
-        let waits = quota.when_full == WhenFull::Defer
-            && full.any(|session| !self.is_abandoned(session, quota.abandoned_before));
-        if waits {
-            return false;
-        }
-        for slot in message.slots {
-            let Some(room) = self.rooms.get_mut(&slot.session.0) else { continue };
-            room.most = room.most.saturating_add(1);
-            if room.most > quota.messages {
-                let inbox = InboxKey { shard: slot.shard, session: slot.session };
-                let crowded = Crowded { inbox, quota, now: message.now };
-                self.crowded.entry(slot.session.0).or_insert(crowded);
-            }
-        }
-        self.last_number += 1;
-        true
+        let taken = self.seating.take(message);
+        self.last_number += i64::from(taken);
+        taken
     }
-
-    fn is_abandoned(&self, session: i64, before: Timestamp) -> bool {
-        let found = self.rooms.get(&session).and_then(|room| room.found);
-        found.is_some_and(|found| found.last_seen < before)
-    }
-}
-
-fn wishes<'a>(messages: impl Iterator<Item = Intake<'a>>) -> HashMap<i64, Wish> {
-    let mut wishes: HashMap<i64, Wish> = HashMap::new();
-    for message in messages {
-        for slot in message.slots {
-            let wish = wishes.entry(slot.session.0).or_insert_with(|| Wish {
-                inbox: InboxKey { shard: slot.shard, session: slot.session },
-                messages: 0,
-                quota: message.quota.messages,
-                now: message.now,
-            });
-            wish.messages += 1;
-        }
-    }
-    wishes
 }
 
 const LAST_NUMBER: &str = "SELECT value FROM sequences WHERE name = 'messages'";
@@ -180,7 +98,7 @@ impl Rooms {
     async fn notice_others(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         let row = query(LAST_NUMBER).fetch_one(connection).await;
         let last_number = value(&row.map_err(during("looking for other writers"))?, "value")?;
-        if last_number != self.last_number || self.rooms.len() > SESSIONS {
+        if last_number != self.last_number || self.seating.rooms.len() > SESSIONS {
             self.clear();
         }
         self.last_number = last_number;
@@ -200,7 +118,7 @@ impl Rooms {
         let rows = query(COUNT).bind(list(wishes)).bind(quota).fetch_all(connection).await;
         for row in rows.map_err(during("counting waiting messages"))? {
             let room = Room { most: value(&row, "messages")?, found: None };
-            self.rooms.insert(value(&row, "session")?, room);
+            self.seating.rooms.insert(value(&row, "session")?, room);
         }
         Ok(())
     }
@@ -223,7 +141,7 @@ impl Rooms {
         for wish in wishes {
             let session = wish.inbox.session.0;
             let last_seen = last_seen.get(&session).copied().unwrap_or_default();
-            if let Some(room) = self.rooms.get_mut(&session) {
+            if let Some(room) = self.seating.rooms.get_mut(&session) {
                 let holds_until = wish.now.plus(COUNT_HOLDS);
                 room.found = Some(Found { holds_until, last_seen });
             }
@@ -262,9 +180,9 @@ impl Rooms {
         let mut losses = Losses::new();
         let mut rows = Vec::new();
         let mut now = Timestamp::default();
-        for (session, crowded) in std::mem::take(&mut self.crowded) {
+        for (session, crowded) in std::mem::take(&mut self.seating.crowded) {
             // What is left is counted when the next message comes.
-            self.rooms.remove(&session);
+            self.seating.rooms.remove(&session);
             now = now.max(crowded.now);
             let (missing, numbers) = surplus(connection, &crowded).await?;
             let Crowded { inbox, quota, .. } = crowded;

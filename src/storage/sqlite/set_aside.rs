@@ -155,7 +155,7 @@ impl SqliteStore {
             })
             .await?;
         // How often it was handed out counts no more.
-        self.leases.free(inbox.session, &orders);
+        self.leases.forget(inbox.session, &orders);
         Ok(changed)
     }
 

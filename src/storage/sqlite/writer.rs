@@ -5,15 +5,15 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection, query};
 
+use super::super::acceptance::AcceptJob;
 use super::super::batch::{Answer, Batch};
 use super::super::error::{StoreError, during};
-use super::accept::{self, AcceptJob};
-use super::claims::{self, ClaimJob, RowsJob};
+use super::accept;
+use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::rooms::Rooms;
 use super::set_aside::{self, SetAsideJob};
 use crate::domain::Fault;
-use crate::domain::inbox::Release;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
 /// share their statements; everything rare is a [`Change`].
@@ -25,7 +25,7 @@ pub(super) enum Job {
     /// Set rows aside that no reader gets past.
     SetAside(SetAsideJob),
     /// Let go of rows that a reader holds.
-    Release(RowsJob, Release),
+    Release(ReleaseJob),
     /// Delete rows that a reader is done with.
     Acknowledge(RowsJob),
     /// Anything else.
@@ -85,7 +85,8 @@ impl Batch for SqliteWriter {
             Job::Accept(job) => job.cost(),
             Job::Claim(job) => job.cost(),
             Job::SetAside(job) => 1024 + 64 * job.hopeless.rows.len(),
-            Job::Release(job, _) | Job::Acknowledge(job) => job.cost(),
+            Job::Release(job) => job.cost(),
+            Job::Acknowledge(job) => job.cost(),
             Job::Change(_) => 1024,
         }
     }
@@ -135,8 +136,7 @@ async fn transaction(
             Job::Change(change) => change.apply(connection).await?,
             Job::Accept(job) => kinds.accept.push(job),
             Job::Acknowledge(job) => kinds.acknowledge.push(job),
-            Job::Release(job, Release::Unsent) => kinds.unsent.push(job),
-            Job::Release(job, Release::Unacknowledged) => kinds.release.push(job),
+            Job::Release(job) => kinds.release.push(job),
             Job::Claim(job) => kinds.claim.push(job),
             Job::SetAside(job) => kinds.set_aside.push(job),
         }
@@ -146,7 +146,6 @@ async fn transaction(
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &kinds.release).await?;
-    claims::take_back(connection, &kinds.unsent).await?;
     set_aside::set_aside(connection, &kinds.set_aside).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
@@ -156,8 +155,7 @@ async fn transaction(
 struct Kinds<'a> {
     accept: Vec<&'a AcceptJob>,
     acknowledge: Vec<&'a RowsJob>,
-    release: Vec<&'a RowsJob>,
-    unsent: Vec<&'a RowsJob>,
+    release: Vec<&'a ReleaseJob>,
     claim: Vec<&'a ClaimJob>,
     set_aside: Vec<&'a SetAsideJob>,
 }
