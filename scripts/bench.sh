@@ -11,7 +11,7 @@ exec </dev/null
 
 step "machine"
 require_rust
-have_c_compiler || give_up "install a C compiler (Debian, Ubuntu: apt-get install gcc)"
+require_system_packages
 rustc --version
 uname -srm
 grep -m 1 "model name" /proc/cpuinfo 2>/dev/null || true
@@ -21,5 +21,7 @@ step "envelope: the SDK beside the bare primitives of the same run"
 cargo bench --package sealpost --bench envelope
 
 step "gateway: beside what HTTP and the database cost alone in the same run"
-cargo bench --package sealpost --bench gateway -- "$@"
+prepare_postgres
+cargo bench --package sealpost --bench gateway -- --postgres "$SEALPOST_TEST_POSTGRES" \
+    --postgres-process "$(head -n 1 "$postgres_folder/data/postmaster.pid")" "$@"
 close_step

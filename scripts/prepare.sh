@@ -59,6 +59,7 @@ missing_packages() {
     have_c_compiler || echo "gcc libc6-dev"
     have_python || echo "python3 python3-venv"
     have strace || echo "strace"
+    scripts/postgres.sh find >/dev/null || echo "postgresql"
 }
 
 require_system_packages() {
@@ -66,8 +67,8 @@ require_system_packages() {
     packages=$(missing_packages | tr '\n' ' ')
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
-        give_up "install a C compiler, Python 3.10 or newer with venv, and strace; on Debian or" \
-            "Ubuntu: sudo apt-get install $packages"
+        give_up "install a C compiler, Python 3.10 or newer with venv, strace, and PostgreSQL 15 or" \
+            "newer; on Debian or Ubuntu: sudo apt-get install $packages"
     fi
     echo "installing $packages"
     # A package list that is a little old will often do, so its failure is not the end.
@@ -76,7 +77,8 @@ require_system_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages ||
         give_up "apt-get could not install $packages; install them by hand"
     [ -z "$(missing_packages)" ] ||
-        give_up "still missing after apt-get: $(missing_packages | tr '\n' ' ')"
+        give_up "still missing after apt-get, or too old (PostgreSQL before 15, Python before" \
+            "3.10): $(missing_packages | tr '\n' ' ')"
 }
 
 require_rust() {
@@ -148,4 +150,37 @@ prepare_node() {
         cp "$source/package-lock.json" "$folder/installed.json"
     fi
     export SEALPOST_NODE SEALPOST_INTEROP_NODE="$folder"
+}
+
+# A PostgreSQL server for this run's tests, on loopback and in the build's folder, stopped and
+# removed when the script ends, however it ends.
+prepare_postgres() {
+    local parent old elsewhere
+    parent="$(target_directory)/postgres"
+    mkdir -p "$parent"
+    # What a run left behind that was killed.
+    for old in "$parent"/*; do
+        if [ -d "$old" ] && ! kill -0 "$(basename "$old")" 2>/dev/null; then
+            scripts/postgres.sh remove "$old"
+        fi
+    done
+    postgres_folder="$parent/$$"
+    trap remove_postgres EXIT
+    # As root, the server's account may be unable to reach the build's folder.
+    if ! SEALPOST_TEST_POSTGRES=$(scripts/postgres.sh start "$postgres_folder" 2>/dev/null); then
+        elsewhere=$(mktemp -d)
+        chmod 0711 "$elsewhere"
+        remove_postgres
+        postgres_folder="$elsewhere/server"
+        SEALPOST_TEST_POSTGRES=$(scripts/postgres.sh start "$postgres_folder") ||
+            give_up "no PostgreSQL server could be started for the tests"
+    fi
+    export SEALPOST_TEST_POSTGRES
+    "$(scripts/postgres.sh find)/postgres" --version
+}
+
+remove_postgres() {
+    scripts/postgres.sh remove "$postgres_folder" || true
+    # The folder around it, when it was made for it.
+    rmdir "$(dirname "$postgres_folder")" 2>/dev/null || true
 }

@@ -9,6 +9,7 @@ usage: scripts/prove.sh [PROOF ...]
 Runs the named proofs, or all of them:
 
   kills       kill -9 in a stream of posts, a hundred rounds, and the power cut
+  postgres-kills  kill -9 of PostgreSQL in a stream of posts, twenty rounds
   sockets     ten thousand idle sockets: memory of each, and delivery beside an echo
   simulation  readers that come and go at random, two hundred times
   malformed   200,000 malformed requests and frames
@@ -18,6 +19,7 @@ Runs the named proofs, or all of them:
 
 Environment:
   SEALPOST_KILLS     rounds of kill -9 (default 100)
+  SEALPOST_POSTGRES_KILLS  rounds of kill -9 of PostgreSQL (default 20)
   SEALPOST_SEED      repeats a run: each one prints its own
   SEALPOST_SOCKETS   sockets (default 10000), for SEALPOST_SOCKET_SECONDS (default 40)
   SEALPOST_SIMULATIONS  runs of SEALPOST_SIMULATION_STEPS steps (default 200 of 300)
@@ -37,6 +39,12 @@ prove_kills() {
     step "kills and the power cut"
     SEALPOST_KILLS=${SEALPOST_KILLS:-100} cargo test --package sealpost --test main durability:: \
         -- --test-threads 1
+}
+
+prove_postgres_kills() {
+    step "kills of PostgreSQL"
+    SEALPOST_POSTGRES_KILLS=${SEALPOST_POSTGRES_KILLS:-20} \
+        cargo test --package sealpost --test main durability::postgres:: -- --include-ignored
 }
 
 prove_sockets() {
@@ -108,19 +116,21 @@ not_done=""
 proofs=()
 for argument in "$@"; do
     case $argument in
-        kills | sockets | simulation | malformed | broadcast | fuzz | properties) proofs+=("$argument") ;;
+        kills | postgres-kills | sockets | simulation | malformed | broadcast | fuzz | properties)
+            proofs+=("$argument")
+            ;;
         --help | -h) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
     esac
 done
 if [ ${#proofs[@]} -eq 0 ]; then
-    proofs=(kills sockets simulation malformed broadcast properties fuzz)
+    proofs=(kills postgres-kills sockets simulation malformed broadcast properties fuzz)
 fi
 
 require_rust
 require_system_packages
 for proof in "${proofs[@]}"; do
-    "prove_$proof"
+    "prove_${proof//-/_}"
 done
 
 close_step

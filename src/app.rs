@@ -122,7 +122,7 @@ impl App {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, AppError> {
         let directory = DataDirectory::open(&config.storage.data)?;
-        let store = storage::open(&settings::storage(config, &directory)).await?;
+        let store = storage::open(&settings::database(config, directory.database())).await?;
         Self::around(store, directory, config, clock, entropy).await
     }
 

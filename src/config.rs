@@ -4,6 +4,7 @@
 //! beats the default. Every setting has a default, so a gateway runs without any of them.
 
 pub mod attachments;
+pub mod database;
 pub mod dialects;
 pub mod http;
 pub mod limits;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use attachments::Attachments;
+pub use database::Database;
 pub use dialects::Dialects;
 pub use http::Http;
 pub use limits::Limits;
@@ -32,6 +34,8 @@ pub struct Config {
     pub http: Http,
     /// The data directory and the database in it.
     pub storage: Storage,
+    /// The server that has the database in the place of that file.
+    pub database: Database,
     /// How much is allowed.
     pub limits: Limits,
     /// Encrypted files.
@@ -55,13 +59,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no TOML, has an unknown key, or a value of the wrong kind.
-    #[error("cannot use the configuration file {}", path.display())]
+    #[error("cannot use the configuration file {}: line {line}: {reason}", path.display())]
     File {
         /// Which file.
         path: PathBuf,
-        /// What and where.
-        #[source]
-        source: Box<toml::de::Error>,
+        /// Where in it, from 1.
+        line: usize,
+        /// What is wrong there, without the line itself: it may hold a password.
+        reason: String,
     },
     /// A variable's name has the form of a setting, and there is no such setting.
     #[error("the environment variable {variable} names no setting: there is no `{key}`")]
@@ -109,6 +114,7 @@ impl Config {
     fn validate(&self) -> Result<(), ConfigError> {
         self.http.validate()?;
         self.storage.validate()?;
+        self.database.validate(&self.storage)?;
         self.limits.validate()?;
         self.http.has_room_for(self.limits.body_bytes)?;
         self.attachments.validate()?;

@@ -1,7 +1,8 @@
 //! Where everything is kept.
 //!
 //! [`open`] gives the store that the configuration describes: a database on disk
-//! ([`SqliteStore`]) inside a cache ([`CachedStore`]). [`MemoryStore`] does the same without a
+//! ([`SqliteStore`]) or on a server ([`PostgresStore`]) inside a cache ([`CachedStore`]).
+//! [`MemoryStore`] does the same without a
 //! disk, for tests of the rules. What a store has to do is written down in [`crate::domain::ports`]
 //! and held by `conformance`, which every store passes.
 
@@ -23,6 +24,6 @@ mod sqlite;
 pub use cached::{CacheConfig, CachedStore};
 pub use error::StoreError;
 pub use memory::MemoryStore;
-pub use open::{OpenError, Progress, StorageConfig, look_at, open};
+pub use open::{Database, OpenError, Progress, StorageConfig, look_at, open};
 pub use postgres::{PostgresConfig, PostgresStore};
 pub use sqlite::SqliteStore;

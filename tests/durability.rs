@@ -7,6 +7,7 @@ mod actors;
 mod commits;
 mod disk;
 mod http;
+mod postgres;
 mod strace_log;
 mod stream;
 

@@ -8,6 +8,8 @@ pub mod contract;
 pub mod entropy;
 pub mod group;
 pub mod newcomer;
+pub mod pooler;
+pub mod postgres;
 pub mod proxy;
 
 pub use actor::{Actor, Item, Person};

@@ -86,10 +86,10 @@ async fn much_happens() -> Vec<String> {
     // And what is our own fault.
     let ben = app.person("Ben", 1).await;
     let storable = bot.seal(ben.user, &ben.recipients(), 2, PLAINTEXT);
-    let mut stranger = app.lock_database().await;
+    let stranger = app.lock_database().await;
     let refused = bot.send(&app, std::slice::from_ref(&storable)).await;
     assert_eq!(refused.status, 503);
-    sqlx::query("ROLLBACK").execute(&mut stranger).await.unwrap();
+    stranger.let_go().await;
 
     let mut secrets: Vec<_> =
         ["eyJ", "spt_", "Bearer", PLAINTEXT, "a word of the body", "secret=query"]

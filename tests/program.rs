@@ -1,21 +1,37 @@
 //! The real `sealpost` program as a child process: what a person at a shell would do with it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use sealpost::sdk::keystore::Keystore;
 
+use crate::harness::postgres::{self, Schema};
+
 /// How long a gateway may take to say that it is ready, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The program with these arguments, in an environment that sets nothing for it.
-fn sealpost() -> Command {
-    without_settings(Command::new(env!("CARGO_BIN_EXE_sealpost")))
+/// The program in an environment that sets nothing for it but the database of this data directory,
+/// when that is to be on a server.
+fn sealpost(data: &Path) -> Command {
+    let mut command = without_settings(Command::new(env!("CARGO_BIN_EXE_sealpost")));
+    if postgres::is_asked_for() {
+        command.envs(variables(data));
+    }
+    command
+}
+
+/// The schema of a data directory, the same for all commands that work on it. It goes with the
+/// server.
+fn variables(data: &Path) -> [(&'static str, String); 2] {
+    static SCHEMAS: Mutex<BTreeMap<PathBuf, Schema>> = Mutex::new(BTreeMap::new());
+    let mut schemas = SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+    schemas.entry(data.to_owned()).or_insert_with(Schema::create).variables()
 }
 
 fn without_settings(mut command: Command) -> Command {
@@ -29,7 +45,7 @@ fn without_settings(mut command: Command) -> Command {
 
 /// Runs one command to its end on a data directory and insists on success.
 pub fn run(data: &Path, arguments: &[&str]) -> Output {
-    let output = sealpost()
+    let output = sealpost(data)
         .args(arguments)
         .arg("--data")
         .arg(data)
@@ -76,12 +92,12 @@ pub struct Program {
 impl Program {
     /// Starts `sealpost serve` on a free port and waits until it says that it is ready.
     pub fn serve(data: &Path) -> Self {
-        Self::start(sealpost(), data, "127.0.0.1:0")
+        Self::start(sealpost(data), data, "127.0.0.1:0")
     }
 
     /// The same at an address and with settings of its own, given as environment variables.
     pub fn serve_with(data: &Path, address: &str, settings: &[(&str, &str)]) -> Self {
-        let mut command = sealpost();
+        let mut command = sealpost(data);
         command.envs(settings.iter().copied());
         Self::start(command, data, address)
     }

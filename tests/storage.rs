@@ -1,6 +1,7 @@
-//! Every store does what a store must do; and what only the one on disk can show.
+//! Every store does what a store must do; and what only those on disk and on a server can show.
 
 mod durability;
+mod postgres;
 mod trouble;
 mod upkeep;
 
@@ -50,7 +51,7 @@ async fn the_store_on_disk_does_what_a_store_must_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_store_behind_a_cache_does_what_a_store_must_do() {
     let folder = Folder::new();
-    conformance::run_all(async || open(&folder.config()).await.unwrap()).await;
+    conformance::run_all(async || open(&folder.config().into()).await.unwrap()).await;
     let memory = || Arc::new(MemoryStore::new());
     let cached =
         async || Arc::new(CachedStore::new(memory(), &CacheConfig::default())) as Arc<dyn Store>;

@@ -60,7 +60,7 @@ pub struct Arguments {
     /// Which databases; both, unless there is no server
     #[arg(long, value_delimiter = ',')]
     pub database: Vec<Database>,
-    /// A PostgreSQL server that is there for the benchmark alone, as `postgres://USER@HOST:PORT`
+    /// A PostgreSQL server that is there for the benchmark alone: the URL of any database on it
     #[arg(long, requires = "postgres_process")]
     pub postgres: Option<String>,
     /// The server's first process, whose children's work is counted
@@ -88,7 +88,7 @@ impl Arguments {
     pub fn databases(&self) -> Vec<Option<Server>> {
         let wanted = |one| self.database.is_empty() || self.database.contains(&one);
         let server = self.postgres.clone().zip(self.postgres_process);
-        let server = server.map(|(url, process)| Server { url, process });
+        let server = server.map(|(url, process)| Server::of(&url, process));
         let file = wanted(Database::Sqlite).then_some(None);
         file.into_iter().chain(server.filter(|_| wanted(Database::Postgres)).map(Some)).collect()
     }

@@ -13,7 +13,7 @@ use sealpost::app::entropy::SystemEntropy;
 use sealpost::config::{Config, Environment, Flags};
 use sealpost::domain::clock::SystemClock;
 use sealpost::domain::ports::Store;
-use sealpost::storage::{self, StorageConfig};
+use sealpost::storage::{self, Database, PostgresConfig, StorageConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,7 +69,7 @@ pub async fn serve_alone() {
     let config = Config::load(&Flags::default(), &Environment::of_process());
     let config = config.expect("settings of the benchmark's own");
     let directory = DataDirectory::open(&config.storage.data).expect("a free data directory");
-    let store = store(&directory).await;
+    let store = store(&config, &directory).await;
     let entropy = Arc::new(SystemEntropy::new().expect("randomness"));
     let app = App::around(store, directory, &config, Arc::new(SystemClock), entropy).await;
     let mut app = app.expect("a gateway on a store that is open");
@@ -84,7 +84,20 @@ pub async fn serve_alone() {
     app.close().await;
 }
 
-async fn store(directory: &DataDirectory) -> Arc<dyn Store> {
-    let config = StorageConfig { group_jobs: 1, ..StorageConfig::at(directory.database()) };
-    storage::open(&config).await.expect("a database")
+/// A server groups commits of different connections by itself, so it gets as many as it likes.
+const WRITERS: u32 = 32;
+
+async fn store(config: &Config, directory: &DataDirectory) -> Arc<dyn Store> {
+    let file = || StorageConfig { group_jobs: 1, ..StorageConfig::at(directory.database()) };
+    let server = |url| PostgresConfig {
+        group_jobs: 1,
+        writers: WRITERS,
+        connections: WRITERS * 2,
+        ..PostgresConfig::at(url)
+    };
+    let database: Database = match config.database.is_server() {
+        true => server(config.database.url.reveal()).into(),
+        false => file().into(),
+    };
+    storage::open(&database).await.expect("a database")
 }

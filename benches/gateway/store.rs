@@ -37,12 +37,12 @@ pub struct Stored {
 }
 
 /// A PostgreSQL server that belongs to the benchmark: its databases come and go as they like.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
-    /// `postgres://user@host:port`, without a database.
-    pub url: String,
+    /// `postgres://user:password@host:port`, without a database.
+    url: String,
     /// The process whose children are the server.
-    pub process: u32,
+    process: u32,
 }
 
 /// A database with everybody in it, that is copied for each measurement.
@@ -80,6 +80,12 @@ const SETTINGS: [(&str, &str); 10] = [
 ];
 
 impl Server {
+    /// The server of a database.
+    pub fn of(url: &str, process: u32) -> Self {
+        let url = url.rsplit_once('/').map_or(url, |(server, _)| server);
+        Self { url: url.to_owned(), process }
+    }
+
     fn database(&self, name: &str) -> String {
         format!("{}/{name}", self.url)
     }

@@ -11,8 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::Config;
 use super::directory::{self, Holder};
+use super::{Config, settings};
 use crate::admin::client::AdminClient;
 use crate::admin::types::Status;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
@@ -95,7 +95,7 @@ impl Finding {
 pub async fn examine(config: &Config) -> Vec<Finding> {
     let data = config.storage.data.as_path();
     let mut findings =
-        vec![data_directory(data), disk(data), attachments(config, data), clock(data)];
+        vec![data_directory(data), disk(data), attachments(config, data), clock(config)];
     findings.extend(gateway(config).await);
     findings
 }
@@ -187,8 +187,10 @@ fn nearest_existing(path: &Path) -> PathBuf {
     existing.unwrap_or(Path::new("/")).to_owned()
 }
 
-fn clock(data: &Path) -> Finding {
-    clock_finding(SystemClock.now(), last_change(data))
+fn clock(config: &Config) -> Finding {
+    // A server's files, and its clock, are its own.
+    let file = (!config.database.is_server()).then_some(&config.storage.data);
+    clock_finding(SystemClock.now(), file.and_then(|data| last_change(data)))
 }
 
 fn clock_finding(now: Timestamp, last_change: Option<Timestamp>) -> Finding {
@@ -224,11 +226,19 @@ async fn gateway(config: &Config) -> Vec<Finding> {
         return running(&directory::read_holder(data)).await;
     }
     let idle = Finding::ok("gateway", "none runs on this data directory");
-    let path = data.join("sealpost.db");
-    if !path.exists() {
-        return vec![Finding::ok("database", "there is none yet; `serve` makes it"), idle];
-    }
-    let mut findings = database::at_rest(&path).await;
+    let file = data.join("sealpost.db");
+    let mut findings = match (config.database.is_server(), file.exists()) {
+        (true, true) => vec![Finding::warn(
+            "database",
+            format!("{} is left alone: database.url names a server", file.display()),
+            "if messages wait in it, leave database.url out; nothing is moved from one to the other",
+        )],
+        (false, false) => {
+            return vec![Finding::ok("database", "there is none yet; `serve` makes it"), idle];
+        }
+        _ => Vec::new(),
+    };
+    findings.extend(database::at_rest(&settings::database(config, file)).await);
     findings.push(idle);
     findings
 }

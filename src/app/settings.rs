@@ -1,9 +1,9 @@
 //! From the operator's settings to what each part asks for.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::directory::DataDirectory;
 use crate::config::Config;
 use crate::config::dialects::{ErrorStatus, PlainMessages, SignUp};
 use crate::dialect::mixin;
@@ -12,17 +12,30 @@ use crate::domain::limits::Limiter;
 use crate::domain::sign_up::SignUpPolicy;
 use crate::http::blobs::{Addresses, BlobSettings};
 use crate::http::gate::Gate;
-use crate::storage::{CacheConfig, StorageConfig};
+use crate::storage::{CacheConfig, Database, PostgresConfig, StorageConfig};
 
-pub(super) fn storage(config: &Config, directory: &DataDirectory) -> StorageConfig {
+/// The server that the settings name, or the file.
+pub(super) fn database(config: &Config, file: impl Into<PathBuf>) -> Database {
     let settings = &config.storage;
-    StorageConfig {
+    let cache = CacheConfig { entries: settings.cache_entries.into(), ..CacheConfig::default() };
+    if config.database.is_server() {
+        let server = &config.database;
+        return Database::Postgres(PostgresConfig {
+            connections: server.connections,
+            writers: server.writers,
+            pooler: server.pooler,
+            patience: server.patience(),
+            cache,
+            ..PostgresConfig::at(server.url.reveal())
+        });
+    }
+    Database::Sqlite(StorageConfig {
         readers: settings.readers,
         busy_timeout: Duration::from_secs(settings.busy_seconds),
         max_size: (settings.max_bytes > 0).then_some(settings.max_bytes),
-        cache: CacheConfig { entries: settings.cache_entries.into(), ..CacheConfig::default() },
-        ..StorageConfig::at(directory.database())
-    }
+        cache,
+        ..StorageConfig::at(file)
+    })
 }
 
 pub(super) fn gate(config: &Config, gateway: &Gateway) -> Arc<Gate> {
@@ -75,6 +88,19 @@ pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_defaults_are_the_stores_own() {
+        let mut config = Config::default();
+        let ours = database(&config, "x.db");
+        let file = Database::from(StorageConfig::at("x.db"));
+        assert_eq!(format!("{ours:?}"), format!("{file:?}"));
+        config.database.url = "postgres://u:hunter2@db/x".to_owned().into();
+        let ours = format!("{:?}", database(&config, "x.db"));
+        let server = Database::from(PostgresConfig::at("postgres://u:hunter2@db/x"));
+        assert_eq!(ours, format!("{server:?}"));
+        assert!(!ours.contains("hunter2"), "{ours}");
+    }
 
     #[test]
     fn the_defaults_are_the_dialects_own() {

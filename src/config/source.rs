@@ -5,6 +5,7 @@
 //! called `50` stays a text.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -26,7 +27,7 @@ pub struct Flags {
 }
 
 /// The environment variables that the gateway looks at, as they were at the start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment(Vec<(String, String)>);
 
 /// One setting given as text.
@@ -53,6 +54,13 @@ impl Flags {
 /// A path as text. What is not Unicode cannot stand in a TOML file either.
 fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+impl fmt::Debug for Environment {
+    /// The names alone: values may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 impl Environment {
@@ -112,7 +120,21 @@ pub(super) fn read_file(path: PathBuf) -> Result<Config, ConfigError> {
         Ok(text) => text,
         Err(source) => return Err(ConfigError::Unreadable { path, source }),
     };
-    toml::from_str(&text).map_err(|source| ConfigError::File { path, source: Box::new(source) })
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ConfigError::File { path, line, reason: printable(error.message()) }
+    })
+}
+
+/// A reader's complaint without what looks like an address with a password in it: complaints quote
+/// the value that they are about.
+fn printable(complaint: &str) -> String {
+    match complaint.split_once("://") {
+        None => complaint.to_owned(),
+        // The address may itself have quotes in it, so all that follows goes.
+        Some((before, _)) => format!("{before}://…"),
+    }
 }
 
 /// The settings with what was given put in their places.
@@ -133,8 +155,8 @@ fn apply_one(config: &Config, given: Given) -> Result<Config, ConfigError> {
     let Some(place) = place_of(&mut table, &key) else {
         return Err(ConfigError::UnknownVariable { variable: origin, key });
     };
-    *place = value_like(place, &text).map_err(refused)?;
-    table.try_into().map_err(|error: toml::de::Error| refused(error.message().to_owned()))
+    *place = value_like(place, &text).map_err(|reason| refused(printable(&reason)))?;
+    table.try_into().map_err(|error: toml::de::Error| refused(printable(error.message())))
 }
 
 /// The place of a single value, never of a whole section.
@@ -258,6 +280,30 @@ mod tests {
         let message = error.map_err(|error| chain(&error)).unwrap_err();
         assert!(message.contains("unknown field `listen_on`"), "{message}");
         assert!(message.contains("line 2"), "{message}");
+    }
+
+    #[test]
+    fn no_complaint_shows_a_password() {
+        let url = "postgres://gateway:hun\\\"ter2@db.example/sealpost";
+        for in_file in [
+            format!("[database]\nurls = \"{url}\""),
+            format!("[database]\nurl = \"{url}"),
+            format!("[database]\nconnections = \"{url}\""),
+            format!("database = \"{url}\""),
+            format!("[database]\nurl = \"my{url}\""),
+        ] {
+            let error = load(&in_file, &[], Flags::default()).unwrap_err();
+            let message = format!("{} {error:?}", chain(&error));
+            assert!(!message.contains("ter2"), "{message}");
+        }
+        for setting in ["CONNECTIONS", "POOLER", "URL", "URLS"] {
+            let name = format!("SEALPOST_DATABASE__{setting}");
+            let variables = [(name.as_str(), "mypostgres://u:hunter2@db.example/x")];
+            let error = load("", &variables, Flags::default()).unwrap_err();
+            let message = format!("{} {error:?}", chain(&error));
+            assert!(message.contains("database") && !message.contains("hunter2"), "{message}");
+            assert!(!format!("{:?}", environment(&variables)).contains("hunter2"));
+        }
     }
 
     #[test]

@@ -1,23 +1,24 @@
-//! The section `[storage]`: the data directory and the database in it.
+//! The section `[storage]`: the data directory and the SQLite database in it.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::database::refuse_changed;
 use super::{ConfigError, within};
 
 /// The data directory and the database in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Storage {
-    /// The directory that holds the database, the lock and the admin socket; a relative path
-    /// starts at the working directory.
+    /// The directory that holds the database (unless a server has it), attachments, the lock and
+    /// the admin socket; a relative path starts at the working directory.
     pub data: PathBuf,
-    /// Connections that read beside the one that writes.
+    /// SQLite: connections that read beside the one that writes.
     pub readers: u32,
-    /// The largest size of the database in bytes; 0 for as much as the disk has.
+    /// SQLite: the largest size of the database in bytes; 0 for as much as the disk has.
     pub max_bytes: u64,
-    /// How long to wait when another program holds the database.
+    /// SQLite: how long to wait when another program holds the database.
     pub busy_seconds: u64,
     /// Rosters, sessions, accounts and the like that are remembered, of each at most this many.
     pub cache_entries: u32,
@@ -47,5 +48,19 @@ impl Storage {
         }
         within("storage.busy_seconds", self.busy_seconds, 0, 60)?;
         within("storage.cache_entries", self.cache_entries.into(), 0, 10_000_000)
+    }
+    /// A setting that nobody reads is a mistake: refuses those of the SQLite file.
+    pub(super) fn is_for_a_server(&self) -> Result<(), ConfigError> {
+        let usual = Self::default();
+        let changed = [
+            ("storage.readers", self.readers != usual.readers),
+            ("storage.max_bytes", self.max_bytes != usual.max_bytes),
+            ("storage.busy_seconds", self.busy_seconds != usual.busy_seconds),
+        ];
+        refuse_changed(
+            &changed,
+            "is set, and is for the SQLite file in the data directory; `database.url` names a \
+             PostgreSQL server, which has settings of its own",
+        )
     }
 }

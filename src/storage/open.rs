@@ -6,10 +6,32 @@ use std::time::Duration;
 
 use super::cached::{CacheConfig, CachedStore};
 use super::error::StoreError;
+use super::postgres::{PostgresConfig, PostgresStore};
 use super::sqlite::SqliteStore;
 use crate::domain::ports::Store;
 
-/// Where the database is and how much it may use.
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file that this program works on itself.
+    Sqlite(StorageConfig),
+    /// A server.
+    Postgres(PostgresConfig),
+}
+
+impl From<StorageConfig> for Database {
+    fn from(config: StorageConfig) -> Self {
+        Self::Sqlite(config)
+    }
+}
+
+impl From<PostgresConfig> for Database {
+    fn from(config: PostgresConfig) -> Self {
+        Self::Postgres(config)
+    }
+}
+
+/// Where the database file is and how much it may use.
 #[derive(Clone, Debug)]
 pub struct StorageConfig {
     /// The database file; made, readable by its owner alone, when it does not exist. Its folder
@@ -133,18 +155,30 @@ pub enum OpenError {
 /// Opens the store that the configuration describes, and brings its tables up to date.
 ///
 /// # Errors
-/// When the file cannot be opened, is no database, or belongs to another version of this program.
-pub async fn open(config: &StorageConfig) -> Result<Arc<dyn Store>, OpenError> {
-    let database = SqliteStore::open(config).await?;
-    Ok(Arc::new(CachedStore::new(Arc::new(database), &config.cache)))
+/// When the file cannot be opened or the server cannot be reached, is none that can be used, or
+/// belongs to another version of this program.
+pub async fn open(database: &Database) -> Result<Arc<dyn Store>, OpenError> {
+    let (store, cache): (Arc<dyn Store>, _) = match database {
+        Database::Sqlite(config) => (Arc::new(SqliteStore::open(config).await?), &config.cache),
+        Database::Postgres(config) => (Arc::new(PostgresStore::open(config).await?), &config.cache),
+    };
+    Ok(Arc::new(CachedStore::new(store, cache)))
 }
 
 /// Opens an existing database to look at it, and changes nothing. Whatever would change something
 /// is refused by the store, and reading may fail while migrations are missing.
 ///
 /// # Errors
-/// When the file cannot be opened, is no database, or belongs to another version of this program.
-pub async fn look_at(config: &StorageConfig) -> Result<(Arc<dyn Store>, Progress), OpenError> {
-    let (database, progress) = SqliteStore::look_at(config).await?;
-    Ok((Arc::new(database), progress))
+/// As those of [`open`].
+pub async fn look_at(database: &Database) -> Result<(Arc<dyn Store>, Progress), OpenError> {
+    Ok(match database {
+        Database::Sqlite(config) => {
+            let (store, progress) = SqliteStore::look_at(config).await?;
+            (Arc::new(store), progress)
+        }
+        Database::Postgres(config) => {
+            let (store, progress) = PostgresStore::look_at(config).await?;
+            (Arc::new(store), progress)
+        }
+    })
 }

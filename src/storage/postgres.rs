@@ -29,6 +29,7 @@ mod inbox;
 mod invites;
 mod lease;
 mod link;
+mod look;
 mod migrate;
 mod notices;
 mod relationships;
@@ -45,6 +46,7 @@ mod sweep;
 mod top_ups;
 mod writer;
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -67,7 +69,7 @@ use writer::{Job, PgWriter};
 const GROUP_BYTES: usize = 1024 * 1024;
 
 /// Which server, and how much of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PostgresConfig {
     /// `postgres://user:password@host:port/database?…`, as libpq understands it.
     pub url: String,
@@ -84,6 +86,8 @@ pub struct PostgresConfig {
     pub queue_length: usize,
     /// How many bytes these requests may hold together.
     pub queue_bytes: usize,
+    /// How many requests may share a commit; benchmarks compare with 1.
+    pub group_jobs: usize,
     /// What is remembered between requests.
     pub cache: CacheConfig,
 }
@@ -100,8 +104,25 @@ impl PostgresConfig {
             patience: Duration::from_secs(5),
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
+            group_jobs: 1024,
             cache: CacheConfig::default(),
         }
+    }
+}
+
+impl fmt::Debug for PostgresConfig {
+    /// Everything but the URL, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("connections", &self.connections)
+            .field("writers", &self.writers)
+            .field("pooler", &self.pooler)
+            .field("patience", &self.patience)
+            .field("queue_length", &self.queue_length)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("group_jobs", &self.group_jobs)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +154,7 @@ impl PostgresStore {
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
             queue_bytes: config.queue_bytes,
-            group_jobs: config.queue_length.max(1),
+            group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
         let writers = (0..config.writers.max(1)).map(|_| {

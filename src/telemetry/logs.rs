@@ -17,14 +17,16 @@ pub enum LogError {
     Installed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// The driver quotes the lines of a file of passwords that it cannot read; that is nobody's business.
+const NEVER: &str = "sqlx_postgres::options=off";
+
 /// Sends what the program logs to standard error, as the settings say.
 ///
 /// # Errors
 /// When the filter cannot be read, and when logging began before.
 pub fn install(settings: &Telemetry) -> Result<(), LogError> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_new(&settings.log_level)?)
-        .with_writer(io::stderr);
+    let filter = EnvFilter::try_new(&settings.log_level)?.add_directive(NEVER.parse()?);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let begun = match settings.log_format {
         LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),

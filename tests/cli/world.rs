@@ -9,8 +9,14 @@ use std::thread::{self, JoinHandle};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A working directory in which commands run without any settings.
-pub struct Place(TempDir);
+use crate::harness::postgres::{self, Schema};
+
+/// A working directory in which commands run without any settings but that of the database, when
+/// that is to be on a server.
+pub struct Place {
+    folder: TempDir,
+    schema: Option<Schema>,
+}
 
 /// How a command ended.
 #[derive(Debug)]
@@ -30,19 +36,21 @@ pub struct Served {
 
 impl Place {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let schema = postgres::is_asked_for().then(Schema::create);
+        Self { folder: tempfile::tempdir().unwrap(), schema }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sealpost"));
-        command.args(arguments).current_dir(self.0.path());
+        command.args(arguments).current_dir(self.folder.path());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SEALPOST_")) {
             command.env_remove(name);
         }
+        command.envs(self.schema.iter().flat_map(Schema::variables));
         command
     }
 

@@ -16,6 +16,7 @@ use sealpost::sdk::keystore::Keystore;
 use sealpost::sdk::token::{self, RequestClaims};
 use sealpost::sdk::types::{
     Acknowledgement, AcknowledgementStatus, Data, InboxMessage, OutgoingMessage, Receipt,
+    ReceiptState,
 };
 use serde::de::DeserializeOwned;
 
@@ -36,6 +37,14 @@ pub struct Actor {
 pub struct Batch {
     pub body: Vec<u8>,
     pub messages: Vec<MessageId>,
+}
+
+/// What a gateway said to a batch.
+pub enum Posted {
+    /// All of it is stored.
+    Stored,
+    /// It cannot be stored now, and may be sent again later.
+    Refused,
 }
 
 impl Actor {
@@ -86,6 +95,26 @@ impl Actor {
         self.call("POST", "/encrypted_messages", &batch.body)
     }
 
+    /// Posts a batch once to a gateway whose database may be out of reach.
+    pub fn try_post(&mut self, batch: &Batch) -> io::Result<Posted> {
+        let (method, path) = ("POST", "/encrypted_messages");
+        let token = self.token(method, path, &batch.body);
+        let answer = self.connection.request(method, path, &token, &batch.body)?;
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status == 503 {
+            assert!(answer.retry_after.is_some(), "503 without Retry-After: {text}");
+            return Ok(Posted::Refused);
+        }
+        assert_eq!(answer.status, 200, "{method} {path} was answered {text}");
+        let receipts: Data<Vec<Receipt>> =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(receipts.data.len(), batch.messages.len());
+        for receipt in &receipts.data {
+            assert_eq!(receipt.state, ReceiptState::Success, "{receipt:?}");
+        }
+        Ok(Posted::Stored)
+    }
+
     /// Everything that waits for this session, opened and acknowledged: text by message id, with
     /// the number of times that it came.
     pub fn drain(&mut self, sender: &Keystore) -> BTreeMap<MessageId, usize> {
@@ -128,7 +157,7 @@ impl Actor {
         body: &[u8],
     ) -> io::Result<T> {
         let token = self.token(method, path, body);
-        let Answer { status, body } = self.connection.request(method, path, &token, body)?;
+        let Answer { status, body, .. } = self.connection.request(method, path, &token, body)?;
         let text = String::from_utf8_lossy(&body);
         assert_eq!(status, 200, "{method} {path} was answered {text}");
         let answer: Data<T> = serde_json::from_slice(&body)

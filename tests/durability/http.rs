@@ -16,6 +16,8 @@ pub struct Connection(BufReader<TcpStream>);
 /// An answer with its whole body.
 pub struct Answer {
     pub status: u16,
+    /// Seconds after which to come again, if the answer says so.
+    pub retry_after: Option<u64>,
     pub body: Vec<u8>,
 }
 
@@ -51,7 +53,7 @@ impl Connection {
         let first = self.read_line()?;
         let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.ok_or_else(|| broken("no status"))?;
-        let mut length = None;
+        let (mut length, mut retry_after) = (None, None);
         loop {
             let line = self.read_line()?.to_ascii_lowercase();
             if line.is_empty() {
@@ -60,10 +62,13 @@ impl Connection {
             if let Some(value) = line.strip_prefix("content-length:") {
                 length = value.trim().parse::<usize>().ok();
             }
+            if let Some(value) = line.strip_prefix("retry-after:") {
+                retry_after = value.trim().parse().ok();
+            }
         }
         let mut body = vec![0; length.ok_or_else(|| broken("no length"))?];
         self.0.read_exact(&mut body)?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, retry_after, body })
     }
 
     fn read_line(&mut self) -> io::Result<String> {

@@ -21,7 +21,7 @@ use sealpost::http::server;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
@@ -29,6 +29,7 @@ use tower::ServiceExt;
 use super::actor::{Actor, Person};
 use super::contract;
 use super::entropy::TestEntropy;
+use super::postgres::{self, Schema};
 
 /// 2026-01-02T03:04:05Z.
 const START: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
@@ -39,12 +40,34 @@ pub struct TestApp {
     router: Router,
     pub clock: Arc<TestClock>,
     _directory: TempDir,
+    /// Where the data is when it is on a server; dropped after the gateway.
+    schema: Option<Schema>,
     config: Config,
     keys: AtomicU64,
     /// Of the randomness that the gateway has at present.
     seed: u64,
     /// Where sockets are served, once there was one.
     sockets: OnceCell<String>,
+}
+
+/// Somebody else at the database.
+pub enum Stranger {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Stranger {
+    /// Lets everybody in again.
+    pub async fn let_go(self) {
+        match self {
+            Self::Sqlite(mut stranger) => {
+                sqlx::query("ROLLBACK").execute(&mut stranger).await.unwrap();
+            }
+            Self::Postgres(mut stranger) => {
+                sqlx::query("ROLLBACK").execute(&mut stranger).await.unwrap();
+            }
+        }
+    }
 }
 
 /// An answer, read to its end.
@@ -65,12 +88,26 @@ impl TestApp {
         let mut config = Config::default();
         config.storage.data = directory.path().join("data");
         change(&mut config);
+        let schema = postgres::is_asked_for().then(Schema::create);
+        if let Some(schema) = &schema {
+            schema.set_in(&mut config);
+        }
         let clock = Arc::new(TestClock::at(START));
         let seed = 1;
         let app = open(&config, &clock, seed).await;
         let (router, keys) = (app.router(), AtomicU64::new(1));
         let sockets = OnceCell::new();
-        Self { app: Some(app), router, clock, _directory: directory, config, keys, sockets, seed }
+        Self {
+            app: Some(app),
+            router,
+            clock,
+            _directory: directory,
+            schema,
+            config,
+            keys,
+            sockets,
+            seed,
+        }
     }
 
     /// Stops the gateway and starts it again on the same data.
@@ -139,12 +176,16 @@ impl TestApp {
         self.app.as_ref().unwrap().run(bound, stop).await;
     }
 
-    /// A stranger's connection to the database that holds the lock for writing.
-    pub async fn lock_database(&self) -> SqliteConnection {
+    /// A stranger who keeps everybody from the database: on disk from changing it, on a server from
+    /// reading as well.
+    pub async fn lock_database(&self) -> Stranger {
+        if let Some(schema) = &self.schema {
+            return Stranger::Postgres(schema.lock().await);
+        }
         let options = SqliteConnectOptions::new().filename(self.data().join("sealpost.db"));
         let mut stranger = options.busy_timeout(Duration::ZERO).connect().await.unwrap();
         sqlx::query("BEGIN IMMEDIATE").execute(&mut stranger).await.unwrap();
-        stranger
+        Stranger::Sqlite(stranger)
     }
 
     /// How many sessions somebody listens for.

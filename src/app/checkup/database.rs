@@ -1,7 +1,6 @@
 //! What `sealpost doctor` sees in the database: opened to be looked at, or asked of the gateway that
 //! works with it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::{BEHIND, CLOCK_ADVICE, Finding};
@@ -10,7 +9,7 @@ use crate::admin::types::{DatabaseCheck, Status};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::ports::Soundness;
 use crate::http::fault_log::chain;
-use crate::storage::{self, Progress, StorageConfig};
+use crate::storage::{self, Database, Progress};
 
 const DATABASE: &str = "database";
 const MESSAGES: &str = "messages";
@@ -23,11 +22,18 @@ const BACKUP: &str = "stop the gateway, keep a copy, and put the last backup in 
 const UNREADABLE: &str =
     "let this user read and write it; if it is damaged, put the last backup in its place";
 
-/// Looks at a database that nobody works with, and changes nothing in it.
-pub(super) async fn at_rest(path: &Path) -> Vec<Finding> {
-    let (store, progress) = match storage::look_at(&StorageConfig::at(path)).await {
+const OUT_OF_REACH: &str = "see that the server runs and that database.url has the right host, \
+     database, user and password: `psql` with the same URL says what it says";
+
+/// Looks at a database that no gateway of this directory works with, and changes nothing in it.
+pub(super) async fn at_rest(database: &Database) -> Vec<Finding> {
+    let advice = match database {
+        Database::Sqlite(_) => UNREADABLE,
+        Database::Postgres(_) => OUT_OF_REACH,
+    };
+    let (store, progress) = match storage::look_at(database).await {
         Ok(opened) => opened,
-        Err(error) => return vec![Finding::fail(DATABASE, chain(&error), UNREADABLE)],
+        Err(error) => return vec![Finding::fail(DATABASE, chain(&error), advice)],
     };
     let mut findings = vec![match store.check(PATIENCE).await {
         Ok(found) => soundness(&found, progress),
@@ -99,6 +105,7 @@ fn newest_message(now: Timestamp, newest: Option<Timestamp>) -> Finding {
 mod tests {
     use super::super::State;
     use super::*;
+    use crate::storage::{PostgresConfig, StorageConfig};
 
     const CURRENT: Progress = Progress { done: 4, missing: 0 };
 
@@ -130,11 +137,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_does_not_answer_is_named_without_its_password() {
+        // Nobody listens on port 1, and who does is no such server.
+        let server = PostgresConfig::at("postgres://gateway:hunter2@127.0.0.1:1/messages");
+        let findings = at_rest(&server.into()).await;
+        assert_eq!(findings[0].state, State::Fail);
+        let shown = format!("{findings:?}");
+        assert!(shown.contains("messages on 127.0.0.1:1"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[tokio::test]
     async fn looking_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sealpost.db");
         std::fs::write(&path, "").unwrap();
-        let findings = at_rest(&path).await;
+        let findings = at_rest(&StorageConfig::at(&path).into()).await;
         assert_eq!(findings[0].state, State::Warn, "{findings:?}");
         assert!(findings[0].found.contains("has run 0 of"), "{findings:?}");
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);

@@ -48,7 +48,10 @@ pub(super) fn options(config: &PostgresConfig) -> Result<PgConnectOptions, OpenE
 /// Where the database is, without the password.
 pub(super) fn place(options: &PgConnectOptions) -> String {
     let database = options.get_database().unwrap_or_else(|| options.get_username());
-    format!("{database} on {}:{}", options.get_host(), options.get_port())
+    match options.get_socket() {
+        Some(socket) => format!("{database} at the socket {}", socket.display()),
+        None => format!("{database} on {}:{}", options.get_host(), options.get_port()),
+    }
 }
 
 /// The first connection, on which the server's version is looked at.
@@ -88,4 +91,17 @@ pub(super) fn pool(config: &PostgresConfig, options: PgConnectOptions) -> PgPool
         .max_connections(config.connections.saturating_sub(config.writers).max(2))
         .acquire_timeout(config.patience)
         .connect_lazy_with(options)
+}
+
+/// Connections on which nothing can be changed. A pooler has a word to say about settings of a
+/// connection, so behind one this rests upon a store whose writers take nothing.
+pub(super) fn onlookers(config: &PostgresConfig, options: &PgConnectOptions) -> PgPool {
+    let options = options.clone();
+    pool(
+        config,
+        match config.pooler {
+            true => options,
+            false => options.options([("default_transaction_read_only", "on")]),
+        },
+    )
 }

@@ -124,10 +124,7 @@ impl<'e> Executor<'e> for &'e mut Link<'_> {
         (&mut **self).fetch_many(Named { query, statements })
     }
 
-    fn fetch_optional<'f, 'q: 'f, E>(
-        self,
-        query: E,
-    ) -> BoxFuture<'f, Result<Option<PgRow>, Error>>
+    fn fetch_optional<'f, 'q: 'f, E>(self, query: E) -> BoxFuture<'f, Result<Option<PgRow>, Error>>
     where
         'e: 'f,
         E: 'q + Execute<'q, Postgres>,

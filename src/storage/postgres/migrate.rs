@@ -5,8 +5,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, SqlSafeStr, query};
 
 use super::connect::place;
-use crate::storage::error::during;
-use crate::storage::open::OpenError;
+use super::rows::value;
+use crate::storage::error::{StoreError, during};
+use crate::storage::open::{OpenError, Progress};
 
 macro_rules! migration {
     ($number:literal, $name:literal, $file:literal) => {
@@ -64,3 +65,63 @@ pub(super) async fn migrate(
 }
 
 const MIGRATING: &str = "bringing the tables up to date";
+
+/// The first table of that name where names are looked for, if there is one.
+const HAS_HISTORY: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS found";
+
+const HISTORY: &str = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+
+/// Reads which migrations a database has run, and runs none.
+pub(super) async fn progress(
+    connection: &mut PgConnection,
+    options: &PgConnectOptions,
+) -> Result<Progress, OpenError> {
+    let path = || place(options).into();
+    let history = history(connection).await;
+    let history = history.map_err(|source| OpenError::Database { path: path(), source })?;
+    let steps = steps();
+    for (number, checksum) in &history {
+        match steps.iter().find(|step| step.version == *number) {
+            None => {
+                return Err(OpenError::Newer { path: path(), found: *number, known: KNOWN });
+            }
+            Some(step) if step.checksum[..] != checksum[..] => {
+                return Err(OpenError::Changed { path: path(), number: *number });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Progress { done: history.len(), missing: steps.len() - history.len() })
+}
+
+async fn history(connection: &mut PgConnection) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+    let doing = "reading which migrations were run";
+    let begun = connection.begin_with("BEGIN READ ONLY").await;
+    let mut transaction = begun.map_err(during(doing))?;
+    let asked = query(HAS_HISTORY).persistent(false).fetch_one(&mut *transaction).await;
+    if !value::<bool>(&asked.map_err(during(doing))?, "found")? {
+        return Ok(Vec::new());
+    }
+    let read = query(HISTORY).persistent(false).fetch_all(&mut *transaction).await;
+    let rows = read.map_err(during(doing))?;
+    rows.iter().map(|row| Ok((value(row, "version")?, value(row, "checksum")?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_folder_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let list = MIGRATIONS.iter().map(|(number, name, _)| format!("{number:04}_{name}.sql"));
+        assert_eq!(files, list.collect());
+    }
+}

@@ -28,8 +28,6 @@ pub(super) fn id_array<Kind>(ids: impl IntoIterator<Item = Id<Kind>>) -> Vec<Vec
 }
 
 /// Numbers of accounts as a parameter of type `bigint[]`.
-pub(super) fn account_array<'a>(
-    accounts: impl IntoIterator<Item = &'a AccountNumber>,
-) -> Vec<i64> {
+pub(super) fn account_array<'a>(accounts: impl IntoIterator<Item = &'a AccountNumber>) -> Vec<i64> {
     accounts.into_iter().map(|account| account.0).collect()
 }
