@@ -51,82 +51,87 @@ pub async fn measure(template: &Template, shape: Shape, effort: Effort) -> Accep
     let none = Rounds::default;
     let mut accepted =
         Accepted { shape, http: none(), store: none(), gateway: none(), alone: none() };
-    for _ in 0..effort.rounds {
-        let copy = template.copy().await;
-        let gateway = Gateway::serve(&copy);
-        let through = through_gateway(gateway, &copy, &shape, &warm, &measured).await;
-        let group = count(through.group()).max(1);
-        let written = copy.stored().await;
-        drop(copy);
-        accepted.gateway.0.push(through);
-        accepted.store.0.push(by_hand(&template.copy().await, &rows, group, written).await);
-        accepted.http.0.push(thrown_away(&template.copy().await, &shape, &warm, &measured).await);
+    let set = Set { template, shape, warm, measured, rows };
+    for round in 0..effort.rounds {
+        let by_hand_first = round % 2 == 1;
+        let mut group = accepted.gateway.0.last().map_or(1.0, Measured::group);
+        let mut written = [Stored::default(); 2];
+        // What one leaves behind on the disk meets the next, so they take turns at being first.
+        if by_hand_first {
+            accepted.store.0.push(set.by_hand(group, &mut written[0]).await);
+        }
+        accepted.gateway.0.push(set.through(Gateway::serve, &mut written[1]).await);
+        group = accepted.gateway.0.last().map_or(group, Measured::group);
+        if !by_hand_first {
+            accepted.store.0.push(set.by_hand(group, &mut written[0]).await);
+        }
+        assert_eq!(written[0], written[1], "the floor writes what the gateway writes");
+        accepted.http.0.push(set.thrown_away().await);
         if effort.alone {
-            let copy = template.copy().await;
-            let gateway = Gateway::serve_alone(&copy);
-            let through = through_gateway(gateway, &copy, &shape, &warm, &measured).await;
-            accepted.alone.0.push(through);
+            accepted.alone.0.push(set.through(Gateway::serve_alone, &mut written[1]).await);
         }
     }
     accepted
 }
 
-async fn through_gateway(
-    gateway: Gateway,
-    copy: &Copy,
-    shape: &Shape,
-    warm: &Arc<[Bytes]>,
-    measured: &Arc<[Bytes]>,
-) -> Measured {
-    let mut clients = Clients::connect(gateway.process.address(), shape.connections).await;
-    all_stored(&clients.run(warm).await, shape.batch);
-    let groups = gateway.status().await.commit_groups;
-    let (cpu, server_cpu) = (gateway.process.cpu(), copy.server_cpu());
-    let outcome = clients.run(measured).await;
-    let (cpu, server_cpu) = (gateway.process.cpu() - cpu, copy.server_cpu() - server_cpu);
-    let groups = gateway.status().await.commit_groups - groups;
-    all_stored(&outcome, shape.batch);
-    let peak_memory = gateway.process.peak_memory();
-    drop(clients);
-    gateway.process.stop();
-    let groups = usize::try_from(groups).expect("a small number");
-    Measured { cpu, server_cpu, groups, peak_memory, ..Measured::of(&outcome, shape.batch) }
+/// What all programs get.
+struct Set<'a> {
+    template: &'a Template,
+    shape: Shape,
+    /// Not counted.
+    warm: Arc<[Bytes]>,
+    measured: Arc<[Bytes]>,
+    rows: Arc<Vec<FloorMessage>>,
 }
 
-/// Writes the rows by hand, and insists that they are those that the gateway wrote.
-async fn by_hand(
-    copy: &Copy,
-    rows: &Arc<Vec<FloorMessage>>,
-    group: usize,
-    written: Stored,
-) -> Measured {
-    let server_cpu = copy.server_cpu();
-    let floor = copy.floor(rows, group, None).await;
-    let server_cpu = copy.server_cpu() - server_cpu;
-    assert_eq!(copy.stored().await, written, "the floor writes what the gateway writes");
-    Measured { server_cpu, ..Measured::of_floor(floor, group) }
+impl Set<'_> {
+    async fn through(&self, serve: fn(&Copy) -> Gateway, written: &mut Stored) -> Measured {
+        let copy = self.template.copy().await;
+        let gateway = serve(&copy);
+        let (address, batch) = (gateway.process.address(), self.shape.batch);
+        let mut clients = Clients::connect(address, self.shape.connections).await;
+        all_stored(&clients.run(&self.warm).await, batch);
+        let groups = gateway.status().await.commit_groups;
+        let (cpu, server_cpu) = (gateway.process.cpu(), copy.server_cpu());
+        let outcome = clients.run(&self.measured).await;
+        let (cpu, server_cpu) = (gateway.process.cpu() - cpu, copy.server_cpu() - server_cpu);
+        let groups = gateway.status().await.commit_groups - groups;
+        all_stored(&outcome, batch);
+        let peak_memory = gateway.process.peak_memory();
+        drop(clients);
+        gateway.process.stop();
+        *written = copy.stored().await;
+        let groups = usize::try_from(groups).expect("a small number");
+        Measured { cpu, server_cpu, groups, peak_memory, ..Measured::of(&outcome, batch) }
+    }
+
+    async fn by_hand(&self, group: f64, written: &mut Stored) -> Measured {
+        let (copy, group) = (self.template.copy().await, count(group).max(1));
+        let server_cpu = copy.server_cpu();
+        let floor = copy.floor(&self.rows, group, None).await;
+        let server_cpu = copy.server_cpu() - server_cpu;
+        *written = copy.stored().await;
+        Measured { server_cpu, ..Measured::of_floor(floor, group) }
+    }
+
+    async fn thrown_away(&self) -> Measured {
+        let copy = self.template.copy().await;
+        let mut command = Command::new(std::env::current_exe().expect("a program has a path"));
+        command.arg(HTTP_FLOOR);
+        let floor = Process::start(command, &copy.log());
+        let mut clients = Clients::connect(floor.address(), self.shape.connections).await;
+        all_parsed(&clients.run(&self.warm).await);
+        let cpu = floor.cpu();
+        let outcome = clients.run(&self.measured).await;
+        let cpu = floor.cpu() - cpu;
+        all_parsed(&outcome);
+        let peak_memory = floor.peak_memory();
+        drop(clients);
+        floor.stop();
+        Measured { cpu, peak_memory, ..Measured::of(&outcome, self.shape.batch) }
+    }
 }
 
-async fn thrown_away(
-    copy: &Copy,
-    shape: &Shape,
-    warm: &Arc<[Bytes]>,
-    measured: &Arc<[Bytes]>,
-) -> Measured {
-    let mut command = Command::new(std::env::current_exe().expect("a program has a path"));
-    command.arg(HTTP_FLOOR);
-    let floor = Process::start(command, &copy.log());
-    let mut clients = Clients::connect(floor.address(), shape.connections).await;
-    let all_taken = |outcome: &Outcome| {
-        assert!(outcome.answers.iter().all(|answer| answer.status == 200), "the floor parses all");
-    };
-    all_taken(&clients.run(warm).await);
-    let cpu = floor.cpu();
-    let outcome = clients.run(measured).await;
-    let cpu = floor.cpu() - cpu;
-    all_taken(&outcome);
-    let peak_memory = floor.peak_memory();
-    drop(clients);
-    floor.stop();
-    Measured { cpu, peak_memory, ..Measured::of(&outcome, shape.batch) }
+fn all_parsed(outcome: &Outcome) {
+    assert!(outcome.answers.iter().all(|answer| answer.status == 200), "the floor parses all");
 }

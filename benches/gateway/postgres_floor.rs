@@ -21,22 +21,23 @@ pub const WRITERS: usize = 2;
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 
 const WRITE: &str = "
-    WITH taken AS (
-        UPDATE sequences SET value = value + cardinality($1::bytea[])
-        WHERE name = 'messages' RETURNING value - cardinality($1::bytea[]) AS before
+    WITH numbers AS MATERIALIZED (
+        SELECT ARRAY(
+            SELECT nextval('message_numbers') FROM generate_series(1, cardinality($1::bytea[]))
+        ) AS list
     ), payload AS (
         INSERT INTO payloads (shard, number, sender_account, sender_session, conversation,
             message_id, category, accepted_at, expires_at, details, waiting, body)
-        SELECT it.shard, before + place, it.sender, it.session, it.conversation, it.id,
+        SELECT it.shard, list[it.place], it.sender, it.session, it.conversation, it.id,
             it.category, $9, $10, ''::bytea, it.waiting, it.body
-        FROM taken, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+        FROM numbers, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
             $6::text[], $7::bytea[], $8::bytea[])
             WITH ORDINALITY AS it (id, shard, sender, session, conversation, category, waiting,
                 body, place)
     ), slot AS (
-        INSERT INTO inbox (shard, session, number, slot)
-        SELECT it.shard, it.session, before + it.place, it.slot
-        FROM taken, unnest($11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[])
+        INSERT INTO inbox (shard, session, number, home, slot)
+        SELECT it.shard, it.session, list[it.place], it.shard, it.slot
+        FROM numbers, unnest($11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[])
             AS it (shard, session, place, slot)
     )
     INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
@@ -119,10 +120,12 @@ async fn run(
 async fn commit(connection: &mut PgConnection, group: &[FloorMessage]) {
     let now = SystemClock.now().as_micros();
     let numbers = |of: fn(&FloorMessage) -> i64| group.iter().map(of).collect::<Vec<i64>>();
-    let slots: Vec<_> = (1_i64..)
+    let mut slots: Vec<_> = (1_i64..)
         .zip(group)
         .flat_map(|(place, it)| it.slots.iter().map(move |slot| (place, slot)))
         .collect();
+    // In the order of their keys, so that rows of one inbox go to one page.
+    slots.sort_unstable_by_key(|(place, (shard, session, _))| (*shard, *session, *place));
     let written = query(WRITE)
         .bind(group.iter().map(|it| &it.message_id[..]).collect::<Vec<_>>())
         .bind(numbers(|it| it.slots.first().map_or(0, |(shard, ..)| *shard)))

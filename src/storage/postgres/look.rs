@@ -1,7 +1,11 @@
 //! Looking at a database without changing anything.
 
+use std::sync::{Arc, Mutex};
+
+use super::fronts::Fronts;
 use super::link::Statements;
 use super::{PostgresConfig, PostgresStore, connect, migrate};
+use crate::storage::batch::Writer;
 use crate::storage::open::{OpenError, Progress};
 
 impl PostgresStore {
@@ -16,6 +20,9 @@ impl PostgresStore {
         let progress = migrate::progress(&mut connection, &options).await?;
         let pool = connect::onlookers(config, &options);
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
-        Ok((Self { pool, options, statements }, progress))
+        let (fronts, forgotten) = (Fronts::default(), Mutex::default());
+        let (writer, rooms) = (Writer::closed(), Arc::default());
+        let store = Self { pool, options, statements, fronts, writer, rooms, forgotten };
+        Ok((store, progress))
     }
 }
