@@ -91,7 +91,7 @@ impl SqliteStore {
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
             queue_bytes: config.queue_bytes,
-            group_jobs: config.queue_length.max(1),
+            group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
         let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
