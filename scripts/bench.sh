@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the benchmarks on an otherwise idle machine and says what machine it was.
-# Arguments go to the benchmarks as they are.
+# Runs the benchmarks on an otherwise idle machine and says what machine it was. Arguments go to the
+# gateway's benchmark: --write puts its tables into BENCHMARKS.md, --full measures everything,
+# --help shows the rest.
 set -Eeuo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -10,12 +11,17 @@ exec </dev/null
 
 step "machine"
 require_rust
-have_c_compiler || give_up "install a C compiler (Debian, Ubuntu: apt-get install gcc)"
+require_system_packages
 rustc --version
 uname -srm
 grep -m 1 "model name" /proc/cpuinfo 2>/dev/null || true
 echo "$(getconf _NPROCESSORS_ONLN) processors, load $(cut -d ' ' -f 1-3 /proc/loadavg 2>/dev/null)"
 
 step "envelope: the SDK beside the bare primitives of the same run"
-cargo bench --package sealpost --bench envelope -- "$@"
+cargo bench --package sealpost --bench envelope
+
+step "gateway: beside what HTTP and the database cost alone in the same run"
+prepare_postgres
+cargo bench --package sealpost --bench gateway -- --postgres "$SEALPOST_TEST_POSTGRES" \
+    --postgres-process "$(head -n 1 "$postgres_folder/data/postmaster.pid")" "$@"
 close_step

@@ -32,7 +32,7 @@ use crate::dialect::mixin::blaze::Places;
 use crate::dialect::mixin::{self, MixinState};
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
-use crate::domain::ports::{Bus, Entropy};
+use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
@@ -123,6 +123,20 @@ impl App {
     ) -> Result<Self, AppError> {
         let directory = DataDirectory::open(&config.storage.data)?;
         let store = storage::open(&settings::database(config, directory.database())).await?;
+        Self::around(store, directory, config, clock, entropy).await
+    }
+
+    /// Starts what runs in the background, on a store that is open already.
+    ///
+    /// # Errors
+    /// When the gateway's own key or the folder of attachments cannot be used.
+    pub async fn around(
+        store: Arc<dyn Store>,
+        directory: DataDirectory,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, AppError> {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let started_at = clock.now();
         let limits = config.limits.for_domain();

@@ -13,6 +13,7 @@ pub mod problem;
 pub mod ratelimit;
 pub mod request_id;
 pub mod server;
+mod shares;
 pub mod start;
 mod stream;
 pub mod upgrade;

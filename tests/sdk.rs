@@ -8,4 +8,5 @@ mod files;
 mod groups;
 mod live;
 mod lost_answer;
+mod readable;
 mod signing_up;

@@ -12,13 +12,23 @@ CREATE TABLE requests (
     claim         BYTEA  NOT NULL,
     claimed_until BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL,
-    -- The answer; both empty while it runs.
+    -- The answer; both empty while it runs, and no body where there was no room to keep it.
     status        BIGINT,
     body          BYTEA,
     PRIMARY KEY (shard, account, hash)
 );
 
 CREATE INDEX requests_expiry ON requests (expires_at);
+
+-- How much of that there is for each account, changed in the transaction of every change of it.
+CREATE TABLE request_totals (
+    shard    BIGINT NOT NULL,
+    account  BIGINT NOT NULL,
+    requests BIGINT NOT NULL,
+    -- Of their answers.
+    bytes    BIGINT NOT NULL,
+    PRIMARY KEY (shard, account)
+);
 
 -- Messages that were stored for some of their recipients, in the sender's shard. The payload stays
 -- as long as its row here does.

@@ -12,13 +12,23 @@ CREATE TABLE requests (
     claim         BLOB    NOT NULL,
     claimed_until INTEGER NOT NULL,
     expires_at    INTEGER NOT NULL,
-    -- The answer; both empty while it runs.
+    -- The answer; both empty while it runs, and no body where there was no room to keep it.
     status        INTEGER,
     body          BLOB,
     PRIMARY KEY (shard, account, hash)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX requests_expiry ON requests (expires_at);
+
+-- How much of that there is for each account, changed in the transaction of every change of it.
+CREATE TABLE request_totals (
+    shard    INTEGER NOT NULL,
+    account  INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    -- Of their answers.
+    bytes    INTEGER NOT NULL,
+    PRIMARY KEY (shard, account)
+) STRICT, WITHOUT ROWID;
 
 -- Messages that were stored for some of their recipients, in the sender's shard. The payload stays
 -- as long as its row here does.

@@ -129,10 +129,12 @@ pub(super) async fn run(
 ) {
     let for_clients = Settings {
         connections: settings.connections,
+        address_connections: settings.address_connections,
+        proxies: settings.proxies(),
         head_timeout: HEAD_TIMEOUT,
         stop_timeout: settings.stop_timeout(),
     };
-    let for_operators = Settings { connections: ADMIN_CONNECTIONS, ..for_clients };
+    let for_operators = Settings { connections: ADMIN_CONNECTIONS, ..for_clients.clone() };
     let (stopping, stopped) = watch::channel(false);
     let signal = || {
         let mut stopped = stopped.clone();

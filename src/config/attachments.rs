@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, within};
-use crate::domain::attachment::{FileLimits, upload_patience};
+use crate::domain::attachment::{Allowance, FileLimits, upload_patience};
 
 /// Encrypted files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Attachments {
     pub max_bytes: u64,
     /// Bytes of all attachments of an account; 0 for any number.
     pub account_bytes: u64,
+    /// Attachments of an account.
+    pub account_files: u32,
     /// Days after which an attachment is removed.
     pub life_days: u64,
     /// How long an upload may wait to begin.
@@ -36,6 +38,7 @@ impl Default for Attachments {
         Self {
             max_bytes: 100 * 1024 * 1024,
             account_bytes: 10 * 1024 * 1024 * 1024,
+            account_files: 10_000,
             life_days: 30,
             upload_seconds: 60 * 60,
             view_seconds: 24 * 60 * 60,
@@ -51,9 +54,10 @@ impl Attachments {
     /// The same limits, in the form that the rules work with.
     #[must_use]
     pub fn for_domain(&self) -> FileLimits {
+        let bytes = (self.account_bytes > 0).then_some(self.account_bytes);
         FileLimits {
             bytes: self.max_bytes,
-            account_bytes: (self.account_bytes > 0).then_some(self.account_bytes),
+            account: Allowance { files: self.account_files, bytes },
             life: Duration::from_secs(self.life_days * 24 * 60 * 60),
             upload_life: Duration::from_secs(self.upload_seconds),
         }
@@ -63,6 +67,7 @@ impl Attachments {
         const DAY: u64 = 24 * 60 * 60;
         within("attachments.max_bytes", self.max_bytes, 1024, 1 << 34)?;
         within("attachments.account_bytes", self.account_bytes, 0, 1 << 60)?;
+        within("attachments.account_files", self.account_files.into(), 1, 1_000_000)?;
         within("attachments.life_days", self.life_days, 1, 3660)?;
         within("attachments.upload_seconds", self.upload_seconds, 60, 7 * DAY)?;
         within("attachments.view_seconds", self.view_seconds, 60, 31 * DAY)?;

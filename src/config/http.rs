@@ -23,6 +23,9 @@ pub struct Http {
     pub body_budget_bytes: u64,
     /// Connections served at the same time; further ones wait in the system's queue.
     pub connections: u32,
+    /// Connections of one address at the same time, trusted proxies aside; further ones are closed.
+    /// 0 for any number.
+    pub address_connections: u32,
     /// Sockets open at the same time; further ones are refused.
     pub sockets: u32,
     /// How long a request may take, long polls aside.
@@ -39,6 +42,7 @@ impl Default for Http {
             trusted_proxies: String::new(),
             body_budget_bytes: 256 * 1024 * 1024,
             connections: 10_000,
+            address_connections: 1000,
             sockets: 20_000,
             request_seconds: 30,
             stop_seconds: 10,
@@ -84,6 +88,7 @@ impl Http {
             return Err(ConfigError::Value { key: "http.trusted_proxies", reason });
         }
         within("http.connections", self.connections.into(), 1, 1_000_000)?;
+        within("http.address_connections", self.address_connections.into(), 0, 1_000_000)?;
         within("http.sockets", self.sockets.into(), 1, 1_000_000)?;
         within("http.request_seconds", self.request_seconds, 1, 600)?;
         within("http.stop_seconds", self.stop_seconds, 0, 600)

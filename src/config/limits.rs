@@ -40,6 +40,10 @@ pub struct Limits {
     pub isolate_after: u32,
     /// After so many deliveries without an acknowledgement a message is set aside.
     pub set_aside_after: u32,
+    /// Requests under an `Idempotency-Key` that are remembered for one account, for a day.
+    pub kept_requests: u32,
+    /// Bytes of their answers.
+    pub kept_answer_bytes: u64,
     /// How fast accounts and addresses may go.
     pub rate: Rate,
 }
@@ -61,6 +65,8 @@ impl Default for Limits {
             abandoned_after_seconds: 24 * 60 * 60,
             isolate_after: 5,
             set_aside_after: 10,
+            kept_requests: 1_000_000,
+            kept_answer_bytes: 256 * 1024 * 1024,
             rate: Rate::default(),
         }
     }
@@ -83,6 +89,8 @@ impl Limits {
             abandoned_after: Duration::from_secs(self.abandoned_after_seconds),
             isolate_after: self.isolate_after,
             set_aside_after: self.set_aside_after,
+            kept_requests: self.kept_requests,
+            kept_answer_bytes: self.kept_answer_bytes,
         }
     }
 
@@ -105,6 +113,9 @@ impl Limits {
         // It is alone for a while before it is set aside.
         let least = u64::from(self.isolate_after) + 1;
         within("limits.set_aside_after", self.set_aside_after.into(), least, 1001)?;
+        within("limits.kept_requests", self.kept_requests.into(), 1, 1_000_000_000)?;
+        let longest = domain::idempotency::LONGEST_ANSWER as u64;
+        within("limits.kept_answer_bytes", self.kept_answer_bytes, longest, 1 << 40)?;
         self.rate.validate()
     }
 }

@@ -14,6 +14,8 @@
 //! A crash between two steps leaves what the next upkeep goes on with, and an upload that finds its
 //! file written by an earlier try is finished by comparing what was kept.
 
+mod allowance;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, AttachmentId};
 use super::ports::{BLOB_PARTS, Blobs, ByteStream, Incoming};
+
+pub use allowance::{Allowance, Kept, Shortage};
 
 /// How many uploads of one account may be to come.
 const OPEN_UPLOADS: u32 = 1000;
@@ -89,8 +93,8 @@ pub struct Upload {
     pub now: Timestamp,
     /// From when on the attachment is over.
     pub expires_at: Timestamp,
-    /// How many bytes its owner may keep; `None` for any number.
-    pub account_bytes: Option<u64>,
+    /// How much its owner may keep.
+    pub allowance: Allowance,
 }
 
 /// What became of an upload.
@@ -98,11 +102,8 @@ pub struct Upload {
 pub enum Finished {
     /// This is what is kept, from this upload or from an earlier one.
     Kept(Attachment),
-    /// The owner keeps so many bytes already that there is no room; the attachment has ended.
-    NoRoom {
-        /// How many.
-        kept: u64,
-    },
+    /// The owner keeps so much already that there is no room; the attachment has ended.
+    NoRoom(Shortage),
 }
 
 /// How much the gateway keeps of files, and for how long.
@@ -110,8 +111,8 @@ pub enum Finished {
 pub struct FileLimits {
     /// Bytes of one attachment.
     pub bytes: u64,
-    /// Bytes of all attachments of an account; `None` for any number.
-    pub account_bytes: Option<u64>,
+    /// All attachments of an account.
+    pub account: Allowance,
     /// How long an attachment is kept, from when it was made.
     pub life: Duration,
     /// How long an upload may wait to begin.
@@ -122,7 +123,7 @@ impl Default for FileLimits {
     fn default() -> Self {
         Self {
             bytes: 100 * 1024 * 1024,
-            account_bytes: Some(10 * 1024 * 1024 * 1024),
+            account: Allowance { files: 10_000, bytes: Some(10 * 1024 * 1024 * 1024) },
             life: Duration::from_secs(30 * 24 * 60 * 60),
             upload_life: Duration::from_secs(60 * 60),
         }
@@ -146,10 +147,10 @@ impl Attachment {
 }
 
 impl Upload {
-    /// Whether its owner, who keeps so many bytes, may keep these as well.
+    /// What speaks against keeping it, if anything does; to be asked with what its owner keeps.
     #[must_use]
-    pub fn has_room(&self, kept: u64) -> bool {
-        self.account_bytes.is_none_or(|most| kept.saturating_add(self.content.length) <= most)
+    pub fn shortage(&self, kept: Kept) -> Option<Shortage> {
+        self.allowance.shortage(kept, self.content.length)
     }
 }
 
@@ -182,7 +183,7 @@ impl Files {
     /// Opens an attachment for an account to upload.
     ///
     /// # Errors
-    /// [`Fault::TooLarge`] when the account keeps all the bytes that it may, [`Fault::Conflict`]
+    /// [`Fault::TooLarge`] when the account keeps all that it may, [`Fault::Conflict`]
     /// when too many of its uploads are still to come.
     pub async fn open(&self, owner: AccountNumber) -> Result<Attachment, Fault> {
         self.require_room(owner, 1).await?;
@@ -235,16 +236,15 @@ impl Files {
             content,
             now: self.now(),
             expires_at: attachment.created_at.plus(self.limits.life),
-            account_bytes: self.limits.account_bytes,
+            allowance: self.limits.account,
         });
         match finished.await {
             Ok(Finished::Kept(kept)) if kept.content == Some(content) => Ok(content),
             Ok(Finished::Kept(_)) => Err(other_bytes()),
-            Ok(Finished::NoRoom { kept }) => {
+            Ok(Finished::NoRoom(shortage)) => {
                 // It has ended. Until the next sweep it would take room that its owner does not have.
                 self.blobs.remove(&[attachment.id]).await?;
-                let most = self.limits.account_bytes.unwrap_or(u64::MAX);
-                Err(no_room(kept.saturating_add(content.length), most))
+                Err(shortage.into())
             }
             Err(fault @ Fault::NotFound { .. }) => {
                 // It ended meanwhile, so nobody else can finish it and its file is a stray.
@@ -256,10 +256,9 @@ impl Files {
     }
 
     async fn require_room(&self, owner: AccountNumber, bytes: u64) -> Result<(), Fault> {
-        let Some(most) = self.limits.account_bytes else { return Ok(()) };
-        let kept = self.gateway.store.attachment_bytes(owner).await?;
-        let actual = kept.saturating_add(bytes);
-        if actual <= most { Ok(()) } else { Err(no_room(actual, most)) }
+        let allowance = self.limits.account;
+        let kept = self.gateway.store.attachments_kept(owner, allowance.files).await?;
+        allowance.shortage(kept, bytes).map_or(Ok(()), |shortage| Err(shortage.into()))
     }
 
     /// A part of the bytes of an attachment that was uploaded.
@@ -329,10 +328,6 @@ fn other_bytes() -> Fault {
     Fault::conflict("body", "this attachment was uploaded before, with other bytes")
 }
 
-fn no_room(actual: u64, limit: u64) -> Fault {
-    Fault::TooLarge { what: "the size in bytes of what this account keeps", actual, limit }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,18 +336,5 @@ mod tests {
     fn patience_grows_with_the_size() {
         assert_eq!(upload_patience(0), Duration::from_secs(60));
         assert_eq!(upload_patience(32 * 1024 * 100), Duration::from_secs(160));
-    }
-
-    #[test]
-    fn room_is_counted_with_what_comes() {
-        let upload = |account_bytes| Upload {
-            id: AttachmentId::from_bytes([1; 16]),
-            content: Content { length: 10, digest: [0; 32] },
-            now: Timestamp::default(),
-            expires_at: Timestamp::default(),
-            account_bytes,
-        };
-        assert!(upload(Some(30)).has_room(20) && !upload(Some(30)).has_room(21));
-        assert!(upload(None).has_room(u64::MAX));
     }
 }

@@ -115,15 +115,6 @@ pub struct Participant {
     pub muted_until: Option<Timestamp>,
 }
 
-/// An account that shares a conversation with another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Companion {
-    /// The account's number inside the store.
-    pub account: AccountNumber,
-    /// The account's public id.
-    pub user: UserId,
-}
-
 impl Conversation {
     /// Whether it is a group.
     #[must_use]

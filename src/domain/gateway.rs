@@ -50,6 +50,10 @@ pub struct Limits {
     pub isolate_after: u32,
     /// A message that was handed out so often without an acknowledgement is set aside.
     pub set_aside_after: u32,
+    /// Requests under an `Idempotency-Key` that are remembered for one account.
+    pub kept_requests: u32,
+    /// Bytes of their answers.
+    pub kept_answer_bytes: u64,
 }
 
 impl Default for Limits {
@@ -67,6 +71,8 @@ impl Default for Limits {
             abandoned_after: Duration::from_secs(24 * 60 * 60),
             isolate_after: 5,
             set_aside_after: 10,
+            kept_requests: 1_000_000,
+            kept_answer_bytes: 256 * 1024 * 1024,
         }
     }
 }

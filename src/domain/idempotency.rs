@@ -21,6 +21,9 @@ const RUNNING: Duration = Duration::from_secs(2 * 60);
 /// The longest answer that is kept, in bytes.
 pub const LONGEST_ANSWER: usize = 256 * 1024;
 
+/// When to come back with a new key after too many of them: some become free all day.
+const FULL_RETRY: Duration = Duration::from_secs(10 * 60);
+
 /// The longest key, in characters.
 const LONGEST_KEY: usize = 255;
 
@@ -45,6 +48,29 @@ pub struct RunningRequest {
     pub claim: [u8; 16],
 }
 
+/// How much is kept for one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerQuota {
+    /// Requests.
+    pub requests: u32,
+    /// Bytes of their answers.
+    pub bytes: u64,
+}
+
+impl AnswerQuota {
+    /// Whether there is room for one more request, whatever its answer will be.
+    #[must_use]
+    pub fn has_room(&self, requests: u64, bytes: u64) -> bool {
+        requests < u64::from(self.requests) && self.fits(bytes, LONGEST_ANSWER as u64)
+    }
+
+    /// Whether an answer can be kept beside so many bytes of others.
+    #[must_use]
+    pub fn fits(&self, bytes: u64, answer: u64) -> bool {
+        bytes.saturating_add(answer) <= self.bytes
+    }
+}
+
 /// What the store needs to claim a request.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestClaim {
@@ -58,6 +84,8 @@ pub struct RequestClaim {
     pub claimed_until: Timestamp,
     /// When it is forgotten.
     pub expires_at: Timestamp,
+    /// How much is kept for its account.
+    pub quota: AnswerQuota,
 }
 
 /// What became of a claim.
@@ -71,6 +99,10 @@ pub enum Claimed {
     Differs,
     /// The first was answered with this.
     Answered(StoredAnswer),
+    /// The first was answered, and there was no room to keep the answer.
+    Done,
+    /// It would be the first, and there is no room for it.
+    Full,
 }
 
 /// An answer, to be given again as it is.
@@ -96,7 +128,8 @@ impl Gateway {
     ///
     /// # Errors
     /// [`Fault::Invalid`] when the key cannot be used or stands for another request,
-    /// [`Fault::Conflict`] while the first request is running.
+    /// [`Fault::Conflict`] while the first request is running, or when its answer was not kept;
+    /// [`Fault::RateLimited`] when too much is kept for the account.
     pub async fn begin_request(
         &self,
         account: AccountNumber,
@@ -115,6 +148,7 @@ impl Gateway {
             now,
             claimed_until: now.plus(RUNNING),
             expires_at: now.plus(KEPT),
+            quota: self.answer_quota(),
         };
         match self.store.claim_request(claim).await? {
             Claimed::First => Ok(Begun::First(running)),
@@ -122,6 +156,14 @@ impl Gateway {
             Claimed::Running => {
                 Err(Fault::conflict(IDEMPOTENCY_KEY, "belongs to a request that is still running"))
             }
+            Claimed::Done => {
+                let reason = "belongs to a request that was done; its answer was not kept";
+                Err(Fault::conflict(IDEMPOTENCY_KEY, reason))
+            }
+            Claimed::Full => Err(Fault::RateLimited {
+                what: "the number of requests under an Idempotency-Key, or the size of their answers,",
+                retry_after: FULL_RETRY,
+            }),
             Claimed::Differs => {
                 Err(Fault::invalid(IDEMPOTENCY_KEY, "was used for another request on this path"))
             }
@@ -129,7 +171,8 @@ impl Gateway {
     }
 
     /// Ends a request: its answer is kept for those that come again. Without an answer, or with one
-    /// that is too long, the next one under the key runs again.
+    /// that is too long, the next one under the key runs again. Where there is no room for an answer
+    /// any more, it is remembered that the request was done.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -139,7 +182,11 @@ impl Gateway {
         answer: Option<StoredAnswer>,
     ) -> Result<(), Fault> {
         let answer = answer.filter(|answer| answer.body.len() <= LONGEST_ANSWER);
-        self.store.finish_request(running, answer).await
+        self.store.finish_request(running, answer, self.answer_quota()).await
+    }
+
+    fn answer_quota(&self) -> AnswerQuota {
+        AnswerQuota { requests: self.limits.kept_requests, bytes: self.limits.kept_answer_bytes }
     }
 
     /// Forgets requests whose time is over, at most `limit`; returns how many.
@@ -184,6 +231,15 @@ mod tests {
         for bad in ["", "two words", "ä", "\u{7f}", &"x".repeat(256)] {
             assert!(checked(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn there_is_room_as_long_as_the_longest_answer_fits() {
+        let longest = LONGEST_ANSWER as u64;
+        let quota = AnswerQuota { requests: 2, bytes: longest + 10 };
+        assert!(quota.has_room(0, 0) && quota.has_room(1, 10));
+        assert!(!quota.has_room(2, 0) && !quota.has_room(0, 11));
+        assert!(quota.fits(longest, 10) && !quota.fits(longest, 11) && !quota.fits(u64::MAX, 1));
     }
 
     #[test]

@@ -160,6 +160,33 @@ impl Limiter {
         taken
     }
 
+    /// Takes so much from the address's bucket alone, if there is as much in the account's, or
+    /// nothing. For what is done before it is certain that the account asked for it; then
+    /// [`Self::settle`] takes it from the account too.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn advance(&self, visitor: &Visitor, kind: Kind, amount: u64) -> Result<(), Fault> {
+        self.take(visitor, kind, amount)?;
+        self.give_back(visitor, kind, amount);
+        Ok(())
+    }
+
+    /// Takes from the account's bucket what the address's has paid already.
+    ///
+    /// # Errors
+    /// As [`Self::take`]; others may have taken from it since.
+    pub fn settle(&self, visitor: &Visitor, kind: Kind, amount: u64) -> Result<(), Fault> {
+        self.take(&Visitor { address: None, ..*visitor }, kind, amount)
+    }
+
+    /// Gives back to the account, not to the address, what it was charged for but did not ask for.
+    pub fn give_back(&self, visitor: &Visitor, kind: Kind, amount: u64) {
+        if let Some(account) = visitor.account {
+            self.accounts.give_back(account, kind, amount, self.clock.now());
+        }
+    }
+
     /// Refuses an address that used up what strangers may do; takes nothing.
     ///
     /// # Errors
@@ -292,6 +319,20 @@ mod tests {
         assert!(limiter.take(&visitor(2, 1), Kind::Messages, 30).is_err());
         assert_eq!(limiter.standing(AccountNumber(2))[0].left, 60);
         limiter.take(&visitor(2, 2), Kind::Messages, 30).unwrap();
+    }
+
+    #[test]
+    fn what_nobody_may_have_asked_for_costs_the_account_nothing_until_it_is_settled() {
+        let (limiter, _) = limiter(messages(60), messages(100));
+        let anna = visitor(1, 1);
+        let left = || limiter.standing(AccountNumber(1))[0].left;
+        limiter.advance(&anna, Kind::Messages, 50).unwrap();
+        assert_eq!(left(), 60);
+        limiter.settle(&anna, Kind::Messages, 50).unwrap();
+        assert_eq!(left(), 10);
+        assert!(limiter.advance(&anna, Kind::Messages, 20).is_err(), "more than the account has");
+        limiter.advance(&visitor(2, 1), Kind::Messages, 50).unwrap();
+        assert!(limiter.advance(&visitor(2, 1), Kind::Messages, 1).is_err(), "the address paid");
     }
 
     #[test]

@@ -18,9 +18,9 @@ use super::changes::{ChangedContacts, Cursor};
 use super::clock::Timestamp;
 use super::conversation::change::{Change, Changed};
 use super::conversation::group::NewGroup;
-use super::conversation::{Companion, ContactPair, Conversation};
+use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
-use super::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
+use super::idempotency::{AnswerQuota, Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
     AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber,
     UserId,
@@ -184,11 +184,6 @@ pub trait Conversations: Send + Sync {
         account: AccountNumber,
         until: Option<Timestamp>,
     ) -> Result<(), Fault>;
-
-    /// At most `limit` of the accounts that share a conversation with `account`, itself left out,
-    /// each once, in no particular order.
-    async fn companions(&self, account: AccountNumber, limit: u32)
-    -> Result<Vec<Companion>, Fault>;
 }
 
 /// What accounts are to each other.
@@ -239,12 +234,14 @@ pub trait Requests: Send + Sync {
     /// Claims a request for whoever asks first, or says what became of it.
     async fn claim_request(&self, claim: RequestClaim) -> Result<Claimed, Fault>;
 
-    /// Keeps the answer of a claimed request, or gives the claim back when there is none to keep.
+    /// Keeps the answer of a claimed request, or gives the claim back when there is none to keep. An
+    /// answer that does not fit into `quota` leaves a mark that the request was done.
     /// Does nothing when the claim has gone to somebody else.
     async fn finish_request(
         &self,
         running: RunningRequest,
         answer: Option<StoredAnswer>,
+        quota: AnswerQuota,
     ) -> Result<(), Fault>;
 
     /// Forgets at most `limit` requests whose time is over; returns how many.

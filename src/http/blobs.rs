@@ -111,7 +111,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         (status = 403, description = "The URL has expired, or was made for something else.", content_type = "application/problem+json"),
         (status = 404, description = "There is no such attachment any more.", content_type = "application/problem+json"),
         (status = 409, description = "Other bytes were uploaded before.", content_type = "application/problem+json"),
-        (status = 413, description = "Too many bytes, for one attachment or for the account.", content_type = "application/problem+json"),
+        (status = 413, description = "Too many bytes, for one attachment or for the account, or too many files of the account.", content_type = "application/problem+json"),
         (status = 422, description = "There are no bytes.", content_type = "application/problem+json"),
         (status = 429, description = "Too many requests from this address; repeat after `Retry-After`.", content_type = "application/problem+json"),
         (status = 500, description = "A mistake of the gateway; its log has more.", content_type = "application/problem+json"),

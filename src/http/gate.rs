@@ -1,7 +1,5 @@
 //! What stands between the listener and the handlers: who may come in, how often, with how much.
 
-mod shares;
-
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,10 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::peer;
 use super::ratelimit::Known;
+use super::shares::{Share, Shares};
 use crate::domain::Fault;
 use crate::domain::ids::AccountNumber;
 use crate::domain::limits::{Kind, Limiter, Networks, Visitor};
-use shares::{Share, Shares};
 
 /// Bodies are counted in blocks of so many bytes.
 const BLOCK: u64 = 1024;
@@ -23,14 +21,14 @@ pub struct Gate {
     limiter: Arc<Limiter>,
     proxies: Networks,
     bodies: Arc<Semaphore>,
-    shares: Arc<Shares>,
+    shares: Arc<Shares<AccountNumber>>,
 }
 
 /// Room for one body, given back on drop.
 #[derive(Debug)]
 pub struct BodyRoom {
     _permit: OwnedSemaphorePermit,
-    _share: Option<Share>,
+    _share: Option<Share<AccountNumber>>,
 }
 
 impl Gate {
@@ -122,6 +120,37 @@ impl Gate {
     /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
     pub fn bytes(&self, visitor: &Visitor, count: u64) -> Result<(), Fault> {
         self.limiter.take(visitor, Kind::Bytes, count)
+    }
+
+    /// Counts bytes of a body before it is known whether the account sent it: somebody who got hold
+    /// of its credential may have. Its address pays for them at once; the account needs to have
+    /// as many, and pays when they are [its own](Self::own).
+    ///
+    /// # Errors
+    /// As [`Self::bytes`].
+    pub fn unproven_bytes(&self, visitor: &Visitor, count: u64) -> Result<(), Fault> {
+        self.limiter.advance(visitor, Kind::Bytes, count)
+    }
+
+    /// Counts what came of comparing a credential with a body of so many [unproven
+    /// bytes](Self::unproven_bytes). If it is not for it, the account pays neither for the bytes
+    /// nor for the request.
+    ///
+    /// # Errors
+    /// As [`Self::judged`]; [`Fault::RateLimited`] when others of the account's requests have used
+    /// its bytes up meanwhile.
+    pub fn own<T>(
+        &self,
+        outcome: Result<T, Fault>,
+        visitor: &Visitor,
+        bytes: u64,
+    ) -> Result<T, Fault> {
+        if matches!(outcome, Err(Fault::Unauthorized { .. })) {
+            self.limiter.give_back(visitor, Kind::Requests, 1);
+        }
+        let own = self.judged(outcome, visitor.address)?;
+        self.limiter.settle(visitor, Kind::Bytes, bytes)?;
+        Ok(own)
     }
 
     /// Counts a socket that is about to be opened.

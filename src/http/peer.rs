@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{Extensions, HeaderMap};
 
-use crate::domain::limits::Networks;
+use crate::domain::limits::{Networks, network_of};
 
 /// The address at the other end of the connection; the listener puts it into each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,15 @@ pub fn client(extensions: &Extensions, headers: &HeaderMap, proxies: &Networks) 
     let client = if proxies.contain(peer) { forwarded(peer, headers, proxies) } else { peer };
     let client = client.to_canonical();
     (!client.is_loopback()).then_some(client)
+}
+
+/// What a connection is counted for before anything is read from it: its network, as requests are.
+///
+/// `None` for a trusted proxy, which brings the connections of many, and for this machine.
+#[must_use]
+pub fn network(peer: IpAddr, proxies: &Networks) -> Option<IpAddr> {
+    let peer = peer.to_canonical();
+    (!proxies.contain(peer) && !peer.is_loopback()).then(|| network_of(peer))
 }
 
 fn forwarded(peer: IpAddr, headers: &HeaderMap, proxies: &Networks) -> IpAddr {
@@ -100,6 +109,24 @@ mod tests {
             ("::1", &["198.51.100.1"], None),
         ] {
             assert_eq!(found(peer, lines).as_deref(), expected, "{peer} {lines:?}");
+        }
+    }
+
+    #[test]
+    fn connections_are_counted_for_their_network_unless_a_proxy_brings_them() {
+        let proxies = Networks::parse("10.0.0.0/8, 2001:db8:9::/48").unwrap();
+        for (peer, expected) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            ("::ffff:203.0.113.7", Some("203.0.113.7")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::")),
+            ("10.1.1.1", None),
+            ("::ffff:10.1.1.1", None),
+            ("2001:db8:9::1", None),
+            ("127.0.0.1", None),
+            ("::1", None),
+        ] {
+            let found = network(peer.parse().unwrap(), &proxies);
+            assert_eq!(found.map(|it| it.to_string()).as_deref(), expected, "{peer}");
         }
     }
 

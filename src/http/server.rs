@@ -18,15 +18,22 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use super::peer::{Peer, RemoteAddress};
+use super::peer::{self, Peer, RemoteAddress};
+use super::shares::Shares;
 use super::stream::Bounded;
+use crate::domain::limits::Networks;
 
 /// How a listener treats its connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Connections at the same time; further ones wait in the system's queue. One that has become a
     /// socket does not count any more: whoever upgrades it bounds those.
     pub connections: u32,
+    /// Connections of one network ([`peer::network`]) at the same time; further ones are closed at
+    /// once. 0 for any number.
+    pub address_connections: u32,
+    /// Proxies, whose connections are those of many.
+    pub proxies: Networks,
     /// How long a client may take to send the head of a request, and to take a part of an answer.
     pub head_timeout: Duration,
     /// How long requests may take to finish when the listener stops.
@@ -43,8 +50,10 @@ pub async fn serve<L: Listener>(
 ) where
     L::Addr: RemoteAddress,
 {
-    let builder = connection_builder(settings);
+    let builder = connection_builder(&settings);
     let places = Arc::new(Semaphore::new(settings.connections as usize));
+    let most = u64::from(settings.address_connections);
+    let networks = (most > 0).then(|| Arc::new(Shares::new(most)));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
@@ -59,7 +68,17 @@ pub async fn serve<L: Listener>(
             Some(_) = connections.join_next() => continue,
             next = next => next,
         };
-        let peer = address.address().map(Peer);
+        let address = address.address();
+        let network = address.and_then(|peer| peer::network(peer, &settings.proxies));
+        let share = match (&networks, network) {
+            (Some(networks), Some(network)) => match networks.take(network, 1) {
+                Some(share) => Some(share),
+                // Before anything was read: whoever takes all places gets no work out of us.
+                None => continue,
+            },
+            _ => None,
+        };
+        let peer = address.map(Peer);
         let with_peer = move |mut request: Request<Incoming>| {
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
@@ -75,7 +94,7 @@ pub async fn serve<L: Listener>(
                 // Clients go away in the middle of things every day.
                 tracing::trace!(%error, "a connection broke off");
             }
-            drop(place);
+            drop((place, share));
         });
     }
     drop(listener);
@@ -88,7 +107,7 @@ pub async fn serve<L: Listener>(
 /// The largest head of a request, bytes. A token has at most 4 KiB.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-fn connection_builder(settings: Settings) -> Builder<TokioExecutor> {
+fn connection_builder(settings: &Settings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     let mut http1 = builder.http1();
     http1.timer(TokioTimer::new()).header_read_timeout(settings.head_timeout);
@@ -108,6 +127,8 @@ fn connection_builder(settings: Settings) -> Builder<TokioExecutor> {
 #[cfg(test)]
 mod tests {
     use std::error::Error;
+    use std::iter::repeat;
+    use std::net::SocketAddr;
 
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -119,20 +140,53 @@ mod tests {
 
     type Outcome = Result<(), Box<dyn Error>>;
 
-    const SETTINGS: Settings = Settings {
-        connections: 8,
-        head_timeout: Duration::from_secs(10),
-        stop_timeout: Duration::from_secs(10),
-    };
+    fn settings() -> Settings {
+        Settings {
+            connections: 8,
+            address_connections: 0,
+            proxies: Networks::default(),
+            head_timeout: Duration::from_secs(10),
+            stop_timeout: Duration::from_secs(10),
+        }
+    }
 
     struct Running {
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         stop: oneshot::Sender<()>,
         task: JoinHandle<()>,
     }
 
+    /// A listener whose clients come from where the test says, one after the other.
+    struct Pretended {
+        listener: TcpListener,
+        addresses: Box<dyn Iterator<Item = &'static str> + Send>,
+    }
+
+    impl Listener for Pretended {
+        type Io = TcpStream;
+        type Addr = SocketAddr;
+
+        async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            let from = self.addresses.next().and_then(|ip| ip.parse().ok());
+            (stream, SocketAddr::new(from.unwrap_or(address.ip()), address.port()))
+        }
+
+        fn local_addr(&self) -> std::io::Result<SocketAddr> {
+            self.listener.local_addr()
+        }
+    }
+
     async fn start(router: Router, settings: Settings) -> Result<Running, std::io::Error> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
+        start_on(listener, router, settings)
+    }
+
+    fn start_on<L: Listener<Addr = SocketAddr>>(
+        listener: L,
+        router: Router,
+        settings: Settings,
+    ) -> Result<Running, std::io::Error> {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let stopped = async move {
@@ -146,10 +200,16 @@ mod tests {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await
     }
 
+    async fn is_answered(stream: &mut TcpStream) -> bool {
+        let mut answer = [0; 12];
+        let asked = ask(stream).await.is_ok();
+        asked && stream.read_exact(&mut answer).await.is_ok() && &answer == b"HTTP/1.1 200"
+    }
+
     #[tokio::test]
     async fn an_idle_connection_does_not_hold_up_the_stop() -> Outcome {
         let router = Router::new().route("/", get(async || "hello"));
-        let running = start(router, SETTINGS).await?;
+        let running = start(router, settings()).await?;
         let mut client = TcpStream::connect(running.address).await?;
         ask(&mut client).await?;
         let mut answer = [0; 12];
@@ -169,7 +229,7 @@ mod tests {
             gate.notified().await;
             "done"
         };
-        let running = start(Router::new().route("/", get(handler)), SETTINGS).await?;
+        let running = start(Router::new().route("/", get(handler)), settings()).await?;
         let mut client = TcpStream::connect(running.address).await?;
         ask(&mut client).await?;
         arrived.notified().await;
@@ -185,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_says_nothing_loses_its_place() -> Outcome {
         let settings =
-            Settings { connections: 1, head_timeout: Duration::from_millis(20), ..SETTINGS };
+            Settings { connections: 1, head_timeout: Duration::from_millis(20), ..settings() };
         let router = Router::new().route("/", get(async || "hello"));
         let running = start(router, settings).await?;
         let _silent = TcpStream::connect(running.address).await?;
@@ -198,8 +258,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_has_so_many_connections_and_a_proxy_any_number() -> Outcome {
+        let router = Router::new().route("/", get(async || "hello"));
+        let mut addresses = vec!["2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1"];
+        addresses.extend(["10.0.0.1"; 3]);
+        let addresses = Box::new(addresses.into_iter().chain(repeat("2001:db8::4")));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let proxies = Networks::parse("10.0.0.0/8")?;
+        let settings = Settings { address_connections: 2, proxies, ..settings() };
+        let running = start_on(Pretended { listener, addresses }, router, settings)?;
+        let mut open = Vec::new();
+        for served in [true, true, false, true, true, true, true] {
+            let mut client = TcpStream::connect(running.address).await?;
+            assert_eq!(is_answered(&mut client).await, served, "{}", open.len());
+            open.push(client);
+        }
+        drop(open.remove(0));
+        // It takes a moment until the server sees that.
+        while !is_answered(&mut TcpStream::connect(running.address).await?).await {}
+        Ok(())
+    }
+
+    #[tokio::test]
     async fn an_endless_head_is_broken_off() -> Outcome {
-        let running = start(Router::new(), SETTINGS).await?;
+        let running = start(Router::new(), settings()).await?;
         let mut client = TcpStream::connect(running.address).await?;
         client.write_all(b"GET / HTTP/1.1\r\nx: ").await?;
         // The other side closes at some point; how writing ends then is not our business.
@@ -218,7 +300,7 @@ mod tests {
             seen.notify_one();
             std::future::pending::<&'static str>().await
         };
-        let settings = Settings { stop_timeout: Duration::from_millis(1), ..SETTINGS };
+        let settings = Settings { stop_timeout: Duration::from_millis(1), ..settings() };
         let running = start(Router::new().route("/", get(handler)), settings).await?;
         let mut client = TcpStream::connect(running.address).await?;
         ask(&mut client).await?;

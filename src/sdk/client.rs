@@ -32,14 +32,16 @@
 //! | to | there is |
 //! | --- | --- |
 //! | send | [`Bot::send`], [`Bot::send_all`], [`Bot::send_to_conversation`], [`Message`] |
+//! | say what need not be secret, take back | [`Bot::send_readable`], [`Readable`] |
 //! | listen | [`Bot::run`], [`Bot::listening`], [`Bot::live_messages`], [`Bot::messages`] |
 //! | hold groups | [`Bot::create_group`], [`Bot::conversation`] and their neighbours |
 //! | transfer files | [`Bot::upload`], [`Bot::download_to_file`], [`Bot::download`], [`File`] |
 //! | be a person's client | [`Device`], [`SignUp`] |
 //!
 //! What a caller can rely on:
-//! - Readable text never leaves the program. A session without a usable key is an error that names
-//!   the session ([`SendError::UnusableKey`]), and only encrypted categories can be made at all.
+//! - What is sealed is never sent readable. A session without a usable key is an error that names
+//!   the session ([`SendError::UnusableKey`]), and a [`Content`] has an encrypted category. Messages
+//!   that the gateway may read are a type and a method of their own ([`Bot::send_readable`]).
 //! - Everything has a bound: time for each try, number of tries, pauses, rounds, size of answers,
 //!   memory for sessions and keys. [`BotBuilder`] moves them.
 //! - Nothing of a download is handed out before all of it was checked.
@@ -76,6 +78,7 @@ mod message;
 mod messages;
 mod outcome;
 mod patience;
+mod readable;
 mod receipt;
 mod recent;
 mod refreshed;
@@ -109,6 +112,7 @@ pub use listening::{Handled, Listening, Trouble};
 pub use message::{Message, OnStale};
 pub use messages::{Messages, ReceiveError};
 pub use outcome::{ItemOutcome, Outcome, SendError, Sent};
+pub use readable::Readable;
 pub use refreshed::Refreshed;
 pub use retry::RetryPolicy;
 pub use sender::SenderProof;

@@ -23,7 +23,7 @@ mod top_up;
 use serde::{Deserialize, Serialize};
 
 pub use account::{App, CreateAccount, CreatedAccount, ProfileChange, User};
-pub use answer::{ApiError, Data, ErrorBody, ErrorExtra};
+pub use answer::{ApiError, DEFERRED, Data, ErrorBody, ErrorExtra};
 pub use attachment::Attachment;
 pub use blaze::{AcknowledgeMessages, BlazeFrame, BlazeReceipt, BlazeRequest, ListPendingMessages};
 pub use conversation::{

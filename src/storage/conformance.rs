@@ -46,6 +46,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         an_attachment_is_found_as_it_was_made,
         an_upload_is_noted_once,
         an_account_has_room_for_so_many_bytes,
+        an_account_has_room_for_so_many_files,
         only_so_many_uploads_may_be_to_come,
         what_is_over_ends_in_small_steps_and_cannot_be_uploaded,
         attachments_on_file_are_told_from_strays;
@@ -82,10 +83,11 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_code_opens_its_group_until_there_is_another,
         an_empty_group_is_remembered,
         a_mute_is_its_participants_own,
-        companions_share_a_conversation,
         a_message_decided_before_a_change_is_not_stored_after_it,
         notices_wait_for_live_sessions_among_the_messages,
         a_notice_is_swept_when_nobody_waits_for_it,
+        a_full_inbox_makes_room_for_notices,
+        notices_are_counted_for_the_next_message,
         an_unread_notice_expires_into_a_gap;
     messages:
         a_message_is_handed_out_as_it_came,
@@ -121,7 +123,9 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_top_up_ends_with_its_time,
         an_expired_message_is_kept_until_its_top_up_is_over,
         a_request_is_claimed_once_and_answered_ever_after,
-        a_request_that_never_ended_is_claimed_again;
+        a_request_that_never_ended_is_claimed_again,
+        an_account_keeps_so_many_requests_and_bytes,
+        bytes_of_answers_are_kept_until_they_are_forgotten;
     isolation:
         a_suspect_message_is_handed_out_alone,
         a_run_stops_before_a_suspect_message,

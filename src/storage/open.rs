@@ -47,6 +47,8 @@ pub struct StorageConfig {
     pub queue_length: usize,
     /// How many bytes these requests may hold together.
     pub queue_bytes: usize,
+    /// How many requests may share a commit; benchmarks compare with 1.
+    pub group_jobs: usize,
     /// What is remembered between requests.
     pub cache: CacheConfig,
 }
@@ -62,6 +64,7 @@ impl StorageConfig {
             max_size: None,
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
+            group_jobs: 1024,
             cache: CacheConfig::default(),
         }
     }

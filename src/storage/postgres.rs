@@ -85,6 +85,8 @@ pub struct PostgresConfig {
     pub queue_length: usize,
     /// How many bytes these requests may hold together.
     pub queue_bytes: usize,
+    /// How many requests may share a commit; benchmarks compare with 1.
+    pub group_jobs: usize,
     /// What is remembered between requests.
     pub cache: CacheConfig,
 }
@@ -101,6 +103,7 @@ impl PostgresConfig {
             patience: Duration::from_secs(5),
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
+            group_jobs: 1024,
             cache: CacheConfig::default(),
         }
     }
@@ -116,6 +119,7 @@ impl fmt::Debug for PostgresConfig {
             .field("patience", &self.patience)
             .field("queue_length", &self.queue_length)
             .field("queue_bytes", &self.queue_bytes)
+            .field("group_jobs", &self.group_jobs)
             .field("cache", &self.cache)
             .finish_non_exhaustive()
     }
@@ -148,7 +152,7 @@ impl PostgresStore {
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
             queue_bytes: config.queue_bytes,
-            group_jobs: config.queue_length.max(1),
+            group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
         let writers = (0..config.writers.max(1)).map(|_| {

@@ -90,6 +90,17 @@ impl Seating {
         true
     }
 
+    /// Takes room for messages that are stored however much waits.
+    pub(super) fn take_all(&mut self, wishes: HashMap<i64, Wish>, quota: Quota) {
+        for (session, Wish { inbox, messages, now, .. }) in wishes {
+            let Some(room) = self.rooms.get_mut(&session) else { continue };
+            room.most = room.most.saturating_add(messages);
+            if room.most > quota.messages {
+                self.crowded.entry(session).or_insert(Crowded { inbox, quota, now });
+            }
+        }
+    }
+
     fn is_abandoned(&self, session: i64, before: Timestamp) -> bool {
         let found = self.rooms.get(&session).and_then(|room| room.found);
         found.is_some_and(|found| found.last_seen < before)
@@ -109,6 +120,20 @@ pub(super) fn wishes<'a>(messages: impl Iterator<Item = Intake<'a>>) -> HashMap<
             });
             wish.messages += 1;
         }
+    }
+    wishes
+}
+
+/// What rows want that come to inboxes however much waits there.
+pub(super) fn wishes_of_rows(
+    rows: impl Iterator<Item = InboxKey>,
+    quota: Quota,
+    now: Timestamp,
+) -> HashMap<i64, Wish> {
+    let mut wishes: HashMap<i64, Wish> = HashMap::new();
+    for inbox in rows {
+        let new = || Wish { inbox, messages: 0, quota: quota.messages, now };
+        wishes.entry(inbox.session.0).or_insert_with(new).messages += 1;
     }
     wishes
 }

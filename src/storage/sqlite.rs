@@ -59,7 +59,7 @@ use crate::domain::ports::{Soundness, Statistics, Store};
 use forget::SeenKey;
 use leases::Leases;
 use rows::value;
-use writer::{Apply, Job, SqliteWriter, Step};
+use writer::{Apply, Fill, FillingStep, Job, SqliteWriter, Step};
 
 /// After so many bytes a group takes no more messages; it keeps a commit, and with it everybody's
 /// waiting time, short.
@@ -91,7 +91,7 @@ impl SqliteStore {
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
             queue_bytes: config.queue_bytes,
-            group_jobs: config.queue_length.max(1),
+            group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
         let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
@@ -132,6 +132,16 @@ impl SqliteStore {
         T: Send + 'static,
     {
         self.ask(|answer| Job::Change(Box::new(Step { input, apply, answer }))).await?
+    }
+
+    /// The same for a step that puts rows into inboxes, and takes about so many bytes.
+    async fn fill<I, T>(&self, input: I, cost: usize, apply: Fill<I, T>) -> Result<T, Fault>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let job = |answer| Job::Change(Box::new(FillingStep { input, cost, apply, answer }));
+        self.ask(job).await?
     }
 }
 

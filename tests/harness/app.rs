@@ -17,6 +17,7 @@ use sealpost::domain::attachment::Files;
 use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
+use sealpost::domain::limits::Networks;
 use sealpost::http::server;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
@@ -150,6 +151,8 @@ impl TestApp {
             let address = listener.local_addr().unwrap().to_string();
             let settings = server::Settings {
                 connections: 1000,
+                address_connections: 0,
+                proxies: Networks::default(),
                 head_timeout: Duration::from_secs(60),
                 stop_timeout: Duration::ZERO,
             };

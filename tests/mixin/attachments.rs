@@ -282,6 +282,25 @@ async fn an_account_keeps_only_so_many_bytes() {
 }
 
 #[tokio::test]
+async fn an_account_keeps_only_so_many_files() {
+    let (app, bot, anna) = setting_with(|config| config.attachments.account_files = 2).await;
+    let mut opened = Vec::new();
+    for _ in 0..3 {
+        opened.push(open(&app, &bot).await);
+    }
+    for one in &opened[..2] {
+        assert_eq!(put(&app, &one.upload, b"x").await.status, 200);
+    }
+    let refused = put(&app, &opened[2].upload, b"x").await;
+    assert_eq!(refused.status, 413);
+    assert!(detail(&refused).contains("is 3, the limit is 2"), "{}", detail(&refused));
+    assert_eq!(files(&app).len(), 2);
+    let full = call(&app, &bot, Method::POST, "/attachments").await;
+    assert_eq!(full.json["error"]["status"], 413, "{full:?}");
+    open(&app, &anna).await;
+}
+
+#[tokio::test]
 async fn a_part_can_be_asked_for() {
     let (app, bot, _) = setting().await;
     let opened = open(&app, &bot).await;

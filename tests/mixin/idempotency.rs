@@ -101,3 +101,49 @@ async fn a_stranger_is_turned_away_as_without_a_key() {
     let answer = post(&app, &other, "/users/fetch", "k1", &json!([bot.user])).await;
     assert_eq!(answer.complaint().0, 401);
 }
+
+#[tokio::test]
+async fn an_account_has_so_many_keys_a_day_and_others_theirs() {
+    let app = TestApp::start_with(|config| config.limits.kept_requests = 2).await;
+    let (bot, other) = (app.bot("news").await, app.bot("other").await);
+    let body = json!([bot.user]);
+    for key in ["k1", "k2", "k1"] {
+        assert_eq!(post(&app, &bot, "/users/fetch", key, &body).await.list().len(), 1);
+    }
+    let refused = post(&app, &bot, "/users/fetch", "k3", &body).await;
+    assert_eq!((refused.status, refused.complaint().0), (429, 429));
+    assert_eq!(refused.headers["retry-after"], "600");
+    assert_eq!(post(&app, &bot, "/users/fetch", "k2", &body).await.list().len(), 1, "again");
+    assert_eq!(
+        post(&app, &other, "/users/fetch", "k3", &json!([other.user])).await.list().len(),
+        1
+    );
+    app.clock.advance(Duration::from_secs(24 * 3600));
+    app.gateway().forget_requests(100).await.unwrap();
+    assert_eq!(post(&app, &bot, "/users/fetch", "k3", &body).await.list().len(), 1);
+}
+
+#[tokio::test]
+async fn that_nothing_changed_is_not_kept_for_those_who_do_not_know_what_there_was() {
+    let app = TestApp::start().await;
+    let bot = app.bot("news").await;
+    let body = json!([bot.user]);
+    let known = bot.post(&app, "/sessions/fetch", &body).await;
+    let mut request = bot.request(Method::POST, "/sessions/fetch", body.to_string().into_bytes());
+    request.headers_mut().insert("Idempotency-Key", "k1".parse().unwrap());
+    request.headers_mut().insert("If-None-Match", known.headers["etag"].clone());
+    assert_eq!(app.call(request).await.status, 304);
+    let again = post(&app, &bot, "/sessions/fetch", "k1", &body).await;
+    assert_eq!((again.status, again.list()), (200, known.list()));
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_stored_is_not() {
+    let url = "https://gateway.test";
+    let app = TestApp::start_with(|config| config.http.public_url = url.into()).await;
+    let bot = app.bot("news").await;
+    let first = post(&app, &bot, "/attachments", "k1", &Value::Null).await;
+    assert_eq!(first.headers["cache-control"], "no-store");
+    let second = post(&app, &bot, "/attachments", "k1", &Value::Null).await;
+    assert_ne!(first.json["data"]["attachment_id"], second.json["data"]["attachment_id"]);
+}

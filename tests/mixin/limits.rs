@@ -129,6 +129,27 @@ async fn bytes_are_counted_whether_announced_or_not() {
 }
 
 #[tokio::test]
+async fn a_body_that_the_token_is_not_for_costs_the_address_and_not_the_account() {
+    let (app, bot, _) = setting(|rate| {
+        (rate.account_requests, rate.account_bytes, rate.address_bytes) = (10, 1000, 1500);
+    })
+    .await;
+    let token = bot.token("POST", "/users/fetch", b"[]");
+    let path = "/users/fetch";
+    let wrong = || from("203.0.113.1", with_token(Method::POST, path, &token, vec![b' '; 600]));
+    for _ in 0..2 {
+        assert_eq!(app.call(wrong()).await.complaint().0, 401);
+    }
+    let mut unannounced = wrong();
+    let pieces = [Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 200]))];
+    *unannounced.body_mut() = Body::from_stream(stream::iter(pieces));
+    assert_eq!(app.call(unannounced).await.complaint().0, 401);
+    let answer = bot.get(&app, "/me").await;
+    assert_eq!(header(&answer, "ratelimit"), r#""requests";r=9;t=6, "bytes";r=1000;t=0"#);
+    expect_limited(&app.call(wrong()).await, "20");
+}
+
+#[tokio::test]
 async fn an_address_is_limited_for_all_its_accounts_together() {
     let (app, bot, anna) = setting(|rate| rate.address_requests = 2).await;
     let me = |who: &Actor| who.request(Method::GET, "/me", Vec::new());

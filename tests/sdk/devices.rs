@@ -1,5 +1,7 @@
 //! People's devices on the gateway's own socket.
 
+use std::time::Duration;
+
 use sealpost::sdk::client::{Device, Outcome, Text};
 
 use crate::harness::TestApp;
@@ -36,4 +38,17 @@ async fn a_first_word_of_a_device_makes_the_conversation() {
     let phone = Device::from(anna.devices[0].client(&app, &url));
     assert!(phone.send_to(&ben.user, Text::new("hello")).await.unwrap().outcome.is_delivered());
     assert_eq!(ben.devices[0].receives(&app).await, ["hello"]);
+}
+
+#[tokio::test]
+async fn a_device_is_told_that_an_inbox_is_full_as_a_bot_is() {
+    let app = TestApp::start_with(|config| config.limits.inbox_messages = 1).await;
+    let url = format!("http://{}", app.listen().await);
+    let (anna, ben) = (app.person("Anna", 1).await, app.person("Ben", 1).await);
+    let phone = Device::from(anna.devices[0].client(&app, &url));
+    assert!(phone.send_to(&ben.user, Text::new("one")).await.unwrap().outcome.is_delivered());
+    let full = Outcome::Deferred { retry_after: Some(Duration::from_secs(60)) };
+    assert_eq!(phone.send_to(&ben.user, Text::new("two")).await.unwrap().outcome, full);
+    let by_post = phone.account().send(&ben.user, Text::new("three")).await.unwrap();
+    assert_eq!(by_post.outcome, full);
 }

@@ -35,7 +35,7 @@ use crate::http::path::PathPart;
         (status = 200, body = Data<Attachment>, description = "The attachment, with the address to upload to"),
         (status = 403, body = ErrorBody, description = "The API token lacks the scope `send`"),
         (status = 409, body = ErrorBody, description = "Too many attachments of this account wait for their upload"),
-        (status = 413, body = ErrorBody, description = "The account keeps as many bytes as it may"),
+        (status = 413, body = ErrorBody, description = "The account keeps as many bytes, or as many files, as it may"),
         (status = 422, body = ErrorBody, description = "The request does not say by which host it came"),
     ),
     security(("signed_token" = []), ("api_token" = [])),

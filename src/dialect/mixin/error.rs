@@ -16,7 +16,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sealpost_sdk::types::blaze::CHECKSUM_INVALID;
-use sealpost_sdk::types::{ApiError, ErrorBody, ErrorExtra};
+use sealpost_sdk::types::{ApiError, DEFERRED, ErrorBody, ErrorExtra};
 
 use super::MixinState;
 use super::auth::{bearer, looks_signed};
@@ -161,7 +161,8 @@ pub fn api_error(fault: &Fault) -> ApiError {
         extra,
     };
     let extra = |field: &str, reason: &str| {
-        Some(ErrorExtra { field: field.to_owned(), reason: shortened(reason) })
+        let (field, reason) = (field.to_owned(), shortened(reason));
+        Some(ErrorExtra { field, reason, ..ErrorExtra::default() })
     };
     match fault {
         Fault::Malformed { reason } => plain(400, 400, extra("body", reason)),
@@ -179,7 +180,14 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::Outdated { what, .. } => plain(410, 410, extra(what, "reset")),
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
         Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
-        Fault::Unavailable { .. } | Fault::Deferred { .. } => plain(503, 503, None),
+        Fault::Unavailable { .. } => plain(503, 503, None),
+        Fault::Deferred { retry_after } => {
+            let seconds = ratelimit::seconds(*retry_after).max(1);
+            let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
+            let reason = DEFERRED.to_owned();
+            let extra = ErrorExtra { reason, retry_after, ..ErrorExtra::default() };
+            plain(503, 503, Some(extra))
+        }
         Fault::Internal { .. } => plain(500, 500, None),
     }
 }

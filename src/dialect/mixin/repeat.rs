@@ -68,12 +68,23 @@ async fn run(state: &MixinState, request: Request, next: Next) -> Result<Respons
     let response = next.run(Request::from_parts(parts, Body::empty())).await;
     let truth = response.status();
     let response = shape.give(response);
-    if truth.is_server_error() || truth == StatusCode::TOO_MANY_REQUESTS {
-        // It may be otherwise next time.
+    if !may_be_kept(truth, response.headers()) {
         state.gateway.finish_request(running, None).await?;
         return Ok(response);
     }
     keep(state, running, response).await
+}
+
+/// Whether an answer stands for the request as such: another time it may be otherwise, or it is about
+/// what its caller has already, or it is not to be stored anywhere.
+fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
+    let depends = [StatusCode::TOO_MANY_REQUESTS, StatusCode::NOT_MODIFIED].contains(&status);
+    let directives = headers.get_all(header::CACHE_CONTROL).iter();
+    let mut directives = directives
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let no_store = directives.any(|one| one.eq_ignore_ascii_case(b"no-store"));
+    !status.is_server_error() && !depends && !no_store
 }
 
 /// The key of a request.
@@ -126,14 +137,18 @@ pub fn describe(post: &mut Operation) {
     header.required = Required::False;
     header.description = Some(
         "1 to 255 visible ASCII characters. For 24 hours, the same request of the same account under \
-         the same key gets the answer of the first one, and does nothing"
+         the same key gets the answer of the first one, and does nothing. Failures of the gateway, \
+         answers of more than 256 KiB, 304 and what says `Cache-Control: no-store` are not kept"
             .to_owned(),
     );
     let text = ObjectBuilder::new().schema_type(Type::String).build();
     header.schema = Some(text.into());
     post.parameters.get_or_insert_default().push(RefOr::T(header));
     let answers = [
-        ("409", "The first request under this `Idempotency-Key` is still running"),
+        (
+            "409",
+            "The first request under this `Idempotency-Key` is still running, or its answer was not kept",
+        ),
         ("422", "`Idempotency-Key` cannot be used, or was used for another request"),
     ];
     for (status, description) in answers {

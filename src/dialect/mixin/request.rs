@@ -138,7 +138,10 @@ pub(super) fn without_position(error: &serde_json::Error) -> String {
     text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]).to_owned()
 }
 
-/// Everything that limits a request comes before its body is read.
+/// Everything that limits a request comes before its body is read. Whether the token stands for
+/// that body is known afterwards. Whoever got hold of a token can make the gateway read bodies for
+/// it, at the cost of their own address; the account's share of the memory for bodies is taken
+/// meanwhile, for as long as a request may take.
 async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRequest, Fault> {
     let gate = &state.gate;
     let address = gate.address(&parts.extensions, &parts.headers);
@@ -147,17 +150,18 @@ async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRe
     let visitor = gate.request(&parts.extensions, authenticated.account(), address)?;
 
     let limit = state.settings.body_limit;
-    let (announced, size) = (body.size_hint().lower(), body.size_hint().exact());
+    let (announced, exact) = (body.size_hint().lower(), body.size_hint().exact());
     if announced <= limit {
-        gate.bytes(&visitor, announced)?;
+        gate.unproven_bytes(&visitor, announced)?;
     }
     // What does not say its size may have any.
-    let room = gate.body_room(&visitor, size.unwrap_or(limit).min(limit))?;
+    let room = gate.body_room(&visitor, exact.unwrap_or(limit).min(limit))?;
     let body = body::read(body, limit).await?;
-    gate.bytes(&visitor, (body.len() as u64).saturating_sub(announced))?;
+    let size = body.len() as u64;
+    gate.unproven_bytes(&visitor, size.saturating_sub(announced))?;
 
     let digests = digests(state, parts, &body);
-    let caller = gate.judged(authenticated.for_request(state, &digests), address)?;
+    let caller = gate.own(authenticated.for_request(state, &digests), &visitor, size)?;
     Ok(SignedRequest { caller, visitor, body, _room: Arc::new(room) })
 }
 

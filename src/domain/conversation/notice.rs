@@ -7,6 +7,7 @@ use super::Role;
 use crate::domain::clock::Timestamp;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber, UserId};
+use crate::domain::inbox::{Quota, WhenFull};
 use crate::domain::session::SessionOwner;
 
 /// The category of a [`Notice`]'s message.
@@ -46,6 +47,9 @@ pub struct Notices {
     pub sender: AccountNumber,
     /// At which session.
     pub sender_session: SessionNumber,
+    /// How much may wait for each of the readers' sessions. A notice is stored however much does:
+    /// the oldest messages make room.
+    pub quota: Quota,
     /// When.
     pub at: Timestamp,
     /// When the messages are dropped even if nobody has read them.
@@ -109,6 +113,7 @@ impl Gateway {
         Notices {
             sender: actor.account.number,
             sender_session: actor.session.number,
+            quota: self.quota(WhenFull::Trim),
             at,
             expires_at: at.plus(self.limits.message_life),
             list: news.into_iter().map(notice).collect(),

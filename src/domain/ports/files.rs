@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use crate::domain::attachment::{Attachment, Content, Finished, NewAttachment, Upload};
+use crate::domain::attachment::{Attachment, Content, Finished, Kept, NewAttachment, Upload};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, AttachmentId};
@@ -24,8 +24,8 @@ pub trait Attachments: Send + Sync {
     /// The attachment with this id, whether its time is over or not.
     async fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Fault>;
 
-    /// How many bytes of this account are kept.
-    async fn attachment_bytes(&self, owner: AccountNumber) -> Result<u64, Fault>;
+    /// How much of this account is kept, counted no further than to `most` files.
+    async fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Result<Kept, Fault>;
 
     /// Notes what was uploaded, once and for all, unless the account has no room for it; then the
     /// attachment ends at once.

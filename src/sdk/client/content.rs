@@ -1,7 +1,7 @@
 //! What a message says: a category and the bytes to seal.
 //!
-//! Only encrypted categories can be made. There is no way to hand readable bytes to the gateway
-//! through this client, not even by mistake.
+//! Only encrypted categories can be made. What the gateway may read has a type of its own
+//! ([`Readable`](super::Readable)), so that nothing gets there by mistake.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -27,6 +27,12 @@ pub enum ContentError {
     /// The category is one of those that travel readable, or none that is known.
     #[error("{category:?} is no encrypted category")]
     NotEncrypted {
+        /// The category as given.
+        category: String,
+    },
+    /// The category is one of those that are sealed, or none that is known.
+    #[error("{category:?} is no category that travels readable")]
+    NotReadable {
         /// The category as given.
         category: String,
     },

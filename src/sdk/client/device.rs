@@ -16,7 +16,7 @@ use crate::conversation::contact_conversation_id;
 use crate::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::keystore::Keystore;
 use crate::types::blaze::{CHECKSUM_INVALID, CREATE_MESSAGE};
-use crate::types::{ApiError, MESSAGE_ID_USED};
+use crate::types::{ApiError, DEFERRED, MESSAGE_ID_USED};
 
 use super::bot::{Bot, Core};
 use super::build_error::BuildError;
@@ -269,8 +269,8 @@ async fn post(core: &Core, item: &Value, sessions: &KnownSessions) -> Result<Ans
     loop {
         let error = match core.caller.ask(core, CREATE_MESSAGE, item).await {
             Ok(_) => return Ok(Answer::Decided(Outcome::Delivered { sessions: sessions.ids() })),
-            Err(RequestError::Api { error, .. }) if is_about_the_message(&error) => {
-                return Ok(decided(error));
+            Err(RequestError::Api { error, retry_after, .. }) if is_about_the_message(&error) => {
+                return Ok(decided(error, retry_after));
             }
             Err(error) => error,
         };
@@ -288,14 +288,19 @@ async fn post(core: &Core, item: &Value, sessions: &KnownSessions) -> Result<Ans
 /// Whether the gateway has looked at the message and found something wrong with it.
 fn is_about_the_message(error: &ApiError) -> bool {
     error.code == CHECKSUM_INVALID
+        || has_reason(error, DEFERRED)
         || !(matches!(error.status, 401 | 408 | 429) || error.status >= 500)
 }
 
-fn decided(error: ApiError) -> Answer {
-    let used = error.extra.as_ref().is_some_and(|extra| extra.reason == MESSAGE_ID_USED);
+fn has_reason(error: &ApiError, reason: &str) -> bool {
+    error.extra.as_ref().is_some_and(|extra| extra.reason == reason)
+}
+
+fn decided(error: ApiError, retry_after: Option<Duration>) -> Answer {
     match error.code {
         CHECKSUM_INVALID => Answer::Stale,
-        _ if used => Answer::Decided(Outcome::AlreadyDelivered),
+        _ if has_reason(&error, DEFERRED) => Answer::Decided(Outcome::Deferred { retry_after }),
+        _ if has_reason(&error, MESSAGE_ID_USED) => Answer::Decided(Outcome::AlreadyDelivered),
         _ => Answer::Decided(Outcome::Rejected { error }),
     }
 }

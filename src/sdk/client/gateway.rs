@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,6 +41,20 @@ pub(super) struct Call {
     body: Bytes,
     timeout: Option<Duration>,
     repeat: Repeat,
+    /// The tag of the answer that the caller holds.
+    held: Option<String>,
+}
+
+/// An answer with its tag.
+pub(super) struct Tagged<T> {
+    pub(super) data: T,
+    pub(super) tag: Option<String>,
+}
+
+/// The bytes of an answer; none when the caller holds them.
+struct Answered {
+    body: Option<Bytes>,
+    tag: Option<String>,
 }
 
 /// What may be done after a try whose fate is unknown.
@@ -84,12 +98,18 @@ impl Call {
     }
 
     pub(super) fn new(method: Method, path: impl Into<String>, body: Bytes) -> Self {
-        Self { method, path: path.into(), body, timeout: None, repeat: Repeat::Always }
+        Self { method, path: path.into(), body, timeout: None, repeat: Repeat::Always, held: None }
     }
 
     /// For the long poll, which answers late by design.
     pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// For a caller that holds the answer with this tag, and wants another one only.
+    pub(super) fn unless(mut self, tag: Option<String>) -> Self {
+        self.held = tag;
         self
     }
 
@@ -109,7 +129,18 @@ impl Call {
 impl Gateway {
     /// Sends `call`, again where it failed in a way that may pass, and reads `data` of the answer.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call) -> Result<T, RequestError> {
-        answer::data(&self.answer(call).await?)
+        answer::data(&self.answer(call).await?.body.unwrap_or_default())
+    }
+
+    /// As [`call`](Self::call), with the answer's tag; `None` when the caller holds the answer
+    /// ([`Call::unless`]).
+    pub(super) async fn call_tagged<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<Option<Tagged<T>>, RequestError> {
+        let Answered { body, tag } = self.answer(call).await?;
+        let tagged = |body: Bytes| Ok(Tagged { data: answer::data(&body)?, tag });
+        body.map(tagged).transpose()
     }
 
     /// As [`call`](Self::call), where the answer as a whole is what was asked for.
@@ -117,10 +148,11 @@ impl Gateway {
         &self,
         call: Call,
     ) -> Result<T, RequestError> {
-        serde_json::from_slice(&self.answer(call).await?).map_err(RequestError::Answer)
+        let body = self.answer(call).await?.body.unwrap_or_default();
+        serde_json::from_slice(&body).map_err(RequestError::Answer)
     }
 
-    async fn answer(&self, call: Call) -> Result<Bytes, RequestError> {
+    async fn answer(&self, call: Call) -> Result<Answered, RequestError> {
         let mut waited = Duration::ZERO;
         let mut attempt = 1;
         loop {
@@ -142,7 +174,7 @@ impl Gateway {
     }
 
     /// One try. A token serves one try only: its time runs, and a gateway may refuse it twice.
-    async fn attempt(&self, call: &Call, attempt: u32) -> Result<Bytes, Failure> {
+    async fn attempt(&self, call: &Call, attempt: u32) -> Result<Answered, Failure> {
         let request_id: Id<()> = self.entropy.random_id();
         let request_id = request_id.to_string();
         let request = self
@@ -158,7 +190,12 @@ impl Gateway {
             request_id: &request_id,
             now: self.clock.now(),
         };
-        reading.read(response).await
+        let tag = response.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+        let tag = tag.map(str::to_owned);
+        if call.held.is_some() && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Answered { body: None, tag });
+        }
+        Ok(Answered { body: Some(reading.read(response).await?), tag })
     }
 
     fn request(&self, call: &Call, request_id: &str) -> Result<RequestBuilder, TokenError> {
@@ -178,6 +215,10 @@ impl Gateway {
             .bearer_auth(&*token)
             .header("X-Request-Id", request_id)
             .timeout(call.timeout.unwrap_or(self.timeout));
+        let request = match &call.held {
+            Some(tag) => request.header(IF_NONE_MATCH, tag),
+            None => request,
+        };
         Ok(match call.body.is_empty() {
             true => request,
             false => request.header(CONTENT_TYPE, "application/json").body(call.body.clone()),

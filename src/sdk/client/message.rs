@@ -140,12 +140,17 @@ impl Message {
 
     /// The conversation that `own` sends the message in.
     pub(super) fn conversation(&self, own: UserId) -> ConversationId {
-        match self.to {
-            Address::Conversation(conversation) | Address::Account(_, Some(conversation)) => {
-                conversation
-            }
-            Address::Account(recipient, None) => contact_conversation_id(own, recipient),
+        address_in(self.to, own)
+    }
+}
+
+/// The conversation that `own` writes to this address in.
+pub(super) fn address_in(to: Address, own: UserId) -> ConversationId {
+    match to {
+        Address::Conversation(conversation) | Address::Account(_, Some(conversation)) => {
+            conversation
         }
+        Address::Account(recipient, None) => contact_conversation_id(own, recipient),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::types::{Conversation, ObjectType, ParticipantSession, SessionInfo};
 
 use super::bot::Core;
 use super::error::RequestError;
-use super::gateway::Call;
+use super::gateway::{Call, Tagged};
 use super::recent::RecentMap;
 use super::sessions::KnownSessions;
 
@@ -30,12 +30,23 @@ pub(super) enum Without {
 /// Lists of sessions of many conversations, bounded in number and age.
 pub(super) struct Rosters {
     known: Mutex<RecentMap<(ConversationId, Without), Arc<KnownSessions>>>,
+    /// The latest answers, however old, so that the gateway need not send them again.
+    answers: Mutex<RecentMap<ConversationId, Held>>,
     age: Duration,
+}
+
+/// What an answer said.
+#[derive(Clone)]
+struct Held {
+    tag: String,
+    of_others: Arc<KnownSessions>,
+    of_all: Arc<KnownSessions>,
 }
 
 impl Rosters {
     pub(super) fn new(age: Duration) -> Self {
-        Self { known: Mutex::new(RecentMap::with_capacity(2 * CAPACITY)), age }
+        let known = Mutex::new(RecentMap::with_capacity(2 * CAPACITY));
+        Self { known, answers: Mutex::new(RecentMap::with_capacity(CAPACITY)), age }
     }
 
     /// The sessions of a conversation, from memory or else from the gateway.
@@ -49,13 +60,47 @@ impl Rosters {
         if let Some(known) = self.lock().get(&(conversation, without), oldest) {
             return Ok(Arc::clone(known));
         }
-        let call = Call::get(format!("/conversations/{conversation}"));
-        let shown: Conversation = core.gateway.call(call).await?;
-        let [of_others, of_all] = self.learn(core, &shown);
+        let held = self.answers().get(&conversation, UNIX_EPOCH).cloned();
+        let tag = held.as_ref().map(|held| held.tag.clone());
+        let call = Call::get(format!("/conversations/{conversation}")).unless(tag);
+        let answer = core.gateway.call_tagged::<Conversation>(call).await?;
+        let [of_others, of_all] = match (answer, held) {
+            (Some(Tagged { data, tag }), _) => self.learn_tagged(core, &data, tag),
+            (None, Some(held)) => self.remember_again(core, conversation, held),
+            // Without a tag in the request there is no such answer.
+            (None, None) => [&[], &[]].map(|none| Arc::new(KnownSessions::new(none))),
+        };
         Ok(match without {
             Without::OwnAccount => of_others,
             Without::OwnSession => of_all,
         })
+    }
+
+    fn learn_tagged(
+        &self,
+        core: &Core,
+        shown: &Conversation,
+        tag: Option<String>,
+    ) -> [Arc<KnownSessions>; 2] {
+        let [of_others, of_all] = self.learn(core, shown);
+        if let Some(tag) = tag {
+            let held = Held { tag, of_others: Arc::clone(&of_others), of_all: Arc::clone(&of_all) };
+            self.answers().insert(shown.conversation_id, held, core.clock.now());
+        }
+        [of_others, of_all]
+    }
+
+    /// The gateway said that an answer of before still holds.
+    fn remember_again(
+        &self,
+        core: &Core,
+        conversation: ConversationId,
+        Held { of_others, of_all, .. }: Held,
+    ) -> [Arc<KnownSessions>; 2] {
+        let (mut known, now) = (self.lock(), core.clock.now());
+        known.insert((conversation, Without::OwnAccount), Arc::clone(&of_others), now);
+        known.insert((conversation, Without::OwnSession), Arc::clone(&of_all), now);
+        [of_others, of_all]
     }
 
     /// Remembers a conversation as the gateway has just shown it.
@@ -99,6 +144,11 @@ impl Rosters {
         let mut known = self.lock();
         known.remove(&(conversation, Without::OwnAccount));
         known.remove(&(conversation, Without::OwnSession));
+    }
+
+    fn answers(&self) -> MutexGuard<'_, RecentMap<ConversationId, Held>> {
+        // As with the lists.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, RecentMap<(ConversationId, Without), Arc<KnownSessions>>> {

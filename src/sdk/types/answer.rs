@@ -51,4 +51,11 @@ pub struct ErrorExtra {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[cfg_attr(feature = "openapi", schema(example = "must be 32 lower-case hex digits"))]
     pub reason: String,
+    /// Seconds after which to try again, where there is no header to say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
 }
+
+/// The reason in the `error` of a message that cannot be taken now, since its recipient has no live
+/// session or a full inbox. Over HTTP a receipt says so.
+pub const DEFERRED: &str = "deferred";

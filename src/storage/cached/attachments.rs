@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::CachedStore;
 use crate::domain::Fault;
-use crate::domain::attachment::{Attachment, Finished, NewAttachment, Upload};
+use crate::domain::attachment::{Attachment, Finished, Kept, NewAttachment, Upload};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, AttachmentId};
 use crate::domain::ports::Attachments;
@@ -19,8 +19,8 @@ impl Attachments for CachedStore {
         self.inner.attachment(id).await
     }
 
-    async fn attachment_bytes(&self, owner: AccountNumber) -> Result<u64, Fault> {
-        self.inner.attachment_bytes(owner).await
+    async fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Result<Kept, Fault> {
+        self.inner.attachments_kept(owner, most).await
     }
 
     async fn finish_attachment(&self, upload: Upload) -> Result<Finished, Fault> {

@@ -7,7 +7,7 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed};
 use crate::domain::conversation::group::NewGroup;
-use crate::domain::conversation::{Companion, ContactPair, Conversation};
+use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
 
@@ -74,13 +74,5 @@ impl Conversations for CachedStore {
             move |caches, _| caches.conversations.forget([id]),
         )
         .await
-    }
-
-    async fn companions(
-        &self,
-        account: AccountNumber,
-        limit: u32,
-    ) -> Result<Vec<Companion>, Fault> {
-        self.inner.companions(account, limit).await
     }
 }

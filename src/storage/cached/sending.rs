@@ -8,7 +8,9 @@ use super::CachedStore;
 use crate::domain::Fault;
 use crate::domain::account::Account;
 use crate::domain::clock::Timestamp;
-use crate::domain::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
+use crate::domain::idempotency::{
+    AnswerQuota, Claimed, RequestClaim, RunningRequest, StoredAnswer,
+};
 use crate::domain::ids::{AccountNumber, MessageId, UserId};
 use crate::domain::ports::{Relationships, Requests, TopUps};
 use crate::domain::relationship::{Relation, RelationChange};
@@ -112,8 +114,9 @@ impl Requests for CachedStore {
         &self,
         running: RunningRequest,
         answer: Option<StoredAnswer>,
+        quota: AnswerQuota,
     ) -> Result<(), Fault> {
-        self.inner.finish_request(running, answer).await
+        self.inner.finish_request(running, answer, quota).await
     }
 
     async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {

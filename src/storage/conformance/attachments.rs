@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::scene::{START, Scene, at, conflict};
 use crate::domain::Fault;
 use crate::domain::account::Account;
-use crate::domain::attachment::{Attachment, Content, Finished, NewAttachment, Upload};
+use crate::domain::attachment::{
+    Allowance, Attachment, Content, Finished, Kept, NewAttachment, Upload,
+};
 use crate::domain::ids::AttachmentId;
 
 fn attachment_id(n: u8) -> AttachmentId {
@@ -30,7 +32,8 @@ fn new(owner: &Account, n: u8) -> NewAttachment {
 /// Kept for an hour, in an account that may have 1000 bytes.
 fn upload(n: u8) -> Upload {
     let (now, expires_at) = (at(30), at(3600 + u64::from(n)));
-    Upload { id: attachment_id(n), content: content(n), now, expires_at, account_bytes: Some(1000) }
+    let allowance = Allowance { files: 10, bytes: Some(1000) };
+    Upload { id: attachment_id(n), content: content(n), now, expires_at, allowance }
 }
 
 pub(super) async fn an_attachment_is_found_as_it_was_made(scene: Scene) {
@@ -66,14 +69,34 @@ pub(super) async fn an_account_has_room_for_so_many_bytes(scene: Scene) {
         let finished = scene.store.finish_attachment(upload(n)).await.unwrap();
         assert!(matches!(finished, Finished::Kept(_)), "{finished:?}");
     }
-    assert_eq!(scene.store.attachment_bytes(owner.number).await.unwrap(), 1000);
+    let kept = Kept { files: 2, bytes: 1000 };
+    assert_eq!(scene.store.attachments_kept(owner.number, 10).await.unwrap(), kept);
     let refused = scene.store.finish_attachment(upload(1)).await.unwrap();
-    assert_eq!(refused, Finished::NoRoom { kept: 1000 });
+    assert!(matches!(refused, Finished::NoRoom(it) if (it.actual, it.limit) == (1100, 1000)));
     // What was refused is over, so that its bytes can be removed.
-    let again = scene.store.finish_attachment(Upload { account_bytes: None, ..upload(1) }).await;
+    let allowance = Allowance { files: 10, bytes: None };
+    let again = scene.store.finish_attachment(Upload { allowance, ..upload(1) }).await;
     assert!(matches!(again, Err(Fault::NotFound { what: "attachment" })));
     let ended = scene.store.end_attachments(START, 10).await.unwrap();
     assert_eq!(ended, [attachment_id(1)]);
+}
+
+pub(super) async fn an_account_has_room_for_so_many_files(scene: Scene) {
+    let owner = scene.account(1).await;
+    let allowance = Allowance { files: 2, bytes: None };
+    for n in [1, 2, 3] {
+        open(&scene, &owner, n).await;
+    }
+    for n in [1, 2] {
+        let finished = scene.store.finish_attachment(Upload { allowance, ..upload(n) }).await;
+        assert!(matches!(finished, Ok(Finished::Kept(_))), "{finished:?}");
+    }
+    let counted = scene.store.attachments_kept(owner.number, 1).await.unwrap();
+    assert_eq!(counted.files, 1, "no further than asked");
+    let refused = scene.store.finish_attachment(Upload { allowance, ..upload(3) }).await.unwrap();
+    assert!(matches!(refused, Finished::NoRoom(it) if (it.actual, it.limit) == (3, 2)));
+    let ended = scene.store.end_attachments(START, 10).await.unwrap();
+    assert_eq!(ended, [attachment_id(3)]);
 }
 
 pub(super) async fn only_so_many_uploads_may_be_to_come(scene: Scene) {

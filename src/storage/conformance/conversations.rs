@@ -6,9 +6,9 @@ use super::scene::{START, Scene, at, ids, message_id, message_ids, session_id, u
 use crate::domain::conversation::change::{Change, Changed, CodeEdit, Edits};
 use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
-use crate::domain::conversation::{Companion, Conversation, ConversationCategory, Role};
+use crate::domain::conversation::{Conversation, ConversationCategory, Role};
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId};
-use crate::domain::inbox::{Accepted, Guard};
+use crate::domain::inbox::{Accepted, Guard, SYSTEM_GAP};
 use crate::domain::session::Session;
 
 fn group_id() -> ConversationId {
@@ -29,6 +29,7 @@ fn notices(from: &Session, list: &[(u16, &[&Session])]) -> Notices {
     Notices {
         sender: from.account,
         sender_session: from.number,
+        quota: Scene::quota(10_000, START),
         at: START,
         expires_at: at(1000),
         list: list.iter().map(notice).collect(),
@@ -196,30 +197,6 @@ pub(super) async fn a_mute_is_its_participants_own(scene: Scene) {
     assert_eq!(mute(&stranger, Some(at(60))).await, [None, None]);
 }
 
-pub(super) async fn companions_share_a_conversation(scene: Scene) {
-    let (ann, ben, cid, dan) = (
-        scene.device(1).await,
-        scene.device(2).await,
-        scene.device(3).await,
-        scene.device(4).await,
-    );
-    make(&scene, &ann, &[&ben]).await;
-    scene.contact(&ann, &ben).await;
-    scene.contact(&ann, &cid).await;
-    scene.contact(&ben, &dan).await;
-    let of = async |who: &Session, limit| {
-        let mut found = scene.store.companions(who.account, limit).await.unwrap();
-        found.sort_by_key(|it| it.account);
-        found
-    };
-    let companion = |it: &Session| Companion { account: it.account, user: it.user };
-    assert_eq!(of(&ann, 10).await, [companion(&ben), companion(&cid)]);
-    assert_eq!(of(&ann, 1).await.len(), 1);
-    assert_eq!(of(&dan, 10).await, [companion(&ben)]);
-    let lonely = scene.device(5).await;
-    assert!(of(&lonely, 10).await.is_empty());
-}
-
 pub(super) async fn a_message_decided_before_a_change_is_not_stored_after_it(scene: Scene) {
     let (ann, ben) = (scene.device(1).await, scene.device(2).await);
     let found = make(&scene, &ann, &[&ben]).await;
@@ -282,6 +259,42 @@ pub(super) async fn a_notice_is_swept_when_nobody_waits_for_it(scene: Scene) {
     scene.lease(&ben, START).await;
     scene.acknowledge(&ben, &[1]).await;
     assert_eq!(scene.sweep(None, 100).await.dropped, 1);
+}
+
+pub(super) async fn a_full_inbox_makes_room_for_notices(scene: Scene) {
+    let (ann, ben, cleo) = (scene.device(1).await, scene.device(2).await, scene.device(3).await);
+    let found = make(&scene, &ann, &[&ben, &cleo]).await;
+    for n in 1..=8 {
+        scene.send(&ann, &[&ben], n).await;
+    }
+    let mut news = notices(&ann, &[(9, &[&ben, &cleo]), (10, &[&ben])]);
+    news.quota.messages = 8;
+    let edits = Edits { expire_in: Some(9), ..Edits::default() };
+    let changed = scene.store.change_conversation(change(&found, edits, news)).await.unwrap();
+    assert_eq!(changed, Changed::Made(vec![ben.number, cleo.number]));
+    let waiting = scene.lease(&ben, START).await;
+    let (marker, rest) = waiting.split_first().unwrap();
+    assert_eq!(marker.category, SYSTEM_GAP);
+    let gap: sealpost_sdk::types::Gap = serde_json::from_slice(&marker.body).unwrap();
+    assert_eq!(gap.count + rest.len() as u64, 10, "all are there or counted");
+    assert_eq!(ids(rest).last(), Some(&message_id(10)));
+    assert!(rest.len() <= 8, "{}", rest.len());
+    assert_eq!(ids(&scene.lease(&cleo, START).await), message_ids([9]));
+}
+
+pub(super) async fn notices_are_counted_for_the_next_message(scene: Scene) {
+    let (ann, ben) = (scene.device(1).await, scene.device(2).await);
+    let found = make(&scene, &ann, &[&ben]).await;
+    scene.send(&ann, &[&ben], 1).await;
+    let news = notices(&ann, &[(2, &[&ben]), (3, &[&ben])]);
+    let edits = Edits { expire_in: Some(9), ..Edits::default() };
+    scene.store.change_conversation(change(&found, edits, news)).await.unwrap();
+    let mut next = scene.message(&ann, &[&ben], 4).await;
+    next.quota.messages = 3;
+    assert_eq!(scene.accept(next.clone()).await, Accepted::Full);
+    scene.lease(&ben, START).await;
+    scene.acknowledge(&ben, &[2]).await;
+    assert!(matches!(scene.accept(next).await, Accepted::Stored(_)));
 }
 
 pub(super) async fn an_unread_notice_expires_into_a_gap(scene: Scene) {

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use super::scene::{START, Scene, at, ids, inbox_of, message_id, message_ids, user_id};
-use crate::domain::idempotency::{Claimed, RequestClaim, RequestKey, RunningRequest, StoredAnswer};
+use crate::domain::idempotency::{
+    AnswerQuota, Claimed, LONGEST_ANSWER, RequestClaim, RequestKey, RunningRequest, StoredAnswer,
+};
 use crate::domain::ids::AccountNumber;
 use crate::domain::inbox::{Accepted, Guard, Slot};
 use crate::domain::relationship::{Relation, RelationChange};
@@ -175,6 +177,9 @@ pub(super) async fn an_expired_message_is_kept_until_its_top_up_is_over(scene: S
     assert_eq!(scene.sweep_all(at(50), 100, 600).await.dropped, 1);
 }
 
+/// Two requests, and room for ten bytes beside the longest answer.
+const QUOTA: AnswerQuota = AnswerQuota { requests: 2, bytes: LONGEST_ANSWER as u64 + 10 };
+
 fn claim(account: i64, key: u8, digest: u8, claim: u8, now: u64) -> RequestClaim {
     let key = RequestKey { account: AccountNumber(account), hash: [key; 32] };
     RequestClaim {
@@ -183,6 +188,7 @@ fn claim(account: i64, key: u8, digest: u8, claim: u8, now: u64) -> RequestClaim
         now: at(now),
         claimed_until: at(now + 10),
         expires_at: at(now + 100),
+        quota: QUOTA,
     }
 }
 
@@ -194,7 +200,7 @@ pub(super) async fn a_request_is_claimed_once_and_answered_ever_after(scene: Sce
     assert_eq!(ask(claim(1, 1, 1, 2, 1)).await, Claimed::Running);
     assert_eq!(ask(claim(1, 1, 9, 2, 1)).await, Claimed::Differs);
     assert_eq!(ask(claim(2, 1, 9, 2, 1)).await, Claimed::First, "keys belong to their caller");
-    scene.store.finish_request(first.running, Some(answer.clone())).await.unwrap();
+    scene.store.finish_request(first.running, Some(answer.clone()), QUOTA).await.unwrap();
     assert_eq!(ask(claim(1, 1, 1, 3, 99)).await, Claimed::Answered(answer));
     assert_eq!(ask(claim(1, 1, 9, 3, 99)).await, Claimed::Differs);
     assert_eq!(ask(claim(1, 1, 9, 3, 100)).await, Claimed::First, "its time is over");
@@ -208,13 +214,57 @@ pub(super) async fn a_request_that_never_ended_is_claimed_again(scene: Scene) {
     let (lost, second) = (claim(1, 1, 1, 1, 0), claim(1, 1, 2, 2, 10));
     assert_eq!(ask(lost).await, Claimed::First);
     assert_eq!(ask(second).await, Claimed::First);
-    scene.store.finish_request(lost.running, answer("lost")).await.unwrap();
+    scene.store.finish_request(lost.running, answer("lost"), QUOTA).await.unwrap();
     assert_eq!(ask(claim(1, 1, 2, 3, 11)).await, Claimed::Running, "the lost one speaks no more");
-    scene.store.finish_request(second.running, None).await.unwrap();
+    scene.store.finish_request(second.running, None, QUOTA).await.unwrap();
     let third = claim(1, 1, 3, 3, 12);
     assert_eq!(ask(third).await, Claimed::First, "it was given back");
-    scene.store.finish_request(third.running, answer("third")).await.unwrap();
+    scene.store.finish_request(third.running, answer("third"), QUOTA).await.unwrap();
     assert_eq!(scene.store.forget_requests(at(111), 10).await.unwrap(), 0);
     assert_eq!(scene.store.forget_requests(at(112), 10).await.unwrap(), 1);
     assert_eq!(scene.store.forget_requests(at(112), 10).await.unwrap(), 0);
+}
+
+pub(super) async fn an_account_keeps_so_many_requests_and_bytes(scene: Scene) {
+    let ask = async |claim: RequestClaim| scene.store.claim_request(claim).await.unwrap();
+    let finish = async |claim: RequestClaim, answer: Option<usize>| {
+        let answer = answer.map(|it| StoredAnswer { status: 200, body: vec![b'x'; it].into() });
+        scene.store.finish_request(claim.running, answer, QUOTA).await.unwrap();
+    };
+    let (one, two) = (claim(1, 1, 1, 1, 0), claim(1, 2, 1, 2, 0));
+    assert_eq!(ask(one).await, Claimed::First);
+    assert_eq!(ask(two).await, Claimed::First);
+    assert_eq!(ask(claim(1, 3, 1, 3, 0)).await, Claimed::Full, "two are kept");
+    assert_eq!(ask(claim(2, 3, 1, 3, 0)).await, Claimed::First, "for each account");
+    finish(two, None).await;
+    finish(two, None).await;
+    let three = claim(1, 3, 1, 3, 1);
+    assert_eq!(ask(three).await, Claimed::First, "what is given back makes room, once");
+    assert_eq!(ask(claim(1, 4, 1, 4, 1)).await, Claimed::Full);
+    // Both began when there was room, and together they are too much.
+    finish(one, Some(11)).await;
+    finish(three, Some(LONGEST_ANSWER)).await;
+    assert!(matches!(ask(claim(1, 1, 1, 5, 2)).await, Claimed::Answered(_)));
+    assert_eq!(ask(claim(1, 3, 1, 5, 2)).await, Claimed::Done);
+    assert_eq!(ask(claim(1, 3, 9, 5, 2)).await, Claimed::Differs);
+    // Its time is over, and its place and its bytes are free.
+    assert_eq!(scene.store.forget_requests(at(100), 10).await.unwrap(), 2);
+    assert_eq!(ask(claim(1, 4, 1, 4, 100)).await, Claimed::First);
+    assert_eq!(
+        ask(claim(1, 3, 2, 6, 101)).await,
+        Claimed::First,
+        "the same for one that is replaced"
+    );
+    assert_eq!(ask(claim(1, 5, 1, 5, 101)).await, Claimed::Full);
+}
+
+pub(super) async fn bytes_of_answers_are_kept_until_they_are_forgotten(scene: Scene) {
+    let ask = async |claim: RequestClaim| scene.store.claim_request(claim).await.unwrap();
+    let first = claim(1, 1, 1, 1, 0);
+    assert_eq!(ask(first).await, Claimed::First);
+    let answer = StoredAnswer { status: 200, body: vec![b'x'; 11].into() };
+    scene.store.finish_request(first.running, Some(answer), QUOTA).await.unwrap();
+    assert_eq!(ask(claim(1, 2, 1, 2, 1)).await, Claimed::Full, "the longest answer has no room");
+    assert_eq!(scene.store.forget_requests(at(100), 10).await.unwrap(), 1);
+    assert_eq!(ask(claim(1, 2, 1, 2, 100)).await, Claimed::First);
 }

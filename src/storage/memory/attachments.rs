@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{FREE, MemoryStore, State};
 use crate::domain::Fault;
-use crate::domain::attachment::{Attachment, Finished, NewAttachment, Upload, too_many_open};
+use crate::domain::attachment::{Attachment, Finished, Kept, NewAttachment, Upload, too_many_open};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, AttachmentId};
 use crate::domain::ports::Attachments;
@@ -26,8 +26,8 @@ impl Attachments for MemoryStore {
         Ok(self.state().attachments.get(&id).copied())
     }
 
-    async fn attachment_bytes(&self, owner: AccountNumber) -> Result<u64, Fault> {
-        Ok(self.state().attachment_bytes(owner))
+    async fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Result<Kept, Fault> {
+        Ok(self.state().attachments_kept(owner, most))
     }
 
     async fn finish_attachment(&self, upload: Upload) -> Result<Finished, Fault> {
@@ -39,12 +39,11 @@ impl Attachments for MemoryStore {
         if found.content.is_some() {
             return Ok(Finished::Kept(found));
         }
-        let kept = state.attachment_bytes(found.owner);
-        let has_room = upload.has_room(kept);
+        let kept = state.attachments_kept(found.owner, upload.allowance.files);
         let entry = state.attachments.entry(upload.id).or_insert(found);
-        if !has_room {
+        if let Some(shortage) = upload.shortage(kept) {
             entry.expires_at = FREE;
-            return Ok(Finished::NoRoom { kept });
+            return Ok(Finished::NoRoom(shortage));
         }
         entry.content = Some(upload.content);
         entry.expires_at = upload.expires_at;
@@ -78,8 +77,12 @@ impl Attachments for MemoryStore {
 }
 
 impl State {
-    fn attachment_bytes(&self, owner: AccountNumber) -> u64 {
+    fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Kept {
         let own = self.attachments.values().filter(|one| one.owner == owner);
-        own.filter_map(|one| Some(one.content?.length)).sum()
+        let lengths = own.filter_map(|one| Some(one.content?.length)).take(most as usize);
+        lengths.fold(Kept::default(), |kept, length| Kept {
+            files: kept.files + 1,
+            bytes: kept.bytes.saturating_add(length),
+        })
     }
 }

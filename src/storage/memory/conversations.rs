@@ -12,7 +12,7 @@ use crate::domain::conversation::change::{Change, Changed, CodeEdit};
 use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::notice::{Notices, SYSTEM_CONVERSATION};
 use crate::domain::conversation::{
-    Companion, ContactPair, Conversation, ConversationCategory, Participant, Role,
+    ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
 use crate::domain::ids::{
     AccountNumber, CodeId, ConversationId, ConversationNumber, SessionNumber,
@@ -72,21 +72,6 @@ impl Conversations for MemoryStore {
             participant.muted_until = until;
         }
         Ok(())
-    }
-
-    async fn companions(
-        &self,
-        account: AccountNumber,
-        limit: u32,
-    ) -> Result<Vec<Companion>, Fault> {
-        let state = self.state();
-        let takes_part =
-            |it: &&Conversation| it.participants.iter().any(|one| one.account == account);
-        let shared = state.conversations.values().filter(takes_part);
-        let others = shared.flat_map(|it| &it.participants).map(|one| (one.account, one.user));
-        let others: BTreeSet<_> = others.filter(|other| other.0 != account).collect();
-        let companions = others.into_iter().map(|(account, user)| Companion { account, user });
-        Ok(companions.take(limit as usize).collect())
     }
 }
 
@@ -205,6 +190,7 @@ impl State {
             for session in readers {
                 let row = Row::new(Bytes::new());
                 self.inbox.insert((session, order), row);
+                self.make_room(session, &notices.quota, notices.at);
                 woken.insert(session);
             }
         }

@@ -1,5 +1,7 @@
 //! Relationships, top-ups and repeated requests in memory.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 use super::{FREE, MemoryStore, Row};
@@ -7,7 +9,9 @@ use crate::domain::Fault;
 use crate::domain::account::Account;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
-use crate::domain::idempotency::{Claimed, RequestClaim, RunningRequest, StoredAnswer};
+use crate::domain::idempotency::{
+    AnswerQuota, Claimed, RequestClaim, RequestKey, RunningRequest, StoredAnswer,
+};
 use crate::domain::ids::{AccountNumber, MessageId, UserId};
 use crate::domain::inbox::{InboxKey, Intake, Slot};
 use crate::domain::ports::{Relationships, Requests, TopUps};
@@ -17,7 +21,29 @@ use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 /// A request under a key, and its answer once there is one.
 pub(super) struct Request {
     claim: RequestClaim,
-    answer: Option<StoredAnswer>,
+    end: End,
+}
+
+/// How far a request is.
+enum End {
+    Running,
+    Done,
+    Answered(StoredAnswer),
+}
+
+impl Request {
+    fn bytes(&self) -> u64 {
+        match &self.end {
+            End::Answered(answer) => answer.body.len() as u64,
+            End::Running | End::Done => 0,
+        }
+    }
+}
+
+/// How many requests of an account there are, and the bytes of their answers.
+fn kept(requests: &HashMap<RequestKey, Request>, account: AccountNumber) -> (u64, u64) {
+    let own = requests.iter().filter(|(key, _)| key.account == account);
+    own.fold((0, 0), |(count, bytes), (_, one)| (count + 1, bytes + one.bytes()))
 }
 
 #[async_trait]
@@ -157,16 +183,23 @@ impl Requests for MemoryStore {
     async fn claim_request(&self, claim: RequestClaim) -> Result<Claimed, Fault> {
         let mut state = self.change();
         if let Some(known) = state.requests.get(&claim.running.key) {
-            let lapsed = known.answer.is_none() && known.claim.claimed_until <= claim.now;
+            let lapsed =
+                matches!(known.end, End::Running) && known.claim.claimed_until <= claim.now;
             if !lapsed && known.claim.expires_at > claim.now {
-                return Ok(match &known.answer {
+                return Ok(match &known.end {
                     _ if known.claim.digest != claim.digest => Claimed::Differs,
-                    None => Claimed::Running,
-                    Some(answer) => Claimed::Answered(answer.clone()),
+                    End::Running => Claimed::Running,
+                    End::Done => Claimed::Done,
+                    End::Answered(answer) => Claimed::Answered(answer.clone()),
                 });
             }
+            state.requests.remove(&claim.running.key);
         }
-        state.requests.insert(claim.running.key, Request { claim, answer: None });
+        let (count, bytes) = kept(&state.requests, claim.running.key.account);
+        if !claim.quota.has_room(count, bytes) {
+            return Ok(Claimed::Full);
+        }
+        state.requests.insert(claim.running.key, Request { claim, end: End::Running });
         Ok(Claimed::First)
     }
 
@@ -174,14 +207,22 @@ impl Requests for MemoryStore {
         &self,
         running: RunningRequest,
         answer: Option<StoredAnswer>,
+        quota: AnswerQuota,
     ) -> Result<(), Fault> {
         let mut state = self.change();
+        let (_, bytes) = kept(&state.requests, running.key.account);
         let known = state.requests.get_mut(&running.key);
-        let Some(known) = known.filter(|known| known.claim.running == running) else {
+        let runs = |known: &&mut Request| {
+            known.claim.running == running && matches!(known.end, End::Running)
+        };
+        let Some(known) = known.filter(runs) else {
             return Ok(());
         };
         match answer {
-            Some(answer) => known.answer = Some(answer),
+            Some(answer) if quota.fits(bytes, answer.body.len() as u64) => {
+                known.end = End::Answered(answer);
+            }
+            Some(_) => known.end = End::Done,
             None => drop(state.requests.remove(&running.key)),
         }
         Ok(())

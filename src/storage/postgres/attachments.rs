@@ -9,7 +9,7 @@ use super::link::Link;
 use super::rows::{count, id, id_array, optional_array, time, value};
 use crate::domain::Fault;
 use crate::domain::attachment::{
-    Attachment, Content, Finished, NewAttachment, Upload, too_many_open,
+    Attachment, Content, Finished, Kept, NewAttachment, Upload, too_many_open,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, AttachmentId};
@@ -19,9 +19,10 @@ use crate::storage::error::{StoreError, during};
 const BY_ID: &str = "
     SELECT id, owner, created_at, expires_at, length, digest FROM attachments WHERE id = $1";
 
+/// Reads no more of the index than may be kept.
 const KEPT: &str = "
-    SELECT coalesce(sum(length), 0)::bigint AS bytes FROM attachments
-    WHERE owner = $1 AND length > 0";
+    SELECT count(*) AS files, coalesce(sum(length), 0)::bigint AS bytes
+    FROM (SELECT length FROM attachments WHERE owner = $1 AND length >= 0 LIMIT $2) AS kept";
 
 const ANY_OVER: &str = "
     SELECT 1 FROM attachments WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
@@ -41,9 +42,8 @@ impl Attachments for PostgresStore {
         Ok(row.as_ref().map(attachment).transpose()?)
     }
 
-    async fn attachment_bytes(&self, owner: AccountNumber) -> Result<u64, Fault> {
-        let row = query(KEPT).bind(owner.0).fetch_one(&mut self.reader().await?).await;
-        Ok(count(&row.map_err(during("adding attachments up"))?, "bytes")?)
+    async fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Result<Kept, Fault> {
+        Ok(kept(&mut self.reader().await?, owner, most).await?)
     }
 
     async fn finish_attachment(&self, upload: Upload) -> Result<Finished, Fault> {
@@ -91,6 +91,12 @@ fn attachment(row: &PgRow) -> Result<Attachment, StoreError> {
         expires_at: time(row, "expires_at")?,
         content: content.map(|(length, digest)| Content { length, digest }),
     })
+}
+
+async fn kept(link: &mut Link<'_>, owner: AccountNumber, most: u32) -> Result<Kept, StoreError> {
+    let row = query(KEPT).bind(owner.0).bind(i64::from(most)).fetch_one(link).await;
+    let row = row.map_err(during("adding attachments up"))?;
+    Ok(Kept { files: count(&row, "files")?, bytes: count(&row, "bytes")? })
 }
 
 /// Two uploads of one account are judged one after the other: what the first takes is not there for
@@ -159,11 +165,10 @@ async fn finish(
     if found.content.is_some() {
         return Ok(Ok(Finished::Kept(found)));
     }
-    let row = query(KEPT).bind(found.owner.0).fetch_one(&mut *link).await;
-    let kept = count(&row.map_err(during(doing))?, "bytes")?;
-    if !upload.has_room(kept) {
+    let kept = kept(link, found.owner, upload.allowance.files).await?;
+    if let Some(shortage) = upload.shortage(kept) {
         query(REFUSE).bind(id).execute(link).await.map_err(during(doing))?;
-        return Ok(Ok(Finished::NoRoom { kept }));
+        return Ok(Ok(Finished::NoRoom(shortage)));
     }
     let Content { length, digest } = upload.content;
     query(FINISH)

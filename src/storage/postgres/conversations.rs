@@ -15,7 +15,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed};
 use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::{
-    Companion, ContactPair, Conversation, ConversationCategory, Participant, Role,
+    ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
@@ -75,11 +75,13 @@ impl Conversations for PostgresStore {
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
-        self.write(group, |input, link| Box::pin(groups::create(input, link))).await
+        let made = self.write(group, |input, link| Box::pin(groups::create(input, link))).await?;
+        Ok(self.noting(made))
     }
 
     async fn change_conversation(&self, change: Change) -> Result<Changed, Fault> {
-        self.write(change, |input, link| Box::pin(groups::change(input, link))).await
+        let made = self.write(change, |input, link| Box::pin(groups::change(input, link))).await?;
+        Ok(self.noting(made))
     }
 
     async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault> {
@@ -99,33 +101,19 @@ impl Conversations for PostgresStore {
         let input = (conversation, account, until);
         self.write(input, |input, link| Box::pin(groups::mute(input, link))).await
     }
+}
 
-    async fn companions(
-        &self,
-        account: AccountNumber,
-        limit: u32,
-    ) -> Result<Vec<Companion>, Fault> {
-        let found = query(COMPANIONS).bind(account.0).bind(i64::from(limit));
-        let rows = found.fetch_all(&mut self.reader().await?).await;
-        let rows = rows.map_err(during("looking for who shares a conversation"))?;
-        let companion = |row: &PgRow| -> Result<Companion, StoreError> {
-            let account = AccountNumber(value(row, "account")?);
-            Ok(Companion { account, user: id(row, "user_id")? })
-        };
-        Ok(rows.iter().map(companion).collect::<Result<_, _>>()?)
+impl PostgresStore {
+    /// Notices were left beside the writers, who count again in these inboxes.
+    fn noting(&self, changed: Changed) -> Changed {
+        if let Changed::Made(woken) = &changed {
+            self.rooms.forget(woken.iter().copied());
+        }
+        changed
     }
 }
 
 const BY_CODE: &str = "SELECT id FROM conversations WHERE code = $1";
-
-const COMPANIONS: &str = "
-    SELECT DISTINCT others.account, accounts.id AS user_id
-    FROM participants AS own
-    JOIN participants AS others ON others.conversation = own.conversation
-        AND others.account <> own.account
-    JOIN accounts ON accounts.number = others.account
-    WHERE own.account = $1
-    LIMIT $2";
 
 /// A conversation without its participants.
 fn conversation(row: &PgRow, number: ConversationNumber) -> Result<Conversation, StoreError> {

@@ -6,6 +6,7 @@ use sqlx::query;
 
 use super::columns::{blobs, numbers};
 use super::link::Link;
+use super::rooms;
 use super::rows::value;
 use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
@@ -48,7 +49,7 @@ const LEAVE: &str = "
     ORDER BY slots.shard, slots.session, notices.number";
 
 /// Leaves notices in the inboxes of their readers' live sessions; returns the sessions. A notice
-/// that nobody can read is left out.
+/// that nobody can read is left out. Where they find an inbox full, the oldest messages make room.
 pub(super) async fn leave(
     link: &mut Link<'_>,
     conversation: ConversationNumber,
@@ -81,9 +82,11 @@ pub(super) async fn leave(
         .bind(numbers(&rows, |(_, inbox)| inbox.shard.0))
         .bind(numbers(&rows, |(_, inbox)| inbox.session.0))
         .bind(numbers(&rows, |(place, _)| *place))
-        .execute(link)
+        .execute(&mut *link)
         .await
         .map_err(during("leaving notices"))?;
+    rooms::trim_stored(link, rows.iter().map(|(_, inbox)| *inbox), notices.quota, notices.at)
+        .await?;
     let woken: BTreeSet<SessionNumber> = rows.iter().map(|(_, inbox)| inbox.session).collect();
     Ok(woken.into_iter().collect())
 }

@@ -1,7 +1,8 @@
 //! Requests under a key of their caller's.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use bytes::Bytes;
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
@@ -10,7 +11,10 @@ use super::link::Link;
 use super::rows::{array, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::idempotency::{Claimed, RequestClaim, RequestKey, RunningRequest, StoredAnswer};
+use crate::domain::idempotency::{
+    AnswerQuota, Claimed, RequestClaim, RequestKey, RunningRequest, StoredAnswer,
+};
+use crate::domain::ids::AccountNumber;
 use crate::domain::ports::Requests;
 use crate::storage::error::{StoreError, during};
 
@@ -18,23 +22,27 @@ const READ: &str = "
     SELECT digest, claimed_until, expires_at, status, body FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3";
 
-/// Takes the place of what is over; leaves everything else as it is, and returns nothing then.
+/// One whose time is over makes place.
+const DROP: &str = "
+    DELETE FROM requests
+    WHERE shard = $1 AND account = $2 AND hash = $3
+        AND (expires_at <= $4 OR (status IS NULL AND claimed_until <= $4))
+    RETURNING coalesce(length(body), 0)::bigint AS bytes";
+
+/// Leaves what is there as it is, and returns nothing then.
 const CLAIM: &str = "
     INSERT INTO requests (shard, account, hash, digest, claim, claimed_until, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
-    ON CONFLICT (shard, account, hash) DO UPDATE
-    SET digest = excluded.digest, claim = excluded.claim, claimed_until = excluded.claimed_until,
-        expires_at = excluded.expires_at, status = NULL, body = NULL
-    WHERE requests.expires_at <= $8
-        OR (requests.status IS NULL AND requests.claimed_until <= $8)
+    ON CONFLICT (shard, account, hash) DO NOTHING
     RETURNING 1";
 
 const ANSWER: &str = "
     UPDATE requests SET status = $5, body = $6
-    WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4";
+    WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4 AND status IS NULL";
 
 const GIVE_BACK: &str = "
-    DELETE FROM requests WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4";
+    DELETE FROM requests
+    WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4 AND status IS NULL";
 
 const ANY_OLD: &str = "SELECT 1 FROM requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
 
@@ -45,7 +53,20 @@ const FORGET: &str = "
     )
     DELETE FROM requests USING old
     WHERE requests.shard = old.shard AND requests.account = old.account
-        AND requests.hash = old.hash";
+        AND requests.hash = old.hash
+    RETURNING requests.account, coalesce(length(requests.body), 0)::bigint AS bytes";
+
+/// Counts, and says what there is then. Whoever asks for an account's totals waits for the others
+/// who have, so what the first takes is not there for the second.
+const COUNT: &str = "
+    INSERT INTO request_totals (shard, account, requests, bytes) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (shard, account) DO UPDATE
+    SET requests = request_totals.requests + excluded.requests,
+        bytes = request_totals.bytes + excluded.bytes
+    RETURNING requests, bytes";
+
+const DROP_TOTALS: &str = "
+    DELETE FROM request_totals WHERE shard = $1 AND account = $2 AND requests <= 0";
 
 #[async_trait]
 impl Requests for PostgresStore {
@@ -61,8 +82,9 @@ impl Requests for PostgresStore {
         &self,
         running: RunningRequest,
         answer: Option<StoredAnswer>,
+        quota: AnswerQuota,
     ) -> Result<(), Fault> {
-        let input = (running, answer);
+        let input = (running, answer, quota);
         self.write(input, |input, link| Box::pin(finish(input, link))).await
     }
 
@@ -97,8 +119,10 @@ fn answer(row: &PgRow, claim: &RequestClaim) -> Result<Option<Claimed>, StoreErr
     let status = u16::try_from(status);
     let status = status.map_err(|_| StoreError::Corrupt { column: "requests.status" })?;
     let body: Option<Vec<u8>> = value(row, "body")?;
-    let body = Bytes::from(body.unwrap_or_default());
-    Ok(Some(Claimed::Answered(StoredAnswer { status, body })))
+    Ok(Some(match body {
+        Some(body) => Claimed::Answered(StoredAnswer { status, body: body.into() }),
+        None => Claimed::Done,
+    }))
 }
 
 /// Whoever comes second waits for the first, and then finds out what that one left.
@@ -108,6 +132,25 @@ async fn take(
 ) -> Result<Result<Claimed, Fault>, StoreError> {
     let doing = "claiming a request";
     let RequestKey { account, hash } = claim.running.key;
+    let mut kept = count(account, Change::default(), link).await?;
+    let old = query(DROP)
+        .bind(account.shard().0)
+        .bind(account.0)
+        .bind(&hash[..])
+        .bind(claim.now.as_micros())
+        .fetch_optional(&mut *link)
+        .await
+        .map_err(during("dropping a request"))?;
+    if let Some(old) = old {
+        let change = Change { requests: -1, bytes: -value::<i64>(&old, "bytes")? };
+        kept = count(account, change, link).await?;
+    }
+    if let Some(known) = known(link, claim).await? {
+        return Ok(Ok(known));
+    }
+    if !claim.quota.has_room(kept.requests, kept.bytes) {
+        return Ok(Ok(Claimed::Full));
+    }
     let taken = query(CLAIM)
         .bind(account.shard().0)
         .bind(account.0)
@@ -116,32 +159,41 @@ async fn take(
         .bind(&claim.running.claim[..])
         .bind(claim.claimed_until.as_micros())
         .bind(claim.expires_at.as_micros())
-        .bind(claim.now.as_micros())
         .fetch_optional(&mut *link)
         .await
         .map_err(during(doing))?;
-    if taken.is_some() {
-        return Ok(Ok(Claimed::First));
+    if taken.is_none() {
+        return Ok(Ok(Claimed::Running));
     }
-    // Given back, or forgotten, between these two looks: it is as if it still ran.
-    Ok(Ok(known(link, claim).await?.unwrap_or(Claimed::Running)))
+    count(account, Change { requests: 1, bytes: 0 }, link).await?;
+    Ok(Ok(Claimed::First))
 }
 
 async fn finish(
-    (running, answer): &(RunningRequest, Option<StoredAnswer>),
+    (running, answer, quota): &(RunningRequest, Option<StoredAnswer>, AnswerQuota),
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
     let RequestKey { account, hash } = running.key;
+    let kept = count(account, Change::default(), link).await?;
     let statement = query(if answer.is_some() { ANSWER } else { GIVE_BACK })
         .bind(account.shard().0)
         .bind(account.0)
         .bind(hash.to_vec())
         .bind(running.claim.to_vec());
-    let statement = match answer {
-        Some(answer) => statement.bind(i64::from(answer.status)).bind(answer.body.to_vec()),
-        None => statement,
+    let (statement, change) = match answer {
+        None => (statement, Change { requests: -1, bytes: 0 }),
+        Some(answer) => {
+            let length = answer.body.len();
+            let body = quota.fits(kept.bytes, length as u64).then(|| answer.body.to_vec());
+            let bytes = body.as_ref().map_or(0, |_| i64::try_from(length).unwrap_or(i64::MAX));
+            let statement = statement.bind(i64::from(answer.status)).bind(body);
+            (statement, Change { requests: 0, bytes })
+        }
     };
-    statement.execute(link).await.map_err(during("finishing a request"))?;
+    let done = statement.execute(&mut *link).await.map_err(during("finishing a request"))?;
+    if done.rows_affected() > 0 {
+        count(account, change, link).await?;
+    }
     Ok(Ok(()))
 }
 
@@ -149,6 +201,58 @@ async fn forget(
     (now, limit): &(Timestamp, u32),
     link: &mut Link<'_>,
 ) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    Ok(Ok(forgotten.map_err(during("forgetting requests"))?.rows_affected()))
+    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit));
+    let forgotten = forgotten.fetch_all(&mut *link).await;
+    let forgotten = forgotten.map_err(during("forgetting requests"))?;
+    // In the order of the accounts, so that two who forget do not wait for each other.
+    let mut changes: BTreeMap<AccountNumber, Change> = BTreeMap::new();
+    for row in &forgotten {
+        let change = changes.entry(AccountNumber(value(row, "account")?)).or_default();
+        change.requests -= 1;
+        change.bytes -= value::<i64>(row, "bytes")?;
+    }
+    for (account, change) in changes {
+        count(account, change, link).await?;
+    }
+    Ok(Ok(forgotten.len() as u64))
+}
+
+/// What is kept for an account.
+struct Totals {
+    requests: u64,
+    bytes: u64,
+}
+
+/// What is kept more, or less.
+#[derive(Clone, Copy, Default)]
+struct Change {
+    requests: i64,
+    bytes: i64,
+}
+
+/// Counts what was done to an account's requests in this transaction.
+async fn count(
+    account: AccountNumber,
+    change: Change,
+    link: &mut Link<'_>,
+) -> Result<Totals, StoreError> {
+    let doing = "counting requests";
+    let row = query(COUNT)
+        .bind(account.shard().0)
+        .bind(account.0)
+        .bind(change.requests)
+        .bind(change.bytes)
+        .fetch_one(&mut *link)
+        .await
+        .map_err(during(doing))?;
+    let number = |column| -> Result<u64, StoreError> {
+        let number: i64 = value(&row, column)?;
+        u64::try_from(number).map_err(|_| StoreError::Corrupt { column: "request_totals" })
+    };
+    let totals = Totals { requests: number("requests")?, bytes: number("bytes")? };
+    if change.requests < 0 && totals.requests == 0 {
+        let dropped = query(DROP_TOTALS).bind(account.shard().0).bind(account.0);
+        dropped.execute(link).await.map_err(during(doing))?;
+    }
+    Ok(totals)
 }

@@ -24,10 +24,12 @@ use super::link::Link;
 use super::rows::{count, time, value};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
-use crate::domain::inbox::{GapReason, InboxKey, Intake};
+use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
-use crate::storage::seating::{COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes};
+use crate::storage::seating::{
+    COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes, wishes_of_rows,
+};
 
 /// How many sessions are remembered, at most.
 const SESSIONS: usize = 100_000;
@@ -261,6 +263,27 @@ impl View {
         gaps::leave_for_losses(link, losses, now).await?;
         Ok(())
     }
+}
+
+/// Makes room in the inboxes that more was just put into than there is room for, and leaves gap
+/// markers. Whoever does this tells [`Rooms::forget`] once it is committed.
+pub(super) async fn trim_stored(
+    link: &mut Link<'_>,
+    rows: impl Iterator<Item = InboxKey>,
+    quota: Quota,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // One more than there is room for is looked for.
+    let beyond = Quota { messages: quota.messages.saturating_add(1), ..quota };
+    let wishes = wishes_of_rows(rows, beyond, now);
+    let mut view = View::default();
+    view.count(link, &wishes.values().collect::<Vec<_>>()).await?;
+    for (session, Wish { inbox, .. }) in wishes {
+        if view.seating.rooms.get(&session).is_some_and(|room| room.most > quota.messages) {
+            view.seating.crowded.insert(session, Crowded { inbox, quota, now });
+        }
+    }
+    view.trim(link).await
 }
 
 /// Deletes what is too much; returns what that was.

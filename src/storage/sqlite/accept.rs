@@ -34,6 +34,7 @@ pub(super) async fn accept(
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
     let first = store(connection, &good).await?;
+    rooms.numbered(good.len());
     rooms.trim(connection).await?;
     answer(jobs, verdicts, first..);
     Ok(())

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{SqliteConnection, query};
+use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
 use super::rows::{count, id, id_list, optional_array, time, value};
 use crate::domain::Fault;
 use crate::domain::attachment::{
-    Attachment, Content, Finished, NewAttachment, Upload, too_many_open,
+    Attachment, Content, Finished, Kept, NewAttachment, Upload, too_many_open,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, AttachmentId};
@@ -18,8 +18,10 @@ use crate::storage::error::{StoreError, during};
 pub(super) const BY_ID: &str = "
     SELECT id, owner, created_at, expires_at, length, digest FROM attachments WHERE id = ?1";
 
+/// Reads no more of the index than may be kept.
 pub(super) const KEPT: &str = "
-    SELECT coalesce(sum(length), 0) AS bytes FROM attachments WHERE owner = ?1 AND length > 0";
+    SELECT count(*) AS files, coalesce(sum(length), 0) AS bytes
+    FROM (SELECT length FROM attachments WHERE owner = ?1 AND length >= 0 LIMIT ?2)";
 
 pub(super) const ANY_OVER: &str = "SELECT 1 FROM attachments WHERE expires_at <= ?1 LIMIT 1";
 
@@ -39,9 +41,8 @@ impl Attachments for SqliteStore {
         Ok(row.as_ref().map(attachment).transpose()?)
     }
 
-    async fn attachment_bytes(&self, owner: AccountNumber) -> Result<u64, Fault> {
-        let row = query(KEPT).bind(owner.0).fetch_one(&self.readers).await;
-        Ok(count(&row.map_err(during("adding attachments up"))?, "bytes")?)
+    async fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Result<Kept, Fault> {
+        Ok(kept(&self.readers, owner, most).await?)
     }
 
     async fn finish_attachment(&self, upload: Upload) -> Result<Finished, Fault> {
@@ -90,6 +91,16 @@ fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
     })
 }
 
+async fn kept(
+    executor: impl SqliteExecutor<'_>,
+    owner: AccountNumber,
+    most: u32,
+) -> Result<Kept, StoreError> {
+    let row = query(KEPT).bind(owner.0).bind(most).fetch_one(executor).await;
+    let row = row.map_err(during("adding attachments up"))?;
+    Ok(Kept { files: count(&row, "files")?, bytes: count(&row, "bytes")? })
+}
+
 pub(super) const TO_COME: &str = "
     SELECT count(*) AS uploads FROM attachments WHERE owner = ?1 AND length IS NULL";
 
@@ -135,11 +146,10 @@ async fn finish(
     if found.content.is_some() {
         return Ok(Ok(Finished::Kept(found)));
     }
-    let row = query(KEPT).bind(found.owner.0).fetch_one(&mut *connection).await;
-    let kept = count(&row.map_err(during(doing))?, "bytes")?;
-    if !upload.has_room(kept) {
+    let kept = kept(&mut *connection, found.owner, upload.allowance.files).await?;
+    if let Some(shortage) = upload.shortage(kept) {
         query(REFUSE).bind(id).execute(connection).await.map_err(during(doing))?;
-        return Ok(Ok(Finished::NoRoom { kept }));
+        return Ok(Ok(Finished::NoRoom(shortage)));
     }
     let Content { length, digest } = upload.content;
     query(FINISH)

@@ -8,14 +8,14 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
-use super::groups;
 use super::rows::{id, id_list, json_list, optional_id, time, value};
+use super::{groups, notices};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed};
 use crate::domain::conversation::group::NewGroup;
 use crate::domain::conversation::{
-    Companion, ContactPair, Conversation, ConversationCategory, Participant, Role,
+    ContactPair, Conversation, ConversationCategory, Participant, Role,
 };
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
@@ -73,11 +73,19 @@ impl Conversations for SqliteStore {
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
-        self.change(group, |input, connection| Box::pin(groups::create(input, connection))).await
+        let cost = notices::cost(&group.notices);
+        self.fill(group, cost, |group, connection, rooms| {
+            Box::pin(groups::create(group, connection, rooms))
+        })
+        .await
     }
 
     async fn change_conversation(&self, change: Change) -> Result<Changed, Fault> {
-        self.change(change, |input, connection| Box::pin(groups::change(input, connection))).await
+        let cost = notices::cost(&change.notices);
+        self.fill(change, cost, |change, connection, rooms| {
+            Box::pin(groups::change(change, connection, rooms))
+        })
+        .await
     }
 
     async fn conversation_by_code(&self, code: CodeId) -> Result<Option<ConversationId>, Fault> {
@@ -96,32 +104,9 @@ impl Conversations for SqliteStore {
         let input = (conversation, account, until);
         self.change(input, |input, connection| Box::pin(groups::mute(input, connection))).await
     }
-
-    async fn companions(
-        &self,
-        account: AccountNumber,
-        limit: u32,
-    ) -> Result<Vec<Companion>, Fault> {
-        let rows = query(COMPANIONS).bind(account.0).bind(limit).fetch_all(&self.readers).await;
-        let rows = rows.map_err(during("looking for who shares a conversation"))?;
-        let companion = |row: &SqliteRow| -> Result<Companion, StoreError> {
-            let account = AccountNumber(value(row, "account")?);
-            Ok(Companion { account, user: id(row, "user_id")? })
-        };
-        Ok(rows.iter().map(companion).collect::<Result<_, _>>()?)
-    }
 }
 
 pub(super) const BY_CODE: &str = "SELECT id FROM conversations WHERE code = ?1";
-
-pub(super) const COMPANIONS: &str = "
-    SELECT DISTINCT others.account, accounts.id AS user_id
-    FROM participants AS own
-    CROSS JOIN participants AS others ON others.conversation = own.conversation
-        AND others.account <> own.account
-    CROSS JOIN accounts ON accounts.number = others.account
-    WHERE own.account = ?1
-    LIMIT ?2";
 
 /// A conversation without its participants.
 fn conversation(row: &SqliteRow, number: ConversationNumber) -> Result<Conversation, StoreError> {

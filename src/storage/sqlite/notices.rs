@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use sqlx::{SqliteConnection, query};
 
 use super::accept::take_numbers;
+use super::rooms::Rooms;
 use super::rows::{json_list, value};
 use super::values::Rows;
 use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
@@ -34,10 +35,16 @@ struct Numbered<'a> {
     inboxes: Vec<InboxKey>,
 }
 
+/// About what notices take in a group of jobs, if their readers have a session each.
+pub(super) fn cost(notices: &Notices) -> usize {
+    notices.list.iter().map(|it| 512 + it.body.len() + 64 * it.readers.len()).sum()
+}
+
 /// Leaves notices in the inboxes of their readers' live sessions; returns the sessions. A notice
-/// that nobody can read is left out.
+/// that nobody can read is left out. Where they find an inbox full, the oldest messages make room.
 pub(super) async fn leave(
     connection: &mut SqliteConnection,
+    rooms: &mut Rooms,
     conversation: ConversationNumber,
     notices: &Notices,
 ) -> Result<Vec<SessionNumber>, StoreError> {
@@ -48,7 +55,10 @@ pub(super) async fn leave(
     if addressed.is_empty() {
         return Ok(Vec::new());
     }
+    let inboxes = addressed.iter().flat_map(|(_, inboxes)| inboxes.iter().copied());
+    rooms.take_all(connection, inboxes, notices.quota, notices.at).await?;
     let first = take_numbers(connection, addressed.len()).await?;
+    rooms.numbered(addressed.len());
     let numbered = (first..).zip(addressed);
     let numbered: Vec<Numbered<'_>> =
         numbered.map(|(number, (notice, inboxes))| Numbered { number, notice, inboxes }).collect();
@@ -76,6 +86,7 @@ pub(super) async fn leave(
         row.bind(inbox.shard.0).bind(inbox.session.0).bind(*number).bind(Vec::new())
     });
     inserted.await.map_err(during(doing))?;
+    rooms.trim(connection).await?;
     let woken: BTreeSet<SessionNumber> = rows.iter().map(|(inbox, _)| inbox.session).collect();
     Ok(woken.into_iter().collect())
 }

@@ -1,13 +1,13 @@
 //! Room in inboxes: the quota of a session, without counting for every message.
 //!
 //! The writer remembers for each session a number that is never below what waits for it: it counts
-//! once when it meets a session, and then adds what it stores. What is acknowledged or swept is not subtracted; only when the number reaches the quota
-//! are the rows counted again, and that count holds for a second unless something was acknowledged,
-//! so that a sender who hammers at a full inbox does not make the writer count each time. Nothing
-//! is refused or trimmed on less than a count. All this is a memory: it is dropped when a
-//! transaction fails, when it grows too large, and when rows were made that it knows nothing of
-//! (notices of groups, slots that come later, gap markers, another program), which the order of all
-//! messages tells.
+//! once when it meets a session, and then adds what it stores. What is acknowledged or swept is not
+//! subtracted; only when the number reaches the quota are the rows counted again, and that count
+//! holds for a second unless something was acknowledged, so that a sender who hammers at a full
+//! inbox does not make the writer count each time. Nothing is refused or trimmed on less than a
+//! count. All this is a memory: it is dropped when a transaction fails, when it grows too large, and
+//! when rows were made that it knows nothing of (gap markers of the sweeper's, another program),
+//! which the order of all messages tells.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -17,10 +17,12 @@ use sqlx::{SqliteConnection, query};
 use super::gaps::{self, Loss, Losses};
 use super::rows::{json_list, time, value};
 use crate::domain::clock::Timestamp;
-use crate::domain::inbox::{GapReason, InboxKey, Intake};
+use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
-use crate::storage::seating::{COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes};
+use crate::storage::seating::{
+    COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes, wishes_of_rows,
+};
 
 /// How many sessions are remembered, at most.
 const SESSIONS: usize = 100_000;
@@ -57,20 +59,43 @@ impl Rooms {
         connection: &mut SqliteConnection,
         messages: impl Iterator<Item = Intake<'_>>,
     ) -> Result<(), StoreError> {
+        self.look_into(connection, &wishes(messages)).await
+    }
+
+    async fn look_into(
+        &mut self,
+        connection: &mut SqliteConnection,
+        wishes: &HashMap<i64, Wish>,
+    ) -> Result<(), StoreError> {
         self.notice_others(connection).await?;
-        let wishes = wishes(messages);
-        let unknown = self.seating.unknown(&wishes);
+        let unknown = self.seating.unknown(wishes);
         self.count(connection, &unknown).await?;
-        let crowded = self.seating.crowded(&wishes);
+        let crowded = self.seating.crowded(wishes);
         self.count_again(connection, &crowded).await
     }
 
-    /// Takes room for a message in all its inboxes, or says that there is none. A message that has
-    /// room is stored, under the next number.
+    /// Takes room for a message in all its inboxes, or says that there is none.
     pub(super) fn take(&mut self, message: Intake<'_>) -> bool {
-        let taken = self.seating.take(message);
-        self.last_number += i64::from(taken);
-        taken
+        self.seating.take(message)
+    }
+
+    /// Takes room for messages that are stored however much waits, so many in each of these inboxes.
+    pub(super) async fn take_all(
+        &mut self,
+        connection: &mut SqliteConnection,
+        rows: impl Iterator<Item = InboxKey>,
+        quota: Quota,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let wishes = wishes_of_rows(rows, quota, now);
+        self.look_into(connection, &wishes).await?;
+        self.seating.take_all(wishes, quota);
+        Ok(())
+    }
+
+    /// Notes that so many numbers of the one order were taken for what is accounted for here.
+    pub(super) fn numbered(&mut self, count: usize) {
+        self.last_number = self.last_number.saturating_add(i64::try_from(count).unwrap_or(0));
     }
 }
 
@@ -193,7 +218,9 @@ impl Rooms {
             return Ok(());
         }
         gaps::delete_rows(connection, &rows).await?;
-        gaps::leave_for_losses(connection, losses, now).await?;
+        let marked = gaps::leave_for_losses(connection, losses, now).await?;
+        // Markers have no part in the quota.
+        self.numbered(marked.len());
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::accept::{holds, insert_slots, take_numbers};
+use super::accept::{holds, insert_slots};
 use super::rooms::Rooms;
 use super::rows::{optional_id, time, value};
 use crate::domain::Fault;
@@ -73,7 +73,11 @@ impl TopUps for SqliteStore {
     }
 
     async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault> {
-        self.change(addition, |addition, connection| Box::pin(add(addition, connection))).await
+        let cost = addition.slots.iter().map(|slot| slot.bytes.len() + 64).sum();
+        self.fill(addition, cost, |addition, connection, rooms| {
+            Box::pin(add(addition, connection, rooms))
+        })
+        .await
     }
 
     async fn close_top_ups(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
@@ -120,6 +124,7 @@ fn unpack_users(bytes: &[u8]) -> Result<Vec<UserId>, StoreError> {
 async fn add(
     addition: &SlotAddition,
     connection: &mut SqliteConnection,
+    rooms: &mut Rooms,
 ) -> Result<Result<SlotsAdded, Fault>, StoreError> {
     let doing = "adding slots";
     let row = query(OPEN)
@@ -139,7 +144,6 @@ async fn add(
     let new = addition.slots.iter().filter(|slot| !stored.contains(&slot.session));
     let new: Vec<Slot> = new.cloned().collect();
     let intake = Intake { slots: &new, quota: addition.quota, now: addition.now };
-    let mut rooms = Rooms::default();
     rooms.look(connection, std::iter::once(intake)).await?;
     if !rooms.take(intake) {
         return Ok(Ok(SlotsAdded::Full));
@@ -149,9 +153,6 @@ async fn add(
     let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter()));
     extend.execute(&mut *connection).await.map_err(during(doing))?;
     rooms.trim(connection).await?;
-    // What the writer remembers of inboxes knows nothing of these rows. A number that nobody uses
-    // tells it so.
-    take_numbers(connection, 1).await?;
     if addition.completes {
         query(CLOSE)
             .bind(addition.sender.shard().0)

@@ -36,7 +36,16 @@ pub(super) enum Job {
 #[async_trait]
 pub(super) trait Change: Send + Sync {
     /// Does the step inside the group's transaction.
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), StoreError>;
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        rooms: &mut Rooms,
+    ) -> Result<(), StoreError>;
+
+    /// About what it takes.
+    fn cost(&self) -> usize {
+        1024
+    }
 }
 
 /// What a step does. A [`Fault`] is the step's own answer, which leaves the group alone: the step
@@ -55,10 +64,47 @@ pub(super) struct Step<I, T> {
 
 #[async_trait]
 impl<I: Send + Sync, T: Send> Change for Step<I, T> {
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        _rooms: &mut Rooms,
+    ) -> Result<(), StoreError> {
         let outcome = (self.apply)(&self.input, connection).await?;
         self.answer.set(outcome);
         Ok(())
+    }
+}
+
+/// What a step does that puts rows into inboxes; otherwise as [`Apply`].
+pub(super) type Fill<I, T> = for<'a> fn(
+    &'a I,
+    &'a mut SqliteConnection,
+    &'a mut Rooms,
+) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
+
+/// A [`Change`] that puts rows into inboxes, so that the room in them has to be known.
+pub(super) struct FillingStep<I, T> {
+    pub input: I,
+    /// About what it takes.
+    pub cost: usize,
+    pub apply: Fill<I, T>,
+    pub answer: Answer<Result<T, Fault>>,
+}
+
+#[async_trait]
+impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
+    async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        rooms: &mut Rooms,
+    ) -> Result<(), StoreError> {
+        let outcome = (self.apply)(&self.input, connection, rooms).await?;
+        self.answer.set(outcome);
+        Ok(())
+    }
+
+    fn cost(&self) -> usize {
+        1024 + self.cost
     }
 }
 
@@ -87,7 +133,7 @@ impl Batch for SqliteWriter {
             Job::SetAside(job) => 1024 + 64 * job.hopeless.rows.len(),
             Job::Release(job) => job.cost(),
             Job::Acknowledge(job) => job.cost(),
-            Job::Change(_) => 1024,
+            Job::Change(change) => change.cost(),
         }
     }
 
@@ -133,7 +179,7 @@ async fn transaction(
     let mut kinds = Kinds::default();
     for job in jobs {
         match job {
-            Job::Change(change) => change.apply(connection).await?,
+            Job::Change(change) => change.apply(connection, rooms).await?,
             Job::Accept(job) => kinds.accept.push(job),
             Job::Acknowledge(job) => kinds.acknowledge.push(job),
             Job::Release(job) => kinds.release.push(job),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use sealpost_sdk::types::blaze::{
     ACKNOWLEDGE_MESSAGE_RECEIPT, ACKNOWLEDGE_MESSAGE_RECEIPTS, CREATE_MESSAGE, CREATE_MESSAGES,
     LIST_PENDING_MESSAGES,
@@ -21,6 +22,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::MessageId;
 use crate::domain::session::Scope;
 use crate::http::fault_log;
+use crate::http::gate::BodyRoom;
 use crate::http::request_id::RequestId;
 
 /// How many messages one request may acknowledge.
@@ -73,45 +75,67 @@ impl Outcome {
     }
 }
 
-/// Does what a frame asks for. Whatever is wrong with it is told in the answer.
+/// Does what a frame asks for. Whatever is wrong with it is told in the answer. `room` is what was
+/// set aside to read it.
 ///
 /// # Errors
 /// [`Fault::Internal`] when an answer cannot be written.
-pub async fn handle(state: &MixinState, guest: &Guest, frame: &[u8]) -> Result<Reply, Fault> {
+pub async fn handle(
+    state: &MixinState,
+    guest: &Guest,
+    frame: Bytes,
+    room: Option<Box<BodyRoom>>,
+) -> Result<Reply, Fault> {
     // Counted before any work is done for it: whoever sends too much cannot make us unpack it.
     let counted = state.gate.frame(&guest.visitor);
     let limit = match counted {
         Ok(()) => state.settings.body_limit,
         Err(_) => state.settings.body_limit.min(REFUSED_SIZE),
     };
-    let json = match codec::decompress(frame, limit) {
+    let json = match codec::decompress(&frame, limit) {
         Ok(json) => json,
         Err(fault) => return unreadable(state, &counted.err().unwrap_or(fault)),
     };
+    // The text takes its place. Nothing is waited for before there is room for that.
+    drop((frame, room));
     let size = json.len() as u64;
     let counted = counted.and_then(|()| state.gate.bytes(&guest.visitor, size));
+    let room = counted.and_then(|()| state.gate.body_room(&guest.visitor, size));
     let request: Request<'_> = match read(&json) {
         Ok(request) => request,
-        Err(fault) => return unreadable(state, &counted.err().unwrap_or(fault)),
+        Err(fault) => return unreadable(state, &room.err().unwrap_or(fault)),
     };
-    // As with any other request, the credential has to be good at this moment.
-    if matches!(state.gateway.may_read_on(&guest.caller.reader()).await, Ok(false)) {
+    let room = match room {
+        Ok(room) => room,
+        Err(fault) => {
+            let (id, action) = (request.id.into_owned(), request.action.into_owned());
+            drop(json);
+            return match is_dismissed(state, guest).await {
+                true => Ok(Reply { dismissed: true, ..Reply::default() }),
+                false => reply(id, action, Err(api_error(&fault))),
+            };
+        }
+    };
+    if is_dismissed(state, guest).await {
         return Ok(Reply { dismissed: true, ..Reply::default() });
     }
-    let outcome = match counted.and_then(|()| state.gate.body_room(&guest.visitor, size)) {
-        Ok(_room) => act(state, guest, &request).await,
-        Err(fault) => Err(api_error(&fault)),
-    };
+    let outcome = act(state, guest, &request).await;
+    let reply = reply(request.id.into_owned(), request.action.into_owned(), outcome);
+    drop(room);
+    reply
+}
+
+/// As with any other request, the credential has to be good at the moment.
+async fn is_dismissed(state: &MixinState, guest: &Guest) -> bool {
+    matches!(state.gateway.may_read_on(&guest.caller.reader()).await, Ok(false))
+}
+
+fn reply(id: String, action: String, outcome: Result<Outcome, ApiError>) -> Result<Reply, Fault> {
     let (outcome, error) = match outcome {
         Ok(outcome) => (outcome, None),
         Err(error) => (Outcome::DONE, Some(error)),
     };
-    let answer = BlazeFrame {
-        id: request.id.into_owned(),
-        action: request.action.into_owned(),
-        data: outcome.data,
-        error,
-    };
+    let answer = BlazeFrame { id, action, data: outcome.data, error };
     Ok(Reply {
         frame: codec::encode(&answer)?,
         acknowledged: outcome.acknowledged,
@@ -186,6 +210,7 @@ fn unknown_action() -> ApiError {
     let extra = ErrorExtra {
         field: "action".to_owned(),
         reason: "is none that this gateway knows".to_owned(),
+        ..ErrorExtra::default()
     };
     ApiError {
         status: 400,

@@ -30,6 +30,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
 use crate::http::fault_log;
+use crate::http::gate::BodyRoom;
 
 /// Between two pings. One public client drops a connection after 30 s without one.
 const PING: Duration = Duration::from_secs(12);
@@ -59,6 +60,8 @@ struct Session<Io> {
     guest: Arc<Guest>,
     wire: Wire<Io>,
     pump: Pump,
+    /// What was set aside for the message that is being read, if it is large.
+    room: Option<Box<BodyRoom>>,
     /// A request that was read and is not worked on yet.
     request: Option<Request>,
     work: Option<Work>,
@@ -66,13 +69,12 @@ struct Session<Io> {
     notices: VecDeque<Notice>,
     unwritten: VecDeque<Waiting>,
     listening_since: Timestamp,
-    heard_at: Instant,
     pinged_at: Instant,
     end: Option<End>,
 }
 
 enum Request {
-    Frame(Bytes),
+    Frame(Bytes, Option<Box<BodyRoom>>),
     Text,
 }
 
@@ -82,6 +84,8 @@ enum End {
     Gone,
     /// The peer breaks the rules.
     Broken(CloseCode, &'static str),
+    /// There is no room for what the peer sends.
+    Busy,
     /// The peer may not go on.
     Dismissed,
     /// This node is shutting down; what is being worked on is finished.
@@ -112,12 +116,12 @@ where
         guest: Arc::new(guest),
         wire,
         pump,
+        room: None,
         request: None,
         work: None,
         answer: None,
         notices: VecDeque::new(),
         unwritten: VecDeque::new(),
-        heard_at: now,
         pinged_at: now,
         end: None,
     };
@@ -154,6 +158,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         let (last, code, reason) = match end {
             None | Some(End::Gone) => (None, CloseCode::Normal, ""),
             Some(End::Broken(code, reason)) => (None, code, reason),
+            Some(End::Busy) => (None, CloseCode::Again, "too much is on its way, try again later"),
             Some(End::Closing) => (None, CloseCode::Away, "the gateway is stopping"),
             Some(End::Failed) => (None, CloseCode::Error, "the gateway made a mistake"),
             Some(End::Dismissed) => {
@@ -171,13 +176,31 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             Turn::Writable => self.next_frame().and_then(|frame| self.wire.write(frame)),
         };
         let Some(heard) = heard else { return };
-        self.heard_at = Instant::now();
         match heard {
             Heard::Sign => {}
-            Heard::Frame(frame) => self.request = Some(Request::Frame(frame)),
-            Heard::Text => self.request = Some(Request::Text),
+            Heard::Frame(frame) => {
+                self.request = Some(Request::Frame(frame, self.room.take()));
+            }
+            Heard::Text => {
+                self.room = None;
+                self.request = Some(Request::Text);
+            }
+            Heard::Large(bytes) => self.make_room(bytes),
             Heard::Gone => self.end = Some(End::Gone),
             Heard::Broken(code, reason) => self.end = Some(End::Broken(code, reason)),
+        }
+    }
+
+    /// Sets memory aside for the message that is being read, as for any other body.
+    fn make_room(&mut self, bytes: u64) {
+        // What it has so far is part of it.
+        self.room = None;
+        match self.state.gate.body_room(&self.guest.visitor, bytes) {
+            Ok(room) => {
+                self.room = Some(Box::new(room));
+                self.wire.grant(bytes);
+            }
+            Err(_) => self.end = Some(End::Busy),
         }
     }
 
@@ -229,7 +252,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         let (state, guest) = (self.state.clone(), self.guest.clone());
         let work = async move {
             match request {
-                Request::Frame(frame) => actions::handle(&state, &guest, &frame).await,
+                Request::Frame(frame, room) => actions::handle(&state, &guest, frame, room).await,
                 Request::Text => actions::text(&state, &guest),
             }
         };
@@ -272,19 +295,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
 
     fn check_patience(&mut self) {
         let now = Instant::now();
-        let silent = self.is_reading() && now >= self.heard_at + PATIENCE;
+        let silent = self.is_reading() && now >= self.read_deadline();
         let stuck = self.wire.stuck_since().is_some_and(|since| now >= since + PATIENCE);
         if silent || stuck {
             self.end = Some(End::Gone);
         }
         if !self.is_reading() {
             // Nobody is silent whom we do not listen to.
-            self.heard_at = now;
+            self.wire.excuse(now);
         }
     }
 
     fn next_deadline(&self) -> Instant {
-        let mut deadline = self.heard_at + PATIENCE;
+        let mut deadline = self.read_deadline();
         if let Some(since) = self.wire.stuck_since() {
             deadline = deadline.min(since + PATIENCE);
         }
@@ -295,6 +318,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             None => deadline.min(self.pump.due()),
             Some(_) => deadline,
         }
+    }
+
+    /// When the peer has been silent, or too slow, for too long.
+    fn read_deadline(&self) -> Instant {
+        let silent = self.wire.heard_at() + PATIENCE;
+        self.wire.due().map_or(silent, |due| due.min(silent))
     }
 
     fn is_ping_due(&self) -> bool {
@@ -327,5 +356,7 @@ async fn worked(work: &mut Option<Work>) -> Result<Reply, Fault> {
     }
 }
 
+#[cfg(test)]
+mod large_tests;
 #[cfg(test)]
 mod tests;

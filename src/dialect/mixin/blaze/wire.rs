@@ -1,5 +1,7 @@
 //! One socket (RFC 6455) as its session sees it: frames in, frames out, one task for both.
 
+mod intake;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,6 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use intake::Intake;
+
 /// What is read at a time. Every socket has a buffer of this size, and most have nothing to say.
 const READ_BUFFER: usize = 1024;
 
@@ -22,7 +26,7 @@ const WRITE_BUFFER: usize = 4 * 1024;
 
 /// A socket. At most one frame more than [`WRITE_BUFFER`] waits to be written.
 pub(super) struct Wire<Io> {
-    stream: WebSocketStream<Io>,
+    stream: WebSocketStream<Intake<Io>>,
     /// Whether something may wait to be written.
     unflushed: bool,
     /// Since when the peer has not taken what we write.
@@ -49,6 +53,8 @@ pub(super) enum Heard {
     Text,
     /// A sign of life.
     Sign,
+    /// A message begins, or goes on, that may have so many bytes; it is read after [`Wire::grant`].
+    Large(u64),
     /// The peer closes, or is gone.
     Gone,
     /// The peer breaks the rules.
@@ -63,6 +69,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
             .write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(frame_limit))
             .max_frame_size(Some(frame_limit));
+        let io = Intake::new(io, frame_limit as u64);
         let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         Self { stream, unflushed: false, stuck_since: None, write_first: false }
     }
@@ -98,6 +105,26 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         self.stuck_since
     }
 
+    /// Lets the message at hand be as large as so many bytes.
+    pub(super) fn grant(&mut self, bytes: u64) {
+        self.stream.get_mut().grant(bytes);
+    }
+
+    /// Begins to wait for a sign of life anew.
+    pub(super) fn excuse(&mut self, now: Instant) {
+        self.stream.get_mut().excuse(now);
+    }
+
+    /// When the last bytes came, be they of a message that is not whole yet.
+    pub(super) fn heard_at(&self) -> Instant {
+        self.stream.get_ref().heard_at()
+    }
+
+    /// When the message that is not whole yet has to be.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.stream.get_ref().due()
+    }
+
     /// Says good-bye: a last frame if there is one, then the code. Waits a little for the peer to
     /// do the same, so that it reads what we said last.
     pub(super) async fn close(
@@ -113,11 +140,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
             }
             let close = CloseFrame { code, reason: reason.into() };
             self.stream.send(Message::Close(Some(close))).await?;
-            // Nothing more can be understood of a peer that broke the rules.
-            let breaks = matches!(code, CloseCode::Protocol | CloseCode::Size | CloseCode::Invalid);
-            while !breaks && self.stream.next().await.is_some_and(|read| read.is_ok()) {}
+            // Nothing more can be understood of a peer that broke the rules, or is in the middle of
+            // something that we do not read.
+            let ends_here = matches!(
+                code,
+                CloseCode::Protocol | CloseCode::Size | CloseCode::Invalid | CloseCode::Again
+            );
+            while !ends_here && self.stream.next().await.is_some_and(|read| read.is_ok()) {}
             // What the peer still sends must not turn into a reset that overtakes our words.
-            let io = self.stream.get_mut();
+            let io = self.stream.get_mut().raw();
             io.shutdown().await?;
             let mut rest = vec![0; 1024];
             while io.read(&mut rest).await? > 0 {}
@@ -150,20 +181,22 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
-        Pin::new(&mut self.stream).poll_next(context).map(|read| {
-            Turn::Heard(match read {
-                Some(Ok(Message::Binary(frame))) => Heard::Frame(frame),
-                Some(Ok(Message::Text(_))) => Heard::Text,
-                Some(Ok(Message::Ping(_))) => {
-                    // The answer waits to be written.
-                    self.unflushed = true;
-                    Heard::Sign
-                }
-                Some(Ok(Message::Pong(_) | Message::Frame(_))) => Heard::Sign,
-                Some(Ok(Message::Close(_))) | None => Heard::Gone,
-                Some(Err(error)) => heard_error(&error),
-            })
-        })
+        let Poll::Ready(read) = Pin::new(&mut self.stream).poll_next(context) else {
+            let wanted = self.stream.get_ref().wants();
+            return wanted.map_or(Poll::Pending, |it| Poll::Ready(Turn::Heard(Heard::Large(it))));
+        };
+        Poll::Ready(Turn::Heard(match read {
+            Some(Ok(Message::Binary(frame))) => Heard::Frame(frame),
+            Some(Ok(Message::Text(_))) => Heard::Text,
+            Some(Ok(Message::Ping(_))) => {
+                // The answer waits to be written.
+                self.unflushed = true;
+                Heard::Sign
+            }
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => Heard::Sign,
+            Some(Ok(Message::Close(_))) | None => Heard::Gone,
+            Some(Err(error)) => heard_error(&error),
+        }))
     }
 }
 

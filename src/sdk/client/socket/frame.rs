@@ -1,6 +1,7 @@
 //! One frame: gzip of one JSON object.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -41,7 +42,9 @@ impl Frame {
 
     pub(super) fn request_error(&self) -> Option<RequestError> {
         let error = self.error()?;
-        Some(RequestError::Api { error, retry_after: None, attempts: 1 })
+        let seconds = error.extra.as_ref().and_then(|extra| extra.retry_after);
+        let retry_after = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        Some(RequestError::Api { error, retry_after, attempts: 1 })
     }
 
     /// Whether it answers the request with this id.

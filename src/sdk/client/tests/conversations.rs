@@ -1,7 +1,9 @@
 //! Sending to whole conversations, and to those whom a message did not cover.
 
-use super::world::{World, message_id};
-use crate::client::{Message, OnStale, Outcome, Text};
+use std::time::Duration;
+
+use super::world::{Fault, World, message_id};
+use crate::client::{Clock, Message, OnStale, Outcome, Text};
 use crate::ids::SessionId;
 
 #[tokio::test]
@@ -94,7 +96,7 @@ async fn a_list_that_changes_while_slots_are_added_is_looked_at_again() {
     world.state().accounts.get_mut(&alice).unwrap().push(new);
     let id = message_id(7);
     let path: &'static str = Box::leak(format!("/encrypted_messages/{id}/slots").into_boxed_str());
-    world.fault(path, super::world::Fault::SignIn(alice));
+    world.fault(path, Fault::SignIn(alice));
     let message = Message::to(&alice, Text::new("at once")).on_stale(OnStale::DeliverKnown);
     let sent = bot.send_message(message.with_id(id)).await.unwrap();
     assert!(sent.outcome.is_delivered(), "{sent:?}");
@@ -114,4 +116,37 @@ async fn more_sessions_than_an_envelope_holds_are_all_reached() {
     let covered: Vec<SessionId> =
         state.accepted[0].recipient_sessions.iter().map(|one| one.session_id).collect();
     assert!(state.slots.iter().all(|slot| !covered.contains(&slot.session_id)));
+}
+
+#[tokio::test]
+async fn an_old_list_that_still_holds_is_not_sent_again() {
+    let world = World::new().await;
+    let (alice, bob) = (world.account(1), world.account(1));
+    let group = world.group(&[alice]);
+    let bot = world.builder().session_cache(Duration::from_secs(60), 100).build().unwrap();
+    let path: &'static str = Box::leak(format!("/conversations/{group}").into_boxed_str());
+    let shown = bot.conversation(&group).await.unwrap();
+    bot.core.rosters.forget(group);
+    let tagged = |tag: &str, status, body: String| Fault::Answer {
+        status,
+        headers: vec![("ETag", tag.to_owned())],
+        body,
+    };
+    let body = serde_json::json!({ "data": shown }).to_string();
+    world.fault(path, tagged("\"one\"", 200, body));
+    world.fault(path, tagged("\"one\"", 304, String::new()));
+    for text in ["one", "two", "three"] {
+        if text == "three" {
+            world.state().conversations.get_mut(&group).unwrap().push(bob);
+        }
+        let sent = bot.send_to_conversation(&group, Text::new(text)).await.unwrap();
+        assert!(sent.outcome.is_delivered(), "{text}: {sent:?}");
+        world.clock.sleep(Duration::from_secs(61)).await;
+    }
+    let asked = world.requests(path);
+    let tags: Vec<_> = asked.iter().map(|it| it.headers.get("if-none-match").cloned()).collect();
+    let one = Some("\"one\"".to_owned());
+    assert_eq!(tags, [None, None, one.clone(), one]);
+    assert_eq!(world.read(&world.devices(alice)[0]), ["one", "two", "three"]);
+    assert_eq!(world.read(&world.devices(bob)[0]), ["three"]);
 }

@@ -42,17 +42,17 @@ impl Entropy for Zeros {
     }
 }
 
-struct World {
-    state: Arc<MixinState>,
+pub(super) struct World {
+    pub(super) state: Arc<MixinState>,
     scene: Scene,
     bot: Session,
-    phone: Session,
+    pub(super) phone: Session,
 }
 
-type Client = WebSocketStream<DuplexStream>;
+pub(super) type Client = WebSocketStream<DuplexStream>;
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let scene = Scene::new(store.clone());
         let (bot, phone) = (scene.device(1).await, scene.device(2).await);
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// A socket of the phone over a connection that holds so many bytes.
-    async fn socket(&self, room: usize) -> (Client, JoinHandle<()>) {
+    pub(super) async fn socket(&self, room: usize) -> (Client, JoinHandle<()>) {
         let (ours, theirs) = duplex(room);
         let wire = Wire::new(ours, 1 << 20).await;
         let socket = tokio::spawn(run(self.state.clone(), self.guest().await, wire));
@@ -118,13 +118,13 @@ impl World {
     }
 }
 
-async fn ask(client: &mut Client, action: &str, params: Value) {
+pub(super) async fn ask(client: &mut Client, action: &str, params: Value) {
     let request = json!({"id": "1", "action": action, "params": params});
     let frame = codec::encode(&request).unwrap();
     client.send(Message::Binary(frame.into())).await.unwrap();
 }
 
-async fn next_frame(client: &mut Client) -> Value {
+pub(super) async fn next_frame(client: &mut Client) -> Value {
     loop {
         if let Message::Binary(frame) = client.next().await.unwrap().unwrap() {
             return serde_json::from_slice(&codec::decompress(&frame, 1 << 20).unwrap()).unwrap();

@@ -1,55 +1,54 @@
-//! How much of something shared one account holds.
+//! How much of something shared one account, or one address, holds.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::ids::AccountNumber;
-
-/// What each account holds; accounts that hold nothing are not remembered.
+/// What each holder has; those that hold nothing are not remembered.
 #[derive(Debug)]
-pub(super) struct Shares {
+pub(super) struct Shares<Holder> {
     most: u64,
-    held: Mutex<HashMap<AccountNumber, u64>>,
+    held: Mutex<HashMap<Holder, u64>>,
 }
 
-/// What an account took, given back on drop.
+/// What a holder took, given back on drop.
 #[derive(Debug)]
-pub(super) struct Share {
-    shares: Arc<Shares>,
-    account: AccountNumber,
+pub(super) struct Share<Holder: Copy + Eq + Hash> {
+    shares: Arc<Shares<Holder>>,
+    holder: Holder,
     amount: u64,
 }
 
-impl Shares {
-    /// Every account may hold `most` at the same time.
+impl<Holder: Copy + Eq + Hash> Shares<Holder> {
+    /// Everybody may hold `most` at the same time.
     pub(super) fn new(most: u64) -> Self {
         Self { most, held: Mutex::default() }
     }
 
-    /// Takes so much for an account, if it may hold that much more. Who holds nothing may always
+    /// Takes so much for a holder, if it may hold that much more. Who holds nothing may always
     /// take: what is larger than a share is worked on alone.
-    pub(super) fn take(self: &Arc<Self>, account: AccountNumber, amount: u64) -> Option<Share> {
+    pub(super) fn take(self: &Arc<Self>, holder: Holder, amount: u64) -> Option<Share<Holder>> {
         if amount > 0 {
             let mut held = self.held();
-            let before = held.get(&account).copied().unwrap_or_default();
+            let before = held.get(&holder).copied().unwrap_or_default();
             let after = before.saturating_add(amount);
             if before > 0 && after > self.most {
                 return None;
             }
-            held.insert(account, after);
+            held.insert(holder, after);
         }
-        Some(Share { shares: self.clone(), account, amount })
+        Some(Share { shares: self.clone(), holder, amount })
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<AccountNumber, u64>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Holder, u64>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Share {
+impl<Holder: Copy + Eq + Hash> Drop for Share<Holder> {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut held) = self.shares.held().entry(self.account) {
+        if let Entry::Occupied(mut held) = self.shares.held().entry(self.holder) {
             *held.get_mut() = held.get().saturating_sub(self.amount);
             if *held.get() == 0 {
                 held.remove();
@@ -61,6 +60,7 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::AccountNumber;
 
     const ANNA: AccountNumber = AccountNumber(1);
     const BERT: AccountNumber = AccountNumber(2);

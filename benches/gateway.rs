@@ -1,0 +1,150 @@
+//! What the gateway costs, beside what HTTP and the database cost alone in the same run.
+//!
+//! Run with `scripts/bench.sh`. Everything is measured in turns, round by round, so that a busy
+//! machine slows all of it alike: compare columns of one run, not numbers of two. Requests are
+//! sealed and signed before a clock starts; every answer is looked at after it has stopped.
+
+#[path = "gateway/accept.rs"]
+mod accept;
+#[path = "gateway/arguments.rs"]
+mod arguments;
+#[path = "gateway/crowd.rs"]
+mod crowd;
+#[path = "gateway/gateway_process.rs"]
+mod gateway_process;
+#[path = "gateway/growth.rs"]
+mod growth;
+#[path = "gateway/http_floor.rs"]
+mod http_floor;
+#[path = "gateway/load.rs"]
+mod load;
+#[path = "gateway/measure.rs"]
+mod measure;
+#[path = "gateway/numbers.rs"]
+mod numbers;
+#[path = "gateway/postgres_floor.rs"]
+mod postgres_floor;
+#[path = "gateway/pressure.rs"]
+mod pressure;
+#[path = "gateway/process.rs"]
+mod process;
+#[path = "gateway/reading.rs"]
+mod reading;
+#[path = "gateway/requests.rs"]
+mod requests;
+#[path = "gateway/scene.rs"]
+mod scene;
+#[path = "gateway/shape.rs"]
+mod shape;
+#[path = "gateway/sockets.rs"]
+mod sockets;
+#[path = "gateway/sqlite_floor.rs"]
+mod sqlite_floor;
+#[path = "gateway/store.rs"]
+mod store;
+#[path = "gateway/table.rs"]
+mod table;
+
+use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::Builder;
+
+use accept::Effort;
+use arguments::{Arguments, Part};
+use store::Template;
+
+/// The program's own, so that nothing differs but what is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    raise_file_limit();
+    let role = std::env::args().nth(1);
+    match role.as_deref() {
+        // These are measured, so they get what the program itself gets.
+        Some(accept::HTTP_FLOOR) => runtime(Builder::new_multi_thread(), http_floor::serve()),
+        Some(gateway_process::ALONE) => {
+            runtime(Builder::new_multi_thread(), gateway_process::serve_alone());
+        }
+        // One thread for all clients: it takes as little as possible from what is measured.
+        _ => runtime(Builder::new_current_thread(), run(Arguments::parse())),
+    }
+}
+
+/// Every connection is an open file, on both of its ends.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    raised.expect("a limit may be raised as far as the system lets it");
+}
+
+fn runtime(mut builder: Builder, work: impl Future<Output = ()>) {
+    builder.enable_all().build().expect("a runtime").block_on(work);
+}
+
+async fn run(arguments: Arguments) {
+    if let Some(program) = arguments.program.clone() {
+        gateway_process::PROGRAM.set(program).expect("it is set once");
+    }
+    let folder = match &arguments.folder {
+        Some(folder) => tempfile::tempdir_in(folder),
+        None => tempfile::tempdir(),
+    };
+    let folder = folder.expect("a folder for databases");
+    let mut text = String::new();
+    for server in arguments.databases() {
+        let database = if server.is_some() { "PostgreSQL" } else { "SQLite" };
+        let template = Template::make(folder.path(), server).await;
+        text += &format!("## {database}\n\n");
+        for part in arguments.parts() {
+            text += &measure(&arguments, &template, database, part).await;
+            text.push('\n');
+        }
+    }
+    println!("{text}");
+    if arguments.write {
+        write(&text);
+    }
+}
+
+async fn measure(arguments: &Arguments, template: &Template, database: &str, part: Part) -> String {
+    let (rounds, scale) = (arguments.rounds, arguments.scale);
+    match part {
+        Part::Accept => accepting(arguments, template, database).await,
+        Part::Read => {
+            let messages = numbers::count(200.0 * scale).max(1);
+            reading::measure(template, rounds, messages).await
+        }
+        Part::Sockets => sockets::measure(template, rounds, scale).await,
+        Part::Pressure => pressure::measure(template, rounds, scale).await,
+        // The crowd is written into the file.
+        Part::Growth if database != "SQLite" => String::new(),
+        Part::Growth => {
+            let size = (arguments.accounts, arguments.rows);
+            growth::measure(template, rounds, scale, size).await
+        }
+    }
+}
+
+async fn accepting(arguments: &Arguments, template: &Template, database: &str) -> String {
+    let shapes = if arguments.full { shape::all() } else { shape::usual() };
+    let wanted = arguments.shape.as_deref().unwrap_or_default();
+    let mut all = Vec::new();
+    for shape in shapes.into_iter().filter(|shape| shape.name().starts_with(wanted)) {
+        let (rounds, scale) = (arguments.rounds, arguments.scale);
+        let effort = Effort { rounds, scale, alone: table::wants_alone(&shape) };
+        all.push(accept::measure(template, shape, effort).await);
+        eprintln!("{database}: {} measured", shape.name());
+    }
+    table::accepted(&all) + "\n" + &table::promises(database, &all)
+}
+
+/// Where the results of a run are kept: everything after this line is replaced.
+const MARK: &str = "<!-- results -->\n";
+
+fn write(text: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
+    let before = std::fs::read_to_string(path).unwrap_or_default();
+    let head = before.split(MARK).next().unwrap_or_default();
+    std::fs::write(path, format!("{head}{MARK}\n{text}")).expect("a file that can be written");
+}

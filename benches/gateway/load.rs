@@ -1,0 +1,163 @@
+//! Clients on their connections: prepared requests go out as they are, answers are kept and looked
+//! at when the clock has stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::process::own_cpu;
+
+/// Connections that are kept open.
+pub struct Clients(Vec<Connection>);
+
+/// What a load came to.
+#[derive(Default)]
+pub struct Outcome {
+    /// From the first request to the last answer.
+    pub seconds: f64,
+    /// When each request began, and what it took.
+    pub begun: Vec<Instant>,
+    pub times: Vec<Duration>,
+    /// The answers, in the order of the requests.
+    pub answers: Vec<Answer>,
+    /// Seconds of processor time that the clients themselves took.
+    pub own_cpu: f64,
+}
+
+/// A status and a body.
+#[derive(Default)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// One of them.
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+struct Task {
+    requests: Arc<[Bytes]>,
+    next: AtomicUsize,
+    start: Instant,
+    /// From one request to the next, when they come at a rate and not one after the other.
+    interval: Option<Duration>,
+}
+
+impl Clients {
+    pub async fn connect(address: SocketAddr, count: usize) -> Self {
+        let mut connections = Vec::new();
+        for _ in 0..count {
+            connections.push(Connection::open(address).await);
+        }
+        Self(connections)
+    }
+
+    /// Sends requests, each connection the next one when it has its answer.
+    pub async fn run(&mut self, requests: &Arc<[Bytes]>) -> Outcome {
+        self.drive(requests, None).await
+    }
+
+    /// Sends requests at a rate. What has to wait for a free connection is counted from when it
+    /// was due.
+    pub async fn run_at(&mut self, requests: &Arc<[Bytes]>, each_second: f64) -> Outcome {
+        self.drive(requests, Some(Duration::from_secs_f64(1.0 / each_second))).await
+    }
+
+    async fn drive(&mut self, requests: &Arc<[Bytes]>, interval: Option<Duration>) -> Outcome {
+        let (start, before) = (Instant::now(), own_cpu());
+        let task = Task { requests: requests.clone(), next: AtomicUsize::new(0), start, interval };
+        let task = Arc::new(task);
+        let works = self.0.drain(..).map(|connection| {
+            let task = task.clone();
+            tokio::spawn(async move { connection.work(&task).await })
+        });
+        let works: Vec<_> = works.collect();
+        let mut done = Vec::with_capacity(requests.len());
+        for work in works {
+            let (connection, answers) = work.await.expect("the clients do not panic");
+            self.0.push(connection);
+            done.extend(answers);
+        }
+        let (seconds, own_cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
+        done.sort_unstable_by_key(|(place, ..)| *place);
+        let mut outcome = Outcome { seconds, own_cpu, ..Outcome::default() };
+        for (_, begun, time, answer) in done {
+            outcome.begun.push(begun);
+            outcome.times.push(time);
+            outcome.answers.push(answer);
+        }
+        outcome
+    }
+}
+
+impl Connection {
+    pub async fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the program listens");
+        stream.set_nodelay(true).expect("a socket that is open");
+        Self { stream, buffer: Vec::new() }
+    }
+
+    async fn work(mut self, task: &Task) -> (Self, Vec<(usize, Instant, Duration, Answer)>) {
+        let mut done = Vec::new();
+        loop {
+            let place = task.next.fetch_add(1, Ordering::Relaxed);
+            let Some(request) = task.requests.get(place) else { return (self, done) };
+            let begun = task.wait_for(place).await;
+            let answer = self.ask(request).await;
+            done.push((place, begun, begun.elapsed(), answer));
+        }
+    }
+
+    /// Sends a request and reads the answer to its last byte.
+    pub async fn ask(&mut self, request: &[u8]) -> Answer {
+        self.stream.write_all(request).await.expect("the program takes requests");
+        self.buffer.clear();
+        let (head, length) = loop {
+            self.fill().await;
+            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break (end + 4, content_length(&self.buffer[..end]));
+            }
+        };
+        while self.buffer.len() < head + length {
+            self.fill().await;
+        }
+        let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|it| it.parse().ok());
+        Answer { status: status.unwrap_or_default(), body: self.buffer[head..].to_vec() }
+    }
+
+    async fn fill(&mut self) {
+        self.buffer.reserve(16 * 1024);
+        let read = self.stream.read_buf(&mut self.buffer).await.expect("the program answers");
+        assert!(read > 0, "the program closed a connection without an answer");
+    }
+}
+
+impl Task {
+    /// Waits until a request is due; returns when its time began.
+    async fn wait_for(&self, place: usize) -> Instant {
+        let now = Instant::now();
+        let Some(interval) = self.interval else { return now };
+        let place = u32::try_from(place).expect("fewer requests than that");
+        let due = self.start + interval * place;
+        if due <= now {
+            return due;
+        }
+        tokio::time::sleep_until(due.into()).await;
+        // A timer's own lateness is not the program's.
+        Instant::now()
+    }
+}
+
+fn content_length(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let value = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let value = value.and_then(|value| value.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("an answer without a length: {head}"))
+}

@@ -1,0 +1,162 @@
+//! The least that storing messages costs in PostgreSQL: the same rows in the same tables, a group
+//! in one statement that is its own transaction, over as many connections as the gateway writes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sealpost::domain::clock::{Clock as _, SystemClock};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _, query};
+
+use super::numbers::float;
+use super::process::own_cpu;
+use super::requests::FloorMessage;
+use super::store::{Floor, Stored};
+
+/// As many as the gateway uses unless it is told otherwise.
+pub const WRITERS: usize = 2;
+
+/// How long a message waits, in microseconds.
+const WEEK: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+
+const WRITE: &str = "
+    WITH numbers AS MATERIALIZED (
+        SELECT ARRAY(
+            SELECT nextval('message_numbers') FROM generate_series(1, cardinality($1::bytea[]))
+        ) AS list
+    ), payload AS (
+        INSERT INTO payloads (shard, number, sender_account, sender_session, conversation,
+            message_id, category, accepted_at, expires_at, details, waiting, body)
+        SELECT it.shard, list[it.place], it.sender, it.session, it.conversation, it.id,
+            it.category, $9, $10, ''::bytea, it.waiting, it.body
+        FROM numbers, unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+            $6::text[], $7::bytea[], $8::bytea[])
+            WITH ORDINALITY AS it (id, shard, sender, session, conversation, category, waiting,
+                body, place)
+    ), slot AS (
+        INSERT INTO inbox (shard, session, number, home, slot)
+        SELECT it.shard, it.session, list[it.place], it.shard, it.slot
+        FROM numbers, unnest($11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[])
+            AS it (shard, session, place, slot)
+    )
+    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
+    SELECT it.sender % 1024, it.sender, it.id, it.digest, $9
+    FROM unnest($1::bytea[], $3::bigint[], $15::bytea[]) AS it (id, sender, digest)";
+
+const STORED: &str = "
+    SELECT (SELECT count(*) FROM payloads) AS payloads, (SELECT count(*) FROM inbox) AS slots,
+        (SELECT count(*) FROM seen_messages) AS claims,
+        (SELECT coalesce(sum(length(body)), 0)::float8 FROM payloads) AS body_bytes,
+        (SELECT coalesce(sum(length(slot)), 0)::float8 FROM inbox) AS slot_bytes,
+        (SELECT coalesce(sum(length(waiting)), 0)::float8 FROM payloads) AS waiting_bytes";
+
+/// Connects, and asks whether a commit waits for the disk.
+pub async fn open(url: &str) -> PgConnection {
+    let mut connection = PgConnection::connect(url).await.expect("a server that answers");
+    for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+        let row = query("SELECT current_setting($1)").bind(setting).fetch_one(&mut connection);
+        let value: String = row.await.expect("an answer").get(0);
+        assert_eq!(value, "on", "the server's {setting}");
+    }
+    connection
+}
+
+/// Writes all messages, so many in a transaction; at a rate when `each_second` says one.
+pub async fn write(
+    url: &str,
+    messages: &Arc<Vec<FloorMessage>>,
+    group: usize,
+    each_second: Option<f64>,
+) -> Floor {
+    let warm = messages.len() / 6;
+    run(url, messages, 0..warm, group, None).await;
+    let (start, before) = (Instant::now(), own_cpu());
+    let times = run(url, messages, warm..messages.len(), group, each_second).await;
+    let seconds = start.elapsed().as_secs_f64();
+    Floor { seconds, times, messages: messages.len() - warm, cpu: own_cpu() - before }
+}
+
+async fn run(
+    url: &str,
+    messages: &Arc<Vec<FloorMessage>>,
+    range: std::ops::Range<usize>,
+    group: usize,
+    each_second: Option<f64>,
+) -> Vec<Duration> {
+    let next = Arc::new(AtomicUsize::new(range.start));
+    let mut connections = Vec::new();
+    for _ in 0..WRITERS {
+        connections.push(open(url).await);
+    }
+    let start = Instant::now();
+    let works = connections.into_iter().map(|mut connection| {
+        let (messages, next, range) = (messages.clone(), next.clone(), range.clone());
+        tokio::spawn(async move {
+            let mut times = Vec::new();
+            loop {
+                let first = next.fetch_add(group, Ordering::Relaxed);
+                if first >= range.end {
+                    return times;
+                }
+                if let Some(rate) = each_second {
+                    let due = start + Duration::from_secs_f64(float(first - range.start) / rate);
+                    tokio::time::sleep_until(due.into()).await;
+                }
+                let begun = Instant::now();
+                commit(&mut connection, &messages[first..range.end.min(first + group)]).await;
+                times.push(begun.elapsed());
+            }
+        })
+    });
+    let works: Vec<_> = works.collect();
+    let mut times = Vec::new();
+    for work in works {
+        times.extend(work.await.expect("a writer does not panic"));
+    }
+    times
+}
+
+async fn commit(connection: &mut PgConnection, group: &[FloorMessage]) {
+    let now = SystemClock.now().as_micros();
+    let numbers = |of: fn(&FloorMessage) -> i64| group.iter().map(of).collect::<Vec<i64>>();
+    let mut slots: Vec<_> = (1_i64..)
+        .zip(group)
+        .flat_map(|(place, it)| it.slots.iter().map(move |slot| (place, slot)))
+        .collect();
+    // In the order of their keys, so that rows of one inbox go to one page.
+    slots.sort_unstable_by_key(|(place, (shard, session, _))| (*shard, *session, *place));
+    let written = query(WRITE)
+        .bind(group.iter().map(|it| &it.message_id[..]).collect::<Vec<_>>())
+        .bind(numbers(|it| it.slots.first().map_or(0, |(shard, ..)| *shard)))
+        .bind(numbers(|it| it.sender))
+        .bind(numbers(|it| it.sender_session))
+        .bind(numbers(|it| it.conversation))
+        .bind(group.iter().map(|it| it.category).collect::<Vec<_>>())
+        .bind(group.iter().map(|it| &it.waiting[..]).collect::<Vec<_>>())
+        .bind(group.iter().map(|it| &it.body[..]).collect::<Vec<_>>())
+        .bind(now)
+        .bind(now + WEEK)
+        .bind(slots.iter().map(|(_, (shard, ..))| *shard).collect::<Vec<_>>())
+        .bind(slots.iter().map(|(_, (_, session, _))| *session).collect::<Vec<_>>())
+        .bind(slots.iter().map(|(place, _)| *place).collect::<Vec<_>>())
+        .bind(slots.iter().map(|(_, (_, _, slot))| &slot[..]).collect::<Vec<_>>())
+        .bind(group.iter().map(|it| &it.digest[..]).collect::<Vec<_>>())
+        .execute(connection)
+        .await;
+    written.expect("sound rows, and room on the disk");
+}
+
+/// What is in the tables.
+pub async fn stored(url: &str) -> Stored {
+    let mut connection = open(url).await;
+    let row = query(STORED).fetch_one(&mut connection).await.expect("the tables can be read");
+    Stored {
+        payloads: row.get("payloads"),
+        slots: row.get("slots"),
+        claims: row.get("claims"),
+        body_bytes: row.get("body_bytes"),
+        slot_bytes: row.get("slot_bytes"),
+        waiting_bytes: row.get("waiting_bytes"),
+    }
+}
