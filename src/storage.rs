@@ -18,6 +18,7 @@ mod memory;
 mod open;
 mod packed;
 mod postgres;
+mod seating;
 mod sqlite;
 
 pub use cached::{CacheConfig, CachedStore};

@@ -143,7 +143,7 @@ async fn look(
     let (mut seen, mut moved) = (vec![None; keys.len()], HashSet::new());
     for row in &rows {
         let place = place(row)?;
-        match value(row, "kind")? {
+        match value::<i64>(row, "kind")? {
             0 => *at(&mut seen, place)? = Some(MessageDigest(array(row, "digest")?)),
             1 => {
                 let (account, generation) = *at(&mut rosters, place)?;
