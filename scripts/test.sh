@@ -105,6 +105,7 @@ sqlite_only=(
     --skip durability::  # the file's system calls, and kills of each database
     --skip storage::  # conformance, which the first run did on every store
     --skip architecture:: --skip documents:: --skip interop:: --skip openapi:: --skip schema_parity::
+    --skip the_status_counts_the_commits  # of everything; on a server those of messages are counted
     --skip a_full_disk_claims_nothing  # by storage.max_bytes
     --skip a_file_that_is_no_database_is_found
     --skip settings_come_from_a_file_and_the_environment  # looks for the file

@@ -80,6 +80,7 @@ impl Server {
     /// Logs in with a password in clear, and reads until the server is ready.
     async fn log_in(&self) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(&self.address).await?;
+        stream.set_nodelay(true)?;
         let mut body = 196_608_u32.to_be_bytes().to_vec();
         let words = ["user", &self.user, "database", &self.database, "options", &self.options, ""];
         for text in words {
@@ -116,6 +117,7 @@ async fn write(stream: &mut TcpStream, kind: u8, body: &[u8]) -> io::Result<()> 
 
 /// Lets a client in, whoever it is, and serves one transaction after the other.
 async fn serve(mut client: TcpStream, pool: &Pool, settings: Settings) -> io::Result<()> {
+    client.set_nodelay(true)?;
     loop {
         let length = client.read_u32().await?;
         let mut body = vec![0; length as usize - 4];

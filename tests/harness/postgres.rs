@@ -99,7 +99,16 @@ impl Schema {
 impl Drop for Schema {
     fn drop(&mut self) {
         if !thread::panicking() {
-            run(format!("SET lock_timeout = '10s'; DROP SCHEMA {} CASCADE", self.name));
+            // A gateway that went away with its test may have left a transaction open.
+            let name = &self.name;
+            run(format!(
+                "SELECT pg_terminate_backend(locks.pid) FROM pg_locks AS locks
+                 JOIN pg_class AS tables ON tables.oid = locks.relation
+                 WHERE tables.relnamespace = '{name}'::regnamespace
+                     AND locks.pid <> pg_backend_pid();
+                 SET lock_timeout = '20s';
+                 DROP SCHEMA {name} CASCADE"
+            ));
         }
     }
 }

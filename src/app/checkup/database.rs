@@ -35,6 +35,10 @@ pub(super) async fn at_rest(database: &Database) -> Vec<Finding> {
         Ok(opened) => opened,
         Err(error) => return vec![Finding::fail(DATABASE, chain(&error), advice)],
     };
+    if matches!((database, progress.done), (Database::Postgres(_), 0)) {
+        store.close().await;
+        return vec![Finding::ok(DATABASE, "answers, and is empty; `serve` makes its tables")];
+    }
     let mut findings = vec![match store.check(PATIENCE).await {
         Ok(found) => soundness(&found, progress),
         Err(fault) => Finding::fail(DATABASE, chain(&fault), BACKUP),
