@@ -1,5 +1,10 @@
 -- Messages and who still waits for them. These tables are hot: small integers, no foreign key,
 -- no index beside the primary key but one over the few rows that are set aside.
+--
+-- SQLite keeps the slots of a message beside its body, one after the other, where
+-- they are appended with it. What has to go to its place among the rows of inboxes shrinks to a
+-- quarter, so a group of messages touches a third of the pages (benches/layouts.rs).
+-- PostgreSQL appends rows to a heap wherever they belong, and keeps each slot in its row.
 
 -- The one order of all messages. The row is raised once for each group commit and never falls,
 -- so a number is not used twice even when every message is gone.
@@ -28,6 +33,8 @@ CREATE TABLE payloads (
     details        BLOB    NOT NULL,
     -- Who it was stored for, packed, so that the sweeper can look for their rows.
     waiting        BLOB    NOT NULL,
+    -- What each session has of its own. Rows of the inbox say which part.
+    slots          BLOB    NOT NULL DEFAULT x'',
     -- Last, so that nothing has to read past it.
     body           BLOB    NOT NULL
 ) STRICT;
@@ -44,7 +51,9 @@ CREATE TABLE inbox (
     -- When it was set aside, because it was handed out again and again without an acknowledgement:
     -- it waits on, but is handed out no more.
     set_aside_at INTEGER,
-    slot         BLOB    NOT NULL,
+    -- Its part of the payload's slots.
+    slot_start   INTEGER NOT NULL DEFAULT 0,
+    slot_length  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (shard, session, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::domain::ids::Order;
 use crate::domain::inbox::{IDS_REMEMBERED, OLDEST_MESSAGE};
@@ -17,6 +17,11 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Between two rounds when the first has not come to an end: long enough for requests to get
 /// ahead, short enough that the background keeps up with them.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
+
+/// After a round that has not come to an end, a pause is at least so many times as long as the round
+/// took, so that the background has at most a quarter of the writer and of the disk, however slow
+/// they are.
+const REST: u32 = 3;
 
 /// Rows in one transaction: few enough that requests beside it notice nothing.
 const STEP: u32 = 500;
@@ -31,9 +36,9 @@ pub async fn run(gateway: Arc<Gateway>) {
     loop {
         // Before the first round as well: a command that is done in a moment never gets further.
         sleep(pause).await;
+        let began = Instant::now();
         pause = match round(&gateway, &mut walk).await {
-            Ok(Progress::Behind) => SHORT_PAUSE,
-            Ok(Progress::Done) => PAUSE,
+            Ok(progress) => pause_after(progress, began.elapsed()),
             // Nothing is lost: the next round begins where this one did.
             Err(fault) => {
                 tracing::warn!("could not drop what nobody waits for: {}", chain(&fault));
@@ -50,6 +55,13 @@ enum Progress {
     Behind,
     /// Nothing is urgent.
     Done,
+}
+
+fn pause_after(progress: Progress, took: Duration) -> Duration {
+    match progress {
+        Progress::Behind => SHORT_PAUSE.max(took * REST),
+        Progress::Done => PAUSE,
+    }
 }
 
 async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, Fault> {
@@ -178,6 +190,14 @@ mod tests {
             limits: Limits::default(),
         };
         (gateway, clock, phone)
+    }
+
+    #[test]
+    fn the_background_rests_three_times_as_long_as_it_works() {
+        let long = Duration::from_secs(4);
+        assert_eq!(pause_after(Progress::Behind, long), Duration::from_secs(12));
+        assert_eq!(pause_after(Progress::Behind, Duration::ZERO), SHORT_PAUSE);
+        assert_eq!(pause_after(Progress::Done, long), PAUSE);
     }
 
     #[tokio::test]

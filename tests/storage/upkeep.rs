@@ -33,14 +33,14 @@ async fn fill(config: &StorageConfig, phone: &Session, messages: i64) {
     let payloads = "
         WITH RECURSIVE more (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM more WHERE n < ?1)
         INSERT INTO payloads (number, shard, sender_account, sender_session, conversation,
-            message_id, category, accepted_at, expires_at, details, waiting, body)
+            message_id, category, accepted_at, expires_at, details, waiting, slots, body)
         SELECT n, shard, sender_account, sender_session, conversation, randomblob(16), category,
-            accepted_at + 1000 * (n - 1), expires_at, details, waiting, body
+            accepted_at + 1000 * (n - 1), expires_at, details, waiting, slots, body
         FROM more JOIN payloads ON number = 1";
     sqlx::query(payloads).bind(messages).execute(&mut stranger).await.unwrap();
     let inbox = "
-        INSERT INTO inbox (shard, session, number, slot)
-        SELECT ?1, ?2, number, zeroblob(64) FROM payloads WHERE number > 1";
+        INSERT INTO inbox (shard, session, number, slot_length)
+        SELECT ?1, ?2, number, length(slots) FROM payloads WHERE number > 1";
     let (shard, session) = (inbox_of(phone).shard.0, phone.number.0);
     sqlx::query(inbox).bind(shard).bind(session).execute(&mut stranger).await.unwrap();
     let sequence = "UPDATE sequences SET value = ?1 WHERE name = 'messages'";

@@ -155,12 +155,15 @@ pub(super) async fn take_numbers(
 
 static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
     let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, \
-        conversation, message_id, category, accepted_at, expires_at, details, waiting, body)";
-    Rows::new(head, 12, 6)
+        conversation, message_id, category, accepted_at, expires_at, details, waiting, slots, \
+        body)";
+    Rows::new(head, 13, 6)
 });
 
-static INBOX_ROWS: LazyLock<Rows> =
-    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number, slot)", 4, 9));
+static INBOX_ROWS: LazyLock<Rows> = LazyLock::new(|| {
+    let head = "INSERT INTO inbox (shard, session, number, slot_start, slot_length)";
+    Rows::new(head, 5, 9)
+});
 
 /// The payload rows of this group hold everything of these but the digests. `ORDER BY` keeps
 /// neighbours in the tree together.
@@ -186,10 +189,8 @@ async fn store(
         .await
         .map_err(during("storing messages"))?;
 
-    let slots = numbered
-        .iter()
-        .flat_map(|(number, it)| it.message.slots.iter().map(move |slot| (*number, slot)));
-    insert_slots(connection, slots.collect()).await?;
+    let rows = numbered.iter().flat_map(|(number, it)| rows_of(*number, 0, &it.message.slots));
+    insert_rows(connection, rows.collect()).await?;
     for (number, it) in numbered.iter().filter(|(_, it)| it.message.top_up.is_some()) {
         top_ups::offer(connection, *number, &it.message).await?;
     }
@@ -207,19 +208,41 @@ async fn store(
     Ok(first)
 }
 
-/// Inserts rows into inboxes, each slot with its message's number.
-pub(super) async fn insert_slots(
+/// A row of an inbox: shard, session and number, and where its slot stands beside the body.
+type InboxRow = (i64, i64, i64, i64, i64);
+
+/// The rows for slots that stand beside a message's body from `start` on.
+pub(super) fn rows_of(
+    number: i64,
+    start: usize,
+    slots: &[Slot],
+) -> impl Iterator<Item = InboxRow> + '_ {
+    let mut start = start as i64;
+    slots.iter().map(move |slot| {
+        let length = slot.bytes.len() as i64;
+        start += length;
+        (slot.shard.0, slot.session.0, number, start - length, length)
+    })
+}
+
+/// Inserts rows into inboxes.
+pub(super) async fn insert_rows(
     connection: &mut SqliteConnection,
-    mut slots: Vec<(i64, &Slot)>,
+    mut rows: Vec<InboxRow>,
 ) -> Result<(), StoreError> {
-    // In the order of their keys, so that rows of one inbox go to one page of the tree.
-    slots.sort_unstable_by_key(|(number, slot)| (slot.shard, slot.session, *number));
+    // In the order of their keys, so that neighbours in the tree go in together.
+    rows.sort_unstable();
     INBOX_ROWS
-        .insert(connection, &slots, |row, (number, slot)| {
-            row.bind(slot.shard.0).bind(slot.session.0).bind(*number).bind(&slot.bytes[..])
+        .insert(connection, &rows, |row, (shard, session, number, start, length)| {
+            row.bind(*shard).bind(*session).bind(*number).bind(*start).bind(*length)
         })
         .await
-        .map_err(during("storing slots"))
+        .map_err(during("storing who messages wait for"))
+}
+
+/// What stands beside the body.
+pub(super) fn pack_slots(slots: &[Slot]) -> Vec<u8> {
+    slots.iter().map(|slot| &slot.bytes[..]).collect::<Vec<_>>().concat()
 }
 
 fn bind_payload(row: Binding, (number, it): &(i64, &Prepared)) -> Binding {
@@ -236,5 +259,6 @@ fn bind_payload(row: Binding, (number, it): &(i64, &Prepared)) -> Binding {
         .bind(message.expires_at.as_micros())
         .bind(it.details.as_slice())
         .bind(it.waiting.as_slice())
+        .bind(pack_slots(&message.slots))
         .bind(&message.body[..])
 }

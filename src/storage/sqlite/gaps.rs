@@ -36,7 +36,7 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
 });
 
 static INBOX_ROWS: LazyLock<Rows> =
-    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number, slot)", 4, 6));
+    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number)", 3, 6));
 
 /// Puts markers in front of the inboxes of live sessions. They do not expire: they stand for what
 /// did.
@@ -65,7 +65,7 @@ pub(super) async fn leave(
     });
     payloads.await.map_err(during(doing))?;
     let rows = INBOX_ROWS.insert(connection, &numbered, |row, (number, marker)| {
-        row.bind(marker.inbox.shard.0).bind(marker.inbox.session.0).bind(*number).bind(Vec::new())
+        row.bind(marker.inbox.shard.0).bind(marker.inbox.session.0).bind(*number)
     });
     rows.await.map_err(during(doing))
 }

@@ -179,7 +179,8 @@ impl SqliteStore {
 /// `CROSS JOIN` fixes the order of the loops: along the inbox, then to each payload by its number.
 /// Whether the session has ended is asked once.
 pub(super) const FREE: &str = "
-    SELECT inbox.number, inbox.deliveries, inbox.slot, payloads.message_id,
+    SELECT inbox.number, inbox.deliveries, payloads.message_id,
+        coalesce(substr(payloads.slots, inbox.slot_start + 1, inbox.slot_length), x'') AS slot,
         conversations.id AS conversation, accounts.id AS sender, sessions.id AS sender_session,
         payloads.category, payloads.details, payloads.accepted_at, payloads.body
     FROM inbox

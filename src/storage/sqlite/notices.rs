@@ -23,7 +23,7 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
 });
 
 static INBOX_ROWS: LazyLock<Rows> =
-    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number, slot)", 4, 9));
+    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number)", 3, 9));
 
 /// The live sessions of the readers, by their accounts.
 type Sessions = HashMap<AccountNumber, Vec<SessionNumber>>;
@@ -83,7 +83,7 @@ pub(super) async fn leave(
     let mut rows: Vec<(InboxKey, i64)> = rows.collect();
     rows.sort_unstable_by_key(|(inbox, number)| (inbox.shard, inbox.session, *number));
     let inserted = INBOX_ROWS.insert(connection, &rows, |row, (inbox, number)| {
-        row.bind(inbox.shard.0).bind(inbox.session.0).bind(*number).bind(Vec::new())
+        row.bind(inbox.shard.0).bind(inbox.session.0).bind(*number)
     });
     inserted.await.map_err(during(doing))?;
     rooms.trim(connection).await?;

@@ -102,6 +102,7 @@ const STATEMENTS: &[&str] = &[
     sweep::CANDIDATES,
     sweep::STILL_WAITING,
     top_ups::OPEN,
+    top_ups::SLOTS,
     top_ups::EXTEND,
     top_ups::CLOSE,
     top_ups::ANY_OVER,

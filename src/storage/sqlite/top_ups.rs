@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::accept::{holds, insert_slots};
+use super::accept::{holds, insert_rows, pack_slots, rows_of};
 use super::rooms::Rooms;
 use super::rows::{optional_id, time, value};
 use crate::domain::Fault;
@@ -33,7 +33,9 @@ const OFFER: &str = "
     INSERT INTO top_ups (shard, sender, message_id, payload, open_until, users, left_out)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
-pub(super) const EXTEND: &str = "UPDATE payloads SET waiting = ?2 WHERE number = ?1";
+pub(super) const SLOTS: &str = "SELECT slots FROM payloads WHERE number = ?1";
+
+pub(super) const EXTEND: &str = "UPDATE payloads SET waiting = ?2, slots = ?3 WHERE number = ?1";
 
 pub(super) const CLOSE: &str =
     "DELETE FROM top_ups WHERE shard = ?1 AND sender = ?2 AND message_id = ?3";
@@ -149,8 +151,11 @@ async fn add(
         return Ok(Ok(SlotsAdded::Full));
     }
     inboxes.extend(new.iter().map(|it| InboxKey { shard: it.shard, session: it.session }));
-    insert_slots(connection, new.iter().map(|slot| (number, slot)).collect()).await?;
-    let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter()));
+    let row = query(SLOTS).bind(number).fetch_one(&mut *connection).await.map_err(during(doing))?;
+    let mut slots: Vec<u8> = value(&row, "slots")?;
+    insert_rows(connection, rows_of(number, slots.len(), &new).collect()).await?;
+    slots.extend(pack_slots(&new));
+    let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter())).bind(slots);
     extend.execute(&mut *connection).await.map_err(during(doing))?;
     rooms.trim(connection).await?;
     if addition.completes {
