@@ -81,7 +81,7 @@ impl Poster {
                 let batch = bot.batch(size, &cast.devices);
                 while let Posted::Refused = bot.try_post(&batch).expect("the gateway answers") {
                     refusals += 1;
-                    std::thread::sleep(PAUSE);
+                    pause(PAUSE);
                 }
                 ledger.promised.extend(&batch.messages);
                 ledger.sent.push(batch);
@@ -97,12 +97,17 @@ impl Poster {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "other processes tell nobody when they are ready")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Looks until something is so, and fails when that takes too long.
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = SystemClock.now().plus(PATIENCE);
     while !is_so() {
         assert!(SystemClock.now() < deadline, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
+        pause(Duration::from_millis(5));
     }
 }
 

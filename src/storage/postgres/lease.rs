@@ -36,6 +36,7 @@ use super::link::Statements;
 use super::rows::{bytes, id, optional_id, time, value};
 use super::set_aside::Hopeless;
 use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
 use crate::domain::inbox::{LeaseRequest, Leased, Waiting};
 use crate::storage::error::{StoreError, during};
@@ -165,7 +166,7 @@ impl PostgresStore {
             .bind(inbox.shard.0)
             .bind(inbox.session.0)
             .bind(request.now.as_micros())
-            .bind(request.not_before.map_or(i64::MIN, |from| from.as_micros()))
+            .bind(request.not_before.map_or(i64::MIN, Timestamp::as_micros))
             .bind(i64::from(request.limit))
             .bind(request.until.as_micros())
             .bind(i64::try_from(request.max_bytes).unwrap_or(i64::MAX))
