@@ -222,6 +222,8 @@ async fn bodies_share_a_budget() {
     let bot = app.bot("news").await;
     let body = format!("[\"{}\"]", bot.user).into_bytes();
     let token = bot.token("POST", "/users/fetch", &body);
+    // Whoever is known waits for nothing before the body is read.
+    assert_eq!(bot.post_bytes(&app, "/users/fetch", &body).await.status, 200);
     // A body that says nothing of its size, and does not come, may have any.
     let (sender, waiting) = one_piece();
     let mut slow = with_token(Method::POST, "/users/fetch", &token, Vec::new());

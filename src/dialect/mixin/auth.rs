@@ -149,11 +149,15 @@ impl Authenticated {
     }
 
     /// Checks that a signed token stands for this very request. `digests` are those of the
-    /// request, one for each path under which the caller may know it.
+    /// request, one for each path under which the caller may know it; nobody else asks for them.
     ///
     /// # Errors
     /// [`Fault::Unauthorized`] with the reason.
-    pub fn for_request(self, state: &MixinState, digests: &[String]) -> Result<Caller, Fault> {
+    pub fn for_request(
+        self,
+        state: &MixinState,
+        digests: impl FnOnce() -> Vec<String>,
+    ) -> Result<Caller, Fault> {
         let Some(claims) = &self.caller.claims else {
             return Ok(self.caller);
         };
@@ -163,8 +167,8 @@ impl Authenticated {
         };
         let now = state.gateway.clock.now().as_seconds();
         let mut verdict = Err(TokenError::WrongRequest);
-        for digest in digests {
-            verdict = check_claims(claims, now, digest, &limits);
+        for digest in digests() {
+            verdict = check_claims(claims, now, &digest, &limits);
             if !matches!(verdict, Err(TokenError::WrongRequest)) {
                 break;
             }

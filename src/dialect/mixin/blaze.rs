@@ -150,7 +150,7 @@ async fn credential(state: &MixinState, request: &Request<()>) -> Result<Caller,
     })?;
     let authenticated = authenticate(state, token).await?;
     authenticated.require_fresh(state, Some(FRESH))?;
-    authenticated.for_request(state, &digests(state, request))
+    authenticated.for_request(state, || digests(state, request))
 }
 
 /// What `sig` may be: over the path as it came, over `/`, and over the same below the prefix.

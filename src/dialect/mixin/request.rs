@@ -160,8 +160,8 @@ async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRe
     let size = body.len() as u64;
     gate.unproven_bytes(&visitor, size.saturating_sub(announced))?;
 
-    let digests = digests(state, parts, &body);
-    let caller = gate.own(authenticated.for_request(state, &digests), &visitor, size)?;
+    let caller = authenticated.for_request(state, || digests(state, parts, &body));
+    let caller = gate.own(caller, &visitor, size)?;
     Ok(SignedRequest { caller, visitor, body, _room: Arc::new(room) })
 }
 

@@ -115,11 +115,12 @@ impl PostgresStore {
         apply: Apply<I, T>,
     ) -> Result<Result<T, Fault>, StoreError> {
         let mut link = self.begin(begin).await?;
-        let outcome = apply(input, &mut link).await?;
-        if outcome.is_ok() {
-            link.commit().await?;
+        let outcome = apply(input, &mut link).await;
+        match &outcome {
+            Ok(Ok(_)) => link.commit().await?,
+            _ => link.undo().await,
         }
-        Ok(outcome)
+        outcome
     }
 }
 

@@ -60,6 +60,17 @@ impl<'c> Link<'c> {
     }
 }
 
+impl Link<'_> {
+    /// Undoes what was done, before anything else is. A link that is dropped does so as well, but at
+    /// some later time, and its locks stand until then.
+    pub(super) async fn undo(self) {
+        if let Over::Transaction(open) = self.over {
+            // A connection that cannot even do this is given up, and its transaction with it.
+            let _ = open.rollback().await;
+        }
+    }
+}
+
 const BEGINNING: &str = "beginning a transaction";
 
 impl PostgresStore {

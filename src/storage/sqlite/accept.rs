@@ -153,22 +153,24 @@ pub(super) async fn take_numbers(
     Ok(last - count + 1)
 }
 
+/// `OR FAIL`, here and below: a statement that fails ends its group's transaction anyway, so none of
+/// them needs the journal that could undo it alone, which costs a tenth of a large group's time.
 static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, \
+    let head = "INSERT OR FAIL INTO payloads (number, shard, sender_account, sender_session, \
         conversation, message_id, category, accepted_at, expires_at, details, waiting, slots, \
         body)";
     Rows::new(head, 13, 6)
 });
 
 static INBOX_ROWS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT INTO inbox (shard, session, number, slot_start, slot_length)";
+    let head = "INSERT OR FAIL INTO inbox (shard, session, number, slot_start, slot_length)";
     Rows::new(head, 5, 9)
 });
 
 /// The payload rows of this group hold everything of these but the digests. `ORDER BY` keeps
 /// neighbours in the tree together.
 pub(super) const SEEN_ROWS: &str = "
-    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
+    INSERT OR FAIL INTO seen_messages (shard, sender, message_id, digest, accepted_at)
     SELECT sender_account % ?4, sender_account, message_id,
         substr(?3, (number - ?1) * 16 + 1, 16), accepted_at
     FROM payloads WHERE number BETWEEN ?1 AND ?2
