@@ -164,9 +164,10 @@ impl Batch for SqliteWriter {
     }
 }
 
-/// Jobs of a group are concurrent, so any order among the kinds is right. Changes come first, so
-/// that no message slips past a roster that moves in the same group; claims come before what ends
-/// them, which was asked for later.
+/// Jobs of a group are concurrent, so any order among the kinds is right, with one exception: nobody
+/// waits for a claim, so what was asked for after it may be in its group. Claims come first, so that
+/// nothing takes a row away that a reader holds. Changes come before messages, so that none slips past
+/// a roster that moves in the same group.
 async fn transaction(
     connection: &mut SqliteConnection,
     rooms: &mut Rooms,
@@ -179,7 +180,7 @@ async fn transaction(
     let mut kinds = Kinds::default();
     for job in jobs {
         match job {
-            Job::Change(change) => change.apply(connection, rooms).await?,
+            Job::Change(change) => kinds.change.push(change.as_ref()),
             Job::Accept(job) => kinds.accept.push(job),
             Job::Acknowledge(job) => kinds.acknowledge.push(job),
             Job::Release(job) => kinds.release.push(job),
@@ -187,8 +188,11 @@ async fn transaction(
             Job::SetAside(job) => kinds.set_aside.push(job),
         }
     }
-    accept::accept(connection, rooms, &kinds.accept).await?;
     claims::claim(connection, &kinds.claim).await?;
+    for change in &kinds.change {
+        change.apply(connection, rooms).await?;
+    }
+    accept::accept(connection, rooms, &kinds.accept).await?;
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &kinds.release).await?;
@@ -199,6 +203,7 @@ async fn transaction(
 
 #[derive(Default)]
 struct Kinds<'a> {
+    change: Vec<&'a dyn Change>,
     accept: Vec<&'a AcceptJob>,
     acknowledge: Vec<&'a RowsJob>,
     release: Vec<&'a ReleaseJob>,
