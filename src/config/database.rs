@@ -170,8 +170,8 @@ fn check_url(url: &str) -> Result<(), ConfigError> {
     let names = parameters.split('&').filter_map(|pair| pair.split('=').next());
     for name in names.filter(|name| !name.is_empty()) {
         if !PARAMETERS.contains(&name) {
-            // A password with a question mark in it would end up here.
-            let name = if url.matches('@').count() > 1 || name.contains(['@', '/', ':']) {
+            // A password with a question mark in it would end up here, and the host behind it.
+            let name = if parameters.contains('@') || name.contains(['/', ':']) {
                 "one".to_owned()
             } else {
                 format!("`{name}`")
@@ -215,6 +215,8 @@ mod tests {
             "POSTGRES:hunter2",
             "postgres://gateway:hunter2@db.example/sealpost?pasword=hunter2",
             "postgres://gateway:a?hunter2@db.example/sealpost",
+            "postgres://gateway:a?hunter2&x@db.example/sealpost",
+            "postgres://gateway:a?hunter2=x@db.example/sealpost",
         ] {
             let message = refusal(&at(url), &Storage::default());
             assert!(message.contains("`database.url`"), "{message}");

@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -192,8 +194,9 @@ impl Blaze {
 
     /// Says good-bye and waits for the gateway to do the same.
     pub async fn close(mut self) {
-        self.stream.close(None).await.unwrap();
-        self.closed().await;
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        self.stream.close(Some(frame)).await.unwrap();
+        assert_eq!(self.closed().await, Some(1000), "a good-bye is answered (RFC 6455, 5.5.1)");
     }
 
     /// The next frame, or how the socket ended.

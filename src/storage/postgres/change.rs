@@ -14,6 +14,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::query;
 use tokio::time::{sleep, timeout};
 
 use super::PostgresStore;
@@ -37,19 +38,27 @@ const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// Nobody waits longer for somebody else's row. All of this is one trip to the server.
 macro_rules! beginning {
-    ($isolation:literal $(, $more:literal)?) => {
-        concat!("BEGIN ISOLATION LEVEL ", $isolation, "; SET LOCAL lock_timeout = '5s'" $(, "; ", $more)?)
+    ($isolation:literal) => {
+        concat!("BEGIN ISOLATION LEVEL ", $isolation, "; SET LOCAL lock_timeout = '5s'")
     };
 }
 
-const SERIALIZABLE: &str = beginning!("SERIALIZABLE");
+/// How a transaction begins.
+#[derive(Clone, Copy)]
+struct Beginning {
+    begin: &'static str,
+    /// What it waits for before anything else.
+    lock: Option<&'static str>,
+}
+
+const SERIALIZABLE: Beginning = Beginning { begin: beginning!("SERIALIZABLE"), lock: None };
 
 /// The lock comes before the first look at the tables, so whoever gets it sees what the one before
 /// has done. Nobody else takes it, and who only reads is not kept from that.
-const ROSTERS: &str =
-    beginning!("SERIALIZABLE", "LOCK TABLE sequences IN SHARE UPDATE EXCLUSIVE MODE");
+const ROSTERS: Beginning =
+    Beginning { lock: Some("LOCK TABLE sequences IN SHARE UPDATE EXCLUSIVE MODE"), ..SERIALIZABLE };
 
-const READ_COMMITTED: &str = beginning!("READ COMMITTED");
+const READ_COMMITTED: Beginning = Beginning { begin: beginning!("READ COMMITTED"), lock: None };
 
 impl PostgresStore {
     /// Does a step in a transaction of its own, as if no other were done at the same time.
@@ -91,13 +100,13 @@ impl PostgresStore {
 
     async fn repeat<I, T>(
         &self,
-        begin: &'static str,
+        beginning: Beginning,
         input: &I,
         apply: Apply<I, T>,
     ) -> Result<T, Fault> {
         let mut attempt = 1;
         loop {
-            let outcome = timeout(GIVE_UP, self.attempt(begin, input, apply)).await;
+            let outcome = timeout(GIVE_UP, self.attempt(beginning, input, apply)).await;
             match outcome.unwrap_or_else(|_| Err(silence())) {
                 Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     sleep(PAUSE * attempt).await;
@@ -110,11 +119,15 @@ impl PostgresStore {
 
     async fn attempt<I, T>(
         &self,
-        begin: &'static str,
+        beginning: Beginning,
         input: &I,
         apply: Apply<I, T>,
     ) -> Result<Result<T, Fault>, StoreError> {
-        let mut link = self.begin(begin).await?;
+        let mut link = self.begin(beginning.begin).await?;
+        if let Some(lock) = beginning.lock {
+            let locked = query(lock).execute(&mut link).await;
+            locked.map_err(during("waiting for other changes to rosters"))?;
+        }
         let outcome = apply(input, &mut link).await;
         match &outcome {
             Ok(Ok(_)) => link.commit().await?,

@@ -88,13 +88,19 @@ impl PostgresStore {
         Ok(Link { over: Over::Alone(connection), statements: self.statements })
     }
 
-    /// A transaction that begins with these statements.
+    /// A transaction that begins with these statements, of which none may fail: the driver counts a
+    /// transaction only when it has begun, and would give a connection back in the middle of one.
+    /// For the same reason it begins in a task of its own, whoever asked may go away meanwhile.
     ///
     /// # Errors
-    /// When there is no connection in time, or one of the statements fails.
+    /// When there is no connection in time.
     pub(super) async fn begin(&self, begin: &'static str) -> Result<Link<'static>, StoreError> {
-        let transaction = self.pool.begin_with(begin).await.map_err(during(BEGINNING))?;
-        Ok(Link::within(transaction, self.statements))
+        let (pool, statements) = (self.pool.clone(), self.statements);
+        let begun = tokio::spawn(async move {
+            let transaction = pool.begin_with(begin).await?;
+            Ok(Link::within(transaction, statements))
+        });
+        begun.await.map_err(|_| StoreError::Panicked)?.map_err(during(BEGINNING))
     }
 }
 

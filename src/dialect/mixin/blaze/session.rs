@@ -307,7 +307,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
     }
 
     fn next_deadline(&self) -> Instant {
-        let mut deadline = self.read_deadline();
+        // What is not read has no time to keep.
+        let excused = Instant::now() + PATIENCE;
+        let mut deadline = if self.is_reading() { self.read_deadline() } else { excused };
         if let Some(since) = self.wire.stuck_since() {
             deadline = deadline.min(since + PATIENCE);
         }

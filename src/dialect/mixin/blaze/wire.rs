@@ -8,10 +8,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{Sink, SinkExt, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -125,8 +126,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         self.stream.get_ref().due()
     }
 
-    /// Says good-bye: a last frame if there is one, then the code. Waits a little for the peer to
-    /// do the same, so that it reads what we said last.
+    /// Says good-bye: a last frame if there is one, then the code; to a peer that said it first, what
+    /// it said. Waits a little for the peer to hang up, so that it reads what we said last.
     pub(super) async fn close(
         mut self,
         last: Option<Vec<u8>>,
@@ -139,14 +140,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
                 self.stream.feed(Message::Binary(frame.into())).await?;
             }
             let close = CloseFrame { code, reason: reason.into() };
-            self.stream.send(Message::Close(Some(close))).await?;
-            // Nothing more can be understood of a peer that broke the rules, or is in the middle of
-            // something that we do not read.
-            let ends_here = matches!(
-                code,
-                CloseCode::Protocol | CloseCode::Size | CloseCode::Invalid | CloseCode::Again
-            );
-            while !ends_here && self.stream.next().await.is_some_and(|read| read.is_ok()) {}
+            match self.stream.send(Message::Close(Some(close))).await {
+                // The peer was first: the answer to its good-bye is all there is to say.
+                Err(Error::Protocol(ProtocolError::SendAfterClosing)) => {
+                    self.stream.flush().await?;
+                }
+                said => said?,
+            }
             // What the peer still sends must not turn into a reset that overtakes our words.
             let io = self.stream.get_mut().raw();
             io.shutdown().await?;
@@ -204,9 +204,7 @@ fn heard_error(error: &Error) -> Heard {
     match error {
         Error::Capacity(_) => Heard::Broken(CloseCode::Size, "the message is too large"),
         Error::Utf8(_) => Heard::Broken(CloseCode::Invalid, "the text is no UTF-8"),
-        Error::Protocol(
-            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        ) => Heard::Gone,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Heard::Gone,
         Error::Protocol(_) => Heard::Broken(CloseCode::Protocol, "this is no WebSocket frame"),
         _ => Heard::Gone,
     }
