@@ -19,6 +19,7 @@ mod memory;
 mod open;
 mod packed;
 mod postgres;
+mod records;
 mod seating;
 mod sqlite;
 

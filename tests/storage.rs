@@ -1,7 +1,6 @@
 //! Every store does what a store must do; and what only those on disk and on a server can show.
 
 mod durability;
-mod notices;
 mod postgres;
 mod postgres_races;
 mod postgres_writers;

@@ -104,6 +104,12 @@ pub(super) fn count(row: &impl Cells, column: &'static str) -> Result<u64, Store
     count.try_into().map_err(|_| StoreError::Corrupt { column })
 }
 
+/// A small number that cannot be negative.
+pub(super) fn small(row: &impl Cells, column: &'static str) -> Result<u32, StoreError> {
+    let number = row.integer(column)?;
+    number.try_into().map_err(|_| StoreError::Corrupt { column })
+}
+
 /// A key that was checked when it was stored.
 pub(super) fn agreement_key(
     row: &impl Cells,

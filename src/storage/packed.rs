@@ -3,7 +3,7 @@
 use bytes::Buf;
 
 use super::error::StoreError;
-use crate::domain::ids::{SHARDS, SessionNumber, Shard};
+use crate::domain::ids::{SHARDS, SessionNumber, Shard, UserId};
 use crate::domain::inbox::{Details, InboxKey};
 
 /// The first byte of both forms, so that a later one can be told apart.
@@ -63,6 +63,19 @@ pub(super) fn unpack_waiting(bytes: &[u8]) -> Result<Vec<InboxKey>, StoreError> 
     Ok(inboxes)
 }
 
+/// The form of a top-up's users: their ids, one after the other.
+pub(super) fn pack_users(users: &[UserId]) -> Vec<u8> {
+    users.iter().flat_map(|user| *user.as_bytes()).collect()
+}
+
+/// Reads what [`pack_users`] wrote.
+pub(super) fn unpack_users(bytes: &[u8]) -> Result<Vec<UserId>, StoreError> {
+    match bytes.as_chunks() {
+        (users, []) => Ok(users.iter().map(|user| UserId::from_bytes(*user)).collect()),
+        _ => Err(StoreError::Corrupt { column: "top_ups.users" }),
+    }
+}
+
 fn inbox_to_number(inbox: InboxKey) -> u64 {
     // Session numbers count up from 1, shards are below 1024.
     (inbox.session.0 * SHARDS + inbox.shard.0).unsigned_abs()
@@ -101,7 +114,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::ids::{MessageId, UserId};
+    use crate::domain::ids::MessageId;
 
     #[test]
     fn details_come_back_and_the_usual_ones_take_no_room() {

@@ -1,5 +1,7 @@
 //! What the gateway says about a change, in a message to everybody concerned.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use sealpost_sdk::types::{ConversationAction, SystemConversation};
 
@@ -7,7 +9,7 @@ use super::Role;
 use crate::domain::clock::Timestamp;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber, UserId};
-use crate::domain::inbox::{Quota, WhenFull};
+use crate::domain::inbox::{InboxKey, Quota, WhenFull};
 use crate::domain::session::SessionOwner;
 
 /// The category of a [`Notice`]'s message.
@@ -38,6 +40,22 @@ pub struct Notice {
     pub body: Bytes,
     /// Who is told.
     pub readers: Vec<AccountNumber>,
+}
+
+/// The live sessions of accounts.
+pub type LiveSessions = HashMap<AccountNumber, Vec<SessionNumber>>;
+
+impl Notice {
+    /// Where it waits, given the live sessions of its readers.
+    #[must_use]
+    pub fn inboxes(&self, live: &LiveSessions) -> Vec<InboxKey> {
+        let of = |account: &AccountNumber| {
+            let shard = account.shard();
+            let sessions = live.get(account).into_iter().flatten();
+            sessions.map(move |session| InboxKey { shard, session: *session })
+        };
+        self.readers.iter().flat_map(of).collect()
+    }
 }
 
 /// The notices of one change, in their order.

@@ -3,23 +3,21 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::PostgresStore;
 use super::groups;
 use super::link::Link;
-use super::rows::{id, id_array, optional_id, time, value};
+use super::rows::{id, id_array, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed};
 use crate::domain::conversation::group::NewGroup;
-use crate::domain::conversation::{
-    ContactPair, Conversation, ConversationCategory, Participant, Role,
-};
+use crate::domain::conversation::{ContactPair, Conversation, ConversationCategory, Role};
 use crate::domain::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber};
 use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 const BY_IDS: &str = "
     SELECT conversations.number, conversations.id, conversations.category,
@@ -62,16 +60,7 @@ impl Conversations for PostgresStore {
         }
         let wanted = query(BY_IDS).bind(id_array(ids.iter().copied()));
         let rows = wanted.fetch_all(&mut self.reader().await?).await;
-        let mut conversations: Vec<Conversation> = Vec::new();
-        for row in rows.map_err(during("reading conversations"))? {
-            let number = ConversationNumber(value(&row, "number")?);
-            if conversations.last().is_none_or(|last| last.number != number) {
-                conversations.push(conversation(&row, number)?);
-            }
-            let Some(last) = conversations.last_mut() else { continue };
-            last.participants.extend(participant(&row)?);
-        }
-        Ok(conversations)
+        Ok(records::conversations(&rows.map_err(during("reading conversations"))?)?)
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
@@ -114,40 +103,6 @@ impl PostgresStore {
 }
 
 const BY_CODE: &str = "SELECT id FROM conversations WHERE code = $1";
-
-/// A conversation without its participants.
-fn conversation(row: &PgRow, number: ConversationNumber) -> Result<Conversation, StoreError> {
-    let category = ConversationCategory::from_name(value(row, "category")?);
-    Ok(Conversation {
-        number,
-        id: id(row, "id")?,
-        category: category.ok_or(StoreError::Corrupt { column: "conversations.category" })?,
-        creator: id(row, "creator")?,
-        created_at: time(row, "created_at")?,
-        generation: value(row, "generation")?,
-        name: value(row, "name")?,
-        announcement: value(row, "announcement")?,
-        code: optional_id(row, "code")?,
-        expire_in: value(row, "expire_in")?,
-        participants: Vec::new(),
-    })
-}
-
-/// The participant of a row; none when everybody has left.
-fn participant(row: &PgRow) -> Result<Option<Participant>, StoreError> {
-    let Some(account) = value::<Option<i64>>(row, "account")? else {
-        return Ok(None);
-    };
-    let role = Role::from_name(value(row, "role")?);
-    let muted_until: Option<i64> = value(row, "muted_until")?;
-    Ok(Some(Participant {
-        role: role.ok_or(StoreError::Corrupt { column: "participants.role" })?,
-        account: AccountNumber(account),
-        user: id(row, "user_id")?,
-        joined_at: time(row, "joined_at")?,
-        muted_until: muted_until.map(Timestamp::from_micros),
-    }))
-}
 
 const NUMBERS: &str = "SELECT id, number FROM conversations WHERE id = ANY($1)";
 

@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::PostgresStore;
 use super::accept::seen_digests;
 use super::claims::{ReleaseJob, RowsJob};
-use super::rows::{id, id_array, value};
+use super::rows::id_array;
 use super::set_aside;
 use super::writer::Job;
 use crate::domain::Fault;
@@ -24,6 +23,7 @@ use crate::domain::inbox::{
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 /// How many rows of an inbox are looked through first for acknowledged messages, beside twice as
 /// many as are acknowledged. These were handed out a moment ago and stand at the beginning.
@@ -169,7 +169,7 @@ impl PostgresStore {
                 .fetch_all(&mut self.reader().await?)
                 .await
                 .map_err(during("looking for acknowledged messages"))?;
-            handed_out = rows.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+            handed_out = rows.iter().map(records::acknowledged).collect::<Result<Vec<_>, _>>()?;
             let found: HashSet<_> = handed_out.iter().map(|(_, gone)| gone.message_id).collect();
             if found.len() == wanted.len() {
                 break;
@@ -177,13 +177,4 @@ impl PostgresStore {
         }
         Ok(handed_out)
     }
-}
-
-fn row_of(row: &PgRow) -> Result<(Order, Acknowledged), StoreError> {
-    let gone = Acknowledged {
-        message_id: id(row, "message_id")?,
-        sender: AccountNumber(value(row, "sender_account")?),
-        category: value(row, "category")?,
-    };
-    Ok((Order(value(row, "number")?), gone))
 }

@@ -1,13 +1,13 @@
 //! The operator's invitations.
 
-use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::link::Link;
-use super::rows::{id, time, value};
+use super::rows::value;
 use crate::domain::Fault;
 use crate::domain::sign_up::{Invite, InviteHash, InviteId, NewInvite};
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 const ADD: &str = "
     INSERT INTO invites (id, hash, uses, used, created_at, expires_at)
@@ -37,7 +37,7 @@ pub(super) async fn find(
     link: &mut Link<'_>,
 ) -> Result<Option<Invite>, StoreError> {
     let row = query(INVITE).bind(&hash.0[..]).fetch_optional(link).await;
-    row.map_err(during("looking for an invitation"))?.as_ref().map(invite).transpose()
+    row.map_err(during("looking for an invitation"))?.as_ref().map(records::invite).transpose()
 }
 
 const NUMBER: &str = "SELECT number FROM invites WHERE id = $1";
@@ -60,7 +60,7 @@ pub(super) async fn page(
     }
     let rows = query(PAGE).bind(number).bind(i64::from(limit)).fetch_all(link).await;
     let rows = rows.map_err(during(doing))?;
-    Ok(rows.iter().map(invite).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(records::invite).collect::<Result<_, _>>()?)
 }
 
 const DROP: &str = "DELETE FROM invites WHERE id = $1";
@@ -74,19 +74,4 @@ pub(super) async fn drop(
         0 => Ok(Err(Fault::NotFound { what: "invitation" })),
         _ => Ok(Ok(())),
     }
-}
-
-fn invite(row: &PgRow) -> Result<Invite, StoreError> {
-    Ok(Invite {
-        id: id(row, "id")?,
-        uses: times(row, "uses")?,
-        used: times(row, "used")?,
-        created_at: time(row, "created_at")?,
-        expires_at: time(row, "expires_at")?,
-    })
-}
-
-fn times(row: &PgRow, column: &'static str) -> Result<u32, StoreError> {
-    let times: i64 = value(row, column)?;
-    u32::try_from(times).map_err(|_| StoreError::Corrupt { column })
 }

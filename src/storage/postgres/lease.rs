@@ -33,14 +33,15 @@ use tokio::time::sleep;
 
 use super::PostgresStore;
 use super::link::Statements;
-use super::rows::{bytes, id, optional_id, time, value};
+use super::rows::{time, value};
 use super::set_aside::Hopeless;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
 use crate::domain::inbox::{LeaseRequest, Leased, Waiting};
+use crate::storage::cells::small;
 use crate::storage::error::{StoreError, during};
-use crate::storage::packed::unpack_details;
+use crate::storage::records;
 
 /// How often a reader looks again when others were faster than it.
 const ATTEMPTS: u32 = 8;
@@ -192,32 +193,12 @@ fn found(request: &LeaseRequest, rows: &[PgRow]) -> Result<Found, StoreError> {
         let is_taken: bool = value(row, "is_taken")?;
         more |= !is_taken;
         if is_taken {
-            messages.push(waiting(order, row)?);
-        } else if order.0 > 0 && isolation.is_hopeless(deliveries(row)?) {
+            let mut message = records::waiting(row)?;
+            message.deliveries = message.deliveries.saturating_add(1);
+            messages.push(message);
+        } else if order.0 > 0 && isolation.is_hopeless(small(row, "deliveries")?) {
             hopeless.rows.push((order, time(row, "accepted_at")?));
         }
     }
     Ok(Found { messages, hopeless, more })
-}
-
-fn waiting(order: Order, row: &PgRow) -> Result<Waiting, StoreError> {
-    Ok(Waiting {
-        order,
-        message_id: id(row, "message_id")?,
-        conversation: optional_id(row, "conversation")?,
-        sender: id(row, "sender")?,
-        sender_session: id(row, "sender_session")?,
-        category: value(row, "category")?,
-        body: bytes(row, "body")?,
-        slot: bytes(row, "slot")?,
-        details: unpack_details(value(row, "details")?)?,
-        accepted_at: time(row, "accepted_at")?,
-        deliveries: deliveries(row)?.saturating_add(1),
-    })
-}
-
-/// How often a message was handed out.
-pub(super) fn deliveries(row: &PgRow) -> Result<u32, StoreError> {
-    let deliveries: i64 = value(row, "deliveries")?;
-    deliveries.try_into().map_err(|_| StoreError::Corrupt { column: "deliveries" })
 }

@@ -1,6 +1,6 @@
 //! What the gateway says about a conversation: ordinary messages with empty slots.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sqlx::query;
 
@@ -8,14 +8,11 @@ use super::columns::{blobs, numbers};
 use super::link::Link;
 use super::rooms;
 use super::rows::value;
-use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
+use crate::domain::conversation::notice::{LiveSessions, Notice, Notices, SYSTEM_CONVERSATION};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::pack_waiting;
-
-/// The live sessions of the readers, by their accounts.
-type Sessions = HashMap<AccountNumber, Vec<SessionNumber>>;
 
 /// A notice and the inboxes where it waits.
 struct Addressed<'a> {
@@ -57,7 +54,7 @@ pub(super) async fn leave(
 ) -> Result<Vec<SessionNumber>, StoreError> {
     let sessions = live_sessions(link, &notices.list).await?;
     let addressed = notices.list.iter().map(|notice| {
-        let inboxes = inboxes(&sessions, notice);
+        let inboxes = notice.inboxes(&sessions);
         let waiting = pack_waiting(inboxes.iter().copied());
         Addressed { notice, inboxes, waiting }
     });
@@ -91,24 +88,18 @@ pub(super) async fn leave(
     Ok(woken.into_iter().collect())
 }
 
-fn inboxes(sessions: &Sessions, notice: &Notice) -> Vec<InboxKey> {
-    let of = |account: &AccountNumber| {
-        let shard = account.shard();
-        let live = sessions.get(account).into_iter().flatten();
-        live.map(move |session| InboxKey { shard, session: *session })
-    };
-    notice.readers.iter().flat_map(of).collect()
-}
-
 pub(super) const LIVE_SESSIONS: &str =
     "SELECT account, number FROM sessions WHERE account = ANY($1) AND ended_at IS NULL";
 
-async fn live_sessions(link: &mut Link<'_>, notices: &[Notice]) -> Result<Sessions, StoreError> {
+async fn live_sessions(
+    link: &mut Link<'_>,
+    notices: &[Notice],
+) -> Result<LiveSessions, StoreError> {
     let readers: BTreeSet<AccountNumber> =
         notices.iter().flat_map(|notice| notice.readers.iter().copied()).collect();
     let readers: Vec<AccountNumber> = readers.into_iter().collect();
     let rows = query(LIVE_SESSIONS).bind(numbers(&readers, |account| account.0));
-    let mut sessions = Sessions::new();
+    let mut sessions = LiveSessions::new();
     for row in rows.fetch_all(link).await.map_err(during("looking for who is to be told"))? {
         let account = AccountNumber(value(&row, "account")?);
         sessions.entry(account).or_default().push(SessionNumber(value(&row, "number")?));

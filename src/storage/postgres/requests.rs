@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::PostgresStore;
 use super::link::Link;
-use super::rows::{array, time, value};
+use super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::idempotency::{
@@ -17,6 +16,7 @@ use crate::domain::idempotency::{
 use crate::domain::ids::AccountNumber;
 use crate::domain::ports::Requests;
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 const READ: &str = "
     SELECT digest, claimed_until, expires_at, status, body FROM requests
@@ -103,26 +103,7 @@ async fn known(link: &mut Link<'_>, claim: &RequestClaim) -> Result<Option<Claim
     let RequestKey { account, hash } = claim.running.key;
     let row = query(READ).bind(account.shard().0).bind(account.0).bind(hash.to_vec());
     let row = row.fetch_optional(link).await.map_err(during("reading a request"))?;
-    row.map_or(Ok(None), |row| answer(&row, claim))
-}
-
-fn answer(row: &PgRow, claim: &RequestClaim) -> Result<Option<Claimed>, StoreError> {
-    let status: Option<i64> = value(row, "status")?;
-    let lapsed = status.is_none() && time(row, "claimed_until")? <= claim.now;
-    if lapsed || time(row, "expires_at")? <= claim.now {
-        return Ok(None);
-    }
-    if array::<32>(row, "digest")? != claim.digest {
-        return Ok(Some(Claimed::Differs));
-    }
-    let Some(status) = status else { return Ok(Some(Claimed::Running)) };
-    let status = u16::try_from(status);
-    let status = status.map_err(|_| StoreError::Corrupt { column: "requests.status" })?;
-    let body: Option<Vec<u8>> = value(row, "body")?;
-    Ok(Some(match body {
-        Some(body) => Claimed::Answered(StoredAnswer { status, body: body.into() }),
-        None => Claimed::Done,
-    }))
+    row.map_or(Ok(None), |row| records::claimed(&row, claim))
 }
 
 /// Whoever comes second waits for the first, and then finds out what that one left.

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::PostgresStore;
 use super::changes;
-use super::rows::{agreement_key, id, id_array, optional_id, value};
+use super::rows::id_array;
 use crate::domain::Fault;
 use crate::domain::changes::{ChangedContacts, Cursor};
-use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
+use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Rosters;
-use crate::domain::roster::{Roster, RosterMember};
-use crate::storage::error::{StoreError, during};
+use crate::domain::roster::Roster;
+use crate::storage::error::during;
+use crate::storage::records;
 
 /// One statement reads sessions and generation together, so they belong to the same moment.
 const ROSTERS: &str = "
@@ -39,9 +39,7 @@ impl Rosters for PostgresStore {
         let wanted = query(ROSTERS).bind(id_array(users.iter().copied()));
         let rows = wanted.fetch_all(&mut self.reader().await?).await;
         let rows = rows.map_err(during("reading rosters"))?;
-        let members = rows.iter().map(member).collect::<Result<Vec<_>, StoreError>>()?;
-        let accounts = members.chunk_by(|one, next| one.account == next.account);
-        Ok(accounts.filter_map(roster).collect())
+        Ok(records::rosters(&rows)?)
     }
 
     async fn newest_change(&self) -> Result<Cursor, Fault> {
@@ -56,36 +54,4 @@ impl Rosters for PostgresStore {
     ) -> Result<ChangedContacts, Fault> {
         Ok(changes::contacts(&mut self.reader().await?, account, after, limit).await?)
     }
-}
-
-/// A row: an account, and one of its sessions if it has any.
-struct Member {
-    account: AccountNumber,
-    user: UserId,
-    generation: i64,
-    member: Option<RosterMember>,
-}
-
-fn member(row: &PgRow) -> Result<Member, StoreError> {
-    let member = match optional_id(row, "session_id")? {
-        None => None,
-        Some(session) => Some(RosterMember {
-            session,
-            number: SessionNumber(value(row, "session")?),
-            key: agreement_key(row, "agreement_key")?,
-            platform: value(row, "platform")?,
-        }),
-    };
-    Ok(Member {
-        account: AccountNumber(value(row, "account")?),
-        user: id(row, "user_id")?,
-        generation: value(row, "roster_generation")?,
-        member,
-    })
-}
-
-fn roster(rows: &[Member]) -> Option<Arc<Roster>> {
-    let first = rows.first()?;
-    let members = rows.iter().filter_map(|row| row.member.clone()).collect();
-    Some(Arc::new(Roster::new(first.account, first.user, first.generation, members)))
 }

@@ -7,8 +7,7 @@ use sqlx::{Decode, Row, Type};
 use crate::domain::ids::AccountNumber;
 use crate::storage::cells::{Cells, cells};
 pub(super) use crate::storage::cells::{
-    account, account_columns, agreement_key, array, bytes, count, id, optional_array, optional_id,
-    session_columns, session_owner, time,
+    account, account_columns, array, count, id, optional_id, session_columns, session_owner, time,
 };
 use crate::storage::error::{StoreError, during};
 

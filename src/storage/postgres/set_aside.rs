@@ -2,20 +2,19 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::PostgresStore;
 use super::gaps::{self, Loss, Losses};
-use super::lease::deliveries;
 use super::link::Link;
-use super::rows::{count, id, optional_id, time, value};
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order, SessionNumber};
 use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
+use crate::storage::records;
 
 /// What makes messages hopeless, and which ones are.
 pub(super) struct Hopeless {
@@ -133,7 +132,7 @@ impl PostgresStore {
         };
         let rows = query(LIST).bind(inbox.shard.0).bind(inbox.session.0).bind(after.unwrap_or(0));
         let rows = rows.bind(i64::from(limit)).fetch_all(&mut self.reader().await?).await;
-        rows.map_err(during("listing what is set aside"))?.iter().map(message).collect()
+        rows.map_err(during("listing what is set aside"))?.iter().map(records::set_aside).collect()
     }
 
     pub(super) async fn change_set_aside(
@@ -186,18 +185,6 @@ impl PostgresStore {
     ) -> Result<(), Fault> {
         self.write((session, at), |input, link| Box::pin(note_seen(input, link))).await
     }
-}
-
-fn message(row: &PgRow) -> Result<SetAside, StoreError> {
-    Ok(SetAside {
-        message_id: id(row, "message_id")?,
-        conversation: optional_id(row, "conversation")?,
-        sender: id(row, "sender")?,
-        category: value(row, "category")?,
-        accepted_at: time(row, "accepted_at")?,
-        deliveries: deliveries(row)?,
-        at: time(row, "set_aside_at")?,
-    })
 }
 
 async fn change(

@@ -19,12 +19,12 @@ use super::rooms::Rooms;
 use super::rows::{optional_id, time, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber, Shard, UserId};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber, Shard};
 use crate::domain::inbox::{Acceptance, InboxKey, Intake, Slot};
 use crate::domain::ports::TopUps;
 use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded, TopUpOffer};
 use crate::storage::error::{StoreError, during};
-use crate::storage::packed::{pack_waiting, unpack_waiting};
+use crate::storage::packed::{pack_users, pack_waiting, unpack_users, unpack_waiting};
 
 pub(super) const OPEN: &str = "
     SELECT top_ups.home, top_ups.payload, top_ups.open_until, top_ups.users, top_ups.left_out,
@@ -127,17 +127,6 @@ pub(super) async fn offer(
         .await
         .map_err(during("storing a message that lacks slots"))?;
     Ok(())
-}
-
-fn pack_users(users: &[UserId]) -> Vec<u8> {
-    users.iter().flat_map(|user| *user.as_bytes()).collect()
-}
-
-fn unpack_users(bytes: &[u8]) -> Result<Vec<UserId>, StoreError> {
-    match bytes.as_chunks() {
-        (users, []) => Ok(users.iter().map(|user| UserId::from_bytes(*user)).collect()),
-        _ => Err(StoreError::Corrupt { column: "top_ups.users" }),
-    }
 }
 
 async fn add(

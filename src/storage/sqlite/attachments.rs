@@ -1,11 +1,10 @@
 //! Attachments: who may upload one, and what was uploaded.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
-use super::rows::{count, id, id_list, optional_array, time, value};
+use super::rows::{count, id, id_list};
 use crate::domain::Fault;
 use crate::domain::attachment::{
     Attachment, Content, Finished, Kept, NewAttachment, Upload, too_many_open,
@@ -14,6 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, AttachmentId};
 use crate::domain::ports::Attachments;
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 pub(super) const BY_ID: &str = "
     SELECT id, owner, created_at, expires_at, length, digest FROM attachments WHERE id = ?1";
@@ -38,7 +38,7 @@ impl Attachments for SqliteStore {
     async fn attachment(&self, id: AttachmentId) -> Result<Option<Attachment>, Fault> {
         let found = query(BY_ID).bind(&id.as_bytes()[..]).fetch_optional(&self.readers).await;
         let row = found.map_err(during("reading an attachment"))?;
-        Ok(row.as_ref().map(attachment).transpose()?)
+        Ok(row.as_ref().map(records::attachment).transpose()?)
     }
 
     async fn attachments_kept(&self, owner: AccountNumber, most: u32) -> Result<Kept, Fault> {
@@ -74,21 +74,6 @@ impl Attachments for SqliteStore {
         let rows = rows.map_err(during("looking for attachments"))?;
         Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
     }
-}
-
-fn attachment(row: &SqliteRow) -> Result<Attachment, StoreError> {
-    let length: Option<i64> = value(row, "length")?;
-    let length = length.map(|length| {
-        u64::try_from(length).map_err(|_| StoreError::Corrupt { column: "attachments.length" })
-    });
-    let content = length.transpose()?.zip(optional_array(row, "digest")?);
-    Ok(Attachment {
-        id: id(row, "id")?,
-        owner: AccountNumber(value(row, "owner")?),
-        created_at: time(row, "created_at")?,
-        expires_at: time(row, "expires_at")?,
-        content: content.map(|(length, digest)| Content { length, digest }),
-    })
 }
 
 async fn kept(
@@ -139,7 +124,7 @@ async fn finish(
     let doing = "noting an upload";
     let id = &upload.id.as_bytes()[..];
     let found = query(BY_ID).bind(id).fetch_optional(&mut *connection).await;
-    let found = found.map_err(during(doing))?.as_ref().map(attachment).transpose()?;
+    let found = found.map_err(during(doing))?.as_ref().map(records::attachment).transpose()?;
     let Some(found) = found.filter(|one| one.expires_at > upload.now) else {
         return Ok(Err(Fault::NotFound { what: "attachment" }));
     };

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{SqlitePool, query};
 
 use super::SqliteStore;
 use super::accept::seen_digests;
 use super::claims::{ClaimJob, ReleaseJob, RowsJob};
 use super::leases::Look;
-use super::rows::{bytes, id, id_list, json_list, optional_id, time, value};
+use super::rows::{id_list, json_list};
 use super::set_aside::{self, Hopeless, SetAsideJob};
 use super::writer::{Job, SqliteWriter};
 use crate::domain::Fault;
@@ -27,7 +26,7 @@ use crate::domain::inbox::{
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
 use crate::storage::error::{StoreError, during};
-use crate::storage::packed::unpack_details;
+use crate::storage::records;
 
 /// How often a reader looks again when others were faster than it.
 const LEASE_ATTEMPTS: u32 = 4;
@@ -227,7 +226,7 @@ async fn free_messages(
     let mut stopped = false;
     while let Some(row) = rows.try_next().await.map_err(during(doing))? {
         rows_seen += 1;
-        let mut message = waiting(&row)?;
+        let mut message = records::waiting(&row)?;
         message.deliveries = look.deliveries(message.order, message.deliveries);
         let is_marker = message.order.0 < 0;
         if isolation.is_hopeless(message.deliveries) && !is_marker {
@@ -249,22 +248,6 @@ async fn free_messages(
     // What is set aside leaves a marker, which is free.
     let more = stopped || rows_seen >= request.limit || !hopeless.rows.is_empty();
     Ok(Free { messages, hopeless, more })
-}
-
-fn waiting(row: &SqliteRow) -> Result<Waiting, StoreError> {
-    Ok(Waiting {
-        order: Order(value(row, "number")?),
-        message_id: id(row, "message_id")?,
-        conversation: optional_id(row, "conversation")?,
-        sender: id(row, "sender")?,
-        sender_session: id(row, "sender_session")?,
-        category: value(row, "category")?,
-        body: bytes(row, "body")?,
-        slot: bytes(row, "slot")?,
-        details: unpack_details(value(row, "details")?)?,
-        accepted_at: time(row, "accepted_at")?,
-        deliveries: value(row, "deliveries")?,
-    })
 }
 
 /// Message ids stand in the payloads alone; an index from them to the rows of each inbox would
@@ -306,20 +289,11 @@ async fn handed_out(
             .fetch_all(readers)
             .await
             .map_err(during("looking for acknowledged messages"))?;
-        handed_out = rows.iter().map(row_of).collect::<Result<Vec<_>, _>>()?;
+        handed_out = rows.iter().map(records::acknowledged).collect::<Result<Vec<_>, _>>()?;
         let found: HashSet<_> = handed_out.iter().map(|(_, gone)| gone.message_id).collect();
         if found.len() == wanted.len() {
             break;
         }
     }
     Ok(handed_out)
-}
-
-fn row_of(row: &SqliteRow) -> Result<(Order, Acknowledged), StoreError> {
-    let gone = Acknowledged {
-        message_id: id(row, "message_id")?,
-        sender: AccountNumber(value(row, "sender_account")?),
-        category: value(row, "category")?,
-    };
-    Ok((Order(value(row, "number")?), gone))
 }

@@ -1,13 +1,14 @@
 //! The operator's invitations.
 
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::SqlitePool;
 use sqlx::{SqliteConnection, query};
 
-use super::rows::{id, time, value};
+use super::rows::value;
 use super::sign_up::INVITE;
 use crate::domain::Fault;
 use crate::domain::sign_up::{Invite, InviteHash, InviteId, NewInvite};
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 const ADD: &str = "
     INSERT INTO invites (id, hash, uses, used, created_at, expires_at)
@@ -34,7 +35,7 @@ pub(super) async fn find(
     connection: &mut SqliteConnection,
 ) -> Result<Option<Invite>, StoreError> {
     let row = query(INVITE).bind(&hash.0[..]).fetch_optional(connection).await;
-    row.map_err(during("looking for an invitation"))?.as_ref().map(invite).transpose()
+    row.map_err(during("looking for an invitation"))?.as_ref().map(records::invite).transpose()
 }
 
 pub(super) const NUMBER: &str = "SELECT number FROM invites WHERE id = ?1";
@@ -57,7 +58,7 @@ pub(super) async fn page(
     }
     let rows = query(PAGE).bind(number).bind(limit).fetch_all(readers).await;
     let rows = rows.map_err(during(doing))?;
-    Ok(rows.iter().map(invite).collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(records::invite).collect::<Result<_, _>>()?)
 }
 
 pub(super) const DROP: &str = "DELETE FROM invites WHERE id = ?1";
@@ -71,14 +72,4 @@ pub(super) async fn drop(
         0 => Ok(Err(Fault::NotFound { what: "invitation" })),
         _ => Ok(Ok(())),
     }
-}
-
-fn invite(row: &SqliteRow) -> Result<Invite, StoreError> {
-    Ok(Invite {
-        id: id(row, "id")?,
-        uses: value(row, "uses")?,
-        used: value(row, "used")?,
-        created_at: time(row, "created_at")?,
-        expires_at: time(row, "expires_at")?,
-    })
 }

@@ -1,6 +1,6 @@
 //! What the gateway says about a conversation: ordinary messages with empty slots.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use super::accept::take_numbers;
 use super::rooms::Rooms;
 use super::rows::{json_list, value};
 use super::values::Rows;
-use crate::domain::conversation::notice::{Notice, Notices, SYSTEM_CONVERSATION};
+use crate::domain::conversation::notice::{LiveSessions, Notice, Notices, SYSTEM_CONVERSATION};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
@@ -24,9 +24,6 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
 
 static INBOX_ROWS: LazyLock<Rows> =
     LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number)", 3, 9));
-
-/// The live sessions of the readers, by their accounts.
-type Sessions = HashMap<AccountNumber, Vec<SessionNumber>>;
 
 /// A notice with its place in the one order and the inboxes where it waits.
 struct Numbered<'a> {
@@ -50,7 +47,7 @@ pub(super) async fn leave(
 ) -> Result<Vec<SessionNumber>, StoreError> {
     let doing = "leaving notices";
     let sessions = live_sessions(connection, &notices.list).await?;
-    let addressed = notices.list.iter().map(|notice| (notice, inboxes(&sessions, notice)));
+    let addressed = notices.list.iter().map(|notice| (notice, notice.inboxes(&sessions)));
     let addressed: Vec<_> = addressed.filter(|(_, inboxes)| !inboxes.is_empty()).collect();
     if addressed.is_empty() {
         return Ok(Vec::new());
@@ -91,15 +88,6 @@ pub(super) async fn leave(
     Ok(woken.into_iter().collect())
 }
 
-fn inboxes(sessions: &Sessions, notice: &Notice) -> Vec<InboxKey> {
-    let of = |account: &AccountNumber| {
-        let shard = account.shard();
-        let live = sessions.get(account).into_iter().flatten();
-        live.map(move |session| InboxKey { shard, session: *session })
-    };
-    notice.readers.iter().flat_map(of).collect()
-}
-
 pub(super) const LIVE_SESSIONS: &str = "
     SELECT sessions.account, sessions.number
     FROM json_each(?1) AS wanted
@@ -108,12 +96,12 @@ pub(super) const LIVE_SESSIONS: &str = "
 async fn live_sessions(
     connection: &mut SqliteConnection,
     notices: &[Notice],
-) -> Result<Sessions, StoreError> {
+) -> Result<LiveSessions, StoreError> {
     let readers: BTreeSet<AccountNumber> =
         notices.iter().flat_map(|notice| notice.readers.iter().copied()).collect();
     let list = json_list(readers, |json, account| write!(json, "{}", account.0));
     let rows = query(LIVE_SESSIONS).bind(list).fetch_all(connection).await;
-    let mut sessions = Sessions::new();
+    let mut sessions = LiveSessions::new();
     for row in rows.map_err(during("looking for who is to be told"))? {
         let account = AccountNumber(value(&row, "account")?);
         sessions.entry(account).or_default().push(SessionNumber(value(&row, "number")?));

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
-use super::rows::{array, time, value};
+use super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::idempotency::{
@@ -16,6 +15,7 @@ use crate::domain::idempotency::{
 use crate::domain::ids::AccountNumber;
 use crate::domain::ports::Requests;
 use crate::storage::error::{StoreError, during};
+use crate::storage::records;
 
 pub(super) const READ: &str = "
     SELECT digest, claimed_until, expires_at, status, body FROM requests
@@ -94,26 +94,7 @@ async fn known(
     let RequestKey { account, hash } = claim.running.key;
     let row = query(READ).bind(account.shard().0).bind(account.0).bind(hash.to_vec());
     let row = row.fetch_optional(executor).await.map_err(during("reading a request"))?;
-    row.map_or(Ok(None), |row| answer(&row, claim))
-}
-
-fn answer(row: &SqliteRow, claim: &RequestClaim) -> Result<Option<Claimed>, StoreError> {
-    let status: Option<i64> = value(row, "status")?;
-    let lapsed = status.is_none() && time(row, "claimed_until")? <= claim.now;
-    if lapsed || time(row, "expires_at")? <= claim.now {
-        return Ok(None);
-    }
-    if array::<32>(row, "digest")? != claim.digest {
-        return Ok(Some(Claimed::Differs));
-    }
-    let Some(status) = status else { return Ok(Some(Claimed::Running)) };
-    let status = u16::try_from(status);
-    let status = status.map_err(|_| StoreError::Corrupt { column: "requests.status" })?;
-    let body: Option<Vec<u8>> = value(row, "body")?;
-    Ok(Some(match body {
-        Some(body) => Claimed::Answered(StoredAnswer { status, body: body.into() }),
-        None => Claimed::Done,
-    }))
+    row.map_or(Ok(None), |row| records::claimed(&row, claim))
 }
 
 async fn take(

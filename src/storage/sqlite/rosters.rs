@@ -7,13 +7,14 @@ use sqlx::query;
 
 use super::SqliteStore;
 use super::changes;
-use super::rows::{agreement_key, id, id_list, optional_id, value};
+use super::rows::id_list;
 use crate::domain::Fault;
 use crate::domain::changes::{ChangedContacts, Cursor};
-use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
+use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Rosters;
-use crate::domain::roster::{Roster, RosterMember};
-use crate::storage::error::{StoreError, during};
+use crate::domain::roster::Roster;
+use crate::storage::error::during;
+use crate::storage::records;
 
 /// One statement reads sessions and generation together, so they belong to the same moment.
 pub(super) const ROSTERS: &str = "
@@ -38,9 +39,7 @@ impl Rosters for SqliteStore {
         let list = id_list(users.iter().copied());
         let rows = query(ROSTERS).bind(list).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("reading rosters"))?;
-        let members = rows.iter().map(member).collect::<Result<Vec<_>, StoreError>>()?;
-        let accounts = members.chunk_by(|one, next| one.account == next.account);
-        Ok(accounts.filter_map(roster).collect())
+        Ok(records::rosters(&rows)?)
     }
 
     async fn newest_change(&self) -> Result<Cursor, Fault> {
@@ -55,36 +54,4 @@ impl Rosters for SqliteStore {
     ) -> Result<ChangedContacts, Fault> {
         Ok(changes::contacts(&self.readers, account, after, limit).await?)
     }
-}
-
-/// A row: an account, and one of its sessions if it has any.
-struct Member {
-    account: AccountNumber,
-    user: UserId,
-    generation: i64,
-    member: Option<RosterMember>,
-}
-
-fn member(row: &sqlx::sqlite::SqliteRow) -> Result<Member, StoreError> {
-    let member = match optional_id(row, "session_id")? {
-        None => None,
-        Some(session) => Some(RosterMember {
-            session,
-            number: SessionNumber(value(row, "session")?),
-            key: agreement_key(row, "agreement_key")?,
-            platform: value(row, "platform")?,
-        }),
-    };
-    Ok(Member {
-        account: AccountNumber(value(row, "account")?),
-        user: id(row, "user_id")?,
-        generation: value(row, "roster_generation")?,
-        member,
-    })
-}
-
-fn roster(rows: &[Member]) -> Option<Arc<Roster>> {
-    let first = rows.first()?;
-    let members = rows.iter().filter_map(|row| row.member.clone()).collect();
-    Some(Arc::new(Roster::new(first.account, first.user, first.generation, members)))
 }

@@ -9,8 +9,7 @@ use sqlx::{Decode, Row, Type};
 
 use super::super::cells::{Cells, cells};
 pub(super) use super::super::cells::{
-    account, account_columns, agreement_key, array, bytes, count, id, optional_array, optional_id,
-    session_columns, session_owner, time,
+    account, account_columns, array, count, id, optional_id, session_columns, session_owner, time,
 };
 use super::super::error::{StoreError, during};
 

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
 use super::gaps::{self, Loss, Losses};
-use super::rows::{count, id, json_list, optional_id, time, value};
+use super::rows::{count, json_list, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order, SessionNumber};
@@ -16,6 +15,7 @@ use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside
 use crate::storage::batch::Answer;
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
+use crate::storage::records;
 
 /// Messages of one inbox that its reader found hopeless.
 pub(super) struct SetAsideJob {
@@ -135,7 +135,7 @@ impl SqliteStore {
         };
         let rows = query(LIST).bind(inbox.shard.0).bind(inbox.session.0).bind(after.unwrap_or(0));
         let rows = rows.bind(limit).fetch_all(&self.readers).await;
-        rows.map_err(during("listing what is set aside"))?.iter().map(message).collect()
+        rows.map_err(during("listing what is set aside"))?.iter().map(records::set_aside).collect()
     }
 
     pub(super) async fn change_set_aside(
@@ -184,18 +184,6 @@ impl SqliteStore {
             last_seen: last_seen.filter(|at| *at > 0).map(Timestamp::from_micros),
         })
     }
-}
-
-fn message(row: &SqliteRow) -> Result<SetAside, StoreError> {
-    Ok(SetAside {
-        message_id: id(row, "message_id")?,
-        conversation: optional_id(row, "conversation")?,
-        sender: id(row, "sender")?,
-        category: value(row, "category")?,
-        accepted_at: time(row, "accepted_at")?,
-        deliveries: value(row, "deliveries")?,
-        at: time(row, "set_aside_at")?,
-    })
 }
 
 async fn change(
