@@ -1,6 +1,7 @@
 //! Every store does what a store must do; and what only those on disk and on a server can show.
 
 mod durability;
+mod fresh;
 mod postgres;
 mod postgres_races;
 mod postgres_writers;
@@ -48,6 +49,18 @@ async fn the_store_in_memory_does_what_a_store_must_do() {
 async fn the_store_on_disk_does_what_a_store_must_do() {
     let folder = Folder::new();
     conformance::run_all(async || folder.sqlite().await as Arc<dyn Store>).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_settles_all_the_time_does_what_a_store_must_do() {
+    let folder = Folder::new();
+    for fresh_rows in [0, 2] {
+        conformance::run_all(async || {
+            let config = StorageConfig { fresh_rows, ..folder.config() };
+            Arc::new(SqliteStore::open(&config).await.unwrap()) as Arc<dyn Store>
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

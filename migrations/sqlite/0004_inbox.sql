@@ -39,7 +39,9 @@ CREATE TABLE payloads (
     body           BLOB    NOT NULL
 ) STRICT;
 
--- One row for each session that a message waits for; deleted by its acknowledgement.
+-- One row for each session that a message waits for; deleted by its acknowledgement. Rows of the
+-- newest messages are not here yet: they follow from the payloads' `waiting`, and from what is
+-- noted below.
 CREATE TABLE inbox (
     shard        INTEGER NOT NULL,
     session      INTEGER NOT NULL,
@@ -56,6 +58,31 @@ CREATE TABLE inbox (
     slot_length  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (shard, session, number)
 ) STRICT, WITHOUT ROWID;
+
+-- What became of rows that are not in `inbox` yet; written where it was written a moment ago.
+CREATE TABLE fresh_rows (
+    number       INTEGER NOT NULL,
+    session      INTEGER NOT NULL,
+    -- As in `inbox`.
+    leased_until INTEGER NOT NULL,
+    deliveries   INTEGER NOT NULL,
+    -- 1 when it was acknowledged, or put into `inbox` before its turn.
+    is_gone      INTEGER NOT NULL,
+    PRIMARY KEY (number, session)
+) STRICT, WITHOUT ROWID;
+
+-- How far rows have been put into `inbox`: one row.
+CREATE TABLE settled (
+    -- Those of all messages up to this number.
+    through INTEGER NOT NULL,
+    -- Of messages up to this number, those of inboxes up to the place that follows.
+    target  INTEGER NOT NULL,
+    shard   INTEGER NOT NULL,
+    session INTEGER NOT NULL,
+    number  INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO settled (through, target, shard, session, number) VALUES (0, 0, 0, 0, 0);
 
 -- There are few such rows, so this costs the others nothing.
 CREATE INDEX inbox_set_aside ON inbox (shard, session, number) WHERE set_aside_at IS NOT NULL;

@@ -33,6 +33,7 @@ pub(super) fn database(config: &Config, file: impl Into<PathBuf>) -> Database {
         readers: settings.readers,
         busy_timeout: Duration::from_secs(settings.busy_seconds),
         max_size: (settings.max_bytes > 0).then_some(settings.max_bytes),
+        fresh_rows: settings.fresh_rows as usize,
         cache,
         ..StorageConfig::at(file)
     })

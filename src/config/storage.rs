@@ -20,6 +20,9 @@ pub struct Storage {
     pub max_bytes: u64,
     /// SQLite: how long to wait when another program holds the database.
     pub busy_seconds: u64,
+    /// SQLite: so many rows of inboxes stay in memory before they are put into their table, many at
+    /// a time.
+    pub fresh_rows: u32,
     /// Rosters, sessions, accounts and the like that are remembered, of each at most this many.
     pub cache_entries: u32,
 }
@@ -31,6 +34,7 @@ impl Default for Storage {
             readers: 4,
             max_bytes: 0,
             busy_seconds: 2,
+            fresh_rows: 65_536,
             cache_entries: 100_000,
         }
     }
@@ -47,6 +51,7 @@ impl Storage {
             within("storage.max_bytes", self.max_bytes, 1 << 20, 1 << 46)?;
         }
         within("storage.busy_seconds", self.busy_seconds, 0, 60)?;
+        within("storage.fresh_rows", self.fresh_rows.into(), 0, 10_000_000)?;
         within("storage.cache_entries", self.cache_entries.into(), 0, 10_000_000)
     }
     /// A setting that nobody reads is a mistake: refuses those of the SQLite file.
@@ -56,6 +61,7 @@ impl Storage {
             ("storage.readers", self.readers != usual.readers),
             ("storage.max_bytes", self.max_bytes != usual.max_bytes),
             ("storage.busy_seconds", self.busy_seconds != usual.busy_seconds),
+            ("storage.fresh_rows", self.fresh_rows != usual.fresh_rows),
         ];
         refuse_changed(
             &changed,

@@ -104,6 +104,14 @@ pub struct Slot {
     pub bytes: Bytes,
 }
 
+impl Slot {
+    /// Where its row waits.
+    #[must_use]
+    pub const fn inbox(&self) -> InboxKey {
+        InboxKey { shard: self.shard, session: self.session }
+    }
+}
+
 /// A generation at the time of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Guard {
@@ -160,7 +168,7 @@ pub enum Accepted {
 }
 
 /// A session's place in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InboxKey {
     /// The shard of the session's account.
     pub shard: Shard,

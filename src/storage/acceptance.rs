@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::batch::Answer;
-use super::packed::{pack_details, pack_waiting};
+use super::packed::pack_details;
 use crate::domain::ids::Order;
-use crate::domain::inbox::{Acceptance, Accepted, Guard, InboxKey, Intake, MessageDigest};
+use crate::domain::inbox::{Acceptance, Accepted, Guard, Intake, MessageDigest, Slot};
 
 /// One request's messages.
 pub(super) struct AcceptJob {
@@ -21,12 +21,14 @@ pub(super) struct Prepared {
 }
 
 impl AcceptJob {
-    /// Prepares messages for the writer.
-    pub(super) fn new(messages: Vec<Acceptance>, answer: Answer<Vec<Accepted>>) -> Self {
+    /// Prepares messages for the writer; `pack` packs for whom one was stored.
+    pub(super) fn new(
+        messages: Vec<Acceptance>,
+        pack: fn(&[Slot]) -> Vec<u8>,
+        answer: Answer<Vec<Accepted>>,
+    ) -> Self {
         let prepare = |message: Acceptance| {
-            let inboxes = message.slots.iter();
-            let inboxes = inboxes.map(|slot| InboxKey { shard: slot.shard, session: slot.session });
-            let waiting = pack_waiting(inboxes);
+            let waiting = pack(&message.slots);
             Prepared { details: pack_details(&message.details), waiting, message }
         };
         Self { messages: messages.into_iter().map(prepare).collect(), answer }

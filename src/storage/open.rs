@@ -49,6 +49,8 @@ pub struct StorageConfig {
     pub queue_bytes: usize,
     /// How many requests may share a commit; benchmarks compare with 1.
     pub group_jobs: usize,
+    /// So many rows of inboxes stay in memory before they are put into their table, many at a time.
+    pub fresh_rows: usize,
     /// What is remembered between requests.
     pub cache: CacheConfig,
 }
@@ -65,6 +67,7 @@ impl StorageConfig {
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
             group_jobs: 1024,
+            fresh_rows: 65_536,
             cache: CacheConfig::default(),
         }
     }

@@ -4,10 +4,13 @@ use bytes::Buf;
 
 use super::error::StoreError;
 use crate::domain::ids::{SHARDS, SessionNumber, Shard, UserId};
-use crate::domain::inbox::{Details, InboxKey};
+use crate::domain::inbox::{Details, InboxKey, Slot};
 
-/// The first byte of both forms, so that a later one can be told apart.
+/// The first byte of a form, so that a later one can be told apart.
 const VERSION: u8 = 1;
+
+/// The first byte of recipients with the lengths of their slots.
+const PLACES: u8 = 2;
 
 /// The form of [`Details`]: nothing at all for the default, otherwise [`VERSION`] and JSON.
 pub(super) fn pack_details(details: &Details) -> Vec<u8> {
@@ -48,8 +51,11 @@ pub(super) fn pack_waiting(inboxes: impl Iterator<Item = InboxKey>) -> Vec<u8> {
     bytes
 }
 
-/// Reads what [`pack_waiting`] wrote.
+/// Reads the recipients that [`pack_waiting`] or [`pack_places`] wrote.
 pub(super) fn unpack_waiting(bytes: &[u8]) -> Result<Vec<InboxKey>, StoreError> {
+    if bytes.first() == Some(&PLACES) {
+        return Ok(unpack_places(bytes)?.into_iter().map(|place| place.inbox).collect());
+    }
     let Some((&VERSION, mut rest)) = bytes.split_first() else {
         return Err(CORRUPT_WAITING);
     };
@@ -61,6 +67,55 @@ pub(super) fn unpack_waiting(bytes: &[u8]) -> Result<Vec<InboxKey>, StoreError> 
         inboxes.push(number_to_inbox(number)?);
     }
     Ok(inboxes)
+}
+
+/// Where one recipient's slot stands among those of its message, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub inbox: InboxKey,
+    pub start: u32,
+    pub length: u32,
+}
+
+/// The form of a message's recipients in the order of their slots: [`PLACES`], then for each the
+/// difference of its number (as in [`pack_waiting`]) to the one before it, with its sign in the
+/// lowest bit, and the length of its slot in bytes, both in LEB128: three or four bytes each.
+pub(super) fn pack_places(slots: impl Iterator<Item = (InboxKey, usize)>) -> Vec<u8> {
+    let mut bytes = vec![PLACES];
+    let mut before = 0;
+    for (inbox, length) in slots {
+        let number = inbox_to_number(inbox).cast_signed();
+        let difference = number - before;
+        push_leb128(&mut bytes, ((difference << 1) ^ (difference >> 63)).cast_unsigned());
+        push_leb128(&mut bytes, length as u64);
+        before = number;
+    }
+    bytes
+}
+
+/// [`pack_places`] of a message's slots.
+pub(super) fn pack_slot_places(slots: &[Slot]) -> Vec<u8> {
+    pack_places(slots.iter().map(|slot| (slot.inbox(), slot.bytes.len())))
+}
+
+/// Reads what [`pack_places`] wrote.
+pub(super) fn unpack_places(bytes: &[u8]) -> Result<Vec<Place>, StoreError> {
+    let Some((&PLACES, mut rest)) = bytes.split_first() else {
+        return Err(CORRUPT_WAITING);
+    };
+    let mut places = Vec::new();
+    let (mut number, mut start) = (0_i64, 0_u32);
+    while rest.has_remaining() {
+        let difference = take_leb128(&mut rest).ok_or(CORRUPT_WAITING)?;
+        let length = take_leb128(&mut rest).and_then(|length| u32::try_from(length).ok());
+        let length = length.ok_or(CORRUPT_WAITING)?;
+        let difference = (difference >> 1).cast_signed() ^ -(difference & 1).cast_signed();
+        number = number.checked_add(difference).ok_or(CORRUPT_WAITING)?;
+        let inbox = number_to_inbox(u64::try_from(number).map_err(|_| CORRUPT_WAITING)?)?;
+        places.push(Place { inbox, start, length });
+        start = start.checked_add(length).ok_or(CORRUPT_WAITING)?;
+    }
+    Ok(places)
 }
 
 /// The form of a top-up's users: their ids, one after the other.
@@ -140,13 +195,39 @@ mod tests {
     #[test]
     fn damaged_recipients_are_noticed() {
         for bytes in
-            [&[][..], &[2], &[1, 0x80], &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]
+            [&[][..], &[3], &[1, 0x80], &[1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]
         {
             assert!(unpack_waiting(bytes).is_err(), "{bytes:?}");
+        }
+        // Without a length; before the first of all inboxes; slots that no message could hold.
+        for bytes in [&[2, 2][..], &[2, 1, 0], &[2, 2, 0xff, 0xff, 0xff, 0xff, 0x0f, 2, 1]] {
+            assert!(unpack_places(bytes).is_err(), "{bytes:?}");
         }
     }
 
     proptest! {
+        #[test]
+        fn places_come_back_in_their_order(slots: Vec<(u16, u32, u16)>) {
+            let slots: Vec<_> = slots
+                .into_iter()
+                .map(|(shard, session, length)| {
+                    let shard = Shard(i64::from(shard) % SHARDS);
+                    let session = SessionNumber(i64::from(session));
+                    (InboxKey { shard, session }, usize::from(length))
+                })
+                .collect();
+            let packed = pack_places(slots.iter().copied());
+            let places = unpack_places(&packed).unwrap();
+            let mut end = 0;
+            for (place, (inbox, length)) in places.iter().zip(&slots) {
+                prop_assert_eq!((place.inbox, place.start as usize), (*inbox, end));
+                end += length;
+                prop_assert_eq!(place.start + place.length, u32::try_from(end).unwrap());
+            }
+            let inboxes: Vec<_> = slots.iter().map(|slot| slot.0).collect();
+            prop_assert_eq!(unpack_waiting(&packed).unwrap(), inboxes);
+        }
+
         #[test]
         fn recipients_come_back_sorted(keys: Vec<(u16, u32)>) {
             let mut inboxes: Vec<_> = keys

@@ -20,6 +20,7 @@ mod connect;
 mod conversations;
 mod expire;
 mod forget;
+mod fresh;
 mod gaps;
 mod groups;
 mod health;
@@ -37,6 +38,7 @@ mod rosters;
 mod rows;
 mod sessions;
 mod set_aside;
+mod settle;
 mod sign_in;
 mod sign_up;
 mod sweep;
@@ -44,7 +46,7 @@ mod top_ups;
 mod values;
 mod writer;
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,6 +59,7 @@ use super::open::{OpenError, Progress, StorageConfig};
 use crate::domain::Fault;
 use crate::domain::ports::{Soundness, Statistics, Store};
 use forget::SeenKey;
+use fresh::Fresh;
 use leases::Leases;
 use rows::value;
 use writer::{Apply, Fill, FillingStep, Job, SqliteWriter, Step};
@@ -70,6 +73,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer<Job>,
     leases: Leases,
+    fresh: Arc<Fresh>,
     /// How far the search for message ids to forget has come.
     forgotten: Mutex<Option<SeenKey>>,
 }
@@ -94,8 +98,12 @@ impl SqliteStore {
             group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
-        let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
-        Ok(Self { readers, writer, leases: Leases::default(), forgotten: Mutex::new(None) })
+        let fresh = settle::load(&mut connection, config.fresh_rows).await.map_err(unusable)?;
+        let fresh = Arc::new(fresh);
+        let batch = SqliteWriter::new(options, connection, Arc::clone(&fresh));
+        let writer = Writer::start(batch, bounds);
+        let leases = Leases::default();
+        Ok(Self { readers, writer, leases, fresh, forgotten: Mutex::new(None) })
     }
 
     /// Opens an existing database to look at it: nothing is made, brought up to date or changed,
@@ -109,8 +117,8 @@ impl SqliteStore {
         let readers =
             readers.map_err(|source| OpenError::Database { path: path.clone(), source })?;
         let progress = migrate::progress(&readers, path).await?;
-        let (writer, leases) = (Writer::closed(), Leases::default());
-        Ok((Self { readers, writer, leases, forgotten: Mutex::new(None) }, progress))
+        let (writer, leases, fresh) = (Writer::closed(), Leases::default(), Arc::default());
+        Ok((Self { readers, writer, leases, fresh, forgotten: Mutex::new(None) }, progress))
     }
 
     /// Queues a job and waits until it is on disk.

@@ -14,7 +14,7 @@ use super::below;
 use super::check::{Asked, Book, Place};
 use super::socket::Socket;
 use crate::harness::actor::Item;
-use crate::harness::{Actor, Person, TestApp};
+use crate::harness::{Actor, Person, TestApp, postgres};
 
 /// How often a socket has to answer before everything from before a question must have come: the
 /// first answer may overtake a delivery that was prepared already.
@@ -85,6 +85,10 @@ impl World {
             config.limits.isolate_after = 2;
             config.limits.set_aside_after = 10_000;
             config.dialects.mixin.socket_in_flight = 7;
+            // Rows go to their table all the time.
+            if !postgres::is_asked_for() {
+                config.storage.fresh_rows = 5;
+            }
         })
         .await;
         let bots = vec![app.bot("one").await, app.bot("two").await];

@@ -18,11 +18,12 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Sweep, SweepRequest,
+    SetAside, Slot, Sweep, SweepRequest,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
 use crate::storage::error::{StoreError, during};
+use crate::storage::packed::pack_waiting;
 use crate::storage::records;
 
 /// How many rows of an inbox are looked through first for acknowledged messages, beside twice as
@@ -38,7 +39,8 @@ impl Inbox for PostgresStore {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(|answer| Job::Accept(AcceptJob::new(messages, answer))).await
+        let pack = |slots: &[Slot]| pack_waiting(slots.iter().map(Slot::inbox));
+        self.ask(|answer| Job::Accept(AcceptJob::new(messages, pack, answer))).await
     }
 
     async fn seen(

@@ -8,17 +8,18 @@ use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::super::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
 use super::super::error::{StoreError, during};
-use super::rooms::Rooms;
+use super::fresh::{Draft, FreshRow, RowKey};
 use super::rows::{array, json_list, value};
 use super::top_ups;
 use super::values::{Binding, Rows};
+use super::writer::Inboxes;
 use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, SHARDS, Shard};
 use crate::domain::inbox::{Guard, Intake, MessageDigest, Slot};
 
 /// Stores the messages of all jobs, in their order, and says what became of each.
 pub(super) async fn accept(
     connection: &mut SqliteConnection,
-    rooms: &mut Rooms,
+    inboxes: &mut Inboxes,
     jobs: &[&AcceptJob],
 ) -> Result<(), StoreError> {
     let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
@@ -29,13 +30,13 @@ pub(super) async fn accept(
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let seen = seen_digests(&mut *connection, keys).await?;
     let moved = moved(connection, &messages).await?;
-    rooms.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
-    let verdicts = judge(&messages, &seen, &moved, |intake| rooms.take(intake));
+    inboxes.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
+    let verdicts = judge(&messages, &seen, &moved, |intake| inboxes.rooms.take(intake));
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
-    let first = store(connection, &good).await?;
-    rooms.numbered(good.len());
-    rooms.trim(connection).await?;
+    let first = store(connection, &mut inboxes.rows, &good).await?;
+    inboxes.rooms.numbered(good.len());
+    inboxes.trim(connection).await?;
     answer(jobs, verdicts, first..);
     Ok(())
 }
@@ -162,11 +163,6 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(head, 13, 6)
 });
 
-static INBOX_ROWS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT OR FAIL INTO inbox (shard, session, number, slot_start, slot_length)";
-    Rows::new(head, 5, 9)
-});
-
 /// The payload rows of this group hold everything of these but the digests. `ORDER BY` keeps
 /// neighbours in the tree together.
 pub(super) const SEEN_ROWS: &str = "
@@ -179,6 +175,7 @@ pub(super) const SEEN_ROWS: &str = "
 /// Inserts messages that passed; returns the number of the first.
 async fn store(
     connection: &mut SqliteConnection,
+    rows: &mut Draft,
     messages: &[&Prepared],
 ) -> Result<i64, StoreError> {
     if messages.is_empty() {
@@ -191,14 +188,18 @@ async fn store(
         .await
         .map_err(during("storing messages"))?;
 
-    let rows = numbered.iter().flat_map(|(number, it)| rows_of(*number, 0, &it.message.slots));
-    insert_rows(connection, rows.collect()).await?;
+    for (key, row) in
+        numbered.iter().flat_map(|(number, it)| rows_of(*number, 0, &it.message.slots))
+    {
+        rows.add(key, row)?;
+    }
     for (number, it) in numbered.iter().filter(|(_, it)| it.message.top_up.is_some()) {
         top_ups::offer(connection, *number, &it.message).await?;
     }
 
     let digests: Vec<u8> = messages.iter().flat_map(|it| it.message.digest.0).collect();
     let last = numbered.last().map_or(first, |(number, _)| *number);
+    rows.stored(last);
     query(SEEN_ROWS)
         .bind(first)
         .bind(last)
@@ -210,36 +211,19 @@ async fn store(
     Ok(first)
 }
 
-/// A row of an inbox: shard, session and number, and where its slot stands beside the body.
-type InboxRow = (i64, i64, i64, i64, i64);
-
-/// The rows for slots that stand beside a message's body from `start` on.
+/// The rows for slots that stand beside a message's body from `start` on, in bytes.
 pub(super) fn rows_of(
     number: i64,
     start: usize,
     slots: &[Slot],
-) -> impl Iterator<Item = InboxRow> + '_ {
-    let mut start = start as i64;
+) -> impl Iterator<Item = (RowKey, FreshRow)> + '_ {
+    // Bodies are bounded to some megabytes.
+    let mut start = start as u32;
     slots.iter().map(move |slot| {
-        let length = slot.bytes.len() as i64;
+        let length = slot.bytes.len() as u32;
         start += length;
-        (slot.shard.0, slot.session.0, number, start - length, length)
+        (RowKey { inbox: slot.inbox(), number }, FreshRow::new(start - length, length))
     })
-}
-
-/// Inserts rows into inboxes.
-pub(super) async fn insert_rows(
-    connection: &mut SqliteConnection,
-    mut rows: Vec<InboxRow>,
-) -> Result<(), StoreError> {
-    // In the order of their keys, so that neighbours in the tree go in together.
-    rows.sort_unstable();
-    INBOX_ROWS
-        .insert(connection, &rows, |row, (shard, session, number, start, length)| {
-            row.bind(*shard).bind(*session).bind(*number).bind(*start).bind(*length)
-        })
-        .await
-        .map_err(during("storing who messages wait for"))
 }
 
 /// What stands beside the body.

@@ -1,4 +1,6 @@
 //! Holding, freeing and deleting rows of inboxes; those of a whole group at a time.
+//!
+//! What happens to fresh rows is left to the transaction's [`Draft`], which notes all of it at once.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -6,6 +8,7 @@ use std::fmt::Write;
 use sqlx::{SqliteConnection, query};
 
 use super::super::error::{StoreError, during};
+use super::fresh::{Draft, FreshRow, RowKey};
 use super::rows::json_list;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
@@ -41,6 +44,12 @@ impl ClaimJob {
 }
 
 impl ReleaseJob {
+    /// Each row, and when the lease ends that its reader lets go of.
+    fn rows(&self) -> impl Iterator<Item = (RowKey, Timestamp)> {
+        let orders = self.returned.orders.iter();
+        orders.map(|order| (RowKey { inbox: self.inbox, number: order.0 }, self.returned.until))
+    }
+
     pub(super) fn cost(&self) -> usize {
         ROW_BYTES * (1 + self.returned.orders.len())
     }
@@ -67,20 +76,27 @@ pub(super) const CLAIM: &str = "
 /// Notes in the rows what readers hold; of several claims to a row the last one counts.
 pub(super) async fn claim(
     connection: &mut SqliteConnection,
+    fresh: &mut Draft,
     jobs: &[&ClaimJob],
 ) -> Result<(), StoreError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
     let mut wanted = HashMap::new();
     for job in jobs {
         for (order, deliveries) in &job.rows {
-            wanted.insert((job.inbox, *order), (*deliveries, job.until));
+            let key = RowKey { inbox: job.inbox, number: order.0 };
+            let Some(row) = fresh.row(key) else {
+                wanted.insert(key, (*deliveries, job.until));
+                continue;
+            };
+            let deliveries = row.deliveries.max(*deliveries);
+            fresh.change(key, FreshRow { leased_until: job.until, deliveries, ..row });
         }
     }
-    let list = json_list(wanted, |json, ((inbox, order), (deliveries, until))| {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let list = json_list(wanted, |json, (RowKey { inbox, number }, (deliveries, until))| {
         let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
-        write!(json, "[{shard},{session},{},{deliveries},{until}]", order.0)
+        write!(json, "[{shard},{session},{number},{deliveries},{until}]")
     });
     query(CLAIM).bind(list).execute(connection).await.map_err(during("leasing messages"))?;
     Ok(())
@@ -112,25 +128,40 @@ pub(super) const TAKE_BACK: &str = "
 /// Ends leases before their time.
 pub(super) async fn release(
     connection: &mut SqliteConnection,
+    fresh: &mut Draft,
     jobs: &[&ReleaseJob],
 ) -> Result<(), StoreError> {
     for (how, statement) in [(Release::Unacknowledged, RELEASE), (Release::Unsent, TAKE_BACK)] {
-        let jobs: Vec<_> = jobs.iter().filter(|job| job.returned.how == how).collect();
-        if jobs.is_empty() {
+        let mut rows = Vec::new();
+        let jobs = jobs.iter().filter(|job| job.returned.how == how);
+        for (key, until) in jobs.flat_map(|job| job.rows()) {
+            match fresh.row(key) {
+                Some(row) if row.leased_until == until => fresh.change(key, released(row, how)),
+                Some(_) => {}
+                None => rows.push((key, until)),
+            }
+        }
+        if rows.is_empty() {
             continue;
         }
-        let rows = jobs.iter().flat_map(|job| {
-            let Returned { orders, until, .. } = &job.returned;
-            orders.iter().map(|order| (job.inbox, *order, *until))
-        });
-        let list = json_list(rows, |json, (inbox, order, until)| {
+        let list = json_list(rows, |json, (RowKey { inbox, number }, until)| {
             let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
-            write!(json, "[{shard},{session},{},{until}]", order.0)
+            write!(json, "[{shard},{session},{number},{until}]")
         });
         let released = query(statement).bind(list).execute(&mut *connection).await;
         released.map_err(during("releasing messages"))?;
     }
     Ok(())
+}
+
+/// What a fresh row says once its lease has ended so.
+fn released(row: FreshRow, how: Release) -> FreshRow {
+    let undone = match how {
+        Release::Unsent => 1,
+        Release::Unacknowledged => 0,
+    };
+    let deliveries = row.deliveries.saturating_sub(undone);
+    FreshRow { leased_until: Timestamp::from_micros(0), deliveries, ..row }
 }
 
 pub(super) const ACKNOWLEDGE: &str = "
@@ -142,14 +173,24 @@ pub(super) const ACKNOWLEDGE: &str = "
 /// Deletes rows that were handed out.
 pub(super) async fn acknowledge(
     connection: &mut SqliteConnection,
+    fresh: &mut Draft,
     jobs: &[&RowsJob],
 ) -> Result<(), StoreError> {
-    if jobs.is_empty() {
+    let mut rows = Vec::new();
+    for job in jobs {
+        for order in &job.orders {
+            let key = RowKey { inbox: job.inbox, number: order.0 };
+            match fresh.row(key) {
+                Some(_) => fresh.remove(key),
+                None => rows.push(key),
+            }
+        }
+    }
+    if rows.is_empty() {
         return Ok(());
     }
-    let rows = jobs.iter().flat_map(|job| job.orders.iter().map(|order| (job.inbox, *order)));
-    let list = json_list(rows, |json, (inbox, order)| {
-        write!(json, "[{},{},{}]", inbox.shard.0, inbox.session.0, order.0)
+    let list = json_list(rows, |json, RowKey { inbox, number }| {
+        write!(json, "[{},{},{number}]", inbox.shard.0, inbox.session.0)
     });
     let deleted = query(ACKNOWLEDGE).bind(list).execute(connection).await;
     deleted.map_err(during("acknowledging messages"))?;

@@ -63,16 +63,16 @@ impl Conversations for SqliteStore {
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
         let cost = notices::cost(&group.notices);
-        self.fill(group, cost, |group, connection, rooms| {
-            Box::pin(groups::create(group, connection, rooms))
+        self.fill(group, cost, |group, connection, inboxes| {
+            Box::pin(groups::create(group, connection, inboxes))
         })
         .await
     }
 
     async fn change_conversation(&self, change: Change) -> Result<Changed, Fault> {
         let cost = notices::cost(&change.notices);
-        self.fill(change, cost, |change, connection, rooms| {
-            Box::pin(groups::change(change, connection, rooms))
+        self.fill(change, cost, |change, connection, inboxes| {
+            Box::pin(groups::change(change, connection, inboxes))
         })
         .await
     }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use sqlx::{SqliteConnection, query};
 
 use super::notices;
-use super::rooms::Rooms;
 use super::rows::{json_list, value};
+use super::writer::Inboxes;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed, CodeEdit, Edits};
@@ -25,7 +25,7 @@ const CREATE: &str = "
 pub(super) async fn create(
     group: &NewGroup,
     connection: &mut SqliteConnection,
-    rooms: &mut Rooms,
+    inboxes: &mut Inboxes,
 ) -> Result<Result<Changed, Fault>, StoreError> {
     let at = group.notices.at;
     let row = query(CREATE)
@@ -44,7 +44,7 @@ pub(super) async fn create(
     };
     let number = ConversationNumber(value(&row, "number")?);
     add(connection, number, &group.participants, at).await?;
-    let woken = notices::leave(connection, rooms, number, &group.notices).await?;
+    let woken = notices::leave(connection, inboxes, number, &group.notices).await?;
     Ok(Ok(Changed::Made(woken)))
 }
 
@@ -59,7 +59,7 @@ pub(super) const RAISE: &str = "
 pub(super) async fn change(
     change: &Change,
     connection: &mut SqliteConnection,
-    rooms: &mut Rooms,
+    inboxes: &mut Inboxes,
 ) -> Result<Result<Changed, Fault>, StoreError> {
     let edits = &change.edits;
     let (word, code) = match edits.code {
@@ -82,7 +82,7 @@ pub(super) async fn change(
         return Ok(Ok(Changed::Moved));
     }
     take_part(connection, change.conversation, edits, change.notices.at).await?;
-    let woken = notices::leave(connection, rooms, change.conversation, &change.notices).await?;
+    let woken = notices::leave(connection, inboxes, change.conversation, &change.notices).await?;
     Ok(Ok(Changed::Made(woken)))
 }
 

@@ -11,6 +11,7 @@ use sqlx::{SqlitePool, query};
 use super::SqliteStore;
 use super::accept::seen_digests;
 use super::claims::{ClaimJob, ReleaseJob, RowsJob};
+use super::fresh::FreshRow;
 use super::leases::Look;
 use super::rows::{id_list, json_list};
 use super::set_aside::{self, Hopeless, SetAsideJob};
@@ -26,6 +27,7 @@ use crate::domain::inbox::{
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
 use crate::storage::error::{StoreError, during};
+use crate::storage::packed::pack_slot_places;
 use crate::storage::records;
 
 /// How often a reader looks again when others were faster than it.
@@ -44,7 +46,7 @@ impl Inbox for SqliteStore {
         if messages.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask(|answer| Job::Accept(AcceptJob::new(messages, answer))).await
+        self.ask(|answer| Job::Accept(AcceptJob::new(messages, pack_slot_places, answer))).await
     }
 
     async fn seen(
@@ -66,7 +68,8 @@ impl Inbox for SqliteStore {
         let mut attempts = LEASE_ATTEMPTS;
         while attempts > 0 {
             let look = self.leases.look(request.inbox.session, request.now);
-            let found = free_messages(&self.readers, &request, &look).await?;
+            let fresh = self.fresh.free(request.inbox, request.now, &look.held, request.limit);
+            let found = free_messages(&self.readers, &request, &look, &fresh).await?;
             let Free { mut messages, hopeless, more } = found;
             if messages.is_empty() && hopeless.rows.is_empty() {
                 return Ok(Leased { messages, until, more });
@@ -99,7 +102,8 @@ impl Inbox for SqliteStore {
         ids: Vec<MessageId>,
     ) -> Result<Vec<Acknowledged>, Fault> {
         let held = self.leases.held(inbox.session);
-        let handed_out = handed_out(&self.readers, inbox, &ids, &held).await?;
+        let fresh = self.fresh.handed_out(inbox, &held);
+        let handed_out = handed_out(&self.readers, inbox, &ids, (&held, &fresh)).await?;
         let (orders, gone): (Vec<Order>, _) = handed_out.into_iter().unzip();
         if !orders.is_empty() {
             self.write(Job::Acknowledge(RowsJob { inbox, orders: orders.clone() })).await?;
@@ -175,24 +179,30 @@ impl SqliteStore {
     }
 }
 
-/// `CROSS JOIN` fixes the order of the loops: along the inbox, then to each payload by its number.
+/// The rows in the table and the fresh ones are merged in their order, row by row until the limit is
+/// reached: a sort outside would read all that waits first, and without a limit inside SQLite would
+/// leave the order to it. `CROSS JOIN` fixes the order of the loops: along the rows, then to each
+/// payload by its number.
 /// Whether the session has ended is asked once.
 pub(super) const FREE: &str = "
-    SELECT inbox.number, inbox.deliveries, payloads.message_id,
-        coalesce(substr(payloads.slots, inbox.slot_start + 1, inbox.slot_length), x'') AS slot,
+    SELECT free.number, free.deliveries, payloads.message_id,
+        coalesce(substr(payloads.slots, free.slot_start + 1, free.slot_length), x'') AS slot,
         conversations.id AS conversation, accounts.id AS sender, sessions.id AS sender_session,
         payloads.category, payloads.details, payloads.accepted_at, payloads.body
-    FROM inbox
-    CROSS JOIN payloads ON payloads.number = inbox.number
+    FROM (
+        SELECT number, deliveries, slot_start, slot_length FROM inbox
+        WHERE shard = ?1 AND session = ?2 AND leased_until <= ?3 AND set_aside_at IS NULL
+            AND number NOT IN (SELECT value FROM json_each(?6))
+        UNION ALL
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?7)
+        ORDER BY 1 LIMIT -1
+    ) AS free
+    CROSS JOIN payloads ON payloads.number = free.number
     CROSS JOIN accounts ON accounts.number = payloads.sender_account
     CROSS JOIN sessions ON sessions.number = payloads.sender_session
     LEFT JOIN conversations ON conversations.number = payloads.conversation
-    WHERE inbox.shard = ?1 AND inbox.session = ?2 AND inbox.leased_until <= ?3
-        AND inbox.set_aside_at IS NULL
-        AND inbox.number NOT IN (SELECT value FROM json_each(?6))
-        AND payloads.expires_at > ?3 AND payloads.accepted_at >= ?4
+    WHERE payloads.expires_at > ?3 AND payloads.accepted_at >= ?4
         AND NOT EXISTS (SELECT 1 FROM ended_inboxes WHERE shard = ?1 AND session = ?2)
-    ORDER BY inbox.number
     LIMIT ?5";
 
 /// What a reader finds.
@@ -208,6 +218,7 @@ async fn free_messages(
     readers: &SqlitePool,
     request: &LeaseRequest,
     look: &Look<'_>,
+    fresh: &[(i64, FreshRow)],
 ) -> Result<Free, StoreError> {
     let doing = "looking for waiting messages";
     let LeaseRequest { isolation, now, .. } = *request;
@@ -218,15 +229,24 @@ async fn free_messages(
         .bind(request.not_before.map_or(i64::MIN, Timestamp::as_micros))
         .bind(request.limit)
         .bind(orders_list(&look.held))
+        .bind(json_list(fresh, |json, (number, row)| {
+            let FreshRow { start, length, deliveries, .. } = row;
+            write!(json, "[{number},{deliveries},{start},{length}]")
+        }))
         .fetch(readers);
     let mut messages: Vec<Waiting> = Vec::new();
     let mut hopeless = Hopeless { isolation, now, rows: Vec::new() };
     let mut size = 0_u64;
     let mut rows_seen = 0_u32;
+    let mut last = None;
     let mut stopped = false;
     while let Some(row) = rows.try_next().await.map_err(during(doing))? {
         rows_seen += 1;
         let mut message = records::waiting(&row)?;
+        // A fresh row that was just put into the table is met in both places.
+        if last.replace(message.order) == Some(message.order) {
+            continue;
+        }
         message.deliveries = look.deliveries(message.order, message.deliveries);
         let is_marker = message.order.0 < 0;
         if isolation.is_hopeless(message.deliveries) && !is_marker {
@@ -255,10 +275,14 @@ async fn free_messages(
 pub(super) const HANDED_OUT: &str = "
     SELECT recent.number, payloads.message_id, payloads.sender_account, payloads.category
     FROM (
-        SELECT number FROM inbox
-        WHERE shard = ?1 AND session = ?2
-            AND (deliveries > 0 OR number IN (SELECT value FROM json_each(?5)))
-        ORDER BY number LIMIT ?3
+        SELECT number FROM (
+            SELECT number FROM inbox
+            WHERE shard = ?1 AND session = ?2
+                AND (deliveries > 0 OR number IN (SELECT value FROM json_each(?5)))
+            ORDER BY number LIMIT ?3
+        )
+        UNION
+        SELECT value FROM json_each(?6)
     ) AS recent
     CROSS JOIN payloads ON payloads.number = recent.number
     WHERE payloads.message_id IN (SELECT unhex(value) FROM json_each(?4))";
@@ -274,7 +298,7 @@ async fn handed_out(
     readers: &SqlitePool,
     inbox: InboxKey,
     ids: &[MessageId],
-    held: &[Order],
+    (held, fresh): (&[Order], &[i64]),
 ) -> Result<Vec<(Order, Acknowledged)>, StoreError> {
     let wanted: HashSet<MessageId> = ids.iter().copied().collect();
     let list = id_list(wanted.iter().copied());
@@ -286,6 +310,7 @@ async fn handed_out(
             .bind(window)
             .bind(list.as_str())
             .bind(orders_list(held))
+            .bind(json_list(fresh, |json, number| write!(json, "{number}")))
             .fetch_all(readers)
             .await
             .map_err(during("looking for acknowledged messages"))?;

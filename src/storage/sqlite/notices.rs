@@ -7,23 +7,21 @@ use std::sync::LazyLock;
 use sqlx::{SqliteConnection, query};
 
 use super::accept::take_numbers;
-use super::rooms::Rooms;
+use super::fresh::{FreshRow, RowKey};
 use super::rows::{json_list, value};
 use super::values::Rows;
+use super::writer::Inboxes;
 use crate::domain::conversation::notice::{LiveSessions, Notice, Notices, SYSTEM_CONVERSATION};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
-use crate::storage::packed::pack_waiting;
+use crate::storage::packed::pack_places;
 
 static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
     let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, \
         conversation, message_id, category, accepted_at, expires_at, waiting, body, details)";
     Rows::new(head, 12, 6)
 });
-
-static INBOX_ROWS: LazyLock<Rows> =
-    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number)", 3, 9));
 
 /// A notice with its place in the one order and the inboxes where it waits.
 struct Numbered<'a> {
@@ -41,7 +39,7 @@ pub(super) fn cost(notices: &Notices) -> usize {
 /// that nobody can read is left out. Where they find an inbox full, the oldest messages make room.
 pub(super) async fn leave(
     connection: &mut SqliteConnection,
-    rooms: &mut Rooms,
+    inboxes: &mut Inboxes,
     conversation: ConversationNumber,
     notices: &Notices,
 ) -> Result<Vec<SessionNumber>, StoreError> {
@@ -52,10 +50,11 @@ pub(super) async fn leave(
     if addressed.is_empty() {
         return Ok(Vec::new());
     }
-    let inboxes = addressed.iter().flat_map(|(_, inboxes)| inboxes.iter().copied());
-    rooms.take_all(connection, inboxes, notices.quota, notices.at).await?;
+    let keys = addressed.iter().flat_map(|(_, inboxes)| inboxes.iter().copied());
+    let wanted = (keys, notices.quota, notices.at);
+    inboxes.rooms.take_all(connection, &inboxes.rows, wanted).await?;
     let first = take_numbers(connection, addressed.len()).await?;
-    rooms.numbered(addressed.len());
+    inboxes.rooms.numbered(addressed.len());
     let numbered = (first..).zip(addressed);
     let numbered: Vec<Numbered<'_>> =
         numbered.map(|(number, (notice, inboxes))| Numbered { number, notice, inboxes }).collect();
@@ -69,22 +68,21 @@ pub(super) async fn leave(
             .bind(SYSTEM_CONVERSATION)
             .bind(notices.at.as_micros())
             .bind(notices.expires_at.as_micros())
-            .bind(pack_waiting(it.inboxes.iter().copied()))
+            .bind(pack_places(it.inboxes.iter().map(|inbox| (*inbox, 0))))
             .bind(it.notice.body.to_vec())
             .bind(Vec::new())
     });
     payloads.await.map_err(during(doing))?;
 
-    let rows = numbered.iter().flat_map(|it| it.inboxes.iter().map(|inbox| (*inbox, it.number)));
-    // In the order of their keys, so that rows of one inbox go to one page of the tree.
-    let mut rows: Vec<(InboxKey, i64)> = rows.collect();
-    rows.sort_unstable_by_key(|(inbox, number)| (inbox.shard, inbox.session, *number));
-    let inserted = INBOX_ROWS.insert(connection, &rows, |row, (inbox, number)| {
-        row.bind(inbox.shard.0).bind(inbox.session.0).bind(*number)
-    });
-    inserted.await.map_err(during(doing))?;
-    rooms.trim(connection).await?;
-    let woken: BTreeSet<SessionNumber> = rows.iter().map(|(inbox, _)| inbox.session).collect();
+    let mut woken = BTreeSet::new();
+    for Numbered { number, inboxes: readers, .. } in &numbered {
+        inboxes.rows.stored(*number);
+        for inbox in readers {
+            inboxes.rows.add(RowKey { inbox: *inbox, number: *number }, FreshRow::new(0, 0))?;
+            woken.insert(inbox.session);
+        }
+    }
+    inboxes.trim(connection).await?;
     Ok(woken.into_iter().collect())
 }
 

@@ -5,7 +5,7 @@ use sqlx::{Row, query};
 use super::{
     accept, accounts, attachments, changes, claims, clear, conversations, expire, forget, gaps,
     groups, inbox, invites, notices, relationships, requests, rooms, rosters, sessions, set_aside,
-    sign_in, sign_up, sweep, top_ups,
+    settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -79,6 +79,10 @@ const STATEMENTS: &[&str] = &[
     sessions::BY_ID,
     sessions::ENDED_AMONG,
     sessions::TOKEN,
+    settle::NOTE,
+    settle::DROP_NOTES,
+    settle::NOTES,
+    settle::UNSETTLED,
     set_aside::SET_ASIDE,
     set_aside::LIST,
     set_aside::BY_MESSAGE_ID,
@@ -124,6 +128,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
                 "wanted",
                 "(subquery",
                 "recent",
+                "free",
                 "pair",
                 "surplus",
                 "waiting",

@@ -14,8 +14,10 @@ use std::fmt::Write;
 
 use sqlx::{SqliteConnection, query};
 
+use super::fresh::Draft;
 use super::gaps::{self, Loss, Losses};
 use super::rows::{json_list, time, value};
+use super::settle::settle_inbox;
 use crate::domain::clock::Timestamp;
 use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota};
 use crate::storage::error::{StoreError, during};
@@ -57,21 +59,23 @@ impl Rooms {
     pub(super) async fn look(
         &mut self,
         connection: &mut SqliteConnection,
+        rows: &Draft,
         messages: impl Iterator<Item = Intake<'_>>,
     ) -> Result<(), StoreError> {
-        self.look_into(connection, &wishes(messages)).await
+        self.look_into(connection, rows, &wishes(messages)).await
     }
 
     async fn look_into(
         &mut self,
         connection: &mut SqliteConnection,
+        rows: &Draft,
         wishes: &HashMap<i64, Wish>,
     ) -> Result<(), StoreError> {
         self.notice_others(connection).await?;
         let unknown = self.seating.unknown(wishes);
-        self.count(connection, &unknown).await?;
+        self.count(connection, rows, &unknown).await?;
         let crowded = self.seating.crowded(wishes);
-        self.count_again(connection, &crowded).await
+        self.count_again(connection, rows, &crowded).await
     }
 
     /// Takes room for a message in all its inboxes, or says that there is none.
@@ -83,12 +87,11 @@ impl Rooms {
     pub(super) async fn take_all(
         &mut self,
         connection: &mut SqliteConnection,
-        rows: impl Iterator<Item = InboxKey>,
-        quota: Quota,
-        now: Timestamp,
+        rows: &Draft,
+        (inboxes, quota, now): (impl Iterator<Item = InboxKey>, Quota, Timestamp),
     ) -> Result<(), StoreError> {
-        let wishes = wishes_of_rows(rows, quota, now);
-        self.look_into(connection, &wishes).await?;
+        let wishes = wishes_of_rows(inboxes, quota, now);
+        self.look_into(connection, rows, &wishes).await?;
         self.seating.take_all(wishes, quota);
         Ok(())
     }
@@ -134,16 +137,23 @@ impl Rooms {
     async fn count(
         &mut self,
         connection: &mut SqliteConnection,
+        rows: &Draft,
         wishes: &[&Wish],
     ) -> Result<(), StoreError> {
         if wishes.is_empty() {
             return Ok(());
         }
         let quota = wishes.iter().map(|wish| wish.quota).max();
-        let rows = query(COUNT).bind(list(wishes)).bind(quota).fetch_all(connection).await;
-        for row in rows.map_err(during("counting waiting messages"))? {
+        let counted = query(COUNT).bind(list(wishes)).bind(quota).fetch_all(connection).await;
+        for row in counted.map_err(during("counting waiting messages"))? {
             let room = Room { most: value(&row, "messages")?, found: None };
             self.seating.rooms.insert(value(&row, "session")?, room);
+        }
+        for wish in wishes {
+            let fresh = u32::try_from(rows.rows_of(wish.inbox).len()).unwrap_or(u32::MAX);
+            if let Some(room) = self.seating.rooms.get_mut(&wish.inbox.session.0) {
+                room.most = room.most.saturating_add(fresh);
+            }
         }
         Ok(())
     }
@@ -152,15 +162,16 @@ impl Rooms {
     async fn count_again(
         &mut self,
         connection: &mut SqliteConnection,
+        rows: &Draft,
         wishes: &[&Wish],
     ) -> Result<(), StoreError> {
         if wishes.is_empty() {
             return Ok(());
         }
-        self.count(&mut *connection, wishes).await?;
-        let rows = query(LAST_SEEN).bind(list(wishes)).fetch_all(connection).await;
+        self.count(&mut *connection, rows, wishes).await?;
+        let seen = query(LAST_SEEN).bind(list(wishes)).fetch_all(connection).await;
         let mut last_seen = HashMap::new();
-        for row in rows.map_err(during("looking when sessions were seen"))? {
+        for row in seen.map_err(during("looking when sessions were seen"))? {
             last_seen.insert(value::<i64>(&row, "session")?, time(&row, "last_seen")?);
         }
         for wish in wishes {
@@ -201,6 +212,7 @@ impl Rooms {
     pub(super) async fn trim(
         &mut self,
         connection: &mut SqliteConnection,
+        fresh: &mut Draft,
     ) -> Result<(), StoreError> {
         let mut losses = Losses::new();
         let mut rows = Vec::new();
@@ -209,6 +221,7 @@ impl Rooms {
             // What is left is counted when the next message comes.
             self.seating.rooms.remove(&session);
             now = now.max(crowded.now);
+            settle_inbox(connection, fresh, crowded.inbox).await?;
             let (missing, numbers) = surplus(connection, &crowded).await?;
             let Crowded { inbox, quota, .. } = crowded;
             rows.extend(numbers.into_iter().map(|number| (inbox, number)));

@@ -45,8 +45,8 @@ impl Sessions for SqliteStore {
         limit: u32,
         gap_id: MessageId,
     ) -> Result<SignedIn, Fault> {
-        self.change((session, limit, gap_id), |input, connection| {
-            Box::pin(sign_in::sign_in(input, connection))
+        self.fill((session, limit, gap_id), 0, |input, connection, inboxes| {
+            Box::pin(sign_in::sign_in(input, connection, inboxes))
         })
         .await
     }
@@ -57,8 +57,8 @@ impl Sessions for SqliteStore {
         session: SessionId,
         at: Timestamp,
     ) -> Result<SessionNumber, Fault> {
-        self.change((user, session, at), |input, connection| {
-            Box::pin(sign_in::end_session(input, connection))
+        self.fill((user, session, at), 0, |input, connection, inboxes| {
+            Box::pin(sign_in::end_session(input, connection, inboxes))
         })
         .await
     }

@@ -6,8 +6,10 @@ use std::fmt::Write;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
+use super::fresh::{Draft, RowKey};
 use super::gaps::{self, Loss, Losses};
 use super::rows::{count, json_list, value};
+use super::settle::settle_rows;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order, SessionNumber};
@@ -50,10 +52,13 @@ pub(super) const SET_ASIDE: &str = "
 /// Sets hopeless messages aside and leaves markers.
 pub(super) async fn set_aside(
     connection: &mut SqliteConnection,
+    fresh: &mut Draft,
     jobs: &[&SetAsideJob],
 ) -> Result<(), StoreError> {
     for job in jobs {
         let Hopeless { isolation, now, rows } = &job.hopeless;
+        let keys = rows.iter().map(|(order, _)| RowKey { inbox: job.inbox, number: order.0 });
+        settle_rows(connection, fresh, keys).await?;
         let mut count = 0;
         let list = json_list(rows, |json, (order, _)| {
             write!(json, "[{},{},{}]", job.inbox.shard.0, job.inbox.session.0, order.0)
@@ -175,11 +180,13 @@ impl SqliteStore {
         inbox: InboxKey,
         most: u32,
     ) -> Result<InboxStatus, StoreError> {
+        let fresh = self.fresh.count(inbox, most as usize);
         let row = query(STATUS).bind(inbox.shard.0).bind(inbox.session.0).bind(most);
         let row = row.fetch_one(&self.readers).await.map_err(during("counting what waits"))?;
         let last_seen: Option<i64> = value(&row, "last_seen")?;
+        let settled = count(&row, "waiting")?;
         Ok(InboxStatus {
-            waiting: count(&row, "waiting")?,
+            waiting: (settled + fresh as u64).min(u64::from(most)),
             set_aside: count(&row, "set_aside")?,
             last_seen: last_seen.filter(|at| *at > 0).map(Timestamp::from_micros),
         })

@@ -4,6 +4,8 @@ use sqlx::{SqliteConnection, query};
 
 use super::gaps::{self, Marker};
 use super::rows::{count, id, value};
+use super::settle::settle_inbox;
+use super::writer::Inboxes;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
@@ -32,6 +34,7 @@ const CREATE: &str = "
 pub(super) async fn sign_in(
     (new, limit, gap_id): &(NewSession, u32, MessageId),
     connection: &mut SqliteConnection,
+    inboxes: &mut Inboxes,
 ) -> Result<Result<SignedIn, Fault>, StoreError> {
     let doing = "signing a session in";
     let replaces = new.replaces.map(|session| session.as_bytes().to_vec());
@@ -61,6 +64,7 @@ pub(super) async fn sign_in(
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
         let old = InboxKey { shard: new.account.shard(), session: old };
+        settle_inbox(connection, &mut inboxes.rows, old).await?;
         let missing = gaps::waiting(connection, old).await?;
         end(connection, old, new.created_at).await?;
         if let Some(gap) = missing.into_gap() {
@@ -119,6 +123,7 @@ pub(super) const FIND_LIVE: &str = "
 pub(super) async fn end_session(
     (user, session, at): &(UserId, SessionId, Timestamp),
     connection: &mut SqliteConnection,
+    inboxes: &mut Inboxes,
 ) -> Result<Result<SessionNumber, Fault>, StoreError> {
     let found = query(FIND_LIVE)
         .bind(&session.as_bytes()[..])
@@ -131,6 +136,7 @@ pub(super) async fn end_session(
     };
     let account = AccountNumber(value(&row, "account")?);
     let inbox = InboxKey { shard: account.shard(), session: SessionNumber(value(&row, "number")?) };
+    settle_inbox(connection, &mut inboxes.rows, inbox).await?;
     end(connection, inbox, *at).await?;
     raise_generation(connection, account).await?;
     Ok(Ok(inbox.session))
@@ -144,7 +150,8 @@ pub(super) const CLOSE_INBOX: &str = "
     INSERT INTO ended_inboxes (shard, session)
     SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM inbox WHERE shard = ?1 AND session = ?2)";
 
-/// Marks a session as ended; its tokens go, and what waited for it is out of reach.
+/// Marks a session as ended; its tokens go, and what waited for it is out of reach: all of it is in
+/// the table.
 async fn end(
     connection: &mut SqliteConnection,
     inbox: InboxKey,

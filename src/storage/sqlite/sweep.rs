@@ -1,5 +1,8 @@
 //! Dropping what nobody waits for and what was not read in time, in the background.
 //!
+//! A round begins with putting all rows of inboxes into their table ([`super::settle`]), and looks
+//! only at messages whose rows are there.
+//!
 //! No reference is counted while messages are accepted and acknowledged. A payload names whom it
 //! was stored for, so a reader looks whether these rows still exist, a few payloads at a time, and
 //! the writer drops those without any. Rows are only made together with their payload, or while
@@ -38,7 +41,7 @@ pub(super) const CANDIDATES: &str = "
     SELECT number, accepted_at, expires_at, waiting,
         EXISTS (SELECT 1 FROM top_ups WHERE top_ups.payload = payloads.number) AS is_open
     FROM payloads
-    WHERE number >= ?1 ORDER BY number LIMIT ?2";
+    WHERE number >= ?1 AND number <= ?3 ORDER BY number LIMIT ?2";
 
 pub(super) const STILL_WAITING: &str = "
     SELECT DISTINCT value ->> 2 AS number FROM json_each(?1)
@@ -53,6 +56,9 @@ impl SqliteStore {
         request: SweepRequest,
         fresh_id: FreshId<'_>,
     ) -> Result<Sweep, Fault> {
+        if request.from.is_none() {
+            self.settle_all().await?;
+        }
         let (candidates, mut next) = self.candidates(&request).await?;
         let (expired, mut current): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|candidate| candidate.expires_at <= request.now);
@@ -78,7 +84,9 @@ impl SqliteStore {
     ) -> Result<(Vec<Candidate>, Option<Order>), StoreError> {
         let from = request.from.map_or(i64::MIN, |order| order.0);
         let limit = request.limit.max(1);
-        let rows = query(CANDIDATES).bind(from).bind(limit).fetch_all(&self.readers).await;
+        let through = self.fresh.progress().through;
+        let rows = query(CANDIDATES).bind(from).bind(limit).bind(through);
+        let rows = rows.fetch_all(&self.readers).await;
         let rows = rows.map_err(during("looking for payloads to drop"))?;
         let candidates = rows.iter().map(candidate).collect::<Result<Vec<_>, _>>()?;
         let full = u32::try_from(candidates.len()).is_ok_and(|found| found >= limit);

@@ -11,17 +11,20 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::accept::{holds, insert_rows, pack_slots, rows_of};
-use super::rooms::Rooms;
+use super::accept::{holds, pack_slots, rows_of};
 use super::rows::{optional_id, time, value};
+use super::settle::insert_rows;
+use super::writer::Inboxes;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
-use crate::domain::inbox::{Acceptance, InboxKey, Intake, Slot};
+use crate::domain::inbox::{Acceptance, Intake, Slot};
 use crate::domain::ports::TopUps;
 use crate::domain::top_up::{OpenTopUp, SlotAddition, SlotsAdded, TopUpOffer};
 use crate::storage::error::{StoreError, during};
-use crate::storage::packed::{pack_users, pack_waiting, unpack_users, unpack_waiting};
+use crate::storage::packed::{
+    pack_places, pack_users, unpack_places, unpack_users, unpack_waiting,
+};
 
 pub(super) const OPEN: &str = "
     SELECT top_ups.payload, top_ups.open_until, top_ups.users, top_ups.left_out, payloads.waiting
@@ -76,8 +79,8 @@ impl TopUps for SqliteStore {
 
     async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault> {
         let cost = addition.slots.iter().map(|slot| slot.bytes.len() + 64).sum();
-        self.fill(addition, cost, |addition, connection, rooms| {
-            Box::pin(add(addition, connection, rooms))
+        self.fill(addition, cost, |addition, connection, inboxes| {
+            Box::pin(add(addition, connection, inboxes))
         })
         .await
     }
@@ -115,7 +118,7 @@ pub(super) async fn offer(
 async fn add(
     addition: &SlotAddition,
     connection: &mut SqliteConnection,
-    rooms: &mut Rooms,
+    inboxes: &mut Inboxes,
 ) -> Result<Result<SlotsAdded, Fault>, StoreError> {
     let doing = "adding slots";
     let row = query(OPEN)
@@ -130,23 +133,28 @@ async fn add(
     if !holds(connection, &addition.guards).await? {
         return Ok(Ok(SlotsAdded::RosterMoved));
     }
-    let (number, mut inboxes) = (value(&row, "payload")?, unpack_waiting(value(&row, "waiting")?)?);
-    let stored: HashSet<SessionNumber> = inboxes.iter().map(|inbox| inbox.session).collect();
+    let (number, places) = (value(&row, "payload")?, unpack_places(value(&row, "waiting")?)?);
+    let stored: HashSet<SessionNumber> = places.iter().map(|place| place.inbox.session).collect();
     let new = addition.slots.iter().filter(|slot| !stored.contains(&slot.session));
     let new: Vec<Slot> = new.cloned().collect();
     let intake = Intake { slots: &new, quota: addition.quota, now: addition.now };
-    rooms.look(connection, std::iter::once(intake)).await?;
-    if !rooms.take(intake) {
+    inboxes.look(connection, std::iter::once(intake)).await?;
+    if !inboxes.rooms.take(intake) {
         return Ok(Ok(SlotsAdded::Full));
     }
-    inboxes.extend(new.iter().map(|it| InboxKey { shard: it.shard, session: it.session }));
     let row = query(SLOTS).bind(number).fetch_one(&mut *connection).await.map_err(during(doing))?;
     let mut slots: Vec<u8> = value(&row, "slots")?;
-    insert_rows(connection, rows_of(number, slots.len(), &new).collect()).await?;
+    let mut rows: Vec<_> = rows_of(number, slots.len(), &new).collect();
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    insert_rows(connection, &rows).await?;
+    // Those that a start finds beside the message would be fresh otherwise.
+    rows.iter().for_each(|(key, _)| inboxes.rows.remove(*key));
     slots.extend(pack_slots(&new));
-    let extend = query(EXTEND).bind(number).bind(pack_waiting(inboxes.into_iter())).bind(slots);
+    let places = places.into_iter().map(|place| (place.inbox, place.length as usize));
+    let places = places.chain(new.iter().map(|slot| (slot.inbox(), slot.bytes.len())));
+    let extend = query(EXTEND).bind(number).bind(pack_places(places)).bind(slots);
     extend.execute(&mut *connection).await.map_err(during(doing))?;
-    rooms.trim(connection).await?;
+    inboxes.trim(connection).await?;
     if addition.completes {
         query(CLOSE)
             .bind(addition.sender.shard().0)

@@ -1,5 +1,7 @@
 //! The one connection that writes: what it can be asked, and the transaction around a group.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -11,9 +13,12 @@ use super::super::error::{StoreError, during};
 use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
+use super::fresh::{Draft, Fresh};
 use super::rooms::Rooms;
 use super::set_aside::{self, SetAsideJob};
+use super::settle;
 use crate::domain::Fault;
+use crate::domain::inbox::Intake;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
 /// share their statements; everything rare is a [`Change`].
@@ -39,7 +44,7 @@ pub(super) trait Change: Send + Sync {
     async fn apply(
         &self,
         connection: &mut SqliteConnection,
-        rooms: &mut Rooms,
+        inboxes: &mut Inboxes,
     ) -> Result<(), StoreError>;
 
     /// About what it takes.
@@ -67,7 +72,7 @@ impl<I: Send + Sync, T: Send> Change for Step<I, T> {
     async fn apply(
         &self,
         connection: &mut SqliteConnection,
-        _rooms: &mut Rooms,
+        _inboxes: &mut Inboxes,
     ) -> Result<(), StoreError> {
         let outcome = (self.apply)(&self.input, connection).await?;
         self.answer.set(outcome);
@@ -75,14 +80,14 @@ impl<I: Send + Sync, T: Send> Change for Step<I, T> {
     }
 }
 
-/// What a step does that puts rows into inboxes; otherwise as [`Apply`].
+/// What a step does that has to do with rows of inboxes; otherwise as [`Apply`].
 pub(super) type Fill<I, T> = for<'a> fn(
     &'a I,
     &'a mut SqliteConnection,
-    &'a mut Rooms,
+    &'a mut Inboxes,
 ) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
 
-/// A [`Change`] that puts rows into inboxes, so that the room in them has to be known.
+/// A [`Change`] that puts rows into inboxes, or needs them in their table.
 pub(super) struct FillingStep<I, T> {
     pub input: I,
     /// About what it takes.
@@ -96,9 +101,9 @@ impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
     async fn apply(
         &self,
         connection: &mut SqliteConnection,
-        rooms: &mut Rooms,
+        inboxes: &mut Inboxes,
     ) -> Result<(), StoreError> {
-        let outcome = (self.apply)(&self.input, connection, rooms).await?;
+        let outcome = (self.apply)(&self.input, connection, inboxes).await?;
         self.answer.set(outcome);
         Ok(())
     }
@@ -108,18 +113,48 @@ impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
     }
 }
 
+/// What a transaction knows of inboxes, and changes.
+pub(super) struct Inboxes {
+    pub rooms: Rooms,
+    pub rows: Draft,
+}
+
+impl Inboxes {
+    /// Finds out how much room there is for these messages.
+    pub(super) async fn look(
+        &mut self,
+        connection: &mut SqliteConnection,
+        messages: impl Iterator<Item = Intake<'_>>,
+    ) -> Result<(), StoreError> {
+        self.rooms.look(connection, &self.rows, messages).await
+    }
+
+    /// Makes room in the inboxes that took more than there was room for, and leaves gap markers.
+    pub(super) async fn trim(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        self.rooms.trim(connection, &mut self.rows).await
+    }
+}
+
 /// The writer's end of the queue.
 pub(super) struct SqliteWriter {
     options: SqliteConnectOptions,
     /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
     connection: Option<SqliteConnection>,
     rooms: Rooms,
+    fresh: Arc<Fresh>,
 }
 
 impl SqliteWriter {
     /// A writer that begins with `connection` and opens others by `options`.
-    pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self { options, connection: Some(connection), rooms: Rooms::default() }
+    pub(super) fn new(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        fresh: Arc<Fresh>,
+    ) -> Self {
+        Self { options, connection: Some(connection), rooms: Rooms::default(), fresh }
     }
 }
 
@@ -143,11 +178,13 @@ impl Batch for SqliteWriter {
             None => connect::writer(&self.options).await?,
         };
         // Only what a transaction that succeeds has left may be relied upon.
-        let mut rooms = std::mem::take(&mut self.rooms);
-        let outcome = transaction(&mut connection, &mut rooms, jobs).await;
+        let rooms = std::mem::take(&mut self.rooms);
+        let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)) };
+        let outcome = transaction(&mut connection, &mut inboxes, jobs).await;
         if outcome.is_ok() {
             self.connection = Some(connection);
-            self.rooms = rooms;
+            self.rooms = inboxes.rooms;
+            inboxes.rows.apply();
         } else {
             // Closing rolls back what is left of the transaction. A failure to close adds nothing
             // to the one at hand.
@@ -170,7 +207,7 @@ impl Batch for SqliteWriter {
 /// a roster that moves in the same group.
 async fn transaction(
     connection: &mut SqliteConnection,
-    rooms: &mut Rooms,
+    inboxes: &mut Inboxes,
     jobs: &[Job],
 ) -> Result<(), StoreError> {
     query("BEGIN IMMEDIATE")
@@ -188,15 +225,17 @@ async fn transaction(
             Job::SetAside(job) => kinds.set_aside.push(job),
         }
     }
-    claims::claim(connection, &kinds.claim).await?;
+    claims::claim(connection, &mut inboxes.rows, &kinds.claim).await?;
     for change in &kinds.change {
-        change.apply(connection, rooms).await?;
+        change.apply(connection, inboxes).await?;
     }
-    accept::accept(connection, rooms, &kinds.accept).await?;
-    claims::acknowledge(connection, &kinds.acknowledge).await?;
-    rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
-    claims::release(connection, &kinds.release).await?;
-    set_aside::set_aside(connection, &kinds.set_aside).await?;
+    accept::accept(connection, inboxes, &kinds.accept).await?;
+    claims::acknowledge(connection, &mut inboxes.rows, &kinds.acknowledge).await?;
+    inboxes.rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
+    claims::release(connection, &mut inboxes.rows, &kinds.release).await?;
+    set_aside::set_aside(connection, &mut inboxes.rows, &kinds.set_aside).await?;
+    settle::keep_up(connection, &mut inboxes.rows).await?;
+    settle::note(connection, &inboxes.rows).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
 }
