@@ -3,7 +3,8 @@
 //! One connection writes, in groups ([`super::batch`]); a few others read beside it, which the
 //! write-ahead log allows. Whatever can be found out by reading is found out by a reader, so that
 //! the writer has little left to do: a lease, for example, is chosen by a reader and taken in memory
-//! ([`leases`]); the writer only notes it.
+//! ([`leases`]); the writer only notes it. What a message adds to inboxes follows from the message
+//! itself, so it is remembered in memory ([`fresh`]) and goes to its places later ([`settle`]).
 //!
 //! `synchronous=FULL`: a commit returns when its log is on the disk. Group commit makes that
 //! affordable; nothing is gained by less. The bundled SQLite calls `fsync`; on ext4, `fdatasync` in
