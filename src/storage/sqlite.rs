@@ -19,7 +19,6 @@ mod clear;
 mod connect;
 mod conversations;
 mod expire;
-mod forget;
 mod gaps;
 mod groups;
 mod health;
@@ -35,6 +34,7 @@ mod requests;
 mod rooms;
 mod rosters;
 mod rows;
+mod seen;
 mod sessions;
 mod set_aside;
 mod sign_in;
@@ -44,7 +44,7 @@ mod top_ups;
 mod values;
 mod writer;
 
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -56,9 +56,10 @@ use super::error::{StoreError, during};
 use super::open::{OpenError, Progress, StorageConfig};
 use crate::domain::Fault;
 use crate::domain::ports::{Soundness, Statistics, Store};
-use forget::SeenKey;
 use leases::Leases;
 use rows::value;
+pub use seen::SeenIds;
+use seen::{Seen, SeenWriter, Sizes};
 use writer::{Apply, Fill, FillingStep, Job, SqliteWriter, Step};
 
 /// After so many bytes a group takes no more messages; it keeps a commit, and with it everybody's
@@ -70,8 +71,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: Writer<Job>,
     leases: Leases,
-    /// How far the search for message ids to forget has come.
-    forgotten: Mutex<Option<SeenKey>>,
+    seen: Arc<Seen>,
 }
 
 impl SqliteStore {
@@ -87,6 +87,9 @@ impl SqliteStore {
         let options = connect::writer_options(config);
         let mut connection = connect::writer(&options).await.map_err(unusable)?;
         migrate::migrate(&mut connection, path).await?;
+        let seen_writer =
+            SeenWriter::open(&mut connection, Sizes::STORE).await.map_err(unusable)?;
+        let seen = seen_writer.shared();
         let readers = connect::readers(config).await.map_err(unusable)?;
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
@@ -94,8 +97,9 @@ impl SqliteStore {
             group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
-        let writer = Writer::start(SqliteWriter::new(options, connection), bounds);
-        Ok(Self { readers, writer, leases: Leases::default(), forgotten: Mutex::new(None) })
+        let writer = SqliteWriter::new(options, connection, seen_writer);
+        let writer = Writer::start(writer, bounds);
+        Ok(Self { readers, writer, leases: Leases::default(), seen })
     }
 
     /// Opens an existing database to look at it: nothing is made, brought up to date or changed,
@@ -109,8 +113,8 @@ impl SqliteStore {
         let readers =
             readers.map_err(|source| OpenError::Database { path: path.clone(), source })?;
         let progress = migrate::progress(&readers, path).await?;
-        let (writer, leases) = (Writer::closed(), Leases::default());
-        Ok((Self { readers, writer, leases, forgotten: Mutex::new(None) }, progress))
+        let (writer, leases, seen) = (Writer::closed(), Leases::default(), Arc::default());
+        Ok((Self { readers, writer, leases, seen }, progress))
     }
 
     /// Queues a job and waits until it is on disk.

@@ -12,6 +12,7 @@ use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::rooms::Rooms;
+use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
 use crate::domain::Fault;
 
@@ -28,6 +29,8 @@ pub(super) enum Job {
     Release(ReleaseJob),
     /// Delete rows that a reader is done with.
     Acknowledge(RowsJob),
+    /// Forget accepted ids whose time is over.
+    Forget(ForgetJob),
     /// Anything else.
     Change(Box<dyn Change>),
 }
@@ -114,12 +117,17 @@ pub(super) struct SqliteWriter {
     /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
     connection: Option<SqliteConnection>,
     rooms: Rooms,
+    seen: SeenWriter,
 }
 
 impl SqliteWriter {
     /// A writer that begins with `connection` and opens others by `options`.
-    pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self { options, connection: Some(connection), rooms: Rooms::default() }
+    pub(super) fn new(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        seen: SeenWriter,
+    ) -> Self {
+        Self { options, connection: Some(connection), rooms: Rooms::default(), seen }
     }
 }
 
@@ -133,6 +141,7 @@ impl Batch for SqliteWriter {
             Job::SetAside(job) => 1024 + 64 * job.hopeless.rows.len(),
             Job::Release(job) => job.cost(),
             Job::Acknowledge(job) => job.cost(),
+            Job::Forget(_) => 1024,
             Job::Change(change) => change.cost(),
         }
     }
@@ -144,7 +153,11 @@ impl Batch for SqliteWriter {
         };
         // Only what a transaction that succeeds has left may be relied upon.
         let mut rooms = std::mem::take(&mut self.rooms);
-        let outcome = transaction(&mut connection, &mut rooms, jobs).await;
+        let outcome = transaction(&mut connection, &mut rooms, &mut self.seen, jobs).await;
+        match &outcome {
+            Ok(()) => self.seen.committed(),
+            Err(error) => self.seen.undone(error),
+        }
         if outcome.is_ok() {
             self.connection = Some(connection);
             self.rooms = rooms;
@@ -171,12 +184,14 @@ impl Batch for SqliteWriter {
 async fn transaction(
     connection: &mut SqliteConnection,
     rooms: &mut Rooms,
+    seen: &mut SeenWriter,
     jobs: &[Job],
 ) -> Result<(), StoreError> {
     query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await
         .map_err(during("beginning a transaction"))?;
+    seen.begin(connection).await?;
     let mut kinds = Kinds::default();
     for job in jobs {
         match job {
@@ -186,17 +201,20 @@ async fn transaction(
             Job::Release(job) => kinds.release.push(job),
             Job::Claim(job) => kinds.claim.push(job),
             Job::SetAside(job) => kinds.set_aside.push(job),
+            Job::Forget(job) => kinds.forget.push(job),
         }
     }
     claims::claim(connection, &kinds.claim).await?;
     for change in &kinds.change {
         change.apply(connection, rooms).await?;
     }
-    accept::accept(connection, rooms, &kinds.accept).await?;
+    accept::accept(connection, rooms, seen, &kinds.accept).await?;
     claims::acknowledge(connection, &kinds.acknowledge).await?;
     rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &kinds.release).await?;
     set_aside::set_aside(connection, &kinds.set_aside).await?;
+    seen.forget(connection, &kinds.forget).await?;
+    seen.step(connection).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
 }
@@ -209,4 +227,5 @@ struct Kinds<'a> {
     release: Vec<&'a ReleaseJob>,
     claim: Vec<&'a ClaimJob>,
     set_aside: Vec<&'a SetAsideJob>,
+    forget: Vec<&'a ForgetJob>,
 }
