@@ -28,4 +28,6 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use open::{Database, OpenError, Progress, StorageConfig, look_at, open};
 pub use postgres::{PostgresConfig, PostgresStore};
+#[doc(hidden)]
+pub use sqlite::SeenIds;
 pub use sqlite::SqliteStore;

@@ -73,8 +73,8 @@ impl Candidate {
         self.seen.remember(&mut self.database, &numbered).await?;
         self.database.commit().await?;
         self.next_number += i64::try_from(messages.len()).unwrap_or(0);
-        // What the background does, in its own transactions.
-        self.seen.fold(&mut self.database).await
+        self.seen.committed();
+        Ok(())
     }
 
     pub async fn fetch(&mut self, session: i64) -> Result<Vec<i64>, sqlx::Error> {

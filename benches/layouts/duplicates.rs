@@ -1,8 +1,7 @@
 //! How accepted ids are remembered.
 
-use std::collections::BTreeMap;
-
-use sqlx::{Row, query};
+use sealpost::storage::{SeenIds, StoreError};
+use sqlx::query;
 
 use super::database::{Database, Rows, json};
 use super::traffic::Message;
@@ -16,7 +15,8 @@ pub enum Duplicates {
     Tree,
     /// A tree that the day leads, with short rows, looked through for seven days.
     NarrowTree,
-    /// Appended at first and looked up in memory; moved in sorted runs, each with a filter.
+    /// As the store has it, and with the store's own code: appended at first and looked up in
+    /// memory, moved in sorted runs with filters, which are merged.
     Runs,
 }
 
@@ -24,40 +24,27 @@ pub enum Duplicates {
 pub struct Seen {
     kind: Duplicates,
     rows: Rows,
-    /// What is not in a run yet.
-    recent: BTreeMap<[u8; 16], [u8; 16]>,
-    filters: Vec<Filter>,
-    last_number: i64,
+    runs: Option<SeenIds>,
 }
 
-/// How many ids a run has.
-const RUN: usize = 131_072;
-const RUN_ROWS: i64 = 131_072;
+/// How many of the newest ids become a run: a sixteenth of what the store takes, so that runs of
+/// every level are written and merged in each round, as often for an id as with sixteen times as
+/// many ids.
+const NEWEST: usize = 4096;
 
-/// A Bloom filter of 16 bits and 6 looks for each id: it is wrong once in a thousand.
-struct Filter(Vec<u64>);
+/// Ids in a transaction while a file is filled.
+const AT_ONCE: i64 = 500;
 
-impl Filter {
-    fn of<'a>(keys: impl Iterator<Item = &'a [u8]>, ids: usize) -> Self {
-        let mut filter = Self(vec![0; (ids / 4).next_power_of_two().max(64)]);
-        for key in keys {
-            for bit in filter.bits(key) {
-                filter.0[bit / 64] |= 1 << (bit % 64);
-            }
-        }
-        filter
-    }
+/// The store's tables, from its own file.
+fn tables_of_runs() -> String {
+    let file = include_str!("../../migrations/sqlite/0004_inbox.sql");
+    let begin = file.find("-- What places ids in their order").expect("the tables of ids");
+    let settings = "CREATE TABLE settings (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL)";
+    format!("{settings} STRICT, WITHOUT ROWID; {}", &file[begin..])
+}
 
-    fn bits(&self, key: &[u8]) -> [usize; 6] {
-        let half =
-            |at: usize| key[at..at + 8].iter().fold(0_usize, |all, it| all << 8 | usize::from(*it));
-        let (one, other) = (half(0), half(8) | 1);
-        std::array::from_fn(|n| one.wrapping_add(other.wrapping_mul(n)) % (self.0.len() * 64))
-    }
-
-    fn may_have(&self, key: &[u8]) -> bool {
-        self.bits(key).iter().all(|bit| self.0[bit / 64] >> (bit % 64) & 1 == 1)
-    }
+fn failed(error: StoreError) -> sqlx::Error {
+    sqlx::Error::AnyDriverError(error.into())
 }
 
 impl Duplicates {
@@ -66,7 +53,7 @@ impl Duplicates {
             Self::Unchecked => "unchecked",
             Self::Tree => "a tree by sender and id",
             Self::NarrowTree => "a narrow tree by day",
-            Self::Runs => "appended, then sorted runs",
+            Self::Runs => "sorted runs, as the store",
         }
     }
 
@@ -90,53 +77,44 @@ impl Duplicates {
                  INSERT INTO seen {list} SELECT i * 7 / {ids}, randomblob(16), randomblob(16)
                     FROM n ORDER BY 1, 2"
             ),
-            Self::Runs => format!(
-                "CREATE TABLE seen_log (number INTEGER NOT NULL PRIMARY KEY, id BLOB NOT NULL,
-                    digest BLOB NOT NULL) STRICT;
-                 CREATE TABLE seen (run INTEGER NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL,
-                    PRIMARY KEY (run, id)) STRICT, WITHOUT ROWID;
-                 INSERT INTO seen {list} SELECT i / {RUN_ROWS}, randomblob(16), randomblob(16)
-                    FROM n ORDER BY 1, 2"
-            ),
+            Self::Runs => {
+                database.run(&tables_of_runs()).await?;
+                return self.fill_runs(database, ids).await;
+            }
         };
         database.run(&text).await
+    }
+
+    async fn fill_runs(self, database: &mut Database, ids: i64) -> Result<(), sqlx::Error> {
+        let mut seen = self.start(database).await?;
+        for first in (0..ids).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
+            let messages: Vec<Message> =
+                (first..ids.min(first + AT_ONCE)).map(Message::old).collect();
+            let numbered: Vec<(i64, &Message)> = (first + 1..).zip(&messages).collect();
+            database.begin().await?;
+            seen.look(database, &[]).await?;
+            seen.remember(database, &numbered).await?;
+            database.commit().await?;
+            seen.committed();
+        }
+        if let Some(runs) = &seen.runs {
+            println!("{ids} ids are in runs of these numbers: {:?}", runs.runs());
+        }
+        Ok(())
     }
 
     pub async fn start(self, database: &mut Database) -> Result<Seen, sqlx::Error> {
         let head = match self {
             Self::Tree => "INSERT INTO seen (shard, sender, id, digest, accepted_at)",
-            Self::NarrowTree => "INSERT INTO seen (day, id, digest)",
-            _ => "INSERT INTO seen_log (number, id, digest)",
+            _ => "INSERT INTO seen (day, id, digest)",
         };
         let columns = if self == Self::Tree { 5 } else { 3 };
-        let mut seen = Seen {
-            kind: self,
-            rows: Rows::new(head, columns, 8),
-            recent: BTreeMap::new(),
-            filters: Vec::new(),
-            last_number: 0,
+        let runs = match self {
+            Self::Runs => Some(SeenIds::open(&mut database.writer, NEWEST).await.map_err(failed)?),
+            _ => None,
         };
-        if self == Self::Runs {
-            // In the real thing filters are kept; here the file is made by one statement.
-            let rows = query("SELECT run, id FROM seen ORDER BY run, id");
-            let mut runs: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
-            for row in rows.fetch_all(&mut database.reader).await? {
-                runs.entry(row.get(0)).or_default().push(row.get(1));
-            }
-            let filter = |ids: &Vec<Vec<u8>>| Filter::of(ids.iter().map(Vec::as_slice), ids.len());
-            seen.filters = runs.values().map(filter).collect();
-            for row in
-                query("SELECT id, digest FROM seen_log").fetch_all(&mut database.reader).await?
-            {
-                seen.recent.insert(sixteen(row.get(0)), sixteen(row.get(1)));
-            }
-        }
-        Ok(seen)
+        Ok(Seen { kind: self, rows: Rows::new(head, columns, 8), runs })
     }
-}
-
-fn sixteen(bytes: &[u8]) -> [u8; 16] {
-    bytes.first_chunk().copied().unwrap_or_default()
 }
 
 impl Seen {
@@ -150,7 +128,7 @@ impl Seen {
 
     /// How many of these ids were seen before.
     pub async fn look(
-        &self,
+        &mut self,
         database: &mut Database,
         messages: &[Message],
     ) -> Result<usize, sqlx::Error> {
@@ -171,22 +149,10 @@ impl Seen {
                 json((0..messages.len()).map(|place| place.to_string())),
             ),
             Duplicates::Runs => {
-                let known = messages.iter().filter(|it| self.recent.contains_key(&it.id)).count();
-                let maybe = messages.iter().enumerate().flat_map(|(place, message)| {
-                    let runs = self.filters.iter().enumerate();
-                    let runs = runs.filter(|(_, filter)| filter.may_have(&message.id));
-                    runs.map(move |(run, _)| format!("[{place},{run}]"))
-                });
-                let maybe: Vec<String> = maybe.collect();
-                if maybe.is_empty() {
-                    return Ok(known);
-                }
-                (
-                    "SELECT wanted.key, seen.digest FROM json_each(?1) AS wanted
-                     CROSS JOIN seen ON seen.run = wanted.value ->> 1
-                        AND seen.id = substr(?2, (wanted.value ->> 0) * 16 + 1, 16)",
-                    json(maybe),
-                )
+                let Some(runs) = &mut self.runs else { return Ok(0) };
+                runs.begin(&mut database.writer).await.map_err(failed)?;
+                let ids = messages.iter().map(|it| (it.sender, it.id));
+                return runs.look(&mut database.writer, ids).await.map_err(failed);
             }
         };
         let found = query(statement).bind(list).bind(ids).fetch_all(&mut database.writer).await?;
@@ -202,17 +168,16 @@ impl Seen {
         if kind == Duplicates::Unchecked {
             return Ok(());
         }
+        if let (Some(runs), Some((first, _))) = (&mut self.runs, messages.first()) {
+            let ids = messages.iter().map(|(_, it)| (it.sender, it.id, sixteen(&it.digest)));
+            return runs.remember(&mut database.writer, *first, ids).await.map_err(failed);
+        }
         let mut messages = messages.to_vec();
         match kind {
             Duplicates::Tree => {
                 messages.sort_unstable_by_key(|(_, it)| (it.sender % 1024, it.sender, it.id));
             }
-            Duplicates::NarrowTree => messages.sort_unstable_by_key(|(_, it)| it.id),
-            _ => {
-                let recent = messages.iter().map(|(_, it)| (it.id, sixteen(&it.digest)));
-                self.recent.extend(recent);
-                self.last_number = messages.last().map_or(0, |(number, _)| *number);
-            }
+            _ => messages.sort_unstable_by_key(|(_, it)| it.id),
         }
         self.rows
             .insert(&mut database.writer, &messages, |row, (number, it)| match kind {
@@ -222,35 +187,19 @@ impl Seen {
                     .bind(it.id.to_vec())
                     .bind(it.digest.to_vec())
                     .bind(*number),
-                Duplicates::NarrowTree => {
-                    row.bind(6).bind(it.id.to_vec()).bind(it.digest[..16].to_vec())
-                }
-                _ => row.bind(*number).bind(it.id.to_vec()).bind(it.digest[..16].to_vec()),
+                _ => row.bind(6).bind(it.id.to_vec()).bind(it.digest[..16].to_vec()),
             })
             .await
     }
 
-    /// Moves what has gathered into a run, in steps.
-    pub async fn fold(&mut self, database: &mut Database) -> Result<(), sqlx::Error> {
-        if self.recent.len() < RUN {
-            return Ok(());
+    /// The transaction was committed.
+    pub fn committed(&mut self) {
+        if let Some(runs) = &mut self.runs {
+            runs.committed();
         }
-        let run = i64::try_from(self.filters.len()).unwrap_or(0);
-        let ids: Vec<_> = std::mem::take(&mut self.recent).into_iter().collect();
-        let rows = Rows::new("INSERT INTO seen (run, id, digest)", 3, 9);
-        for step in ids.chunks(4096) {
-            database.begin().await?;
-            rows.insert(&mut database.writer, step, |row, (id, digest)| {
-                row.bind(run).bind(id.to_vec()).bind(digest.to_vec())
-            })
-            .await?;
-            database.commit().await?;
-        }
-        query("DELETE FROM seen_log WHERE number <= ?1")
-            .bind(self.last_number)
-            .execute(&mut database.writer)
-            .await?;
-        self.filters.push(Filter::of(ids.iter().map(|(id, _)| &id[..]), ids.len()));
-        Ok(())
     }
+}
+
+fn sixteen(bytes: &[u8]) -> [u8; 16] {
+    bytes.first_chunk().copied().unwrap_or_default()
 }

@@ -95,12 +95,58 @@ CREATE TABLE ended_inboxes (
     PRIMARY KEY (shard, session)
 ) STRICT, WITHOUT ROWID;
 
--- Message ids that were accepted, in the sender's shard; dropped by time.
-CREATE TABLE seen_messages (
-    shard       INTEGER NOT NULL,
-    sender      INTEGER NOT NULL,
-    message_id  BLOB    NOT NULL,
-    digest      BLOB    NOT NULL,
-    accepted_at INTEGER NOT NULL,
-    PRIMARY KEY (shard, sender, message_id)
-) STRICT, WITHOUT ROWID;
+-- Message ids that were accepted, with their digests; dropped by time. An id is random, so a tree of
+-- ids would have a page written for each of them. They are appended to `seen_newest`, and moved
+-- from there in sorted runs, which are written from end to end and merged into longer ones
+-- (src/storage/sqlite/seen.rs). PostgreSQL has several writers, and a unique key for them.
+
+-- What places ids in their order: 16 random bytes, so that nobody outside can choose an id's place.
+INSERT INTO settings (name, value) VALUES ('seen_secret', randomblob(16));
+
+-- The newest ids: a row for each group of messages, under the number of the first of them.
+CREATE TABLE seen_newest (
+    number    INTEGER NOT NULL PRIMARY KEY,
+    -- When the last of them was accepted.
+    newest_at INTEGER NOT NULL,
+    -- 40 bytes each: sender, id, digest.
+    ids       BLOB    NOT NULL
+) STRICT;
+
+-- Runs, whole and in the making.
+CREATE TABLE seen_runs (
+    number      INTEGER NOT NULL PRIMARY KEY,
+    -- 0 for what was made of the newest, one more than those that it was merged from otherwise.
+    level       INTEGER NOT NULL,
+    ids         INTEGER NOT NULL,
+    newest_at   INTEGER NOT NULL,
+    -- `writing`, `clearing` while what it was made of is removed, `done`; `dropped` when its time is
+    -- over.
+    state       TEXT    NOT NULL,
+    -- It has everything up to this place in the order.
+    written_to  INTEGER NOT NULL,
+    -- Until it is done: it is made of the newest up to this number.
+    folds_to    INTEGER,
+    -- The run that is made of this one and others.
+    merged_into INTEGER
+) STRICT;
+
+-- What is in the runs, a hundred ids or so together: about a page, found by the run and the place of
+-- its first id.
+CREATE TABLE seen_chunks (
+    number INTEGER NOT NULL PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    first  INTEGER NOT NULL,
+    ids    BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX seen_chunks_place ON seen_chunks (run, first);
+
+-- A Bloom filter for each two thousand ids or so of a run: 16 bits an id.
+CREATE TABLE seen_filters (
+    number INTEGER NOT NULL PRIMARY KEY,
+    run    INTEGER NOT NULL,
+    first  INTEGER NOT NULL,
+    bits   BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX seen_filters_place ON seen_filters (run, first);

@@ -73,6 +73,12 @@ impl StoreError {
         matches!(self.kind(), Kind::MetAnother | Kind::Full | Kind::Ours)
     }
 
+    /// Whether nothing of the transaction is on disk. After other failures nobody knows: what a
+    /// commit could not sync may be found in the log all the same.
+    pub(super) fn is_surely_undone(&self) -> bool {
+        self.may_be_one_jobs_fault() || self.met_another()
+    }
+
     /// Whether the same transaction may succeed at once: it met another one.
     pub(super) fn met_another(&self) -> bool {
         self.kind() == Kind::MetAnother

@@ -20,7 +20,6 @@ mod clear;
 mod connect;
 mod conversations;
 mod expire;
-mod forget;
 mod fresh;
 mod gaps;
 mod groups;
@@ -37,6 +36,7 @@ mod requests;
 mod rooms;
 mod rosters;
 mod rows;
+mod seen;
 mod sessions;
 mod set_aside;
 mod settle;
@@ -47,7 +47,7 @@ mod top_ups;
 mod values;
 mod writer;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -59,10 +59,11 @@ use super::error::{StoreError, during};
 use super::open::{OpenError, Progress, StorageConfig};
 use crate::domain::Fault;
 use crate::domain::ports::{Soundness, Statistics, Store};
-use forget::SeenKey;
 use fresh::Fresh;
 use leases::Leases;
 use rows::value;
+pub use seen::SeenIds;
+use seen::{Seen, SeenWriter, Sizes};
 use writer::{Apply, Fill, FillingStep, Job, SqliteWriter, Step};
 
 /// After so many bytes a group takes no more messages; it keeps a commit, and with it everybody's
@@ -75,8 +76,7 @@ pub struct SqliteStore {
     writer: Writer<Job>,
     leases: Leases,
     fresh: Arc<Fresh>,
-    /// How far the search for message ids to forget has come.
-    forgotten: Mutex<Option<SeenKey>>,
+    seen: Arc<Seen>,
 }
 
 impl SqliteStore {
@@ -92,6 +92,9 @@ impl SqliteStore {
         let options = connect::writer_options(config);
         let mut connection = connect::writer(&options).await.map_err(unusable)?;
         migrate::migrate(&mut connection, path).await?;
+        let seen_writer =
+            SeenWriter::open(&mut connection, Sizes::STORE).await.map_err(unusable)?;
+        let seen = seen_writer.shared();
         let readers = connect::readers(config).await.map_err(unusable)?;
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
@@ -101,10 +104,9 @@ impl SqliteStore {
         };
         let fresh = settle::load(&mut connection, config.fresh_rows).await.map_err(unusable)?;
         let fresh = Arc::new(fresh);
-        let batch = SqliteWriter::new(options, connection, Arc::clone(&fresh));
-        let writer = Writer::start(batch, bounds);
-        let leases = Leases::default();
-        Ok(Self { readers, writer, leases, fresh, forgotten: Mutex::new(None) })
+        let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer);
+        let writer = Writer::start(writer, bounds);
+        Ok(Self { readers, writer, leases: Leases::default(), fresh, seen })
     }
 
     /// Opens an existing database to look at it: nothing is made, brought up to date or changed,
@@ -118,8 +120,9 @@ impl SqliteStore {
         let readers =
             readers.map_err(|source| OpenError::Database { path: path.clone(), source })?;
         let progress = migrate::progress(&readers, path).await?;
-        let (writer, leases, fresh) = (Writer::closed(), Leases::default(), Arc::default());
-        Ok((Self { readers, writer, leases, fresh, forgotten: Mutex::new(None) }, progress))
+        let (writer, leases) = (Writer::closed(), Leases::default());
+        let (fresh, seen) = (Arc::default(), Arc::default());
+        Ok((Self { readers, writer, leases, fresh, seen }, progress))
     }
 
     /// Queues a job and waits until it is on disk.

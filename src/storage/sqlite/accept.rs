@@ -4,22 +4,24 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use sqlx::{SqliteConnection, SqliteExecutor, query};
+use sqlx::{SqliteConnection, query};
 
 use super::super::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
 use super::super::error::{StoreError, during};
 use super::fresh::{Draft, FreshRow, RowKey};
-use super::rows::{array, json_list, value};
+use super::rows::{json_list, value};
+use super::seen::SeenWriter;
 use super::top_ups;
 use super::values::{Binding, Rows};
 use super::writer::Inboxes;
-use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, SHARDS, Shard};
-use crate::domain::inbox::{Guard, Intake, MessageDigest, Slot};
+use crate::domain::ids::{AccountNumber, ConversationNumber, Shard};
+use crate::domain::inbox::{Guard, Intake, Slot};
 
 /// Stores the messages of all jobs, in their order, and says what became of each.
 pub(super) async fn accept(
     connection: &mut SqliteConnection,
     inboxes: &mut Inboxes,
+    seen: &mut SeenWriter,
     jobs: &[&AcceptJob],
 ) -> Result<(), StoreError> {
     let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
@@ -28,47 +30,17 @@ pub(super) async fn accept(
         return Ok(());
     }
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
-    let seen = seen_digests(&mut *connection, keys).await?;
+    let digests = seen.digests(connection, keys).await?;
     let moved = moved(connection, &messages).await?;
     inboxes.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
-    let verdicts = judge(&messages, &seen, &moved, |intake| inboxes.rooms.take(intake));
+    let verdicts = judge(&messages, &digests, &moved, |intake| inboxes.rooms.take(intake));
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
-    let first = store(connection, &mut inboxes.rows, &good).await?;
+    let first = store(connection, &mut inboxes.rows, seen, &good).await?;
     inboxes.rooms.numbered(good.len());
     inboxes.trim(connection).await?;
     answer(jobs, verdicts, first..);
     Ok(())
-}
-
-pub(super) const SEEN: &str = "
-    SELECT wanted.key AS place, seen_messages.digest
-    FROM json_each(?1) AS wanted
-    CROSS JOIN seen_messages ON seen_messages.shard = wanted.value % ?3
-        AND seen_messages.sender = wanted.value
-        AND seen_messages.message_id = substr(?2, wanted.key * 16 + 1, 16)";
-
-/// The digests under which ids were accepted before, in the order of `keys`.
-pub(super) async fn seen_digests(
-    executor: impl SqliteExecutor<'_>,
-    keys: impl Iterator<Item = (AccountNumber, MessageId)>,
-) -> Result<Vec<Option<MessageDigest>>, StoreError> {
-    let mut ids: Vec<u8> = Vec::new();
-    let mut count = 0;
-    let senders = json_list(keys, |json, (sender, id)| {
-        count += 1;
-        ids.extend(id.as_bytes());
-        write!(json, "{}", sender.0)
-    });
-    let mut digests = vec![None; count];
-    let rows = query(SEEN).bind(senders).bind(ids).bind(SHARDS).fetch_all(executor).await;
-    for row in rows.map_err(during("looking for repeated messages"))? {
-        let place: i64 = value(&row, "place")?;
-        let place = usize::try_from(place).ok().and_then(|place| digests.get_mut(place));
-        *place.ok_or(StoreError::Corrupt { column: "place" })? =
-            Some(MessageDigest(array(&row, "digest")?));
-    }
-    Ok(digests)
 }
 
 pub(super) const MOVED_ROSTERS: &str = "
@@ -163,19 +135,11 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(head, 13, 6)
 });
 
-/// The payload rows of this group hold everything of these but the digests. `ORDER BY` keeps
-/// neighbours in the tree together.
-pub(super) const SEEN_ROWS: &str = "
-    INSERT OR FAIL INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-    SELECT sender_account % ?4, sender_account, message_id,
-        substr(?3, (number - ?1) * 16 + 1, 16), accepted_at
-    FROM payloads WHERE number BETWEEN ?1 AND ?2
-    ORDER BY sender_account, message_id";
-
 /// Inserts messages that passed; returns the number of the first.
 async fn store(
     connection: &mut SqliteConnection,
     rows: &mut Draft,
+    seen: &mut SeenWriter,
     messages: &[&Prepared],
 ) -> Result<i64, StoreError> {
     if messages.is_empty() {
@@ -197,17 +161,11 @@ async fn store(
         top_ups::offer(connection, *number, &it.message).await?;
     }
 
-    let digests: Vec<u8> = messages.iter().flat_map(|it| it.message.digest.0).collect();
-    let last = numbered.last().map_or(first, |(number, _)| *number);
-    rows.stored(last);
-    query(SEEN_ROWS)
-        .bind(first)
-        .bind(last)
-        .bind(digests)
-        .bind(SHARDS)
-        .execute(connection)
-        .await
-        .map_err(during("storing message ids"))?;
+    rows.stored(numbered.last().map_or(first, |(number, _)| *number));
+    let messages = messages.iter().map(|it| &it.message);
+    let newest_at = messages.clone().map(|it| it.accepted_at).max().unwrap_or_default();
+    let ids = messages.map(|it| (it.sender, it.message_id, it.digest));
+    seen.append(connection, first, newest_at, ids).await?;
     Ok(first)
 }
 

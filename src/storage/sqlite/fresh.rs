@@ -108,6 +108,11 @@ impl Fresh {
         Self { state: Mutex::new(State { rows, last, progress }), keeps }
     }
 
+    /// Begins again with rows that were found on disk.
+    pub(super) fn replace(&self, found: Self) {
+        *self.lock() = found.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
+
     /// The oldest rows of an inbox that are free at this time and not among those that are held.
     pub(super) fn free(
         &self,

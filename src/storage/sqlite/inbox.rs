@@ -9,7 +9,6 @@ use futures_util::TryStreamExt;
 use sqlx::{SqlitePool, query};
 
 use super::SqliteStore;
-use super::accept::seen_digests;
 use super::claims::{ClaimJob, ReleaseJob, RowsJob};
 use super::fresh::FreshRow;
 use super::leases::Look;
@@ -58,7 +57,7 @@ impl Inbox for SqliteStore {
             return Ok(Vec::new());
         }
         let keys = ids.iter().map(|id| (sender, *id));
-        Ok(seen_digests(&self.readers, keys).await?)
+        self.seen_digests(keys).await
     }
 
     /// A reader looks for free rows and takes them in memory (`leases.rs`), so a poll of an

@@ -3,17 +3,15 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, changes, claims, clear, conversations, expire, forget, gaps,
-    groups, inbox, invites, notices, relationships, requests, rooms, rosters, sessions, set_aside,
+    accept, accounts, attachments, changes, claims, clear, conversations, expire, gaps, groups,
+    inbox, invites, notices, relationships, requests, rooms, rosters, seen, sessions, set_aside,
     settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
 const STATEMENTS: &[&str] = &[
-    accept::SEEN,
     accept::MOVED_CONVERSATIONS,
     accept::MOVED_ROSTERS,
-    accept::SEEN_ROWS,
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,
@@ -42,9 +40,6 @@ const STATEMENTS: &[&str] = &[
     expire::EXPIRED_ROWS,
     expire::DELETE_ROWS,
     expire::DROP_PAYLOADS,
-    forget::OLD_IDS,
-    forget::END_OF_STRETCH,
-    forget::FORGET,
     gaps::WAITING,
     gaps::UNREAD_MARKERS,
     gaps::OWNERS,
@@ -118,7 +113,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
     let folder = tempfile::TempDir::new().unwrap();
     let config = StorageConfig::at(folder.path().join("plans.db"));
     let store = SqliteStore::open(&config).await.unwrap();
-    for statement in STATEMENTS {
+    for statement in STATEMENTS.iter().chain(seen::STATEMENTS) {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let steps = query(explain).fetch_all(&store.readers).await.unwrap();
         for step in steps {

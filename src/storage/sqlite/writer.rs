@@ -15,6 +15,7 @@ use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::fresh::{Draft, Fresh};
 use super::rooms::Rooms;
+use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
 use super::settle;
 use crate::domain::Fault;
@@ -33,6 +34,8 @@ pub(super) enum Job {
     Release(ReleaseJob),
     /// Delete rows that a reader is done with.
     Acknowledge(RowsJob),
+    /// Forget accepted ids whose time is over.
+    Forget(ForgetJob),
     /// Anything else.
     Change(Box<dyn Change>),
 }
@@ -145,6 +148,9 @@ pub(super) struct SqliteWriter {
     connection: Option<SqliteConnection>,
     rooms: Rooms,
     fresh: Arc<Fresh>,
+    seen: SeenWriter,
+    /// Whether nobody knows what became of the last transaction.
+    is_uncertain: bool,
 }
 
 impl SqliteWriter {
@@ -153,8 +159,11 @@ impl SqliteWriter {
         options: SqliteConnectOptions,
         connection: SqliteConnection,
         fresh: Arc<Fresh>,
+        seen: SeenWriter,
     ) -> Self {
-        Self { options, connection: Some(connection), rooms: Rooms::default(), fresh }
+        let rooms = Rooms::default();
+        let is_uncertain = false;
+        Self { options, connection: Some(connection), rooms, fresh, seen, is_uncertain }
     }
 }
 
@@ -168,6 +177,7 @@ impl Batch for SqliteWriter {
             Job::SetAside(job) => 1024 + 64 * job.hopeless.rows.len(),
             Job::Release(job) => job.cost(),
             Job::Acknowledge(job) => job.cost(),
+            Job::Forget(_) => 1024,
             Job::Change(change) => change.cost(),
         }
     }
@@ -177,10 +187,19 @@ impl Batch for SqliteWriter {
             Some(connection) => connection,
             None => connect::writer(&self.options).await?,
         };
+        // It stays so if this one ends in a panic.
+        if std::mem::replace(&mut self.is_uncertain, true) {
+            self.fresh.replace(settle::load(&mut connection, 0).await?);
+        }
         // Only what a transaction that succeeds has left may be relied upon.
         let rooms = std::mem::take(&mut self.rooms);
         let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)) };
-        let outcome = transaction(&mut connection, &mut inboxes, jobs).await;
+        let outcome = transaction(&mut connection, &mut inboxes, &mut self.seen, jobs).await;
+        match &outcome {
+            Ok(()) => self.seen.committed(),
+            Err(error) => self.seen.undone(error),
+        }
+        self.is_uncertain = outcome.as_ref().is_err_and(|error| !error.is_surely_undone());
         if outcome.is_ok() {
             self.connection = Some(connection);
             self.rooms = inboxes.rooms;
@@ -208,12 +227,14 @@ impl Batch for SqliteWriter {
 async fn transaction(
     connection: &mut SqliteConnection,
     inboxes: &mut Inboxes,
+    seen: &mut SeenWriter,
     jobs: &[Job],
 ) -> Result<(), StoreError> {
     query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await
         .map_err(during("beginning a transaction"))?;
+    seen.begin(connection).await?;
     let mut kinds = Kinds::default();
     for job in jobs {
         match job {
@@ -223,19 +244,22 @@ async fn transaction(
             Job::Release(job) => kinds.release.push(job),
             Job::Claim(job) => kinds.claim.push(job),
             Job::SetAside(job) => kinds.set_aside.push(job),
+            Job::Forget(job) => kinds.forget.push(job),
         }
     }
     claims::claim(connection, &mut inboxes.rows, &kinds.claim).await?;
     for change in &kinds.change {
         change.apply(connection, inboxes).await?;
     }
-    accept::accept(connection, inboxes, &kinds.accept).await?;
+    accept::accept(connection, inboxes, seen, &kinds.accept).await?;
     claims::acknowledge(connection, &mut inboxes.rows, &kinds.acknowledge).await?;
     inboxes.rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &mut inboxes.rows, &kinds.release).await?;
     set_aside::set_aside(connection, &mut inboxes.rows, &kinds.set_aside).await?;
     settle::keep_up(connection, &mut inboxes.rows).await?;
     settle::note(connection, &inboxes.rows).await?;
+    seen.forget(connection, &kinds.forget).await?;
+    seen.step(connection).await?;
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
 }
@@ -248,4 +272,5 @@ struct Kinds<'a> {
     release: Vec<&'a ReleaseJob>,
     claim: Vec<&'a ClaimJob>,
     set_aside: Vec<&'a SetAsideJob>,
+    forget: Vec<&'a ForgetJob>,
 }
