@@ -22,6 +22,8 @@ mod load;
 mod measure;
 #[path = "gateway/numbers.rs"]
 mod numbers;
+#[path = "gateway/pace.rs"]
+mod pace;
 #[path = "gateway/postgres_floor.rs"]
 mod postgres_floor;
 #[path = "gateway/pressure.rs"]

@@ -44,12 +44,12 @@ impl Measured {
     }
 
     /// What a floor came to.
-    pub fn of_floor(floor: Floor, group: usize) -> Self {
+    pub fn of_floor(floor: Floor) -> Self {
         Self {
             seconds: floor.seconds,
-            requests: floor.messages.div_ceil(group),
+            requests: floor.transactions,
             messages: floor.messages,
-            groups: floor.messages.div_ceil(group),
+            groups: floor.transactions,
             times: floor.times,
             cpu: floor.cpu,
             ..Self::default()

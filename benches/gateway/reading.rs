@@ -85,7 +85,7 @@ async fn round(template: &Template, messages: usize) -> Read {
     // Only the first recipients: those that the requests of this shape go to in turn.
     let shape = Shape::new(1, PEOPLE, DEVICES);
     let rows = Prepared::new_for(&template.scene, &shape, messages, 11, PEOPLE).rows;
-    copy.floor(&Arc::new(rows), 1000, None).await;
+    copy.floor(&Arc::new(rows), 1000).await;
 
     let gateway = Gateway::serve(&copy);
     let (start, cpu, own) = (Instant::now(), gateway.process.cpu(), own_cpu());
