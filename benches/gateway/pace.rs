@@ -75,7 +75,8 @@ impl Line {
         }
         // A timer's own lateness is not the program's.
         let woke = self.woke.take();
-        let since = |place| woke.map_or(self.pace.due(place), |woke| woke.max(self.pace.due(place)));
+        let since =
+            |place| woke.map_or(self.pace.due(place), |woke| woke.max(self.pace.due(place)));
         Found::Due(first..self.next, (first..self.next).map(since).collect())
     }
 

@@ -188,6 +188,20 @@ impl Copy {
         self.server.as_ref().map_or(0.0, |server| super::process::cpu_of_family(server.process))
     }
 
+    /// The first of the database's own processes, if it has any.
+    pub fn server_process(&self) -> Option<u32> {
+        self.server.as_ref().map(|server| server.process)
+    }
+
+    /// Lets everything that was written before reach its place, so that it is not counted with
+    /// what comes.
+    pub async fn settle(&self) {
+        if let Some(server) = &self.server {
+            server.run(&["CHECKPOINT".to_owned()]).await;
+        }
+        rustix::fs::sync();
+    }
+
     /// Gives a program what it needs to work here.
     pub fn prepare(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
