@@ -213,6 +213,13 @@ pub async fn stored(url: &str) -> Stored {
     }
 }
 
+/// Whether the inbox has no more dead rows than its vacuum waits for.
+pub async fn is_vacuumed(url: &str) -> bool {
+    let dead = "SELECT n_dead_tup <= 20000 FROM pg_stat_user_tables WHERE relname = 'inbox'";
+    let few = query_scalar::<_, bool>(dead).fetch_one(&mut open(url).await).await;
+    few.expect("the server counts dead rows")
+}
+
 /// The ids of all messages that are kept.
 pub async fn message_ids(url: &str) -> Vec<[u8; 16]> {
     let mut connection = open(url).await;

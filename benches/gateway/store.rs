@@ -259,6 +259,14 @@ impl Copy {
         }
     }
 
+    /// Whether no more dead rows are left than the database tolerates.
+    pub async fn is_vacuumed(&self) -> bool {
+        match self.url() {
+            Some(url) => postgres_floor::is_vacuumed(&url).await,
+            None => true,
+        }
+    }
+
     /// The ids of all messages that are kept.
     pub async fn message_ids(&self) -> Vec<[u8; 16]> {
         match self.url() {
