@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::gateway_process::Gateway;
 use super::load::Connection;
 use super::numbers::{float, percentile};
-use super::reading::{DEVICES, PEOPLE, data, drain, tokens};
+use super::reading::{CONNECTIONS, DEVICES, PEOPLE, data, drain, tokens};
 use super::requests::{FloorMessage, Prepared, http};
 use super::shape::Shape;
 use super::store::{Copy, Template};
@@ -133,7 +133,7 @@ async fn stock(template: &Template, copy: &Copy, deliveries: usize) -> usize {
     while written < messages {
         let rows: Vec<_> = numbered.by_ref().take(AT_ONCE).collect();
         written += rows.len();
-        copy.floor(&Arc::new(rows), 1000).await;
+        copy.floor(&Arc::new(rows), 1000, CONNECTIONS).await;
     }
     copy.settle().await;
     messages

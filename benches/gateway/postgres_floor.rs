@@ -69,9 +69,14 @@ pub async fn open(url: &str) -> PgConnection {
 }
 
 /// Writes all messages, so many in a transaction.
-pub async fn write(url: &str, messages: &Arc<Vec<FloorMessage>>, group: usize) -> Floor {
+pub async fn write(
+    url: &str,
+    messages: &Arc<Vec<FloorMessage>>,
+    group: usize,
+    connections: usize,
+) -> Floor {
     let warm = messages.len() / 6;
-    let mut connections = connect(url).await;
+    let mut connections = connect(url, connections).await;
     write_all(&mut connections, messages, 0..warm, group).await;
     let (start, before) = (Instant::now(), own_cpu());
     let times = write_all(&mut connections, messages, warm..messages.len(), group).await;
@@ -83,7 +88,7 @@ pub async fn write(url: &str, messages: &Arc<Vec<FloorMessage>>, group: usize) -
 pub async fn write_at(url: &str, messages: &Arc<Vec<FloorMessage>>, arrivals: Arrivals) -> Floor {
     let requests = arrivals.requests(messages.len());
     let warm = requests / 6 * arrivals.batch;
-    let mut connections = connect(url).await;
+    let mut connections = connect(url, WRITERS).await;
     write_all(&mut connections, messages, 0..warm, arrivals.batch).await;
     let line = Line::new(requests - requests / 6, arrivals.each_second);
     let line = Arc::new(Mutex::new(line));
@@ -125,9 +130,9 @@ async fn next(line: &Mutex<Line>) -> Option<(Range<usize>, Vec<Instant>)> {
     }
 }
 
-async fn connect(url: &str) -> Vec<PgConnection> {
+async fn connect(url: &str, most: usize) -> Vec<PgConnection> {
     let mut connections = Vec::new();
-    for _ in 0..WRITERS {
+    for _ in 0..WRITERS.min(most) {
         connections.push(open(url).await);
     }
     connections

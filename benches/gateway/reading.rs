@@ -19,7 +19,7 @@ use super::store::Template;
 /// Recipients whose devices read, and devices of each.
 pub const PEOPLE: usize = 64;
 pub const DEVICES: usize = 4;
-const CONNECTIONS: usize = 16;
+pub const CONNECTIONS: usize = 16;
 
 /// All that a reader needs of a message to acknowledge it.
 #[derive(Deserialize)]
@@ -82,7 +82,7 @@ async fn round(template: &Template, messages: usize) -> Round {
     // Only the first recipients: those that the requests of this shape go to in turn.
     let shape = Shape::new(1, PEOPLE, DEVICES);
     let rows = Prepared::new_for(&template.scene, &shape, messages, 11, PEOPLE).rows;
-    copy.floor(&Arc::new(rows), 1000).await;
+    copy.floor(&Arc::new(rows), 1000, CONNECTIONS).await;
     copy.settle().await;
 
     let gateway = Gateway::serve(&copy);

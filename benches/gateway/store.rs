@@ -215,10 +215,16 @@ impl Copy {
         }
     }
 
-    /// Writes rows by hand, so many messages in a transaction.
-    pub async fn floor(&self, messages: &Arc<Vec<FloorMessage>>, group: usize) -> Floor {
+    /// Writes rows by hand, so many messages in a transaction; a server gets no more transactions
+    /// at a time than somebody with so many connections could have.
+    pub async fn floor(
+        &self,
+        messages: &Arc<Vec<FloorMessage>>,
+        group: usize,
+        connections: usize,
+    ) -> Floor {
         match self.url() {
-            Some(url) => postgres_floor::write(&url, messages, group).await,
+            Some(url) => postgres_floor::write(&url, messages, group, connections).await,
             None => {
                 self.in_file(messages, move |file, messages| {
                     sqlite_floor::write(file, messages, group)
