@@ -64,7 +64,7 @@ fn told(halves: &[Half], flood: &Flood) -> String {
         ("messages in a commit of the gateway", middle(&|it| it.gateway.group())),
         ("messages in a commit of floor (b)", middle(&|it| it.floor.group())),
         ("memory at half the peak, MiB", middle(&|it| it.gateway.peak_memory)),
-        ("memory after a third of what came at twice the peak, MiB", flood.early_memory),
+        ("memory after half of what came at twice the peak, MiB", flood.early_memory),
         ("memory after all of it, MiB", flood.peak_memory),
         ("requests answered 200", float(flood.taken)),
         ("requests answered 503 with `Retry-After`", float(flood.refused)),
@@ -84,7 +84,7 @@ fn told(halves: &[Half], flood: &Flood) -> String {
     let ratio = middle(&|it| late(&it.gateway) / late(&it.floor));
     bound(&mut text, "p99 at half the peak, of the floor's", ratio, 3.0);
     let more = flood.peak_memory / flood.early_memory;
-    bound(&mut text, "memory after all of twice the peak, of that after a third", more, 1.25);
+    bound(&mut text, "memory after all of twice the peak, of that after half", more, 1.25);
     bound(&mut text, "messages answered SUCCESS and not stored", float(flood.lost), 0.0);
     bound(&mut text, "messages stored twice", float(flood.doubled), 0.0);
     text
@@ -122,7 +122,7 @@ async fn half(template: &Template, all: &Arc<[Bytes]>, rate: f64) -> Measured {
 /// What twice the peak came to.
 #[derive(Default)]
 struct Flood {
-    /// After a third of the requests, and after all of them.
+    /// After half of the requests, and after all of them.
     early_memory: f64,
     peak_memory: f64,
     taken: usize,
@@ -139,7 +139,7 @@ async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
     let all = prepared.requests(&template.scene, FLOOD.credential);
     let mut clients = Clients::connect(gateway.process.address(), FLOOD.connections).await;
     let (early, rest): (Arc<[Bytes]>, Arc<[Bytes]>) =
-        (all[..requests / 3].into(), all[requests / 3..].into());
+        (all[..requests / 2].into(), all[requests / 2..].into());
     let mut answers = clients.run_at(&early, rate).await.answers;
     let early_memory = gateway.process.peak_memory();
     answers.extend(clients.run_at(&rest, rate).await.answers);

@@ -83,7 +83,7 @@ async fn round(template: &Template, messages: usize) -> Round {
     let shape = Shape::new(1, PEOPLE, DEVICES);
     let rows = Prepared::new_for(&template.scene, &shape, messages, 11, PEOPLE).rows;
     copy.floor(&Arc::new(rows), 1000, CONNECTIONS).await;
-    copy.settle().await;
+    rustix::fs::sync();
 
     let gateway = Gateway::serve(&copy);
     let (start, own_before) = (Instant::now(), own_cpu());

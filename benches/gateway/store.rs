@@ -193,15 +193,6 @@ impl Copy {
         self.server.as_ref().map(|server| server.process)
     }
 
-    /// Lets everything that was written before reach its place, so that it is not counted with
-    /// what comes.
-    pub async fn settle(&self) {
-        if let Some(server) = &self.server {
-            server.run(&["CHECKPOINT".to_owned()]).await;
-        }
-        rustix::fs::sync();
-    }
-
     /// Gives a program what it needs to work here.
     pub fn prepare(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
