@@ -10,6 +10,8 @@ mod accept;
 mod arguments;
 #[path = "gateway/crowd.rs"]
 mod crowd;
+#[path = "gateway/delivered.rs"]
+mod delivered;
 #[path = "gateway/gateway_process.rs"]
 mod gateway_process;
 #[path = "gateway/growth.rs"]
@@ -22,12 +24,18 @@ mod load;
 mod measure;
 #[path = "gateway/numbers.rs"]
 mod numbers;
+#[path = "gateway/pace.rs"]
+mod pace;
+#[path = "gateway/postgres_crowd.rs"]
+mod postgres_crowd;
 #[path = "gateway/postgres_floor.rs"]
 mod postgres_floor;
 #[path = "gateway/pressure.rs"]
 mod pressure;
 #[path = "gateway/process.rs"]
 mod process;
+#[path = "gateway/progress.rs"]
+mod progress;
 #[path = "gateway/reading.rs"]
 mod reading;
 #[path = "gateway/requests.rs"]
@@ -38,12 +46,16 @@ mod scene;
 mod shape;
 #[path = "gateway/sockets.rs"]
 mod sockets;
+#[path = "gateway/sqlite_crowd.rs"]
+mod sqlite_crowd;
 #[path = "gateway/sqlite_floor.rs"]
 mod sqlite_floor;
 #[path = "gateway/store.rs"]
 mod store;
 #[path = "gateway/table.rs"]
 mod table;
+#[path = "gateway/usage.rs"]
+mod usage;
 
 use clap::Parser as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -51,6 +63,7 @@ use tokio::runtime::Builder;
 
 use accept::Effort;
 use arguments::{Arguments, Part};
+use progress::Progress;
 use store::Template;
 
 /// The program's own, so that nothing differs but what is measured.
@@ -91,14 +104,20 @@ async fn run(arguments: Arguments) {
         None => tempfile::tempdir(),
     };
     let folder = folder.expect("a folder for databases");
+    let mut progress = Progress::begin(&arguments);
     let mut text = String::new();
     for server in arguments.databases() {
         let database = if server.is_some() { "PostgreSQL" } else { "SQLite" };
         let template = Template::make(folder.path(), server).await;
+        progress.made(database);
         text += &format!("## {database}\n\n");
         for part in arguments.parts() {
-            text += &measure(&arguments, &template, database, part).await;
+            text += &match part {
+                Part::Accept => accepting(&arguments, &template, database, &mut progress).await,
+                _ => measure(&arguments, &template, part).await,
+            };
             text.push('\n');
+            progress.finished(&arguments, database, part);
         }
     }
     println!("{text}");
@@ -107,36 +126,36 @@ async fn run(arguments: Arguments) {
     }
 }
 
-async fn measure(arguments: &Arguments, template: &Template, database: &str, part: Part) -> String {
+async fn measure(arguments: &Arguments, template: &Template, part: Part) -> String {
     let (rounds, scale) = (arguments.rounds, arguments.scale);
     match part {
-        Part::Accept => accepting(arguments, template, database).await,
+        Part::Accept => String::new(),
         Part::Read => {
             let messages = numbers::count(200.0 * scale).max(1);
             reading::measure(template, rounds, messages).await
         }
         Part::Sockets => sockets::measure(template, rounds, scale).await,
         Part::Pressure => pressure::measure(template, rounds, scale).await,
-        // The crowd is written into the file.
-        Part::Growth if database != "SQLite" => String::new(),
-        Part::Growth => {
-            let size = (arguments.accounts, arguments.rows);
-            growth::measure(template, rounds, scale, size).await
-        }
+        Part::Growth => growth::measure(template, rounds, scale, arguments.size()).await,
+        Part::Delivered => delivered::measure(template, arguments.deliveries()).await,
     }
 }
 
-async fn accepting(arguments: &Arguments, template: &Template, database: &str) -> String {
-    let shapes = if arguments.full { shape::all() } else { shape::usual() };
-    let wanted = arguments.shape.as_deref().unwrap_or_default();
+async fn accepting(
+    arguments: &Arguments,
+    template: &Template,
+    database: &str,
+    progress: &mut Progress,
+) -> String {
     let mut all = Vec::new();
-    for shape in shapes.into_iter().filter(|shape| shape.name().starts_with(wanted)) {
+    for shape in progress::shapes(arguments) {
         let (rounds, scale) = (arguments.rounds, arguments.scale);
         let effort = Effort { rounds, scale, alone: table::wants_alone(&shape) };
         all.push(accept::measure(template, shape, effort).await);
-        eprintln!("{database}: {} measured", shape.name());
+        progress.measured(arguments, database, &shape);
     }
-    table::accepted(&all) + "\n" + &table::promises(database, &all)
+    let tables = [table::accepted(&all), table::processors(&all), table::promises(database, &all)];
+    tables.join("\n")
 }
 
 /// Where the results of a run are kept: everything after this line is replaced.

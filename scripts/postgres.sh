@@ -16,6 +16,9 @@ A PostgreSQL server on loopback, at a free port, with a password of its own and 
   restart  start the server of FOLDER again at the same port
   kill     end it as a power cut would: kill -9 of its first process, then of all others
   remove   stop it and remove FOLDER
+
+SEALPOST_POSTGRES_BUFFERS and SEALPOST_POSTGRES_LOG say how much of the database a server keeps in
+its memory and how long its log grows between checkpoints: 64MB and 512MB, unless they are set.
 HELP
 }
 
@@ -102,8 +105,8 @@ synchronous_commit = on
 full_page_writes = on
 # Many tests run at the same time, each with a few connections.
 max_connections = 400
-shared_buffers = 64MB
-max_wal_size = 512MB
+shared_buffers = ${SEALPOST_POSTGRES_BUFFERS:-64MB}
+max_wal_size = ${SEALPOST_POSTGRES_LOG:-512MB}
 log_line_prefix = '%m [%p] %d '
 SETTINGS
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::crowd::Size;
 use super::store::Server;
 
 /// The parts of a run.
@@ -19,6 +20,8 @@ pub enum Part {
     Pressure,
     /// Few and many rows and accounts.
     Growth,
+    /// Looking into an empty inbox, before and after many deliveries.
+    Delivered,
 }
 
 /// A kind of database.
@@ -45,12 +48,16 @@ pub struct Arguments {
     /// How much a round has to do, compared with about a second's work
     #[arg(long, default_value_t = 1.0)]
     pub scale: f64,
-    /// Rows that wait in the large database of the part `growth`
-    #[arg(long, default_value_t = 200_000)]
-    pub rows: usize,
-    /// Accounts in it
-    #[arg(long, default_value_t = 50_000)]
-    pub accounts: usize,
+    /// Rows that wait in the large database of the part `growth`: 10,000,000 with --write, else
+    /// 200,000
+    #[arg(long)]
+    pub rows: Option<usize>,
+    /// Accounts in it: 1,000,000 with --write, else 50,000
+    #[arg(long)]
+    pub accounts: Option<usize>,
+    /// Deliveries of the part `delivered`: 1,000,000 with --write, else 50,000
+    #[arg(long)]
+    pub deliveries: Option<usize>,
     /// Only these parts
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<Part>,
@@ -82,6 +89,17 @@ impl Arguments {
     pub fn parts(&self) -> impl Iterator<Item = Part> {
         let wanted = |part: &Part| self.only.is_empty() || self.only.contains(part);
         Part::value_variants().iter().copied().filter(wanted)
+    }
+
+    /// How large the large database is.
+    pub fn size(&self) -> Size {
+        let (rows, accounts) = if self.write { (10_000_000, 1_000_000) } else { (200_000, 50_000) };
+        Size { rows: self.rows.unwrap_or(rows), accounts: self.accounts.unwrap_or(accounts) }
+    }
+
+    /// How much is delivered before an empty fetch is looked at again.
+    pub fn deliveries(&self) -> usize {
+        self.deliveries.unwrap_or(if self.write { 1_000_000 } else { 50_000 })
     }
 
     /// The databases that are asked for: the file, and the server.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::pace::Pace;
 use super::process::own_cpu;
 
 /// Connections that are kept open.
@@ -33,6 +34,8 @@ pub struct Outcome {
 #[derive(Default)]
 pub struct Answer {
     pub status: u16,
+    /// Whether it says when to come again.
+    pub says_when: bool,
     pub body: Vec<u8>,
 }
 
@@ -45,9 +48,8 @@ pub struct Connection {
 struct Task {
     requests: Arc<[Bytes]>,
     next: AtomicUsize,
-    start: Instant,
-    /// From one request to the next, when they come at a rate and not one after the other.
-    interval: Option<Duration>,
+    /// When they come at a rate and not one after the other.
+    pace: Option<Pace>,
 }
 
 impl Clients {
@@ -67,12 +69,12 @@ impl Clients {
     /// Sends requests at a rate. What has to wait for a free connection is counted from when it
     /// was due.
     pub async fn run_at(&mut self, requests: &Arc<[Bytes]>, each_second: f64) -> Outcome {
-        self.drive(requests, Some(Duration::from_secs_f64(1.0 / each_second))).await
+        self.drive(requests, Some(Pace::new(each_second))).await
     }
 
-    async fn drive(&mut self, requests: &Arc<[Bytes]>, interval: Option<Duration>) -> Outcome {
+    async fn drive(&mut self, requests: &Arc<[Bytes]>, pace: Option<Pace>) -> Outcome {
         let (start, before) = (Instant::now(), own_cpu());
-        let task = Task { requests: requests.clone(), next: AtomicUsize::new(0), start, interval };
+        let task = Task { requests: requests.clone(), next: AtomicUsize::new(0), pace };
         let task = Arc::new(task);
         let works = self.0.drain(..).map(|connection| {
             let task = task.clone();
@@ -119,17 +121,21 @@ impl Connection {
     pub async fn ask(&mut self, request: &[u8]) -> Answer {
         self.stream.write_all(request).await.expect("the program takes requests");
         self.buffer.clear();
-        let (head, length) = loop {
+        let end = loop {
             self.fill().await;
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-                break (end + 4, content_length(&self.buffer[..end]));
+                break end;
             }
         };
+        let fields = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
+        let (head, length) = (end + 4, content_length(&fields));
         while self.buffer.len() < head + length {
             self.fill().await;
         }
         let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|it| it.parse().ok());
-        Answer { status: status.unwrap_or_default(), body: self.buffer[head..].to_vec() }
+        let body = self.buffer[head..].to_vec();
+        let says_when = fields.contains("\r\nretry-after:");
+        Answer { status: status.unwrap_or_default(), says_when, body }
     }
 
     async fn fill(&mut self) {
@@ -143,9 +149,8 @@ impl Task {
     /// Waits until a request is due; returns when its time began.
     async fn wait_for(&self, place: usize) -> Instant {
         let now = Instant::now();
-        let Some(interval) = self.interval else { return now };
-        let place = u32::try_from(place).expect("fewer requests than that");
-        let due = self.start + interval * place;
+        let Some(pace) = self.pace else { return now };
+        let due = pace.due(place);
         if due <= now {
             return due;
         }
@@ -155,8 +160,7 @@ impl Task {
     }
 }
 
-fn content_length(head: &[u8]) -> usize {
-    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+fn content_length(head: &str) -> usize {
     let value = head.lines().find_map(|line| line.strip_prefix("content-length:"));
     let value = value.and_then(|value| value.trim().parse().ok());
     value.unwrap_or_else(|| panic!("an answer without a length: {head}"))

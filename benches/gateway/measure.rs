@@ -7,6 +7,7 @@ use sealpost::sdk::types::{Data, Receipt, ReceiptState};
 use super::load::Outcome;
 use super::numbers::{float, median, percentile, spread};
 use super::store::Floor;
+use super::usage::Usage;
 
 /// What one round of one program came to.
 #[derive(Clone, Default)]
@@ -23,6 +24,8 @@ pub struct Measured {
     pub peak_memory: f64,
     /// Transactions.
     pub groups: usize,
+    /// Where the time went, when somebody looked.
+    pub usage: Usage,
 }
 
 /// The rounds of one program.
@@ -44,12 +47,12 @@ impl Measured {
     }
 
     /// What a floor came to.
-    pub fn of_floor(floor: Floor, group: usize) -> Self {
+    pub fn of_floor(floor: Floor) -> Self {
         Self {
             seconds: floor.seconds,
-            requests: floor.messages.div_ceil(group),
+            requests: floor.transactions,
             messages: floor.messages,
-            groups: floor.messages.div_ceil(group),
+            groups: floor.transactions,
             times: floor.times,
             cpu: floor.cpu,
             ..Self::default()
@@ -101,6 +104,16 @@ impl Rounds {
     /// The same of the clients.
     pub fn own_cpu(&self) -> f64 {
         self.median(|it| it.own_cpu / float(it.messages) * 1e3)
+    }
+
+    /// A part of what was used, for 1,000 messages.
+    pub fn usage(&self, of: impl Fn(&Usage) -> f64) -> f64 {
+        self.median(|it| of(&it.usage) / float(it.messages) * 1e3)
+    }
+
+    /// Seconds for 1,000 messages.
+    pub fn seconds(&self) -> f64 {
+        self.median(|it| it.seconds / float(it.messages) * 1e3)
     }
 
     /// MiB.

@@ -1,15 +1,17 @@
 //! The least that storing messages costs in PostgreSQL: the same rows in the same tables, a group
 //! in one statement that is its own transaction, over as many connections as the gateway writes on.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sealpost::domain::clock::{Clock as _, SystemClock};
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, Row as _, query};
+use sqlx::{Connection as _, Row as _, query, query_scalar};
+use tokio::sync::Mutex;
 
-use super::numbers::float;
+use super::pace::{Arrivals, Found, Line};
 use super::process::own_cpu;
 use super::requests::FloorMessage;
 use super::store::{Floor, Stored};
@@ -49,7 +51,11 @@ const STORED: &str = "
         (SELECT count(*) FROM seen_messages) AS claims,
         (SELECT coalesce(sum(length(body)), 0)::float8 FROM payloads) AS body_bytes,
         (SELECT coalesce(sum(length(slot)), 0)::float8 FROM inbox) AS slot_bytes,
-        (SELECT coalesce(sum(length(waiting)), 0)::float8 FROM payloads) AS waiting_bytes";
+        (SELECT coalesce(sum(length(waiting)), 0)::float8 FROM payloads) AS waiting_bytes,
+        (SELECT coalesce(sum(length(digest)), 0)::float8 FROM seen_messages) AS digest_bytes,
+        (SELECT coalesce(sum(sender_account + sender_session + conversation), 0)::float8
+            FROM payloads) AS senders,
+        (SELECT coalesce(sum(session * 1024 + shard), 0)::float8 FROM inbox) AS inboxes";
 
 /// Connects, and asks whether a commit waits for the disk.
 pub async fn open(url: &str) -> PgConnection {
@@ -62,46 +68,92 @@ pub async fn open(url: &str) -> PgConnection {
     connection
 }
 
-/// Writes all messages, so many in a transaction; at a rate when `each_second` says one.
+/// Writes all messages, so many in a transaction.
 pub async fn write(
     url: &str,
     messages: &Arc<Vec<FloorMessage>>,
     group: usize,
-    each_second: Option<f64>,
+    connections: usize,
 ) -> Floor {
     let warm = messages.len() / 6;
-    run(url, messages, 0..warm, group, None).await;
+    let mut connections = connect(url, connections).await;
+    write_all(&mut connections, messages, 0..warm, group).await;
     let (start, before) = (Instant::now(), own_cpu());
-    let times = run(url, messages, warm..messages.len(), group, each_second).await;
-    let seconds = start.elapsed().as_secs_f64();
-    Floor { seconds, times, messages: messages.len() - warm, cpu: own_cpu() - before }
+    let times = write_all(&mut connections, messages, warm..messages.len(), group).await;
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
+    Floor { seconds, transactions: times.len(), times, messages: messages.len() - warm, cpu }
 }
 
-async fn run(
-    url: &str,
-    messages: &Arc<Vec<FloorMessage>>,
-    range: std::ops::Range<usize>,
-    group: usize,
-    each_second: Option<f64>,
-) -> Vec<Duration> {
-    let next = Arc::new(AtomicUsize::new(range.start));
+/// Writes requests that come at a rate: whoever is free takes all that are due.
+pub async fn write_at(url: &str, messages: &Arc<Vec<FloorMessage>>, arrivals: Arrivals) -> Floor {
+    let requests = arrivals.requests(messages.len());
+    let warm = requests / 6 * arrivals.batch;
+    let mut connections = connect(url, WRITERS).await;
+    write_all(&mut connections, messages, 0..warm, arrivals.batch).await;
+    let line = Line::new(requests - requests / 6, arrivals.each_second);
+    let line = Arc::new(Mutex::new(line));
+    let (start, before) = (Instant::now(), own_cpu());
+    let works = connections.into_iter().map(|mut connection| {
+        let (messages, line) = (messages.clone(), line.clone());
+        tokio::spawn(async move {
+            let (mut times, mut transactions) = (Vec::new(), 0);
+            while let Some((due, since)) = next(&line).await {
+                commit(&mut connection, &messages[warm..][arrivals.messages(&due)]).await;
+                times.extend(since.into_iter().map(|since| since.elapsed()));
+                transactions += 1;
+            }
+            (times, transactions)
+        })
+    });
+    let (mut times, mut transactions) = (Vec::new(), 0);
+    for work in works.collect::<Vec<_>>() {
+        let (more, count) = work.await.expect("a writer does not panic");
+        times.extend(more);
+        transactions += count;
+    }
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
+    Floor { seconds, transactions, times, messages: messages.len() - warm, cpu }
+}
+
+/// The requests that are due; waits for the next one if there is none.
+async fn next(line: &Mutex<Line>) -> Option<(Range<usize>, Vec<Instant>)> {
+    let mut line = line.lock().await;
+    loop {
+        match line.take() {
+            Found::Due(due, since) => return Some((due, since)),
+            Found::Later(due) => {
+                tokio::time::sleep_until(due.into()).await;
+                line.wake();
+            }
+            Found::End => return None,
+        }
+    }
+}
+
+async fn connect(url: &str, most: usize) -> Vec<PgConnection> {
     let mut connections = Vec::new();
-    for _ in 0..WRITERS {
+    for _ in 0..WRITERS.min(most) {
         connections.push(open(url).await);
     }
-    let start = Instant::now();
-    let works = connections.into_iter().map(|mut connection| {
+    connections
+}
+
+/// Writes a range of messages, so many in a transaction; returns what each transaction took.
+async fn write_all(
+    connections: &mut Vec<PgConnection>,
+    messages: &Arc<Vec<FloorMessage>>,
+    range: Range<usize>,
+    group: usize,
+) -> Vec<Duration> {
+    let next = Arc::new(AtomicUsize::new(range.start));
+    let works = connections.drain(..).map(|mut connection| {
         let (messages, next, range) = (messages.clone(), next.clone(), range.clone());
         tokio::spawn(async move {
             let mut times = Vec::new();
             loop {
                 let first = next.fetch_add(group, Ordering::Relaxed);
                 if first >= range.end {
-                    return times;
-                }
-                if let Some(rate) = each_second {
-                    let due = start + Duration::from_secs_f64(float(first - range.start) / rate);
-                    tokio::time::sleep_until(due.into()).await;
+                    return (connection, times);
                 }
                 let begun = Instant::now();
                 commit(&mut connection, &messages[first..range.end.min(first + group)]).await;
@@ -112,7 +164,9 @@ async fn run(
     let works: Vec<_> = works.collect();
     let mut times = Vec::new();
     for work in works {
-        times.extend(work.await.expect("a writer does not panic"));
+        let (connection, more) = work.await.expect("a writer does not panic");
+        connections.push(connection);
+        times.extend(more);
     }
     times
 }
@@ -158,5 +212,23 @@ pub async fn stored(url: &str) -> Stored {
         body_bytes: row.get("body_bytes"),
         slot_bytes: row.get("slot_bytes"),
         waiting_bytes: row.get("waiting_bytes"),
+        digest_bytes: row.get("digest_bytes"),
+        senders: row.get("senders"),
+        inboxes: row.get("inboxes"),
     }
+}
+
+/// Whether the inbox has no more dead rows than its vacuum waits for.
+pub async fn is_vacuumed(url: &str) -> bool {
+    let dead = "SELECT n_dead_tup <= 20000 FROM pg_stat_user_tables WHERE relname = 'inbox'";
+    let few = query_scalar::<_, bool>(dead).fetch_one(&mut open(url).await).await;
+    few.expect("the server counts dead rows")
+}
+
+/// The ids of all messages that are kept.
+pub async fn message_ids(url: &str) -> Vec<[u8; 16]> {
+    let mut connection = open(url).await;
+    let ids = query_scalar::<_, Vec<u8>>("SELECT message_id FROM payloads");
+    let ids = ids.fetch_all(&mut connection).await.expect("a table that can be read");
+    ids.into_iter().map(|id| id.try_into().expect("ids of 16 bytes")).collect()
 }

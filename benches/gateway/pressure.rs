@@ -1,6 +1,7 @@
 //! Half of what is possible, and twice as much: how long answers take when there is room, and what
 //! becomes of memory and of messages when there is none.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,9 +10,10 @@ use super::gateway_process::Gateway;
 use super::load::{Clients, Outcome};
 use super::measure::{Measured, all_stored};
 use super::numbers::{count, float, median, percentile};
-use super::requests::Prepared;
+use super::pace::Arrivals;
+use super::requests::{FloorMessage, Prepared};
 use super::shape::{Credential, Shape};
-use super::store::Template;
+use super::store::{Copy, Template};
 use super::table::bound;
 
 /// What is sent at half the peak: some messages at a time, as bots do.
@@ -20,50 +22,71 @@ const SHAPE: Shape = Shape::new(16, 10, 4);
 /// What is sent at twice the peak, over more connections than requests may wait.
 const FLOOD: Shape = Shape::new(2000, 10, 4);
 
+/// A round at half the peak.
+struct Half {
+    /// Requests a second, at the peak.
+    peak: f64,
+    gateway: Measured,
+    /// Floor (b), which got the same requests at the same moments.
+    floor: Measured,
+}
+
 /// Measures both.
 pub async fn measure(template: &Template, rounds: usize, scale: f64) -> String {
-    let requests = count(float(SHAPE.requests()) * scale).max(200);
+    let requests = count(float(SHAPE.requests()) * scale).max(240);
     let prepared = Prepared::new(&template.scene, &SHAPE, requests, 13);
     let all = prepared.requests(&template.scene, Credential::Api);
     let rows = Arc::new(prepared.rows);
-    let (mut ours, mut floors, mut peaks, mut seen) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut halves = Vec::new();
     for _ in 0..rounds {
         let peak = peak(template, &all).await;
-        let half = half(template, &all, peak / 2.0).await;
-        let group = count(half.group()).max(1);
-        let pace = Some(peak / 2.0 * float(SHAPE.batch));
-        floors.push(percentile(&template.copy().await.floor(&rows, group, pace).await.times, 99));
-        ours.push(percentile(&half.times, 99));
-        peaks.push(peak);
-        seen.push(half.peak_memory);
+        let gateway = half(template, &all, peak / 2.0).await;
+        let arrivals = Arrivals { batch: SHAPE.batch, each_second: peak / 2.0 };
+        let floor = template.copy().await.floor_at(&rows, arrivals).await;
+        halves.push(Half { peak, gateway, floor: Measured::of_floor(floor) });
     }
-    let ratio = median(ours.iter().zip(&floors).map(|(ours, floor)| ours / floor));
-    let peak = median(peaks);
-    let (ours, floor, seen) = (median(ours), median(floors), median(seen));
+    let peak = median(halves.iter().map(|half| half.peak));
     let flood = flood(template, peak * 2.0, count(float(requests) * 3.0)).await;
+    told(&halves, &flood)
+}
+
+fn told(halves: &[Half], flood: &Flood) -> String {
+    let middle = |of: &dyn Fn(&Half) -> f64| median(halves.iter().map(of));
+    let late = |it: &Measured| percentile(&it.times, 99);
+    let samples = halves.iter().map(|half| half.gateway.times.len()).min().unwrap_or_default();
+    let lines = [
+        ("peak, requests a second", middle(&|it| it.peak)),
+        ("requests at half of it, each round", float(samples)),
+        ("p50 of the gateway, ms", middle(&|it| percentile(&it.gateway.times, 50))),
+        ("p50 of floor (b), ms", middle(&|it| percentile(&it.floor.times, 50))),
+        ("p99 of the gateway, ms", middle(&|it| late(&it.gateway))),
+        ("p99 of floor (b), ms", middle(&|it| late(&it.floor))),
+        ("messages in a commit of the gateway", middle(&|it| it.gateway.group())),
+        ("messages in a commit of floor (b)", middle(&|it| it.floor.group())),
+        ("memory at half the peak, MiB", middle(&|it| it.gateway.peak_memory)),
+        ("memory after half of what came at twice the peak, MiB", flood.early_memory),
+        ("memory after all of it, MiB", flood.peak_memory),
+        ("requests answered 200", float(flood.taken)),
+        ("requests answered 503 with `Retry-After`", float(flood.refused)),
+        ("messages answered SUCCESS", float(flood.successes)),
+    ];
     let mut text = format!(
-        "### Half the peak, and twice\n\nRequests of {} messages for {} sessions each, at a rate; \
-         time counts from when a request was due.\n\n\
-         | | |\n|---|---:|\n| peak, requests a second | {peak:.0} |\n\
-         | p99 at half of it, ms | {ours:.2} |\n| p99 of floor (b) at that rate, ms | {floor:.2} |\n\
-         | most memory at half the peak, MiB | {seen:.0} |\n\
-         | most memory at twice the peak over {} connections, MiB | {:.0} |\n\
-         | requests then answered 200 | {} |\n| answered 503 | {} |\n\
-         | messages answered SUCCESS | {} |\n| messages stored | {} |\n\n\
-         | | measured | promised | |\n|---|---:|---:|---|\n",
-        SHAPE.batch,
-        SHAPE.sessions,
-        FLOOD.connections,
-        flood.peak_memory,
-        flood.taken,
-        flood.refused,
-        flood.successes,
-        flood.stored,
+        "### Half the peak, and twice\n\nRequests of {} messages for {} sessions each, at a rate. \
+         Time counts from when a request was due until its answer, at floor (b) until its commit; \
+         (b) takes all requests that are due into one transaction. Twice the peak comes over {} \
+         connections.\n\n| | |\n|---|---:|\n",
+        SHAPE.batch, SHAPE.sessions, FLOOD.connections,
     );
+    for (what, value) in lines {
+        text += &format!("| {what} | {value:.*} |\n", if value < 100.0 { 2 } else { 0 });
+    }
+    text += "\n| | measured | promised | |\n|---|---:|---:|---|\n";
+    let ratio = middle(&|it| late(&it.gateway) / late(&it.floor));
     bound(&mut text, "p99 at half the peak, of the floor's", ratio, 3.0);
-    let lost = flood.successes.saturating_sub(flood.stored);
-    bound(&mut text, "messages answered SUCCESS and not stored", float(lost), 0.0);
+    let more = flood.peak_memory / flood.early_memory;
+    bound(&mut text, "memory after all of twice the peak, of that after half", more, 1.25);
+    bound(&mut text, "messages answered SUCCESS and not stored", float(flood.lost), 0.0);
+    bound(&mut text, "messages stored twice", float(flood.doubled), 0.0);
     text
 }
 
@@ -97,12 +120,16 @@ async fn half(template: &Template, all: &Arc<[Bytes]>, rate: f64) -> Measured {
 }
 
 /// What twice the peak came to.
+#[derive(Default)]
 struct Flood {
+    /// After half of the requests, and after all of them.
+    early_memory: f64,
     peak_memory: f64,
     taken: usize,
     refused: usize,
     successes: usize,
-    stored: usize,
+    lost: usize,
+    doubled: usize,
 }
 
 async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
@@ -111,17 +138,35 @@ async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
     let prepared = Prepared::new(&template.scene, &FLOOD, requests, 17);
     let all = prepared.requests(&template.scene, FLOOD.credential);
     let mut clients = Clients::connect(gateway.process.address(), FLOOD.connections).await;
-    let outcome = clients.run_at(&all, rate).await;
+    let (early, rest): (Arc<[Bytes]>, Arc<[Bytes]>) =
+        (all[..requests / 2].into(), all[requests / 2..].into());
+    let mut answers = clients.run_at(&early, rate).await.answers;
+    let early_memory = gateway.process.peak_memory();
+    answers.extend(clients.run_at(&rest, rate).await.answers);
     let peak_memory = gateway.process.peak_memory();
     drop(clients);
     gateway.process.stop();
-    let (taken, refused): (Vec<_>, Vec<_>) =
-        outcome.answers.into_iter().partition(|answer| answer.status == 200);
-    assert!(refused.iter().all(|answer| answer.status == 503), "what is not taken is put off");
-    let (taken_count, refused) = (taken.len(), refused.len());
-    let taken = Outcome { answers: taken, ..Outcome::default() };
-    all_stored(&taken, FLOOD.batch);
-    let stored = usize::try_from(copy.stored().await.payloads).expect("a small number");
-    let successes = taken_count * FLOOD.batch;
-    Flood { peak_memory, taken: taken_count, refused, successes, stored }
+    let outcome = Outcome { answers, ..Outcome::default() };
+    let flood = counted(outcome, &prepared.rows, &copy).await;
+    Flood { early_memory, peak_memory, ..flood }
+}
+
+/// Looks at every answer, and for every message that was taken.
+async fn counted(outcome: Outcome, rows: &[FloorMessage], copy: &Copy) -> Flood {
+    let stored = copy.message_ids().await;
+    let kept: HashSet<_> = stored.iter().copied().collect();
+    let doubled = stored.len() - kept.len();
+    let posted = outcome.answers.into_iter().zip(rows.chunks(FLOOD.batch));
+    let (taken, refused): (Vec<_>, Vec<_>) = posted.partition(|(answer, _)| answer.status == 200);
+    for (answer, _) in &refused {
+        assert_eq!(answer.status, 503, "what is not taken is put off");
+        assert!(answer.says_when, "who is put off is told until when");
+    }
+    let (answers, messages): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
+    let taken = answers.len();
+    all_stored(&Outcome { answers, ..Outcome::default() }, FLOOD.batch);
+    let successes = messages.iter().map(|messages| messages.len()).sum();
+    let messages = messages.into_iter().flatten();
+    let lost = messages.filter(|it| !kept.contains(&it.message_id)).count();
+    Flood { taken, refused: refused.len(), successes, lost, doubled, ..Flood::default() }
 }

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub const READY: &str = "sealpost listening on http://";
 
 /// Ticks of `/proc` in a second, on every system that we measure on.
-const TICKS: f64 = 100.0;
+pub const TICKS: f64 = 100.0;
 
 /// A program of ours that listens somewhere.
 pub struct Process {
@@ -95,10 +95,21 @@ pub fn own_cpu() -> f64 {
 
 /// The same of a process, of its children, and of those of them that have ended.
 pub fn cpu_of_family(parent: u32) -> f64 {
+    ticks(parent, &[13, 14, 15, 16]) + children(parent).into_iter().map(cpu_of).sum::<f64>()
+}
+
+/// The processes that a process has started.
+pub fn children(parent: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
     let children = children.unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
-    ticks(parent, &[13, 14, 15, 16]) + children.map(cpu_of).sum::<f64>()
+    children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// A count of bytes from `/proc/…/io`, by its name in proc(5); 0 when there is none.
+pub fn transferred(process: u32, name: &str) -> f64 {
+    let counts = fs::read_to_string(format!("/proc/{process}/io")).unwrap_or_default();
+    let count = counts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
 }
 
 /// The sum of some fields of `/proc/…/stat`, counted from 0 as proc(5) counts from 1.

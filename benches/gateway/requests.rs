@@ -185,12 +185,16 @@ fn message(
     (message, row)
 }
 
-/// The recipients of a message: a first byte, then each inbox as the difference to the one before
-/// it, with seven bits to the byte.
+/// The recipients of a message.
 fn waiting(person: &Person) -> Bytes {
     let shard = AccountNumber(person.number).shard().0;
-    let mut numbers: Vec<_> =
-        person.devices.iter().map(|it| (it.number * 1024 + shard).unsigned_abs()).collect();
+    packed(person.devices.iter().map(|it| it.number * 1024 + shard)).into()
+}
+
+/// Inboxes, each as one number of session and shard: a first byte, then each as the difference to
+/// the one before it, with seven bits to the byte.
+pub fn packed(inboxes: impl Iterator<Item = i64>) -> Vec<u8> {
+    let mut numbers: Vec<_> = inboxes.map(i64::unsigned_abs).collect();
     numbers.sort_unstable();
     let (mut bytes, mut before) = (vec![1], 0);
     for number in numbers {
@@ -202,5 +206,5 @@ fn waiting(person: &Person) -> Bytes {
         bytes.push(rest.to_le_bytes()[0]);
         before = number;
     }
-    bytes.into()
+    bytes
 }

@@ -37,6 +37,7 @@ impl Shape {
             (_, 1, 100) => 5000,
             (_, 1, _) => 12_000,
             (_, 10, 256) => 4000,
+            (_, 10, 100) => 5000,
             (1, 10, _) => 15_000,
             (_, 10, _) => 30_000,
             (_, _, 256) => 5000,
@@ -63,8 +64,11 @@ pub const LARGE: Shape = Shape::new(16, 100, 4);
 /// The shape of the second promise: single messages.
 pub const SINGLE: Shape = Shape::new(64, 1, 1);
 
-/// The shape of the promise about device rows.
+/// The shape of the promise about device rows: a request is for a hundred devices.
 pub const DEVICES: Shape = Shape::new(64, 1, 100);
+
+/// The same for those who send more at a time.
+pub const MORE_DEVICES: Shape = Shape::new(16, 10, 100);
 
 /// What is measured when nobody asks for more.
 pub fn usual() -> Vec<Shape> {
@@ -77,6 +81,7 @@ pub fn usual() -> Vec<Shape> {
         Shape::new(16, 1, 4),
         Shape::new(16, 10, 4),
         DEVICES,
+        MORE_DEVICES,
         Shape::new(16, 10, 256),
     ]
 }
@@ -92,6 +97,6 @@ pub fn all() -> Vec<Shape> {
             }
         }
     }
-    shapes.push(DEVICES);
+    shapes.extend([DEVICES, MORE_DEVICES]);
     shapes
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Statement, params};
 use sealpost::domain::clock::{Clock as _, SystemClock};
 
+use super::pace::{Arrivals, Found, Line};
 use super::process::own_cpu;
 use super::requests::FloorMessage;
 use super::store::{Floor, Stored};
@@ -16,10 +17,12 @@ const TAKE_NUMBERS: &str =
 
 const PAYLOAD: &str = "
     INSERT INTO payloads (number, shard, sender_account, sender_session, conversation, message_id,
-        category, accepted_at, expires_at, details, waiting, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        category, accepted_at, expires_at, details, waiting, slots, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, x'', ?10, ?11, ?12)";
 
-const SLOT: &str = "INSERT INTO inbox (shard, session, number, slot) VALUES (?1, ?2, ?3, ?4)";
+const SLOT: &str = "
+    INSERT INTO inbox (shard, session, number, slot_start, slot_length)
+    VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const SEEN: &str = "
     INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
@@ -31,7 +34,11 @@ const WEEK: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 const STORED: &str = "
     SELECT (SELECT count(*) FROM payloads), (SELECT count(*) FROM inbox),
         (SELECT count(*) FROM seen_messages), (SELECT total(length(body)) FROM payloads),
-        (SELECT total(length(slot)) FROM inbox), (SELECT total(length(waiting)) FROM payloads)";
+        (SELECT total(length(slots)) FROM payloads),
+        (SELECT total(slot_length) FROM inbox), (SELECT total(length(waiting)) FROM payloads),
+        (SELECT total(length(digest)) FROM seen_messages),
+        (SELECT total(sender_account + sender_session + conversation) FROM payloads),
+        (SELECT total(session * 1024 + shard) FROM inbox)";
 
 /// Opens a database as the gateway's writer does, and asks whether it is so.
 pub fn open(database: &Path) -> Connection {
@@ -56,31 +63,44 @@ fn ask<T: rusqlite::types::FromSql>(connection: &Connection, question: &str) -> 
     connection.query_row(question, [], |row| row.get(0)).expect("an answer")
 }
 
-/// Writes all messages, so many in a transaction; at a rate when `each_second` says one.
-pub fn write(
-    database: &Path,
-    messages: &[FloorMessage],
-    group: usize,
-    each_second: Option<f64>,
-) -> Floor {
+/// Writes all messages, so many in a transaction.
+pub fn write(database: &Path, messages: &[FloorMessage], group: usize) -> Floor {
     let connection = open(database);
     let mut hand = Hand::new(&connection).expect("tables of the gateway");
     let (first, measured) = messages.split_at(messages.len() / 6);
-    for group in first.chunks(group) {
-        hand.commit(group);
-    }
+    hand.write_all(first, group);
     let (start, before) = (Instant::now(), own_cpu());
-    let mut times = Vec::new();
-    let mut due = Duration::ZERO;
-    for group in measured.chunks(group) {
-        if let Some(rate) = each_second {
-            due += Duration::from_secs_f64(super::numbers::float(group.len()) / rate);
-            wait_until(start + due);
+    let times = hand.write_all(measured, group);
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
+    Floor { seconds, transactions: times.len(), times, messages: measured.len(), cpu }
+}
+
+/// Writes requests that come at a rate: all that are due in one transaction.
+pub fn write_at(database: &Path, messages: &[FloorMessage], arrivals: Arrivals) -> Floor {
+    let connection = open(database);
+    let mut hand = Hand::new(&connection).expect("tables of the gateway");
+    let requests = arrivals.requests(messages.len());
+    let (first, measured) = messages.split_at(requests / 6 * arrivals.batch);
+    hand.write_all(first, arrivals.batch);
+    let mut line = Line::new(requests - requests / 6, arrivals.each_second);
+    let (start, before) = (Instant::now(), own_cpu());
+    let (mut times, mut transactions) = (Vec::new(), 0);
+    loop {
+        match line.take() {
+            Found::Due(due, since) => {
+                hand.commit(&measured[arrivals.messages(&due)]);
+                times.extend(since.into_iter().map(|since| since.elapsed()));
+                transactions += 1;
+            }
+            Found::Later(due) => {
+                wait_until(due);
+                line.wake();
+            }
+            Found::End => break,
         }
-        times.push(hand.commit(group));
     }
-    let seconds = start.elapsed().as_secs_f64();
-    Floor { seconds, times, messages: measured.len(), cpu: own_cpu() - before }
+    let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
+    Floor { seconds, transactions, times, messages: measured.len(), cpu }
 }
 
 fn wait_until(due: Instant) {
@@ -100,6 +120,9 @@ struct Hand<'a> {
     commit: Statement<'a>,
 }
 
+/// A message and its place in the one order of all.
+type Numbered<'a> = (i64, &'a FloorMessage);
+
 impl<'a> Hand<'a> {
     fn new(connection: &'a Connection) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -112,19 +135,37 @@ impl<'a> Hand<'a> {
         })
     }
 
-    fn commit(&mut self, group: &[FloorMessage]) -> Duration {
-        let start = Instant::now();
-        self.insert(group).expect("sound rows, and room on the disk");
-        start.elapsed()
+    /// Writes messages, so many in a transaction; returns what each transaction took.
+    fn write_all(&mut self, messages: &[FloorMessage], group: usize) -> Vec<Duration> {
+        let timed = |group| {
+            let start = Instant::now();
+            self.commit(group);
+            start.elapsed()
+        };
+        messages.chunks(group).map(timed).collect()
     }
 
-    fn insert(&mut self, group: &[FloorMessage]) -> rusqlite::Result<()> {
+    /// Writes some messages in one transaction.
+    fn commit(&mut self, group: &[FloorMessage]) {
+        self.transaction(group).expect("sound rows, and room on the disk");
+    }
+
+    fn transaction(&mut self, group: &[FloorMessage]) -> rusqlite::Result<()> {
         self.begin.execute([])?;
         let now = SystemClock.now().as_micros();
         let count = i64::try_from(group.len()).expect("a small number");
         let last: i64 = self.take_numbers.query_row([count], |row| row.get(0))?;
-        let numbers = last - count + 1..;
-        for (number, it) in numbers.clone().zip(group) {
+        let numbered: Vec<Numbered<'_>> = (last - count + 1..).zip(group).collect();
+        self.append(&numbered, now)?;
+        self.place(&numbered, now)?;
+        self.commit.execute([])?;
+        Ok(())
+    }
+
+    /// What goes to the end of its table.
+    fn append(&mut self, group: &[Numbered<'_>], now: i64) -> rusqlite::Result<()> {
+        for (number, it) in group {
+            let slots = it.slots.iter().map(|(.., slot)| &slot[..]).collect::<Vec<_>>().concat();
             self.payload.execute(params![
                 number,
                 it.slots.first().map_or(0, |(shard, ..)| *shard),
@@ -135,43 +176,73 @@ impl<'a> Hand<'a> {
                 it.category,
                 now,
                 now + WEEK,
-                &[][..],
                 &it.waiting[..],
+                slots,
                 &it.body[..],
             ])?;
         }
-        // In the order of their keys, so that rows of one inbox go to one page.
-        let slots = numbers.zip(group).flat_map(|(number, it)| {
-            it.slots.iter().map(move |(shard, session, slot)| (*shard, *session, number, slot))
-        });
-        let mut slots: Vec<_> = slots.collect();
-        slots.sort_unstable_by_key(|(shard, session, number, _)| (*shard, *session, *number));
-        for (shard, session, number, slot) in slots {
-            self.slot.execute(params![shard, session, number, &slot[..]])?;
+        Ok(())
+    }
+
+    /// What goes to a place of its own in a tree, in the order of the keys, so that neighbours go
+    /// to one page.
+    fn place(&mut self, group: &[Numbered<'_>], now: i64) -> rusqlite::Result<()> {
+        let mut rows: Vec<_> = group.iter().flat_map(|(number, it)| rows_of(*number, it)).collect();
+        rows.sort_unstable();
+        for (shard, session, number, start, length) in rows {
+            self.slot.execute(params![shard, session, number, start, length])?;
         }
-        let mut claims: Vec<_> = group.iter().collect();
+        let mut claims: Vec<_> = group.iter().map(|(_, it)| it).collect();
         claims.sort_unstable_by_key(|it| (it.sender % 1024, it.sender, it.message_id));
         for it in claims {
             let (id, digest) = (&it.message_id[..], &it.digest[..]);
             self.seen.execute(params![it.sender % 1024, it.sender, id, digest, now])?;
         }
-        self.commit.execute([])?;
         Ok(())
     }
+}
+
+/// Shard, session and number of each row of an inbox, and where its slot stands beside the body.
+fn rows_of(
+    number: i64,
+    message: &FloorMessage,
+) -> impl Iterator<Item = (i64, i64, i64, i64, i64)> + '_ {
+    let mut end = 0;
+    message.slots.iter().map(move |(shard, session, slot)| {
+        let length = i64::try_from(slot.len()).expect("a small number");
+        end += length;
+        (*shard, *session, number, end - length, length)
+    })
 }
 
 /// What is in the tables.
 pub fn stored(database: &Path) -> Stored {
     let connection = Connection::open(database).expect("a database");
     let row = connection.query_row(STORED, [], |row| {
-        Ok(Stored {
+        let stored = Stored {
             payloads: row.get(0)?,
             slots: row.get(1)?,
             claims: row.get(2)?,
             body_bytes: row.get(3)?,
             slot_bytes: row.get(4)?,
-            waiting_bytes: row.get(5)?,
-        })
+            waiting_bytes: row.get(6)?,
+            digest_bytes: row.get(7)?,
+            senders: row.get(8)?,
+            inboxes: row.get(9)?,
+        };
+        // As long as every message still waits for everybody.
+        let reached: f64 = row.get(5)?;
+        Ok((stored, reached))
     });
-    row.expect("the tables can be read")
+    let (stored, reached) = row.expect("the tables can be read");
+    assert!(reached <= stored.slot_bytes, "each row has a part of the slots to itself");
+    stored
+}
+
+/// The ids of all messages that are kept.
+pub fn message_ids(database: &Path) -> Vec<[u8; 16]> {
+    let connection = Connection::open(database).expect("a database");
+    let mut ids = connection.prepare("SELECT message_id FROM payloads").expect("a table");
+    let ids = ids.query_map([], |row| row.get(0)).expect("a table that can be read");
+    ids.collect::<rusqlite::Result<_>>().expect("ids of 16 bytes")
 }

@@ -11,6 +11,7 @@ use sealpost::app::App;
 use sealpost::config::{Config, Environment, Flags};
 use sqlx::{AssertSqlSafe, Executor as _};
 
+use super::pace::Arrivals;
 use super::requests::FloorMessage;
 use super::scene::Scene;
 use super::{postgres_floor, sqlite_floor};
@@ -18,7 +19,9 @@ use super::{postgres_floor, sqlite_floor};
 /// What a floor came to.
 pub struct Floor {
     pub seconds: f64,
-    /// What each transaction took.
+    pub transactions: usize,
+    /// What each transaction took; where requests came at a rate, what each of them took since it
+    /// was due.
     pub times: Vec<Duration>,
     pub messages: usize,
     /// Seconds of processor time of this process.
@@ -34,6 +37,10 @@ pub struct Stored {
     pub body_bytes: f64,
     pub slot_bytes: f64,
     pub waiting_bytes: f64,
+    pub digest_bytes: f64,
+    /// Sums of the numbers of who sent, and of the inboxes.
+    pub senders: f64,
+    pub inboxes: f64,
 }
 
 /// A PostgreSQL server that belongs to the benchmark: its databases come and go as they like.
@@ -181,6 +188,11 @@ impl Copy {
         self.server.as_ref().map_or(0.0, |server| super::process::cpu_of_family(server.process))
     }
 
+    /// The first of the database's own processes, if it has any.
+    pub fn server_process(&self) -> Option<u32> {
+        self.server.as_ref().map(|server| server.process)
+    }
+
     /// Gives a program what it needs to work here.
     pub fn prepare(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
@@ -194,19 +206,46 @@ impl Copy {
         }
     }
 
-    /// Writes rows by hand.
+    /// Writes rows by hand, so many messages in a transaction; a server gets no more transactions
+    /// at a time than somebody with so many connections could have.
     pub async fn floor(
         &self,
         messages: &Arc<Vec<FloorMessage>>,
         group: usize,
-        each_second: Option<f64>,
+        connections: usize,
     ) -> Floor {
-        if let Some(url) = self.url() {
-            return postgres_floor::write(&url, messages, group, each_second).await;
+        match self.url() {
+            Some(url) => postgres_floor::write(&url, messages, group, connections).await,
+            None => {
+                self.in_file(messages, move |file, messages| {
+                    sqlite_floor::write(file, messages, group)
+                })
+                .await
+            }
         }
+    }
+
+    /// Writes rows by hand that come at a rate.
+    pub async fn floor_at(&self, messages: &Arc<Vec<FloorMessage>>, arrivals: Arrivals) -> Floor {
+        match self.url() {
+            Some(url) => postgres_floor::write_at(&url, messages, arrivals).await,
+            None => {
+                self.in_file(messages, move |file, messages| {
+                    sqlite_floor::write_at(file, messages, arrivals)
+                })
+                .await
+            }
+        }
+    }
+
+    async fn in_file(
+        &self,
+        messages: &Arc<Vec<FloorMessage>>,
+        write: impl FnOnce(&Path, &[FloorMessage]) -> Floor + Send + 'static,
+    ) -> Floor {
         let (database, messages) = (self.database(), messages.clone());
-        let write = move || sqlite_floor::write(&database, &messages, group, each_second);
-        tokio::task::spawn_blocking(write).await.expect("the floor does not panic")
+        let write = tokio::task::spawn_blocking(move || write(&database, &messages));
+        write.await.expect("the floor does not panic")
     }
 
     /// What is in the tables.
@@ -214,6 +253,22 @@ impl Copy {
         match self.url() {
             Some(url) => postgres_floor::stored(&url).await,
             None => sqlite_floor::stored(&self.database()),
+        }
+    }
+
+    /// Whether no more dead rows are left than the database tolerates.
+    pub async fn is_vacuumed(&self) -> bool {
+        match self.url() {
+            Some(url) => postgres_floor::is_vacuumed(&url).await,
+            None => true,
+        }
+    }
+
+    /// The ids of all messages that are kept.
+    pub async fn message_ids(&self) -> Vec<[u8; 16]> {
+        match self.url() {
+            Some(url) => postgres_floor::message_ids(&url).await,
+            None => sqlite_floor::message_ids(&self.database()),
         }
     }
 }
