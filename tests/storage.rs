@@ -3,6 +3,7 @@
 mod durability;
 mod postgres;
 mod postgres_races;
+mod postgres_replaced;
 mod postgres_writers;
 mod trouble;
 mod upkeep;

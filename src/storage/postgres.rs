@@ -42,6 +42,7 @@ mod set_aside;
 mod settings;
 mod sign_in;
 mod sign_up;
+mod successors;
 mod sweep;
 mod top_ups;
 mod writer;
