@@ -4,6 +4,7 @@ mod durability;
 mod postgres;
 mod postgres_races;
 mod postgres_replaced;
+mod postgres_trouble;
 mod postgres_writers;
 mod trouble;
 mod upkeep;

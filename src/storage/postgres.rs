@@ -42,6 +42,7 @@ mod set_aside;
 mod settings;
 mod sign_in;
 mod sign_up;
+mod silence;
 mod successors;
 mod sweep;
 mod top_ups;
@@ -53,6 +54,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
@@ -67,6 +69,9 @@ use writer::{Job, PgWriter};
 
 /// After so many bytes a group takes no more messages: the other writers may have the rest.
 const GROUP_BYTES: usize = 1024 * 1024;
+
+/// How long to wait at the end for statements that are still under way.
+const CLOSING: Duration = Duration::from_secs(15);
 
 /// Which server, and how much of it.
 #[derive(Clone)]
@@ -145,8 +150,9 @@ impl PostgresStore {
     /// When the server cannot be reached, is too old, or its tables belong to another version.
     pub async fn open(config: &PostgresConfig) -> Result<Self, OpenError> {
         let options = connect::options(config)?;
-        let mut connection = connect::connect(&options, config.patience).await?;
+        let (mut connection, server) = connect::connect(&options, config.patience).await?;
         migrate::migrate(&mut connection, &options).await?;
+        let options = connect::pinned(config, options, &server);
         let pool = connect::pool(config, options.clone());
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
         let rooms = Arc::new(Rooms::default());
@@ -157,7 +163,7 @@ impl PostgresStore {
             group_bytes: GROUP_BYTES,
         };
         let writers = (0..config.writers.max(1)).map(|_| {
-            let (options, rooms) = (options.clone(), Arc::clone(&rooms));
+            let (options, rooms) = (connect::writing(config, &options), Arc::clone(&rooms));
             PgWriter::new(options, statements, config.patience, rooms)
         });
         let writer = Writer::start_all(writers, bounds);
@@ -186,6 +192,7 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.writer.close().await;
-        self.pool.close().await;
+        // Whoever still has a connection gives it back, unless the server says nothing any more.
+        let _ = timeout(CLOSING, self.pool.close()).await;
     }
 }

@@ -1,8 +1,8 @@
 //! Freeing and deleting rows of inboxes; those of a whole group at a time.
 //!
 //! Here, and only here, rows that somebody else has locked are waited for: what was acknowledged
-//! must not come again. They are locked in the order of their keys, so two writers that want the
-//! same ones do not wait for each other.
+//! must not come again. They are locked in the order of their keys, before anything else of the
+//! group, so two writers that want the same ones do not wait for each other.
 
 use std::collections::HashSet;
 
@@ -53,13 +53,44 @@ pub(super) const ACKNOWLEDGE: &str = "
     DELETE FROM inbox USING gone
     WHERE inbox.shard = gone.shard AND inbox.session = gone.session AND inbox.number = gone.number";
 
+/// All that a group wants, when it wants to delete some and to free others.
+pub(super) const LOCK: &str = "
+    SELECT count(*) FROM (
+        SELECT 1 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])
+            AS wanted (shard, session, number)
+        JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
+            AND inbox.number = wanted.number
+        ORDER BY inbox.shard, inbox.session, inbox.number
+        FOR UPDATE OF inbox
+    ) AS held";
+
+/// Deletes rows that were handed out, and ends leases before their time.
+pub(super) async fn settle(
+    link: &mut Link<'_>,
+    acknowledged: &[&RowsJob],
+    released: &[&ReleaseJob],
+) -> Result<(), StoreError> {
+    if !acknowledged.is_empty() && !released.is_empty() {
+        let gone = acknowledged.iter().flat_map(|job| keys_of(job.inbox, &job.orders));
+        let freed = released.iter().flat_map(|job| keys_of(job.inbox, &job.returned.orders));
+        let keys = RowKeys::of(gone.chain(freed));
+        let locked = query(LOCK).bind(keys.shards).bind(keys.sessions).bind(keys.numbers);
+        locked.execute(&mut *link).await.map_err(during("waiting for rows of inboxes"))?;
+    }
+    acknowledge(link, acknowledged).await?;
+    release(link, released).await
+}
+
+fn keys_of(inbox: InboxKey, orders: &[Order]) -> impl Iterator<Item = (InboxKey, i64)> {
+    orders.iter().map(move |order| (inbox, order.0))
+}
+
 /// Deletes rows that were handed out.
-pub(super) async fn acknowledge(link: &mut Link<'_>, jobs: &[&RowsJob]) -> Result<(), StoreError> {
+async fn acknowledge(link: &mut Link<'_>, jobs: &[&RowsJob]) -> Result<(), StoreError> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let rows = jobs.iter().flat_map(|job| job.orders.iter().map(|order| (job.inbox, order.0)));
-    let keys = RowKeys::of(rows);
+    let keys = RowKeys::of(jobs.iter().flat_map(|job| keys_of(job.inbox, &job.orders)));
     let deleted = query(ACKNOWLEDGE).bind(keys.shards).bind(keys.sessions).bind(keys.numbers);
     deleted.execute(link).await.map_err(during("acknowledging messages"))?;
     Ok(())
@@ -82,7 +113,7 @@ pub(super) const RELEASE: &str = "
     WHERE inbox.shard = held.shard AND inbox.session = held.session AND inbox.number = held.number";
 
 /// Ends leases before their time.
-pub(super) async fn release(link: &mut Link<'_>, jobs: &[&ReleaseJob]) -> Result<(), StoreError> {
+async fn release(link: &mut Link<'_>, jobs: &[&ReleaseJob]) -> Result<(), StoreError> {
     if jobs.is_empty() {
         return Ok(());
     }

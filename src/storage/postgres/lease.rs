@@ -32,7 +32,7 @@ use sqlx::query;
 use tokio::time::sleep;
 
 use super::PostgresStore;
-use super::link::Statements;
+use super::link::{Statements, begin};
 use super::rows::{time, value};
 use super::set_aside::Hopeless;
 use crate::domain::Fault;
@@ -128,6 +128,12 @@ struct Found {
     more: bool,
 }
 
+impl Found {
+    fn is_nothing(&self) -> bool {
+        self.messages.is_empty() && self.hopeless.rows.is_empty() && !self.more
+    }
+}
+
 impl PostgresStore {
     pub(super) async fn lease_messages(&self, request: LeaseRequest) -> Result<Leased, Fault> {
         let until = request.until;
@@ -156,11 +162,20 @@ impl PostgresStore {
 
     async fn look_and_take(&self, request: &LeaseRequest) -> Result<Found, StoreError> {
         let front = self.front(request.inbox).await?;
+        let found = self.look_from(front, request).await?;
+        let again = found.is_nothing().then(|| self.front_after_nothing(request.inbox, front));
+        match again.flatten() {
+            Some(beginning) => self.look_from(beginning, request).await,
+            None => Ok(found),
+        }
+    }
+
+    async fn look_from(&self, front: i64, request: &LeaseRequest) -> Result<Found, StoreError> {
         // One statement is a transaction by itself. It locks nothing for longer than it runs,
         // whatever becomes of whoever sent it.
         let mut link = match self.statements {
             Statements::Kept => self.reader().await?,
-            Statements::Unnamed => self.begin("BEGIN").await?,
+            Statements::Unnamed => self.begin(begin!("READ COMMITTED")).await?,
         };
         let LeaseRequest { inbox, isolation, .. } = *request;
         let rows = query(LEASE)

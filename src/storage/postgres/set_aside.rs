@@ -26,13 +26,19 @@ pub(super) struct Hopeless {
 
 /// A row is only set aside if it still is what the reader found: meanwhile somebody may have taken
 /// it, given its last delivery back, or set it aside. What is committed counts, so of two who
-/// found the same row one tells of it.
+/// found the same row one tells of it. Nobody is waited for: who finds it again looks again.
 pub(super) const SET_ASIDE: &str = "
-    UPDATE inbox SET set_aside_at = $4
-    WHERE shard = $1 AND session = $2 AND number = ANY ($3)
-        AND leased_until <= $4 AND deliveries >= $5 AND set_aside_at IS NULL
-        AND (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)
-    RETURNING number";
+    WITH hopeless AS MATERIALIZED (
+        SELECT shard, session, number FROM inbox
+        WHERE shard = $1 AND session = $2 AND number = ANY ($3)
+            AND leased_until <= $4 AND deliveries >= $5 AND set_aside_at IS NULL
+            AND (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE inbox SET set_aside_at = $4 FROM hopeless
+    WHERE inbox.shard = hopeless.shard AND inbox.session = hopeless.session
+        AND inbox.number = hopeless.number
+    RETURNING inbox.number";
 
 /// Sets hopeless messages aside and leaves a marker; returns how many.
 async fn set_aside(

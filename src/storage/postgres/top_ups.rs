@@ -77,10 +77,13 @@ impl TopUps for PostgresStore {
     }
 
     async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault> {
-        let sessions: Vec<SessionNumber> = addition.slots.iter().map(|slot| slot.session).collect();
+        let inboxes = addition.slots.iter();
+        let inboxes = inboxes.map(|slot| InboxKey { shard: slot.shard, session: slot.session });
+        let inboxes: Vec<InboxKey> = inboxes.collect();
         let added = self.write(addition, |addition, link| Box::pin(add(addition, link))).await?;
         if added == SlotsAdded::Added {
-            self.rooms.forget(sessions.into_iter());
+            self.rooms.forget(inboxes.iter().map(|inbox| inbox.session));
+            self.fronts.forget(inboxes.into_iter());
         }
         Ok(added)
     }
