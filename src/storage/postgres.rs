@@ -32,6 +32,8 @@ mod link;
 mod look;
 mod migrate;
 mod notices;
+#[cfg(test)]
+mod plans;
 mod relationships;
 mod requests;
 mod rooms;

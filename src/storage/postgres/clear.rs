@@ -26,7 +26,7 @@ const INBOXES: i64 = 50;
 
 macro_rules! now {
     () => {
-        "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+        "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
     };
 }
 
@@ -41,11 +41,13 @@ pub(super) const ENDED: &str = concat!(
     FOR UPDATE SKIP LOCKED"
 );
 
+/// A row is found by its place, and never along its shard: that is why nothing can be looked up by
+/// `shard + 0`.
 pub(super) const REMOVE_ROWS: &str = "
     DELETE FROM inbox WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM inbox WHERE shard = $1 AND session = $2 ORDER BY number LIMIT $3
         FOR UPDATE SKIP LOCKED
-    )) AND shard = $1";
+    )) AND shard + 0 = $1";
 
 /// The second look is two minutes later; groups of messages have half of one.
 pub(super) const LOOK_AGAIN: &str = concat!(

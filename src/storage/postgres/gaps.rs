@@ -108,12 +108,19 @@ pub(super) async fn leave_for_losses(
 /// What is locked is read again as it is by then, so a marker that somebody leased, acknowledged or
 /// counted in meanwhile is not among them.
 pub(super) const FREE_MARKERS: &str = "
-    SELECT inbox.session, inbox.number, payloads.body, payloads.accepted_at
+    SELECT marker.session, marker.number, payload.body, payload.accepted_at
     FROM unnest($1::bigint[], $2::bigint[]) AS wanted (shard, session)
-    JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
-        AND inbox.number < 0 AND inbox.leased_until <= $3
-    JOIN payloads ON payloads.shard = inbox.home AND payloads.number = inbox.number
-    FOR UPDATE OF inbox SKIP LOCKED";
+    CROSS JOIN LATERAL (
+        SELECT session, number, home FROM inbox
+        WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
+            AND inbox.number < 0 AND inbox.leased_until <= $3
+        FOR UPDATE SKIP LOCKED
+    ) AS marker
+    CROSS JOIN LATERAL (
+        SELECT body, accepted_at FROM payloads
+        WHERE payloads.shard = marker.home AND payloads.number = marker.number
+        OFFSET 0
+    ) AS payload";
 
 /// Counts unread markers of the same kind in and removes them, unless a reader holds them: its
 /// acknowledgement may be on its way. It is the number that goes, so a late acknowledgement of a
@@ -151,12 +158,13 @@ pub(super) const DELETE_ROWS: &str = "
     WITH gone AS MATERIALIZED (
         SELECT inbox.shard, inbox.session, inbox.number
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (shard, session, number)
-        JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
+        JOIN inbox ON inbox.shard = ANY (ARRAY[wanted.shard]) AND inbox.session = wanted.session
             AND inbox.number = wanted.number
         FOR UPDATE OF inbox SKIP LOCKED
     )
     DELETE FROM inbox USING gone
-    WHERE inbox.shard = gone.shard AND inbox.session = gone.session AND inbox.number = gone.number
+    WHERE inbox.shard = ANY (ARRAY[gone.shard]) AND inbox.session = gone.session
+        AND inbox.number = gone.number
     RETURNING inbox.shard, inbox.session, inbox.number";
 
 /// Deletes rows of inboxes by their numbers, except those that another transaction is about to

@@ -99,12 +99,12 @@ pub(super) const LEASE: &str = concat!(
         WHERE nth = 1 OR (bytes <= $7 AND NOT meets_suspect)
     ), locked AS MATERIALIZED (
         SELECT ctid AS place FROM inbox
-        WHERE ctid = ANY (ARRAY(SELECT place FROM chosen)) AND shard = $1
+        WHERE ctid = ANY (ARRAY(SELECT place FROM chosen)) AND shard + 0 = $1
             AND leased_until <= $3 AND set_aside_at IS NULL
         FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE inbox SET leased_until = $6, deliveries = deliveries + 1
-        WHERE ctid = ANY (ARRAY(SELECT place FROM locked)) AND shard = $1
+        WHERE ctid = ANY (ARRAY(SELECT place FROM locked)) AND shard + 0 = $1
         RETURNING number
     ), told AS (
         SELECT *, number IN (SELECT number FROM taken) AS is_taken FROM looked OFFSET 0

@@ -16,12 +16,12 @@ use crate::domain::ports::Requests;
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
-const READ: &str = "
+pub(super) const READ: &str = "
     SELECT digest, claimed_until, expires_at, status, body FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3";
 
 /// One whose time is over makes place.
-const DROP: &str = "
+pub(super) const DROP: &str = "
     DELETE FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3
         AND (expires_at <= $4 OR (status IS NULL AND claimed_until <= $4))
@@ -34,15 +34,16 @@ const CLAIM: &str = "
     ON CONFLICT (shard, account, hash) DO NOTHING
     RETURNING 1";
 
-const ANSWER: &str = "
+pub(super) const ANSWER: &str = "
     UPDATE requests SET status = $5, body = $6
     WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4 AND status IS NULL";
 
-const GIVE_BACK: &str = "
+pub(super) const GIVE_BACK: &str = "
     DELETE FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4 AND status IS NULL";
 
-const ANY_OLD: &str = "SELECT 1 FROM requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
+pub(super) const ANY_OLD: &str =
+    "SELECT 1 FROM requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
 
 /// Whose requests are old. Where one of them is in somebody's hands, it is left for the next time.
 pub(super) const OLD: &str = "
@@ -64,14 +65,14 @@ pub(super) const FORGET: &str = "
 
 /// Counts, and says what there is then. Whoever asks for an account's totals waits for the others
 /// who have, so what the first takes is not there for the second.
-const COUNT: &str = "
+pub(super) const COUNT: &str = "
     INSERT INTO request_totals (shard, account, requests, bytes) VALUES ($1, $2, $3, $4)
     ON CONFLICT (shard, account) DO UPDATE
     SET requests = request_totals.requests + excluded.requests,
         bytes = request_totals.bytes + excluded.bytes
     RETURNING requests, bytes";
 
-const DROP_TOTALS: &str = "
+pub(super) const DROP_TOTALS: &str = "
     DELETE FROM request_totals WHERE shard = $1 AND account = $2 AND requests <= 0";
 
 #[async_trait]

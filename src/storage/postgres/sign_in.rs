@@ -15,7 +15,7 @@ use crate::storage::error::{StoreError, during};
 
 /// The account, its live sessions without the replaced one, the replaced one if it is live, and
 /// whether the key is on file: everything that can speak against signing in.
-const CIRCUMSTANCES: &str = "
+pub(super) const CIRCUMSTANCES: &str = "
     SELECT accounts.id AS user_id,
         (SELECT count(*) FROM sessions
             WHERE account = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2) AS others,
@@ -116,7 +116,7 @@ pub(super) async fn create(
     })
 }
 
-const FIND_LIVE: &str = "
+pub(super) const FIND_LIVE: &str = "
     SELECT sessions.number, sessions.account
     FROM sessions JOIN accounts ON accounts.number = sessions.account
     WHERE sessions.id = $1 AND accounts.id = $2 AND sessions.ended_at IS NULL";

@@ -34,7 +34,7 @@ pub(super) const TAKE: &str = "
         DELETE FROM inbox WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM inbox WHERE shard = $1 AND session = $2 ORDER BY number LIMIT $3
             FOR UPDATE SKIP LOCKED
-        )) AND shard = $1
+        )) AND shard + 0 = $1
         RETURNING number, home
     ), counted AS MATERIALIZED (
         SELECT count(*) AS total, count(*) FILTER (WHERE number > 0) AS messages,
