@@ -152,11 +152,13 @@ impl Pooled {
         }
         // Until the server has answered, nobody knows what it has done.
         self.state = State::Silent;
-        if let Some(connection) = &mut self.connection {
-            raw_sql(word).execute(&mut **connection).await?;
+        let Some(connection) = &mut self.connection else { return Ok(()) };
+        let ended = raw_sql(word).execute(&mut **connection).await;
+        // A refusal is an answer as well: nothing of the transaction is left.
+        if matches!(ended, Ok(_) | Err(Error::Database(_))) {
+            self.state = State::Idle;
         }
-        self.state = State::Idle;
-        Ok(())
+        ended.map(drop)
     }
 }
 

@@ -180,9 +180,10 @@ async fn finish(
         }
     };
     let done = statement.execute(&mut *link).await.map_err(during("finishing a request"))?;
-    match done.rows_affected() {
-        0 => drop_if_empty(account, &kept, link).await?,
-        _ => drop(count(account, change, link).await?),
+    if done.rows_affected() == 0 {
+        drop_if_empty(account, &kept, link).await?;
+    } else {
+        count(account, change, link).await?;
     }
     Ok(Ok(()))
 }

@@ -216,6 +216,7 @@ async fn run(
     // A statement without a name has to be in a transaction, see [`Link`].
     if messages_alone && statements == Statements::Kept {
         let mut link = Link::outside(&mut *connection, statements);
+        link.wait_for(LONGEST);
         let plain = accept::decide(&mut link, rooms, &kinds.accept).await;
         let plain = plain.map_err(Failed::undone)?;
         if plain.is_plain() {
@@ -231,6 +232,7 @@ async fn run(
     };
     let begun = connection.begin_with(begin).await.map_err(during("beginning a transaction"));
     let mut link = Link::within(begun.map_err(Failed::undone)?, statements);
+    link.wait_for(LONGEST);
     let outcome = steps(&mut link, rooms, &kinds, decided).await;
     let (decided, numbers) = outcome.map_err(Failed::undone)?;
     link.commit().await.map_err(Failed::committing)?;
