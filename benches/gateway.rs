@@ -50,6 +50,12 @@ mod sockets;
 mod sqlite_crowd;
 #[path = "gateway/sqlite_floor.rs"]
 mod sqlite_floor;
+#[path = "gateway/sqlite_ids.rs"]
+mod sqlite_ids;
+#[path = "gateway/sqlite_rows.rs"]
+mod sqlite_rows;
+#[path = "gateway/sqlite_settling.rs"]
+mod sqlite_settling;
 #[path = "gateway/store.rs"]
 mod store;
 #[path = "gateway/table.rs"]

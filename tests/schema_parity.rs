@@ -34,6 +34,12 @@ const POSTGRES_COLUMNS: &[(&str, &str, &str)] = &[
     ("inbox", "home", "the shard of the payload, which is stored once and not once for each shard"),
     ("top_ups", "home", "the same"),
     ("inbox", "slot", "rows are appended to a heap; only SQLite's tree pays for their length"),
+    ("ended_inboxes", "successor", "messages may arrive after the session was replaced"),
+    (
+        "ended_inboxes",
+        "look_at",
+        "the same; SQLite's one writer stores nothing for an ended session",
+    ),
 ];
 
 /// Columns that only SQLite has: table, column, reason.
@@ -52,7 +58,11 @@ const PRIMARY_KEYS: &[(&str, &str, &str, &str)] = &[(
 )];
 
 /// Indexes that only PostgreSQL has: table, columns, reason.
-const POSTGRES_INDEXES: &[(&str, &str, &str)] = &[];
+const POSTGRES_INDEXES: &[(&str, &str, &str)] = &[(
+    "ended_inboxes",
+    "look_at",
+    "entries stay for a while, so those that are due are looked up",
+)];
 
 /// Indexes that only SQLite has: table, columns, reason.
 const SQLITE_INDEXES: &[(&str, &str, &str)] = &[];

@@ -4,6 +4,8 @@ mod durability;
 mod fresh;
 mod postgres;
 mod postgres_races;
+mod postgres_replaced;
+mod postgres_trouble;
 mod postgres_writers;
 mod trouble;
 mod upkeep;

@@ -87,7 +87,7 @@ pub async fn fill(copy: &Copy, scene: &Scene, size: Size) -> f64 {
     let start = Instant::now();
     match copy.url() {
         Some(url) => postgres_crowd::fill(&url, scene, size).await,
-        None => sqlite_crowd::fill(&copy.database(), scene, size),
+        None => sqlite_crowd::fill(&copy.database(), scene, size).await,
     }
     start.elapsed().as_secs_f64()
 }

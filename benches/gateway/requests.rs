@@ -17,6 +17,7 @@ use sealpost::sdk::types::OutgoingMessage;
 
 use super::scene::{Contact, Person, Scene};
 use super::shape::{Credential, Shape};
+use super::sqlite_rows;
 
 /// Bytes of text in every message.
 const TEXT: usize = 1024;
@@ -44,6 +45,8 @@ pub struct FloorMessage {
     pub body: Bytes,
     /// Who it waits for, in as many bytes as the gateway needs for that.
     pub waiting: Bytes,
+    /// The same with the lengths of their slots, as a file has it.
+    pub places: Bytes,
     /// Shard, session and slot.
     pub slots: Vec<(i64, i64, Bytes)>,
 }
@@ -167,8 +170,10 @@ fn message(
         let device = person.devices.iter().find(|device| device.session == session);
         device.expect("a slot for a device of the recipient").number
     };
-    let slots =
-        parsed.slots().map(|it| (shard, number(it.session), sealed.slice_ref(it.bytes))).collect();
+    let slots = parsed.slots();
+    let slots = slots.map(|it| (shard, number(it.session), sealed.slice_ref(it.bytes)));
+    let slots: Vec<_> = slots.collect();
+    let places = slots.iter().map(|(shard, session, slot)| (session * 1024 + shard, slot.len()));
     let mut digest = [0; 16];
     rng.fill_bytes(&mut digest);
     let row = FloorMessage {
@@ -180,6 +185,7 @@ fn message(
         category: CATEGORY,
         body: parsed.shared_bytes().into(),
         waiting: waiting(person),
+        places: sqlite_rows::packed(places).into(),
         slots,
     };
     (message, row)

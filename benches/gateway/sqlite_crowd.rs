@@ -6,16 +6,25 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use sealpost::domain::clock::{Clock as _, SystemClock};
 use sealpost::sdk::keys::SigningKey;
+use sealpost::storage::SeenIds;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, query};
 
 use super::crowd::{ACCOUNT as ACCOUNT_ID, BODY, SESSION as SESSION_ID, Size, WEEK};
 use super::crowd::{contact, id, number};
-use super::requests::packed;
 use super::scene::Scene;
+use super::sqlite_rows::packed;
 
 const BODY_BYTES: i64 = BODY.len() as i64;
 
 /// Accounts in one transaction.
 const AT_ONCE: usize = 50_000;
+
+/// Ids in one transaction.
+const GROUP: usize = 2000;
+
+/// So many of the newest ids become a run, as with the gateway.
+const NEWEST: usize = 65_536;
 
 // A row like that of somebody who signed in, so that no vocabulary is repeated here.
 const ACCOUNT: &str = "
@@ -44,12 +53,13 @@ const SLOT: &str = "
     INSERT INTO inbox (shard, session, number, slot_start, slot_length)
     VALUES (?1, ?2, ?3, 0, ?4)";
 
-const SEEN: &str = "
-    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-    VALUES (?1, ?2, ?3, ?3, ?4)";
-
 /// Makes the crowd and what waits for it.
-pub fn fill(database: &Path, scene: &Scene, size: Size) {
+pub async fn fill(database: &Path, scene: &Scene, size: Size) {
+    write(database, scene, size);
+    remember(database, scene, size).await;
+}
+
+fn write(database: &Path, scene: &Scene, size: Size) {
     let connection = Connection::open(database).expect("a database");
     // Nothing of it can be lost: nobody else uses the file, and it is closed before it is used.
     let settings = [
@@ -70,6 +80,8 @@ pub fn fill(database: &Path, scene: &Scene, size: Size) {
     }
     let raise = "UPDATE sequences SET value = max(value, ?1) WHERE name = 'messages'";
     connection.execute(raise, [number(size.rows)]).expect("the order of all messages");
+    let settled = "UPDATE settled SET through = ?1, target = ?1";
+    connection.execute(settled, [number(size.rows)]).expect("all rows are in their table");
     connection.pragma_update(None, "journal_mode", "WAL").expect("a setting that SQLite knows");
 }
 
@@ -149,9 +161,7 @@ fn wave(
     let mut messages: Vec<_> = places.map(|place| Waiting::at(scene, place, accounts)).collect();
     append(connection, &messages, now)?;
     messages.sort_unstable_by_key(|it| (it.member % 1024, it.member));
-    place_rows(connection, &messages)?;
-    messages.sort_unstable_by_key(|it| (it.sender % 1024, it.sender, it.id));
-    place_claims(connection, &messages, now)
+    place_rows(connection, &messages)
 }
 
 /// What goes to the end of its table.
@@ -167,7 +177,7 @@ fn append(connection: &Connection, messages: &[Waiting], now: i64) -> rusqlite::
             &it.id[..],
             now,
             now + WEEK,
-            packed([it.member * 1024 + it.member % 1024].into_iter()),
+            packed(std::iter::once((it.member * 1024 + it.member % 1024, BODY.len()))),
             &BODY[..]
         ])?;
     }
@@ -183,13 +193,24 @@ fn place_rows(connection: &Connection, messages: &[Waiting]) -> rusqlite::Result
     Ok(())
 }
 
-/// What is remembered against duplicates, in the order of the keys.
-fn place_claims(connection: &Connection, messages: &[Waiting], now: i64) -> rusqlite::Result<()> {
-    let mut seen = connection.prepare(SEEN)?;
-    for it in messages {
-        seen.execute(params![it.sender % 1024, it.sender, &it.id[..], now])?;
+/// What is remembered against duplicates, moved into runs as the gateway does it: nothing else would
+/// leave as many of each length.
+async fn remember(database: &Path, scene: &Scene, size: Size) {
+    let options = SqliteConnectOptions::new().filename(database).pragma("cache_size", "-65536");
+    let options = options.synchronous(SqliteSynchronous::Off);
+    let mut connection = options.connect().await.expect("a database");
+    let mut ids = SeenIds::open(&mut connection, NEWEST).await.expect("the tables of ids");
+    for first in (0..size.rows).step_by(GROUP) {
+        let places = first..size.rows.min(first + GROUP);
+        query("BEGIN IMMEDIATE").execute(&mut connection).await.expect("nobody else writes");
+        ids.begin(&mut connection).await.expect("a transaction");
+        let group = places.map(|place| Waiting::at(scene, place, size.accounts));
+        let group = group.map(|it| (it.sender, it.id, it.id));
+        ids.remember(&mut connection, number(first), group).await.expect("room on the disk");
+        query("COMMIT").execute(&mut connection).await.expect("room on the disk");
+        ids.committed();
     }
-    Ok(())
+    connection.close().await.expect("the log goes into the file");
 }
 
 /// Different for each number, and spread over all that an id can be.

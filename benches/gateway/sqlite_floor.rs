@@ -10,6 +10,9 @@ use sealpost::domain::clock::{Clock as _, SystemClock};
 use super::pace::{Arrivals, Found, Line};
 use super::process::own_cpu;
 use super::requests::FloorMessage;
+use super::sqlite_ids::{self, Ids};
+use super::sqlite_rows;
+use super::sqlite_settling::Settling;
 use super::store::{Floor, Stored};
 
 const TAKE_NUMBERS: &str =
@@ -20,23 +23,13 @@ const PAYLOAD: &str = "
         category, accepted_at, expires_at, details, waiting, slots, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, x'', ?10, ?11, ?12)";
 
-const SLOT: &str = "
-    INSERT INTO inbox (shard, session, number, slot_start, slot_length)
-    VALUES (?1, ?2, ?3, ?4, ?5)";
-
-const SEEN: &str = "
-    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-    VALUES (?1, ?2, ?3, ?4, ?5)";
-
 /// How long a message waits, in microseconds.
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 
 const STORED: &str = "
     SELECT (SELECT count(*) FROM payloads), (SELECT count(*) FROM inbox),
-        (SELECT count(*) FROM seen_messages), (SELECT total(length(body)) FROM payloads),
-        (SELECT total(length(slots)) FROM payloads),
-        (SELECT total(slot_length) FROM inbox), (SELECT total(length(waiting)) FROM payloads),
-        (SELECT total(length(digest)) FROM seen_messages),
+        (SELECT total(length(body)) FROM payloads), (SELECT total(length(slots)) FROM payloads),
+        (SELECT total(length(waiting)) FROM payloads),
         (SELECT total(sender_account + sender_session + conversation) FROM payloads),
         (SELECT total(session * 1024 + shard) FROM inbox)";
 
@@ -115,13 +108,13 @@ struct Hand<'a> {
     begin: Statement<'a>,
     take_numbers: Statement<'a>,
     payload: Statement<'a>,
-    slot: Statement<'a>,
-    seen: Statement<'a>,
+    settling: Settling<'a>,
+    ids: Ids<'a>,
     commit: Statement<'a>,
 }
 
 /// A message and its place in the one order of all.
-type Numbered<'a> = (i64, &'a FloorMessage);
+pub type Numbered<'a> = (i64, &'a FloorMessage);
 
 impl<'a> Hand<'a> {
     fn new(connection: &'a Connection) -> rusqlite::Result<Self> {
@@ -129,8 +122,8 @@ impl<'a> Hand<'a> {
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             take_numbers: connection.prepare(TAKE_NUMBERS)?,
             payload: connection.prepare(PAYLOAD)?,
-            slot: connection.prepare(SLOT)?,
-            seen: connection.prepare(SEEN)?,
+            settling: Settling::new(connection)?,
+            ids: Ids::new(connection)?,
             commit: connection.prepare("COMMIT")?,
         })
     }
@@ -157,7 +150,8 @@ impl<'a> Hand<'a> {
         let last: i64 = self.take_numbers.query_row([count], |row| row.get(0))?;
         let numbered: Vec<Numbered<'_>> = (last - count + 1..).zip(group).collect();
         self.append(&numbered, now)?;
-        self.place(&numbered, now)?;
+        self.settling.add(&numbered)?;
+        self.ids.add(&numbered, now)?;
         self.commit.execute([])?;
         Ok(())
     }
@@ -176,67 +170,45 @@ impl<'a> Hand<'a> {
                 it.category,
                 now,
                 now + WEEK,
-                &it.waiting[..],
+                &it.places[..],
                 slots,
                 &it.body[..],
             ])?;
         }
         Ok(())
     }
-
-    /// What goes to a place of its own in a tree, in the order of the keys, so that neighbours go
-    /// to one page.
-    fn place(&mut self, group: &[Numbered<'_>], now: i64) -> rusqlite::Result<()> {
-        let mut rows: Vec<_> = group.iter().flat_map(|(number, it)| rows_of(*number, it)).collect();
-        rows.sort_unstable();
-        for (shard, session, number, start, length) in rows {
-            self.slot.execute(params![shard, session, number, start, length])?;
-        }
-        let mut claims: Vec<_> = group.iter().map(|(_, it)| it).collect();
-        claims.sort_unstable_by_key(|it| (it.sender % 1024, it.sender, it.message_id));
-        for it in claims {
-            let (id, digest) = (&it.message_id[..], &it.digest[..]);
-            self.seen.execute(params![it.sender % 1024, it.sender, id, digest, now])?;
-        }
-        Ok(())
-    }
 }
 
-/// Shard, session and number of each row of an inbox, and where its slot stands beside the body.
-fn rows_of(
-    number: i64,
-    message: &FloorMessage,
-) -> impl Iterator<Item = (i64, i64, i64, i64, i64)> + '_ {
-    let mut end = 0;
-    message.slots.iter().map(move |(shard, session, slot)| {
-        let length = i64::try_from(slot.len()).expect("a small number");
-        end += length;
-        (*shard, *session, number, end - length, length)
-    })
-}
-
-/// What is in the tables.
+/// What is in the tables, and what is on its way there.
 pub fn stored(database: &Path) -> Stored {
     let connection = Connection::open(database).expect("a database");
     let row = connection.query_row(STORED, [], |row| {
-        let stored = Stored {
+        Ok(Stored {
             payloads: row.get(0)?,
             slots: row.get(1)?,
-            claims: row.get(2)?,
-            body_bytes: row.get(3)?,
-            slot_bytes: row.get(4)?,
-            waiting_bytes: row.get(6)?,
-            digest_bytes: row.get(7)?,
-            senders: row.get(8)?,
-            inboxes: row.get(9)?,
-        };
-        // As long as every message still waits for everybody.
-        let reached: f64 = row.get(5)?;
-        Ok((stored, reached))
+            claims: 0,
+            body_bytes: row.get(2)?,
+            slot_bytes: row.get(3)?,
+            waiting_bytes: row.get(4)?,
+            digest_bytes: 0.0,
+            senders: row.get(5)?,
+            inboxes: row.get(6)?,
+        })
     });
-    let (stored, reached) = row.expect("the tables can be read");
-    assert!(reached <= stored.slot_bytes, "each row has a part of the slots to itself");
+    let mut stored = row.expect("the tables can be read");
+    let (fresh, _) = sqlite_rows::fresh(&connection).expect("the rows can be read");
+    for (shard, session, _) in fresh.into_keys() {
+        stored.slots += 1;
+        stored.inboxes += float(session * 1024 + shard);
+    }
+    let ids = sqlite_ids::all(&connection).expect("the ids can be read");
+    stored.claims = i64::try_from(ids.len()).expect("a small number");
+    stored.digest_bytes = ids.values().map(|digest| float(digest.len() as i64)).sum();
     stored
+}
+
+fn float(number: i64) -> f64 {
+    number as f64
 }
 
 /// The ids of all messages that are kept.

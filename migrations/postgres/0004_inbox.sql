@@ -60,10 +60,17 @@ CREATE INDEX inbox_set_aside ON inbox (shard, session, number) WHERE set_aside_a
 -- Inboxes of ended sessions whose rows are still on file. Nobody reaches these rows any more; they
 -- are removed a few at a time.
 CREATE TABLE ended_inboxes (
-    shard   BIGINT NOT NULL,
-    session BIGINT NOT NULL,
+    shard     BIGINT NOT NULL,
+    session   BIGINT NOT NULL,
+    -- The session that took its place: it is told what the other one misses.
+    successor BIGINT,
+    -- Not before this time somebody looks, by the clock of the server; 0 until somebody has. What
+    -- was accepted while the session ended may come after the first look, so there is a second one.
+    look_at   BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (shard, session)
 );
+
+CREATE INDEX ended_inboxes_look ON ended_inboxes (look_at);
 
 -- Message ids that were accepted, in the sender's shard; dropped by time.
 CREATE TABLE seen_messages (

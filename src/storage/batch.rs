@@ -9,7 +9,8 @@
 //! What callers may rely on:
 //! * An answer comes after the commit.
 //! * A group that met another transaction is tried again as a whole, a few times.
-//! * A group that fails is taken apart and its jobs run one by one, so that a bad job fails alone.
+//! * A group that fails is taken apart and its jobs run one by one, so that a bad job fails alone,
+//!   and so does one that wants what somebody else holds for long.
 //! * A job that may have been done, but nobody knows, is never answered as done.
 //! * A caller that goes away cancels nothing; a job that was queued is done.
 //! * A full queue answers at once.
@@ -60,6 +61,9 @@ pub(super) struct Bounds {
 
 /// How often a group is run that meets others each time.
 const ATTEMPTS: u32 = 6;
+
+/// So many jobs of a group that is taken apart may wait in vain; then all of it is held up.
+const MOST_HELD: u32 = 4;
 
 /// The wait before its second run; it grows with each.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -246,10 +250,16 @@ async fn commit<B: Batch>(batch: &mut B, mut group: Group<B::Job>, groups: &Atom
     if !apart {
         return group.answer(&together.map_err(Arc::new));
     }
-    for job in &group.jobs {
-        let alone = run(batch, std::slice::from_ref(job), groups).await;
+    let mut held = 0;
+    for at in 0..group.jobs.len() {
+        let alone = run(batch, std::slice::from_ref(&group.jobs[at]), groups).await;
+        held += u32::from(alone.as_ref().is_err_and(StoreError::waited));
+        let alone = alone.map_err(Arc::new);
+        if held >= MOST_HELD {
+            return group.answer(&alone);
+        }
         if let Some(reply) = group.replies.pop_front() {
-            let _ = reply.send(alone.map_err(Arc::new));
+            let _ = reply.send(alone);
         }
     }
 }

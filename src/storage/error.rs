@@ -46,6 +46,8 @@ pub enum StoreError {
 enum Kind {
     /// Somebody else holds the database.
     Locked,
+    /// Somebody holds rows for long, or a statement took too long; others may go through.
+    Held,
     /// Another transaction was faster; the same again may succeed at once.
     MetAnother,
     /// There is no room for this.
@@ -70,7 +72,12 @@ const PROTOCOL: i32 = 15;
 impl StoreError {
     /// Whether trying the jobs of a failed group one by one could help some of them.
     pub(super) fn may_be_one_jobs_fault(&self) -> bool {
-        matches!(self.kind(), Kind::MetAnother | Kind::Full | Kind::Ours)
+        matches!(self.kind(), Kind::Held | Kind::MetAnother | Kind::Full | Kind::Ours)
+    }
+
+    /// Whether it took its time to fail.
+    pub(super) fn waited(&self) -> bool {
+        self.kind() == Kind::Held
     }
 
     /// Whether nothing of the transaction is on disk. After other failures nobody knows: what a
@@ -141,12 +148,12 @@ fn postgres_kind(state: &str) -> Kind {
     match state {
         // Serialization failure, deadlock.
         "40001" | "40P01" => Kind::MetAnother,
-        // Lock not available.
-        "55P03" => Kind::Locked,
+        // Lock not available, query cancelled: by a limit that we set.
+        "55P03" | "57014" => Kind::Held,
         // Disk full.
         "53100" => Kind::Full,
-        // Read-only transaction: a standby.
-        "25006" => Kind::Unreachable,
+        // Read-only transaction: a standby. Idle in a transaction for too long: it is cut off.
+        "25006" | "25P03" => Kind::Unreachable,
         // Connection exceptions, authorization, no such database, lack of resources, the operator
         // intervenes, trouble of the system.
         _ => match state.get(..2) {
@@ -165,7 +172,7 @@ impl From<Arc<StoreError>> for Fault {
     /// Several callers may share one failure: that of the group that their jobs were in.
     fn from(error: Arc<StoreError>) -> Self {
         let reason = match error.kind() {
-            Kind::Locked | Kind::MetAnother => "the database is locked",
+            Kind::Locked | Kind::Held | Kind::MetAnother => "the database is locked",
             Kind::Full => "the disk is full",
             Kind::Unreachable => "the database cannot be reached",
             Kind::Overloaded => "too much is waiting",

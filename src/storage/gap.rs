@@ -46,6 +46,23 @@ impl Missing {
         true
     }
 
+    /// Adds what is missing at another place, too.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if let Some((from, to)) = other.span {
+            self.add(other.count, from, to);
+        }
+    }
+
+    /// Whether the messages are gone, and not only out of the way.
+    pub(super) fn is_loss(&self) -> bool {
+        self.reason.is_loss()
+    }
+
+    /// When the last of the messages was accepted.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.span.map(|(_, last)| last)
+    }
+
     /// The marker to leave, unless nothing is missing.
     pub(super) fn into_gap(self) -> Option<Gap> {
         let (from, to) = self.span?;

@@ -109,6 +109,18 @@ pub enum OpenError {
         /// The server's version.
         found: i64,
     },
+    /// The server says that something is kept before it is.
+    #[error(
+        "the database {place} commits before anything is on its disk (synchronous_commit is \
+         {found} for this role and this database), and what sealpost has answered could get lost; \
+         set it to on: ALTER ROLE … SET synchronous_commit = on"
+    )]
+    NotDurable {
+        /// Which database, without its password.
+        place: String,
+        /// The setting that was found.
+        found: String,
+    },
     /// The database does not answer as one should.
     #[error("the database {} cannot be used", path.display())]
     Database {

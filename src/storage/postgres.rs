@@ -32,6 +32,8 @@ mod link;
 mod look;
 mod migrate;
 mod notices;
+#[cfg(test)]
+mod plans;
 mod relationships;
 mod requests;
 mod rooms;
@@ -42,6 +44,8 @@ mod set_aside;
 mod settings;
 mod sign_in;
 mod sign_up;
+mod silence;
+mod successors;
 mod sweep;
 mod top_ups;
 mod writer;
@@ -52,6 +56,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
@@ -66,6 +71,9 @@ use writer::{Job, PgWriter};
 
 /// After so many bytes a group takes no more messages: the other writers may have the rest.
 const GROUP_BYTES: usize = 1024 * 1024;
+
+/// How long to wait at the end for statements that are still under way.
+const CLOSING: Duration = Duration::from_secs(15);
 
 /// Which server, and how much of it.
 #[derive(Clone)]
@@ -144,8 +152,9 @@ impl PostgresStore {
     /// When the server cannot be reached, is too old, or its tables belong to another version.
     pub async fn open(config: &PostgresConfig) -> Result<Self, OpenError> {
         let options = connect::options(config)?;
-        let mut connection = connect::connect(&options, config.patience).await?;
+        let (mut connection, server) = connect::connect(&options, config.patience).await?;
         migrate::migrate(&mut connection, &options).await?;
+        let options = connect::pinned(config, options, &server);
         let pool = connect::pool(config, options.clone());
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
         let rooms = Arc::new(Rooms::default());
@@ -156,7 +165,7 @@ impl PostgresStore {
             group_bytes: GROUP_BYTES,
         };
         let writers = (0..config.writers.max(1)).map(|_| {
-            let (options, rooms) = (options.clone(), Arc::clone(&rooms));
+            let (options, rooms) = (connect::writing(config, &options), Arc::clone(&rooms));
             PgWriter::new(options, statements, config.patience, rooms)
         });
         let writer = Writer::start_all(writers, bounds);
@@ -185,6 +194,7 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.writer.close().await;
-        self.pool.close().await;
+        // Whoever still has a connection gives it back, unless the server says nothing any more.
+        let _ = timeout(CLOSING, self.pool.close()).await;
     }
 }

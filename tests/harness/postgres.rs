@@ -6,7 +6,7 @@ use std::thread;
 use sealpost::config::Config;
 use sealpost::storage::PostgresConfig;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, raw_sql};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, query_scalar, raw_sql};
 
 /// Connections of one gateway: many tests run at the same time.
 const CONNECTIONS: u32 = 6;
@@ -83,7 +83,7 @@ impl Schema {
     /// A transaction that keeps everybody else from its tables.
     pub async fn lock(&self) -> PgConnection {
         let mut stranger = self.connect().await;
-        let tables = sqlx::query_scalar::<_, String>(
+        let tables = query_scalar::<_, String>(
             "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = $1",
         );
         let tables = tables.bind(&self.name).fetch_one(&mut stranger).await.expect("some tables");
@@ -93,6 +93,22 @@ impl Schema {
             .await
             .expect("nobody has them for long");
         stranger
+    }
+}
+
+/// Waits until somebody waits for a lock of this connection.
+pub async fn wait_until_blocked(schema: &Schema, holder: &mut PgConnection) {
+    let pid: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(holder).await.expect("a pid");
+    let mut onlooker = schema.connect().await;
+    let waiting =
+        "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))";
+    while !query_scalar::<_, bool>(waiting)
+        .bind(pid)
+        .fetch_one(&mut onlooker)
+        .await
+        .expect("the server answers")
+    {
+        tokio::task::yield_now().await;
     }
 }
 

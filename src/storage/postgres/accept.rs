@@ -11,7 +11,8 @@
 //!   `seen_messages` lets only one of them: the other group is undone and looks again. Ids are
 //!   stored in the order of that key, so that two groups do not wait for each other.
 //! * A roster or a conversation changes. The message counts as sent before the change: it was
-//!   accepted while the change was on its way.
+//!   accepted while the change was on its way. If a session was replaced, its successor is told
+//!   what lies in the old inbox ([`super::clear`]).
 //! * An inbox fills up: [`super::rooms`] says how far.
 
 use std::collections::HashSet;

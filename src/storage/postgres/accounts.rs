@@ -17,10 +17,10 @@ use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Accounts;
 use crate::storage::error::{StoreError, during};
 
-const BY_IDS: &str =
+pub(super) const BY_IDS: &str =
     concat!("SELECT ", account_columns!(), " FROM accounts WHERE accounts.id = ANY($1)");
 
-const BY_EXTERNAL_NAME: &str = concat!(
+pub(super) const BY_EXTERNAL_NAME: &str = concat!(
     "SELECT ",
     account_columns!(),
     " FROM accounts WHERE dialect = $1 AND external_name = $2"
@@ -164,7 +164,8 @@ async fn taken_name(
     Ok(Some(if value(&row, "by_id")? { "user_id" } else { IDENTITY_NUMBER }))
 }
 
-const KEYS_ON_FILE: &str = "SELECT number FROM sessions WHERE signing_key = ANY($1) LIMIT 1";
+pub(super) const KEYS_ON_FILE: &str =
+    "SELECT number FROM sessions WHERE signing_key = ANY($1) LIMIT 1";
 
 /// Whether a key is on file for a session, or given twice.
 async fn a_key_is_taken(

@@ -10,7 +10,6 @@
 //! [`change_roster`]: PostgresStore::change_roster
 //! [`write`]: PostgresStore::write
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -18,7 +17,8 @@ use sqlx::query;
 use tokio::time::{sleep, timeout};
 
 use super::PostgresStore;
-use super::link::Link;
+use super::link::{Link, begin};
+use super::silence::silence;
 use crate::domain::Fault;
 use crate::storage::error::{StoreError, during};
 
@@ -36,10 +36,10 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// An attempt that takes so long is given up: the server is gone without a word.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// Nobody waits longer for somebody else's row. All of this is one trip to the server.
+/// Nobody waits longer for somebody else's row.
 macro_rules! beginning {
     ($isolation:literal) => {
-        concat!("BEGIN ISOLATION LEVEL ", $isolation, "; SET LOCAL lock_timeout = '5s'")
+        concat!(begin!($isolation), "; SET LOCAL lock_timeout = '5s'")
     };
 }
 
@@ -107,7 +107,7 @@ impl PostgresStore {
         let mut attempt = 1;
         loop {
             let outcome = timeout(GIVE_UP, self.attempt(beginning, input, apply)).await;
-            match outcome.unwrap_or_else(|_| Err(silence())) {
+            match outcome.unwrap_or_else(|_| Err(during("waiting for the server")(silence()))) {
                 Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     sleep(PAUSE * attempt).await;
                     attempt += 1;
@@ -135,10 +135,6 @@ impl PostgresStore {
         }
         outcome
     }
-}
-
-fn silence() -> StoreError {
-    during("waiting for the server")(sqlx::Error::Io(ErrorKind::TimedOut.into()))
 }
 
 /// A step looks for what is unique before it writes; who meets it all the same was not alone, and

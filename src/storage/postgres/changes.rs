@@ -15,7 +15,7 @@ const NEWEST: &str = "SELECT value FROM sequences WHERE name = 'rosters'";
 /// conversation. The walk goes from the one that changed to its conversations, and looks for the
 /// reader in each: people are in few, and a reader that is in many is not walked through. `OFFSET`
 /// and `LIMIT` keep the planner from turning it round.
-const CONTACTS: &str = "
+pub(super) const CONTACTS: &str = "
     SELECT recent.id, recent.roster_changed,
         (recent.number = $1 OR (
             SELECT true FROM participants AS theirs

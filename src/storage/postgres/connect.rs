@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::PostgresConfig;
 use super::rows::value;
+use super::silence::silence;
 use crate::storage::error::{StoreError, during};
 use crate::storage::open::OpenError;
 
@@ -16,6 +17,17 @@ const OLDEST: i64 = 15_00_00;
 
 /// How many statements a connection remembers; there are fewer than that.
 const STATEMENTS: usize = 512;
+
+/// What a connection of ours relies on, whatever is set for the role or the database. Behind a pooler
+/// nothing can be set for a connection: there each transaction begins with it.
+const SETTINGS: [(&str, &str); 3] = [
+    ("default_transaction_isolation", "read committed"),
+    ("statement_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+];
+
+/// A group of messages may take longer, but it waits no longer for a lock: others are in it.
+const WRITING: [(&str, &str); 2] = [("statement_timeout", "20s"), ("lock_timeout", "2s")];
 
 /// Every statement finds its rows by a key. A plan that is kept from a time when a table was short
 /// must not be one that reads all of it, so no such plan is made; and compiling a plan takes longer
@@ -32,6 +44,9 @@ const PLANNER: [(&str, &str); 4] = [
 /// without another look, which would cost each statement a second trip to the server.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// A connection that does not answer such a look so soon is dead, and the next one is taken.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What the program is called among the server's connections.
 const NAME: &str = "sealpost";
 
@@ -45,8 +60,28 @@ pub(super) fn options(config: &PostgresConfig) -> Result<PgConnectOptions, OpenE
     let options = options.application_name(NAME).disable_statement_logging();
     Ok(match config.pooler {
         true => options.statement_cache_capacity(0),
-        false => options.statement_cache_capacity(STATEMENTS).options(PLANNER),
+        false => options.statement_cache_capacity(STATEMENTS).options(SETTINGS).options(PLANNER),
     })
+}
+
+/// For the connections of the writers.
+pub(super) fn writing(config: &PostgresConfig, options: &PgConnectOptions) -> PgConnectOptions {
+    match config.pooler {
+        true => options.clone(),
+        false => options.clone().options(WRITING),
+    }
+}
+
+/// Options that hold on to what was found when the store was opened, should somebody change it.
+pub(super) fn pinned(
+    config: &PostgresConfig,
+    options: PgConnectOptions,
+    server: &Server,
+) -> PgConnectOptions {
+    match config.pooler {
+        true => options,
+        false => options.options([("synchronous_commit", &server.synchronous_commit)]),
+    }
 }
 
 /// Where the database is, without the password.
@@ -58,36 +93,53 @@ pub(super) fn place(options: &PgConnectOptions) -> String {
     }
 }
 
-/// The first connection, on which the server's version is looked at.
+/// What a server says about itself.
+pub(super) struct Server {
+    version: i64,
+    /// What a commit waits for, as it is set for this role and this database.
+    synchronous_commit: String,
+}
+
+/// The first connection, on which the server is asked what it is.
 ///
 /// # Errors
-/// When the server cannot be reached in time, or is too old.
+/// When the server cannot be reached in time, is too old, or commits before anything is on disk.
 pub(super) async fn connect(
     options: &PgConnectOptions,
     patience: Duration,
-) -> Result<PgConnection, OpenError> {
+) -> Result<(PgConnection, Server), OpenError> {
     let unusable = |source| OpenError::Database { path: place(options).into(), source };
     let connected = timeout(patience, options.connect()).await;
     let connected = connected.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let mut connection = connected.map_err(during("connecting to the server")).map_err(unusable)?;
-    let found = version(&mut connection).await.map_err(unusable)?;
-    if found < OLDEST {
-        return Err(OpenError::Server { place: place(options), found: found / 10_000 });
+    let asked = timeout(patience, ask(&mut connection)).await;
+    let asked = asked.unwrap_or_else(|_| Err(during(ASKING)(silence())));
+    let server = asked.map_err(unusable)?;
+    if server.version < OLDEST {
+        return Err(OpenError::Server { place: place(options), found: server.version / 10_000 });
     }
-    Ok(connection)
+    if ["off", "local"].contains(&server.synchronous_commit.as_str()) {
+        let (place, found) = (place(options), server.synchronous_commit);
+        return Err(OpenError::NotDurable { place, found });
+    }
+    Ok((connection, server))
 }
 
-async fn version(connection: &mut PgConnection) -> Result<i64, StoreError> {
+async fn ask(connection: &mut PgConnection) -> Result<Server, StoreError> {
     let mut transaction = connection.begin().await.map_err(during(ASKING))?;
-    let row = query("SELECT current_setting('server_version_num')::bigint AS version")
-        .persistent(false)
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(during(ASKING))?;
-    value(&row, "version")
+    let row = query(SERVER).persistent(false).fetch_one(&mut *transaction).await;
+    let row = row.map_err(during(ASKING))?;
+    Ok(Server {
+        version: value(&row, "version")?,
+        synchronous_commit: value(&row, "synchronous_commit")?,
+    })
 }
 
-const ASKING: &str = "asking the server for its version";
+const SERVER: &str = "
+    SELECT current_setting('server_version_num')::bigint AS version,
+        current_setting('synchronous_commit') AS synchronous_commit";
+
+const ASKING: &str = "asking the server what it is";
 
 /// The connections of everybody but the writers. They are opened when they are needed.
 pub(super) fn pool(config: &PostgresConfig, options: PgConnectOptions) -> PgPool {
@@ -98,7 +150,8 @@ pub(super) fn pool(config: &PostgresConfig, options: PgConnectOptions) -> PgPool
         .before_acquire(|connection, found| {
             Box::pin(async move {
                 if found.idle_for > FRESH {
-                    connection.ping().await?;
+                    let alive = timeout(LOOK, connection.ping()).await;
+                    alive.unwrap_or_else(|_| Err(silence()))?;
                 }
                 Ok(true)
             })

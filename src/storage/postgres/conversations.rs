@@ -19,7 +19,7 @@ use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
-const BY_IDS: &str = "
+pub(super) const BY_IDS: &str = "
     SELECT conversations.number, conversations.id, conversations.category,
         creators.id AS creator, conversations.created_at, conversations.generation,
         conversations.name, conversations.announcement, conversations.code,
@@ -102,9 +102,9 @@ impl PostgresStore {
     }
 }
 
-const BY_CODE: &str = "SELECT id FROM conversations WHERE code = $1";
+pub(super) const BY_CODE: &str = "SELECT id FROM conversations WHERE code = $1";
 
-const NUMBERS: &str = "SELECT id, number FROM conversations WHERE id = ANY($1)";
+pub(super) const NUMBERS: &str = "SELECT id, number FROM conversations WHERE id = ANY($1)";
 
 async fn numbers(
     link: &mut Link<'_>,

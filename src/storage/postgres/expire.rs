@@ -184,12 +184,13 @@ pub(super) const DELETE_ROWS: &str = "
     WITH gone AS MATERIALIZED (
         SELECT inbox.shard, inbox.session, inbox.number
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (shard, session, number)
-        JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
+        JOIN inbox ON inbox.shard = ANY (ARRAY[wanted.shard]) AND inbox.session = wanted.session
             AND inbox.number = wanted.number AND inbox.leased_until <= $4
         FOR UPDATE OF inbox SKIP LOCKED
     )
     DELETE FROM inbox USING gone
-    WHERE inbox.shard = gone.shard AND inbox.session = gone.session AND inbox.number = gone.number
+    WHERE inbox.shard = ANY (ARRAY[gone.shard]) AND inbox.session = gone.session
+        AND inbox.number = gone.number
     RETURNING inbox.shard, inbox.session, inbox.number";
 
 /// Deletes rows unless they were acknowledged or leased since they were found; returns the others.
@@ -212,12 +213,13 @@ pub(super) const DROP_PAYLOADS: &str = "
     WITH gone AS MATERIALIZED (
         SELECT payloads.shard, payloads.number
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (shard, number, length)
-        JOIN payloads ON payloads.shard = wanted.shard AND payloads.number = wanted.number
+        JOIN payloads ON payloads.shard = ANY (ARRAY[wanted.shard])
+            AND payloads.number = wanted.number
             AND octet_length(payloads.waiting) = wanted.length
         FOR UPDATE OF payloads SKIP LOCKED
     )
     DELETE FROM payloads USING gone
-    WHERE payloads.shard = gone.shard AND payloads.number = gone.number";
+    WHERE payloads.shard = ANY (ARRAY[gone.shard]) AND payloads.number = gone.number";
 
 /// Drops payloads that no row refers to; returns how many there were.
 pub(super) async fn drop_payloads(

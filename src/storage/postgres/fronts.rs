@@ -6,10 +6,11 @@
 //!
 //! That is a hint. Most of what comes into an inbox has a higher number than everything before, but
 //! a request that ran beside another may come a moment later with a lower one, and slots that are
-//! added to a message come with its number. So a beginning is believed only [`SETTLED`] after it was
-//! found, when every transaction has ended that ran at that time, and every so often a reader looks
-//! through all of the inbox: nothing waits longer for its reader than that. Gap markers have numbers
-//! of their own in front, where every reader looks.
+//! added to a message come with its number. Whoever adds slots says so ([`Fronts::forget`]). For the
+//! rest a beginning is believed only [`SETTLED`] after it was found, when every transaction has
+//! ended that ran at that time; and every so often a reader looks through all of the inbox, above
+//! all one that finds nothing: something may have come that it was woken for. Gap markers have
+//! numbers of their own in front, where every reader looks.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,9 @@ use crate::storage::error::{StoreError, during};
 
 /// How long it takes at most, but for accidents, until what has a number can be seen.
 const SETTLED: Duration = Duration::from_secs(10);
+
+/// A reader that finds nothing looks through all of its inbox, but not more often than that.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How many inboxes are remembered, at most.
 const INBOXES: usize = 100_000;
@@ -44,6 +48,8 @@ struct Front {
     found: i64,
     /// When that was.
     at: Instant,
+    /// When a reader last looked through all of it.
+    read: Instant,
 }
 
 impl Fronts {
@@ -65,7 +71,26 @@ impl Fronts {
             Some(before) => before.found.min(found),
             None => BEGINNING,
         };
-        fronts.insert(inbox, Front { settled, found, at: now });
+        fronts.insert(inbox, Front { settled, found, at: now, read: now });
+    }
+
+    /// These inboxes may hold something anywhere.
+    pub(super) fn forget(&self, inboxes: impl Iterator<Item = InboxKey>) {
+        let mut fronts = self.lock();
+        for inbox in inboxes {
+            fronts.remove(&inbox);
+        }
+    }
+
+    /// Whether a reader that found nothing from `front` on is to look through all of the inbox.
+    fn is_to_look_again(&self, inbox: InboxKey, front: i64, now: Instant) -> bool {
+        let mut fronts = self.lock();
+        let Some(known) = fronts.get_mut(&inbox) else { return front > BEGINNING };
+        let is_time = front > BEGINNING && now.duration_since(known.read) >= AGAIN;
+        if is_time {
+            known.read = now;
+        }
+        is_time
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<InboxKey, Front>> {
@@ -94,6 +119,11 @@ impl PostgresStore {
         self.fronts.note(inbox, first, now);
         Ok(BEGINNING)
     }
+
+    /// Where to look for messages once more, when there was nothing from `front` on.
+    pub(super) fn front_after_nothing(&self, inbox: InboxKey, front: i64) -> Option<i64> {
+        self.fronts.is_to_look_again(inbox, front, Instant::now()).then_some(BEGINNING)
+    }
 }
 
 #[cfg(test)]
@@ -114,6 +144,20 @@ mod tests {
         assert_eq!(fronts.settled(INBOX, start + SETTLED), Some(100));
         fronts.note(INBOX, 300, start + 2 * SETTLED);
         assert_eq!(fronts.settled(INBOX, start + 2 * SETTLED), Some(200));
+    }
+
+    #[tokio::test]
+    async fn an_inbox_that_seems_empty_is_looked_through_once_a_second() {
+        let (fronts, start) = (Fronts::default(), Instant::now());
+        fronts.note(INBOX, 100, start);
+        fronts.note(INBOX, 100, start + SETTLED);
+        let (later, front) = (start + SETTLED + AGAIN, 100);
+        assert!(!fronts.is_to_look_again(INBOX, front, start + SETTLED));
+        assert!(fronts.is_to_look_again(INBOX, front, later));
+        assert!(!fronts.is_to_look_again(INBOX, front, later), "somebody has");
+        assert!(!fronts.is_to_look_again(INBOX, BEGINNING, later + AGAIN), "that was all of it");
+        fronts.forget(std::iter::once(INBOX));
+        assert_eq!(fronts.settled(INBOX, later), None);
     }
 
     #[tokio::test]

@@ -8,19 +8,19 @@
 //! that another transaction has its hands on: such a row is left to it ([`delete_rows`]), and such
 //! a marker stays beside the new one until the next loss.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::expire::drop_payloads;
 use super::link::Link;
-use super::rows::value;
+use super::rows::{time, value};
+use super::successors;
 use super::sweep::PayloadKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber, Shard};
-use crate::domain::inbox::{Gap, GapReason, InboxKey, SYSTEM_GAP};
-use crate::storage::cells::{count, time};
+use crate::domain::inbox::{Gap, InboxKey, SYSTEM_GAP};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
 use crate::storage::packed::pack_waiting;
@@ -74,46 +74,6 @@ pub(super) async fn leave(link: &mut Link<'_>, markers: &[Marker]) -> Result<(),
     Ok(())
 }
 
-/// Counts along one range of the primary key, and reads two payloads.
-pub(super) const WAITING: &str = "
-    SELECT (
-        SELECT count(*) FROM inbox WHERE shard = $1 AND session = $2 AND number > 0
-    ) AS count, oldest.accepted_at AS oldest, newest.accepted_at AS newest
-    FROM (
-        SELECT home, number FROM inbox WHERE shard = $1 AND session = $2 AND number > 0
-        ORDER BY number LIMIT 1
-    ) AS first
-    JOIN payloads AS oldest ON oldest.shard = first.home AND oldest.number = first.number
-    CROSS JOIN (
-        SELECT home, number FROM inbox WHERE shard = $1 AND session = $2 AND number > 0
-        ORDER BY number DESC LIMIT 1
-    ) AS last
-    JOIN payloads AS newest ON newest.shard = last.home AND newest.number = last.number";
-
-pub(super) const UNREAD_MARKERS: &str = "
-    SELECT payloads.body, payloads.accepted_at
-    FROM inbox
-    JOIN payloads ON payloads.shard = inbox.home AND payloads.number = inbox.number
-    WHERE inbox.shard = $1 AND inbox.session = $2 AND inbox.number < 0";
-
-/// Everything that waits in an inbox, unread markers counted with what they stand for.
-pub(super) async fn waiting(link: &mut Link<'_>, inbox: InboxKey) -> Result<Missing, StoreError> {
-    let doing = "counting waiting messages";
-    let messages = query(WAITING).bind(inbox.shard.0).bind(inbox.session.0);
-    let messages = messages.fetch_optional(&mut *link).await.map_err(during(doing))?;
-    let mut missing = Missing::new(GapReason::SignedInAgain);
-    if let Some(row) = messages {
-        // Messages of concurrent requests may be numbered in another order than they came in.
-        let (one, other) = (time(&row, "oldest")?, time(&row, "newest")?);
-        missing.add(count(&row, "count")?, one.min(other), one.max(other));
-    }
-    let markers = query(UNREAD_MARKERS).bind(inbox.shard.0).bind(inbox.session.0);
-    for row in markers.fetch_all(link).await.map_err(during(doing))? {
-        missing.add_marker(value(&row, "body")?, time(&row, "accepted_at")?);
-    }
-    Ok(missing)
-}
-
 /// What an inbox loses, and the id of the marker that says so.
 pub(super) struct Loss {
     pub inbox: InboxKey,
@@ -124,12 +84,8 @@ pub(super) struct Loss {
 /// What is lost, by the number of the session that it waited for.
 pub(super) type Losses = BTreeMap<i64, Loss>;
 
-/// The live ones of these sessions.
-pub(super) const OWNERS: &str =
-    "SELECT number, account FROM sessions WHERE number = ANY($1) AND ended_at IS NULL";
-
-/// Leaves a marker for each live session, in the place of the unread ones of its kind that nobody
-/// holds; returns the sessions.
+/// Leaves a marker for each live session, or for the one that took its place, instead of the unread
+/// ones of its kind that nobody holds; returns the sessions.
 pub(super) async fn leave_for_losses(
     link: &mut Link<'_>,
     mut losses: Losses,
@@ -138,13 +94,7 @@ pub(super) async fn leave_for_losses(
     if losses.is_empty() {
         return Ok(Vec::new());
     }
-    let sessions: Vec<i64> = losses.keys().copied().collect();
-    let owners = query(OWNERS).bind(sessions).fetch_all(&mut *link).await;
-    let mut accounts: HashMap<i64, AccountNumber> = HashMap::new();
-    for row in owners.map_err(during("looking for whom messages waited"))? {
-        accounts.insert(value(&row, "number")?, AccountNumber(value(&row, "account")?));
-    }
-    losses.retain(|session, _| accounts.contains_key(session));
+    let accounts = successors::find(link, &mut losses).await?;
     take_free_markers(link, &mut losses, now).await?;
     let marker = |(session, loss): (i64, Loss)| {
         let (account, gap) = (*accounts.get(&session)?, loss.missing.into_gap()?);
@@ -158,12 +108,19 @@ pub(super) async fn leave_for_losses(
 /// What is locked is read again as it is by then, so a marker that somebody leased, acknowledged or
 /// counted in meanwhile is not among them.
 pub(super) const FREE_MARKERS: &str = "
-    SELECT inbox.session, inbox.number, payloads.body, payloads.accepted_at
+    SELECT marker.session, marker.number, payload.body, payload.accepted_at
     FROM unnest($1::bigint[], $2::bigint[]) AS wanted (shard, session)
-    JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
-        AND inbox.number < 0 AND inbox.leased_until <= $3
-    JOIN payloads ON payloads.shard = inbox.home AND payloads.number = inbox.number
-    FOR UPDATE OF inbox SKIP LOCKED";
+    CROSS JOIN LATERAL (
+        SELECT session, number, home FROM inbox
+        WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
+            AND inbox.number < 0 AND inbox.leased_until <= $3
+        FOR UPDATE SKIP LOCKED
+    ) AS marker
+    CROSS JOIN LATERAL (
+        SELECT body, accepted_at FROM payloads
+        WHERE payloads.shard = marker.home AND payloads.number = marker.number
+        OFFSET 0
+    ) AS payload";
 
 /// Counts unread markers of the same kind in and removes them, unless a reader holds them: its
 /// acknowledgement may be on its way. It is the number that goes, so a late acknowledgement of a
@@ -201,12 +158,13 @@ pub(super) const DELETE_ROWS: &str = "
     WITH gone AS MATERIALIZED (
         SELECT inbox.shard, inbox.session, inbox.number
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS wanted (shard, session, number)
-        JOIN inbox ON inbox.shard = wanted.shard AND inbox.session = wanted.session
+        JOIN inbox ON inbox.shard = ANY (ARRAY[wanted.shard]) AND inbox.session = wanted.session
             AND inbox.number = wanted.number
         FOR UPDATE OF inbox SKIP LOCKED
     )
     DELETE FROM inbox USING gone
-    WHERE inbox.shard = gone.shard AND inbox.session = gone.session AND inbox.number = gone.number
+    WHERE inbox.shard = ANY (ARRAY[gone.shard]) AND inbox.session = gone.session
+        AND inbox.number = gone.number
     RETURNING inbox.shard, inbox.session, inbox.number";
 
 /// Deletes rows of inboxes by their numbers, except those that another transaction is about to

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::query;
 
 use super::PostgresStore;
-use super::link::Link;
+use super::link::{Link, begin};
 use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
@@ -27,7 +27,13 @@ const NUMBERS: &str = "
         ) AS set_aside) AS set_aside";
 
 /// It waits as short for a lock as for an answer.
-const PINGING: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'";
+const PINGING: &str = concat!(
+    begin!("READ COMMITTED"),
+    "; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '4s'"
+);
+
+/// A server that takes longer is not there.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A standby answers, too, but takes nothing.
 const PING: &str = "SELECT pg_is_in_recovery() AS is_standby, count(*) AS settings FROM settings";
@@ -35,6 +41,7 @@ const PING: &str = "SELECT pg_is_in_recovery() AS is_standby, count(*) AS settin
 impl PostgresStore {
     pub(super) async fn look_alive(&self) -> Result<(), Fault> {
         let mut link = self.begin(PINGING).await?;
+        link.wait_for(PATIENCE);
         let row = query(PING).fetch_one(&mut link).await.map_err(during("reading"))?;
         match value(&row, "is_standby")? {
             false => Ok(()),
@@ -115,8 +122,9 @@ impl PostgresStore {
         from: i64,
         left: Duration,
     ) -> Result<(), StoreError> {
-        let mut link = self.begin("BEGIN READ ONLY").await?;
+        let mut link = self.begin(begin!("READ COMMITTED READ ONLY")).await?;
         limit(&mut link, left).await?;
+        link.wait_for(left + PATIENCE);
         query(table.read)
             .bind(format!("({from},0)"))
             .bind(format!("({},0)", from + STEP))

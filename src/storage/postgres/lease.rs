@@ -32,7 +32,7 @@ use sqlx::query;
 use tokio::time::sleep;
 
 use super::PostgresStore;
-use super::link::Statements;
+use super::link::{Statements, begin};
 use super::rows::{time, value};
 use super::set_aside::Hopeless;
 use crate::domain::Fault;
@@ -99,12 +99,12 @@ pub(super) const LEASE: &str = concat!(
         WHERE nth = 1 OR (bytes <= $7 AND NOT meets_suspect)
     ), locked AS MATERIALIZED (
         SELECT ctid AS place FROM inbox
-        WHERE ctid = ANY (ARRAY(SELECT place FROM chosen)) AND shard = $1
+        WHERE ctid = ANY (ARRAY(SELECT place FROM chosen)) AND shard + 0 = $1
             AND leased_until <= $3 AND set_aside_at IS NULL
         FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE inbox SET leased_until = $6, deliveries = deliveries + 1
-        WHERE ctid = ANY (ARRAY(SELECT place FROM locked)) AND shard = $1
+        WHERE ctid = ANY (ARRAY(SELECT place FROM locked)) AND shard + 0 = $1
         RETURNING number
     ), told AS (
         SELECT *, number IN (SELECT number FROM taken) AS is_taken FROM looked OFFSET 0
@@ -126,6 +126,12 @@ struct Found {
     hopeless: Hopeless,
     /// Whether more may be free.
     more: bool,
+}
+
+impl Found {
+    fn is_nothing(&self) -> bool {
+        self.messages.is_empty() && self.hopeless.rows.is_empty() && !self.more
+    }
 }
 
 impl PostgresStore {
@@ -156,11 +162,20 @@ impl PostgresStore {
 
     async fn look_and_take(&self, request: &LeaseRequest) -> Result<Found, StoreError> {
         let front = self.front(request.inbox).await?;
+        let found = self.look_from(front, request).await?;
+        let again = found.is_nothing().then(|| self.front_after_nothing(request.inbox, front));
+        match again.flatten() {
+            Some(beginning) => self.look_from(beginning, request).await,
+            None => Ok(found),
+        }
+    }
+
+    async fn look_from(&self, front: i64, request: &LeaseRequest) -> Result<Found, StoreError> {
         // One statement is a transaction by itself. It locks nothing for longer than it runs,
         // whatever becomes of whoever sent it.
         let mut link = match self.statements {
             Statements::Kept => self.reader().await?,
-            Statements::Unnamed => self.begin("BEGIN").await?,
+            Statements::Unnamed => self.begin(begin!("READ COMMITTED")).await?,
         };
         let LeaseRequest { inbox, isolation, .. } = *request;
         let rows = query(LEASE)

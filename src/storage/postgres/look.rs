@@ -16,7 +16,7 @@ impl PostgresStore {
     /// program.
     pub async fn look_at(config: &PostgresConfig) -> Result<(Self, Progress), OpenError> {
         let options = connect::options(config)?;
-        let mut connection = connect::connect(&options, config.patience).await?;
+        let (mut connection, _) = connect::connect(&options, config.patience).await?;
         let progress = migrate::progress(&mut connection, &options).await?;
         let pool = connect::onlookers(config, &options);
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };

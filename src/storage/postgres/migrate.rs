@@ -41,7 +41,9 @@ const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310033447)";
 
 /// Migrations of a large database take their time, and whoever waits for them has to.
-const WAIT: &str = "SET LOCAL lock_timeout = 0";
+const WAIT: &str = "
+    SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true),
+        set_config('idle_in_transaction_session_timeout', '0', true)";
 
 /// Runs what is missing: all of it or nothing.
 pub(super) async fn migrate(

@@ -27,23 +27,23 @@ impl Addressed<'_> {
     }
 }
 
-/// A notice is known by its place in the lists, counted from 1.
-const LEAVE: &str = "
-    WITH notices AS MATERIALIZED (
-        SELECT nextval('message_numbers') AS number, wanted.*
-        FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[]) WITH ORDINALITY
-            AS wanted (home, message_id, waiting, body, place)
+/// Numbers first, so that everything else can refer to them by the notices' places, which are
+/// counted from 1.
+pub(super) const LEAVE: &str = "
+    WITH numbers AS MATERIALIZED (
+        SELECT ARRAY(SELECT nextval('message_numbers') FROM generate_series(1, $1)) AS list
     ), bodies AS (
         INSERT INTO payloads (shard, number, sender_account, sender_session, conversation,
             message_id, category, accepted_at, expires_at, details, waiting, body)
-        SELECT home, number, $5, $6, $7, message_id, $8, $9, $10, ''::bytea, waiting, body
-        FROM notices
+        SELECT home, (SELECT list FROM numbers)[place], $6, $7, $8, message_id, $9, $10, $11,
+            ''::bytea, waiting, body
+        FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[]) WITH ORDINALITY
+            AS it (home, message_id, waiting, body, place)
     )
     INSERT INTO inbox (shard, session, number, home, slot)
-    SELECT slots.shard, slots.session, notices.number, notices.home, ''::bytea
-    FROM unnest($11::bigint[], $12::bigint[], $13::bigint[]) AS slots (shard, session, place)
-    JOIN notices ON notices.place = slots.place
-    ORDER BY slots.shard, slots.session, notices.number";
+    SELECT shard, session, (SELECT list FROM numbers)[place], home, ''::bytea
+    FROM unnest($12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])
+        AS it (shard, session, place, home)";
 
 /// Leaves notices in the inboxes of their readers' live sessions; returns the sessions. A notice
 /// that nobody can read is left out. Where they find an inbox full, the oldest messages make room.
@@ -63,9 +63,13 @@ pub(super) async fn leave(
         return Ok(Vec::new());
     }
     let rows = (1..).zip(&addressed);
-    let rows = rows.flat_map(|(place, it)| it.inboxes.iter().map(move |inbox| (place, *inbox)));
-    let rows: Vec<(i64, InboxKey)> = rows.collect();
+    let rows =
+        rows.flat_map(|(place, it)| it.inboxes.iter().map(move |inbox| (*inbox, place, it.home())));
+    // In the order of their keys, so that rows of one inbox go to one page of the tree.
+    let mut rows: Vec<(InboxKey, i64, Shard)> = rows.collect();
+    rows.sort_unstable_by_key(|(inbox, place, _)| (inbox.shard, inbox.session, *place));
     query(LEAVE)
+        .bind(i64::try_from(addressed.len()).unwrap_or(i64::MAX))
         .bind(numbers(&addressed, |it| it.home().0))
         .bind(blobs(&addressed, |it| it.notice.message_id.as_bytes()))
         .bind(blobs(&addressed, |it| &it.waiting))
@@ -76,15 +80,16 @@ pub(super) async fn leave(
         .bind(SYSTEM_CONVERSATION)
         .bind(notices.at.as_micros())
         .bind(notices.expires_at.as_micros())
-        .bind(numbers(&rows, |(_, inbox)| inbox.shard.0))
-        .bind(numbers(&rows, |(_, inbox)| inbox.session.0))
-        .bind(numbers(&rows, |(place, _)| *place))
+        .bind(numbers(&rows, |(inbox, ..)| inbox.shard.0))
+        .bind(numbers(&rows, |(inbox, ..)| inbox.session.0))
+        .bind(numbers(&rows, |(_, place, _)| *place))
+        .bind(numbers(&rows, |(.., home)| home.0))
         .execute(&mut *link)
         .await
         .map_err(during("leaving notices"))?;
-    rooms::trim_stored(link, rows.iter().map(|(_, inbox)| *inbox), notices.quota, notices.at)
+    rooms::trim_stored(link, rows.iter().map(|(inbox, ..)| *inbox), notices.quota, notices.at)
         .await?;
-    let woken: BTreeSet<SessionNumber> = rows.iter().map(|(_, inbox)| inbox.session).collect();
+    let woken: BTreeSet<SessionNumber> = rows.iter().map(|(inbox, ..)| inbox.session).collect();
     Ok(woken.into_iter().collect())
 }
 

@@ -22,10 +22,10 @@ const SET: &str = "
 
 const CLEAR: &str = "DELETE FROM relationships WHERE owner = $1 AND other = $2 AND relation = $3";
 
-const RELATIONS: &str = "
+pub(super) const RELATIONS: &str = "
     SELECT other, relation FROM relationships WHERE owner = $1 AND other = ANY($2)";
 
-const BLOCKERS: &str = "
+pub(super) const BLOCKERS: &str = "
     SELECT owner FROM relationships WHERE owner = ANY($2) AND other = $1 AND relation = $3";
 
 const RELATED: &str = concat!(
@@ -41,7 +41,7 @@ const RELATED: &str = concat!(
 
 /// From each of the others to its conversations, as when contacts are told of changes
 /// ([`super::changes`]).
-const COMPANIONS_AMONG: &str = "
+pub(super) const COMPANIONS_AMONG: &str = "
     SELECT accounts.id FROM accounts
     WHERE accounts.id = ANY($2) AND (
         SELECT true FROM participants AS theirs

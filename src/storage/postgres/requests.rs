@@ -1,7 +1,5 @@
 //! Requests under a key of their caller's.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use sqlx::query;
 
@@ -18,12 +16,12 @@ use crate::domain::ports::Requests;
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
-const READ: &str = "
+pub(super) const READ: &str = "
     SELECT digest, claimed_until, expires_at, status, body FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3";
 
 /// One whose time is over makes place.
-const DROP: &str = "
+pub(super) const DROP: &str = "
     DELETE FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3
         AND (expires_at <= $4 OR (status IS NULL AND claimed_until <= $4))
@@ -36,36 +34,45 @@ const CLAIM: &str = "
     ON CONFLICT (shard, account, hash) DO NOTHING
     RETURNING 1";
 
-const ANSWER: &str = "
+pub(super) const ANSWER: &str = "
     UPDATE requests SET status = $5, body = $6
     WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4 AND status IS NULL";
 
-const GIVE_BACK: &str = "
+pub(super) const GIVE_BACK: &str = "
     DELETE FROM requests
     WHERE shard = $1 AND account = $2 AND hash = $3 AND claim = $4 AND status IS NULL";
 
-const ANY_OLD: &str = "SELECT 1 FROM requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
+pub(super) const ANY_OLD: &str =
+    "SELECT 1 FROM requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
 
-const FORGET: &str = "
-    WITH old AS MATERIALIZED (
+/// Whose requests are old. Where one of them is in somebody's hands, it is left for the next time.
+pub(super) const OLD: &str = "
+    SELECT shard, account, array_agg(hash) AS hashes FROM (
         SELECT shard, account, hash FROM requests WHERE expires_at <= $1
-        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
-    )
-    DELETE FROM requests USING old
-    WHERE requests.shard = old.shard AND requests.account = old.account
-        AND requests.hash = old.hash
-    RETURNING requests.account, coalesce(length(requests.body), 0)::bigint AS bytes";
+        ORDER BY expires_at LIMIT $2
+    ) AS old
+    GROUP BY shard, account ORDER BY shard, account";
+
+/// Everybody who changes an account's requests has its totals first, and so nobody waits here for
+/// who waits for us.
+pub(super) const LOCK_TOTALS: &str = "
+    SELECT account FROM request_totals WHERE shard = $1 AND account = $2 FOR UPDATE SKIP LOCKED";
+
+pub(super) const FORGET: &str = "
+    DELETE FROM requests
+    WHERE shard = $1 AND account = $2 AND hash = ANY ($3) AND expires_at <= $4
+    RETURNING coalesce(length(body), 0)::bigint AS bytes";
 
 /// Counts, and says what there is then. Whoever asks for an account's totals waits for the others
 /// who have, so what the first takes is not there for the second.
-const COUNT: &str = "
+pub(super) const COUNT: &str = "
     INSERT INTO request_totals (shard, account, requests, bytes) VALUES ($1, $2, $3, $4)
     ON CONFLICT (shard, account) DO UPDATE
     SET requests = request_totals.requests + excluded.requests,
         bytes = request_totals.bytes + excluded.bytes
     RETURNING requests, bytes";
 
-const DROP_TOTALS: &str = "
+pub(super) const DROP_TOTALS: &str = "
     DELETE FROM request_totals WHERE shard = $1 AND account = $2 AND requests <= 0";
 
 #[async_trait]
@@ -130,6 +137,7 @@ async fn take(
         return Ok(Ok(known));
     }
     if !claim.quota.has_room(kept.requests, kept.bytes) {
+        drop_if_empty(account, &kept, link).await?;
         return Ok(Ok(Claimed::Full));
     }
     let taken = query(CLAIM)
@@ -172,7 +180,9 @@ async fn finish(
         }
     };
     let done = statement.execute(&mut *link).await.map_err(during("finishing a request"))?;
-    if done.rows_affected() > 0 {
+    if done.rows_affected() == 0 {
+        drop_if_empty(account, &kept, link).await?;
+    } else {
         count(account, change, link).await?;
     }
     Ok(Ok(()))
@@ -182,20 +192,28 @@ async fn forget(
     (now, limit): &(Timestamp, u32),
     link: &mut Link<'_>,
 ) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit));
-    let forgotten = forgotten.fetch_all(&mut *link).await;
-    let forgotten = forgotten.map_err(during("forgetting requests"))?;
-    // In the order of the accounts, so that two who forget do not wait for each other.
-    let mut changes: BTreeMap<AccountNumber, Change> = BTreeMap::new();
-    for row in &forgotten {
-        let change = changes.entry(AccountNumber(value(row, "account")?)).or_default();
-        change.requests -= 1;
-        change.bytes -= value::<i64>(row, "bytes")?;
+    let doing = "forgetting requests";
+    let old = query(OLD).bind(now.as_micros()).bind(i64::from(*limit));
+    let old = old.fetch_all(&mut *link).await.map_err(during(doing))?;
+    let mut forgotten = 0;
+    for row in &old {
+        let (shard, account): (i64, i64) = (value(row, "shard")?, value(row, "account")?);
+        let lock = query(LOCK_TOTALS).bind(shard).bind(account).fetch_optional(&mut *link).await;
+        if lock.map_err(during(doing))?.is_none() {
+            continue;
+        }
+        let hashes: Vec<Vec<u8>> = value(row, "hashes")?;
+        let gone = query(FORGET).bind(shard).bind(account).bind(hashes).bind(now.as_micros());
+        let gone = gone.fetch_all(&mut *link).await.map_err(during(doing))?;
+        let mut change = Change::default();
+        for row in &gone {
+            change.requests -= 1;
+            change.bytes -= value::<i64>(row, "bytes")?;
+        }
+        count(AccountNumber(account), change, link).await?;
+        forgotten += gone.len() as u64;
     }
-    for (account, change) in changes {
-        count(account, change, link).await?;
-    }
-    Ok(Ok(forgotten.len() as u64))
+    Ok(Ok(forgotten))
 }
 
 /// What is kept for an account.
@@ -231,9 +249,22 @@ async fn count(
         u64::try_from(number).map_err(|_| StoreError::Corrupt { column: "request_totals" })
     };
     let totals = Totals { requests: number("requests")?, bytes: number("bytes")? };
-    if change.requests < 0 && totals.requests == 0 {
-        let dropped = query(DROP_TOTALS).bind(account.shard().0).bind(account.0);
-        dropped.execute(link).await.map_err(during(doing))?;
+    if change.requests < 0 {
+        drop_if_empty(account, &totals, link).await?;
     }
     Ok(totals)
+}
+
+/// Leaves no totals of nothing behind.
+async fn drop_if_empty(
+    account: AccountNumber,
+    totals: &Totals,
+    link: &mut Link<'_>,
+) -> Result<(), StoreError> {
+    if totals.requests > 0 {
+        return Ok(());
+    }
+    let dropped = query(DROP_TOTALS).bind(account.shard().0).bind(account.0);
+    dropped.execute(link).await.map_err(during("counting requests"))?;
+    Ok(())
 }

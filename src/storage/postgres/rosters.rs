@@ -17,7 +17,7 @@ use crate::storage::error::during;
 use crate::storage::records;
 
 /// One statement reads sessions and generation together, so they belong to the same moment.
-const ROSTERS: &str = "
+pub(super) const ROSTERS: &str = "
     SELECT accounts.number AS account, accounts.id AS user_id, accounts.roster_generation,
         sessions.id AS session_id, sessions.number AS session, sessions.agreement_key,
         sessions.platform

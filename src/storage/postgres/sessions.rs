@@ -17,7 +17,7 @@ use crate::domain::ports::Sessions;
 use crate::domain::session::{ApiToken, NewSession, Scopes, SessionOwner, SignedIn, TokenHash};
 use crate::storage::error::{StoreError, during};
 
-const BY_ID: &str = concat!(
+pub(super) const BY_ID: &str = concat!(
     "SELECT ",
     account_columns!(),
     ", ",
@@ -26,11 +26,11 @@ const BY_ID: &str = concat!(
     WHERE sessions.id = $1"
 );
 
-const ENDED_AMONG: &str = "
+pub(super) const ENDED_AMONG: &str = "
     SELECT id FROM sessions
     WHERE id = ANY($2) AND account = ANY($1) AND ended_at IS NOT NULL";
 
-const TOKEN: &str = "
+pub(super) const TOKEN: &str = "
     SELECT api_tokens.hash, sessions.id, api_tokens.scopes, api_tokens.created_at,
         api_tokens.expires_at
     FROM api_tokens JOIN sessions ON sessions.number = api_tokens.session

@@ -26,13 +26,19 @@ pub(super) struct Hopeless {
 
 /// A row is only set aside if it still is what the reader found: meanwhile somebody may have taken
 /// it, given its last delivery back, or set it aside. What is committed counts, so of two who
-/// found the same row one tells of it.
+/// found the same row one tells of it. Nobody is waited for: who finds it again looks again.
 pub(super) const SET_ASIDE: &str = "
-    UPDATE inbox SET set_aside_at = $4
-    WHERE shard = $1 AND session = $2 AND number = ANY ($3)
-        AND leased_until <= $4 AND deliveries >= $5 AND set_aside_at IS NULL
-        AND (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)
-    RETURNING number";
+    WITH hopeless AS MATERIALIZED (
+        SELECT shard, session, number FROM inbox
+        WHERE shard = $1 AND session = $2 AND number = ANY ($3)
+            AND leased_until <= $4 AND deliveries >= $5 AND set_aside_at IS NULL
+            AND (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE inbox SET set_aside_at = $4 FROM hopeless
+    WHERE inbox.shard = ANY (ARRAY[hopeless.shard]) AND inbox.session = hopeless.session
+        AND inbox.number = hopeless.number
+    RETURNING inbox.number";
 
 /// Sets hopeless messages aside and leaves a marker; returns how many.
 async fn set_aside(
@@ -68,10 +74,10 @@ async fn set_aside(
 
 /// There are few rows in the index over what is set aside.
 pub(super) const LIST: &str = "
-    SELECT aside.number, aside.deliveries, aside.set_aside_at, payloads.message_id,
-        payloads.category, payloads.accepted_at,
-        (SELECT id FROM accounts WHERE accounts.number = payloads.sender_account) AS sender,
-        (SELECT id FROM conversations WHERE conversations.number = payloads.conversation)
+    SELECT aside.number, aside.deliveries, aside.set_aside_at, payload.message_id,
+        payload.category, payload.accepted_at,
+        (SELECT id FROM accounts WHERE accounts.number = payload.sender_account) AS sender,
+        (SELECT id FROM conversations WHERE conversations.number = payload.conversation)
             AS conversation
     FROM (
         SELECT number, home, deliveries, set_aside_at FROM inbox
@@ -79,14 +85,22 @@ pub(super) const LIST: &str = "
             AND (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)
         ORDER BY number LIMIT $4
     ) AS aside
-    JOIN payloads ON payloads.shard = aside.home AND payloads.number = aside.number
+    CROSS JOIN LATERAL (
+        SELECT message_id, category, accepted_at, sender_account, conversation FROM payloads
+        WHERE payloads.shard = aside.home AND payloads.number = aside.number
+        OFFSET 0
+    ) AS payload
     ORDER BY aside.number";
 
 pub(super) const BY_MESSAGE_ID: &str = "
     SELECT inbox.number
-    FROM inbox JOIN payloads ON payloads.shard = inbox.home AND payloads.number = inbox.number
+    FROM inbox CROSS JOIN LATERAL (
+        SELECT message_id FROM payloads
+        WHERE payloads.shard = inbox.home AND payloads.number = inbox.number
+        OFFSET 0
+    ) AS payload
     WHERE inbox.shard = $1 AND inbox.session = $2 AND inbox.set_aside_at IS NOT NULL
-        AND payloads.message_id = $3
+        AND payload.message_id = $3
         AND (SELECT ended_at IS NULL FROM sessions WHERE sessions.number = $2)";
 
 pub(super) const RETRY: &str = "

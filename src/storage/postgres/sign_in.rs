@@ -5,6 +5,7 @@ use sqlx::query;
 use super::gaps::{self, Marker};
 use super::link::Link;
 use super::rows::{count, id, value};
+use super::successors;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};
@@ -14,7 +15,7 @@ use crate::storage::error::{StoreError, during};
 
 /// The account, its live sessions without the replaced one, the replaced one if it is live, and
 /// whether the key is on file: everything that can speak against signing in.
-const CIRCUMSTANCES: &str = "
+pub(super) const CIRCUMSTANCES: &str = "
     SELECT accounts.id AS user_id,
         (SELECT count(*) FROM sessions
             WHERE account = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2) AS others,
@@ -28,6 +29,10 @@ const CREATE: &str = "
         attestation, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     RETURNING number";
+
+/// How many messages of a replaced session are taken out of its inbox at once. If there are more,
+/// the rest is removed with what comes late, and told then.
+const MOST_TAKEN: u32 = 10_000;
 
 /// Signs a session in, in the place of another one if it says so.
 pub(super) async fn sign_in(
@@ -62,8 +67,8 @@ pub(super) async fn sign_in(
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
         let old = InboxKey { shard: new.account.shard(), session: old };
-        let missing = gaps::waiting(link, old).await?;
-        end(link, old, new.created_at).await?;
+        let missing = successors::take(link, old, MOST_TAKEN).await?.missing;
+        end(link, old, Some(session.number), new.created_at).await?;
         if let Some(gap) = missing.into_gap() {
             let inbox = InboxKey { shard: old.shard, session: session.number };
             let (account, at) = (new.account, new.created_at);
@@ -111,7 +116,7 @@ pub(super) async fn create(
     })
 }
 
-const FIND_LIVE: &str = "
+pub(super) const FIND_LIVE: &str = "
     SELECT sessions.number, sessions.account
     FROM sessions JOIN accounts ON accounts.number = sessions.account
     WHERE sessions.id = $1 AND accounts.id = $2 AND sessions.ended_at IS NULL";
@@ -132,7 +137,7 @@ pub(super) async fn end_session(
     };
     let account = AccountNumber(value(&row, "account")?);
     let inbox = InboxKey { shard: account.shard(), session: SessionNumber(value(&row, "number")?) };
-    end(link, inbox, *at).await?;
+    end(link, inbox, None, *at).await?;
     raise_generation(link, account).await?;
     Ok(Ok(inbox.session))
 }
@@ -144,18 +149,25 @@ const DROP_TOKENS: &str = "DELETE FROM api_tokens WHERE session = $1";
 /// Whether there are any is not asked: a message that is accepted at this moment, for the roster as
 /// it was, may come to lie there yet.
 const CLOSE_INBOX: &str = "
-    INSERT INTO ended_inboxes (shard, session) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    INSERT INTO ended_inboxes (shard, session, successor) VALUES ($1, $2, $3)
+    ON CONFLICT DO NOTHING";
 
 /// Marks a session as ended; its tokens go, and what waited for it is out of reach.
-async fn end(link: &mut Link<'_>, inbox: InboxKey, at: Timestamp) -> Result<(), StoreError> {
+async fn end(
+    link: &mut Link<'_>,
+    inbox: InboxKey,
+    successor: Option<SessionNumber>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let session = inbox.session.0;
     let doing = "ending a session";
     let mark = query(END).bind(session).bind(at.as_micros());
     mark.execute(&mut *link).await.map_err(during(doing))?;
     let tokens = query(DROP_TOKENS).bind(session).execute(&mut *link);
     tokens.await.map_err(during(doing))?;
-    let rows = query(CLOSE_INBOX).bind(inbox.shard.0).bind(session).execute(link);
-    rows.await.map_err(during(doing))?;
+    let successor = successor.map(|session| session.0);
+    let rows = query(CLOSE_INBOX).bind(inbox.shard.0).bind(session).bind(successor);
+    rows.execute(link).await.map_err(during(doing))?;
     Ok(())
 }
 

@@ -66,7 +66,8 @@ pub(super) const CANDIDATES: &str = "
         ORDER BY number LIMIT $3
     )
     SELECT next.shard, next.number, payload.*, complete IS NOT NULL AS is_cut,
-        EXISTS (SELECT 1 FROM top_ups WHERE top_ups.payload = next.number) AS is_open
+        coalesce((SELECT true FROM top_ups WHERE top_ups.payload = next.number LIMIT 1), false)
+            AS is_open
     FROM next CROSS JOIN LATERAL (
         SELECT accepted_at, expires_at, waiting FROM payloads
         WHERE payloads.shard = next.shard AND payloads.number = next.number

@@ -28,9 +28,12 @@ use crate::storage::packed::{pack_users, pack_waiting, unpack_users, unpack_wait
 
 pub(super) const OPEN: &str = "
     SELECT top_ups.home, top_ups.payload, top_ups.open_until, top_ups.users, top_ups.left_out,
-        payloads.waiting
-    FROM top_ups
-    JOIN payloads ON payloads.shard = top_ups.home AND payloads.number = top_ups.payload
+        payload.waiting
+    FROM top_ups CROSS JOIN LATERAL (
+        SELECT waiting FROM payloads
+        WHERE payloads.shard = top_ups.home AND payloads.number = top_ups.payload
+        OFFSET 0
+    ) AS payload
     WHERE top_ups.shard = $1 AND top_ups.sender = $2 AND top_ups.message_id = $3
         AND top_ups.open_until > $4";
 
@@ -77,10 +80,13 @@ impl TopUps for PostgresStore {
     }
 
     async fn add_slots(&self, addition: SlotAddition) -> Result<SlotsAdded, Fault> {
-        let sessions: Vec<SessionNumber> = addition.slots.iter().map(|slot| slot.session).collect();
+        let inboxes = addition.slots.iter();
+        let inboxes = inboxes.map(|slot| InboxKey { shard: slot.shard, session: slot.session });
+        let inboxes: Vec<InboxKey> = inboxes.collect();
         let added = self.write(addition, |addition, link| Box::pin(add(addition, link))).await?;
         if added == SlotsAdded::Added {
-            self.rooms.forget(sessions.into_iter());
+            self.rooms.forget(inboxes.iter().map(|inbox| inbox.session));
+            self.fronts.forget(inboxes.into_iter());
         }
         Ok(added)
     }

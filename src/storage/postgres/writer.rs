@@ -21,8 +21,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::PostgresStore;
 use super::accept::{self, Decided};
 use super::claims::{self, ReleaseJob, RowsJob};
-use super::link::{Link, Statements};
+use super::link::{Link, Statements, begin};
 use super::rooms::Rooms;
+use super::silence::silence;
 use crate::domain::Fault;
 use crate::storage::acceptance::AcceptJob;
 use crate::storage::batch::{Answer, Batch};
@@ -94,7 +95,7 @@ impl PgWriter {
         let deadline = Instant::now() + patience;
         loop {
             let connected = timeout(self.patience, self.options.connect()).await;
-            let connected = connected.unwrap_or_else(|_| Err(timed_out()));
+            let connected = connected.unwrap_or_else(|_| Err(silence()));
             self.gone = connected.is_err();
             if !self.gone {
                 return connected.map_err(during(CONNECTING));
@@ -110,8 +111,7 @@ impl PgWriter {
         let mut connection = self.connection().await.map_err(Failed::undone)?;
         let group = run(&mut connection, self.statements, &self.rooms, jobs);
         let outcome = timeout(LONGEST, group).await.unwrap_or_else(|_| {
-            let error =
-                StoreError::Database { doing: "waiting for the server", source: timed_out() };
+            let error = StoreError::Database { doing: "waiting for the server", source: silence() };
             Err(Failed::committing(error))
         });
         match &outcome {
@@ -127,10 +127,6 @@ impl PgWriter {
 }
 
 const CONNECTING: &str = "connecting to the server";
-
-fn timed_out() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
-}
 
 /// The connection, with its transaction undone; nothing if that was not possible.
 async fn rolled_back(mut connection: PgConnection) -> Option<PgConnection> {
@@ -220,6 +216,7 @@ async fn run(
     // A statement without a name has to be in a transaction, see [`Link`].
     if messages_alone && statements == Statements::Kept {
         let mut link = Link::outside(&mut *connection, statements);
+        link.wait_for(LONGEST);
         let plain = accept::decide(&mut link, rooms, &kinds.accept).await;
         let plain = plain.map_err(Failed::undone)?;
         if plain.is_plain() {
@@ -229,8 +226,13 @@ async fn run(
         }
         decided = Some(plain);
     }
-    let begun = connection.begin().await.map_err(during("beginning a transaction"));
+    let begin = match statements {
+        Statements::Kept => "BEGIN",
+        Statements::Unnamed => BEGIN,
+    };
+    let begun = connection.begin_with(begin).await.map_err(during("beginning a transaction"));
     let mut link = Link::within(begun.map_err(Failed::undone)?, statements);
+    link.wait_for(LONGEST);
     let outcome = steps(&mut link, rooms, &kinds, decided).await;
     let (decided, numbers) = outcome.map_err(Failed::undone)?;
     link.commit().await.map_err(Failed::committing)?;
@@ -239,21 +241,27 @@ async fn run(
     Ok(())
 }
 
+/// Where nothing can be set for a connection.
+const BEGIN: &str = concat!(
+    begin!("READ COMMITTED"),
+    "; SET LOCAL statement_timeout = '20s'; SET LOCAL lock_timeout = '2s'"
+);
+
 /// Jobs of a group are concurrent, so any order among the kinds is right. It is always the same, so
-/// that two writers do not wait for each other.
+/// that two writers do not wait for each other: first rows of inboxes in the order of their keys,
+/// then message ids in the order of theirs, and after that nothing is waited for.
 async fn steps<'a>(
     link: &mut Link<'_>,
     rooms: &Rooms,
     kinds: &'a Kinds<'a>,
     decided: Option<Decided<'a>>,
 ) -> Result<(Decided<'a>, Vec<i64>), StoreError> {
+    claims::settle(link, &kinds.acknowledge, &kinds.release).await?;
     let mut decided = match decided {
         Some(decided) => decided,
         None => accept::decide(link, rooms, &kinds.accept).await?,
     };
     let numbers = decided.store(link).await?;
     decided.follow(link, &numbers).await?;
-    claims::acknowledge(link, &kinds.acknowledge).await?;
-    claims::release(link, &kinds.release).await?;
     Ok((decided, numbers))
 }

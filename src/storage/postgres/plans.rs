@@ -1,0 +1,235 @@
+//! No frequent statement walks through a table that grows: each finds its rows by a key, whatever
+//! the tables were like when its plan was made, because plans are kept.
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
+
+use super::{
+    PostgresConfig, PostgresStore, accept, accounts, changes, claims, clear, connect,
+    conversations, expire, forget, fronts, gaps, inbox, lease, notices, relationships, requests,
+    rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
+};
+use crate::domain::ports::Store;
+
+/// These name single rows of inboxes.
+const BY_ROW: &[&str] = &[
+    claims::ACKNOWLEDGE,
+    claims::LOCK,
+    claims::RELEASE,
+    expire::EXPIRED_ROWS,
+    expire::DELETE_ROWS,
+    gaps::DELETE_ROWS,
+    sweep::STILL_WAITING,
+];
+
+const OTHERS: &[&str] = &[
+    accept::LOOK,
+    accept::STORE,
+    accept::ADD_SLOTS,
+    accounts::BY_IDS,
+    accounts::BY_EXTERNAL_NAME,
+    accounts::KEYS_ON_FILE,
+    changes::CONTACTS,
+    clear::ANY_ENDED,
+    clear::ENDED,
+    clear::REMOVE_ROWS,
+    clear::LOOK_AGAIN,
+    clear::IS_CLEAR,
+    conversations::BY_CODE,
+    conversations::BY_IDS,
+    conversations::NUMBERS,
+    expire::DROP_PAYLOADS,
+    forget::FORGET,
+    forget::END_OF_STRETCH,
+    fronts::FIRST,
+    gaps::LEAVE,
+    gaps::FREE_MARKERS,
+    inbox::HANDED_OUT,
+    lease::LEASE,
+    notices::LEAVE,
+    notices::LIVE_SESSIONS,
+    relationships::RELATIONS,
+    relationships::BLOCKERS,
+    relationships::COMPANIONS_AMONG,
+    requests::READ,
+    requests::DROP,
+    requests::ANSWER,
+    requests::GIVE_BACK,
+    requests::ANY_OLD,
+    requests::OLD,
+    requests::LOCK_TOTALS,
+    requests::FORGET,
+    requests::COUNT,
+    requests::DROP_TOTALS,
+    rooms::COUNT,
+    rooms::LAST_SEEN,
+    rooms::SURPLUS,
+    rosters::ROSTERS,
+    sessions::BY_ID,
+    sessions::ENDED_AMONG,
+    sessions::TOKEN,
+    set_aside::SET_ASIDE,
+    set_aside::RETRY,
+    set_aside::DROP,
+    set_aside::LIST,
+    set_aside::BY_MESSAGE_ID,
+    set_aside::STATUS,
+    set_aside::SEEN_NOW,
+    sign_in::CIRCUMSTANCES,
+    sign_in::FIND_LIVE,
+    successors::TAKE,
+    successors::OWNERS,
+    successors::SUCCESSORS,
+    sweep::CANDIDATES,
+    top_ups::OPEN,
+    top_ups::LOCK,
+    top_ups::EXTEND,
+    top_ups::CLOSE,
+    top_ups::CLOSE_OVER,
+];
+
+/// What a look into an index has to compare, or it walks through more than it needs.
+fn key_of(index: &str, by_row: bool) -> &'static [&'static str] {
+    match index {
+        "inbox_pkey" if by_row => &["shard", "session", "number"],
+        "inbox_pkey" | "inbox_set_aside" => &["shard", "session"],
+        "payloads_pkey" => &["shard", "number"],
+        "seen_messages_pkey" => &["shard", "sender", "message_id"],
+        _ => &[],
+    }
+}
+
+/// Tables that are nearly empty one moment and full the next. Others only grow, and whenever they
+/// have, the server looks at them and makes new plans.
+const CHANGEABLE: &[&str] = &[
+    "inbox",
+    "payloads",
+    "seen_messages",
+    "top_ups",
+    "requests",
+    "request_totals",
+    "ended_inboxes",
+];
+
+/// Tables of a few rows.
+const SMALL: &[&str] = &["sequences", "settings", "message_numbers"];
+
+/// What is wrong with a plan.
+fn complaint(plan: &Value, by_row: bool, among: &dyn Fn(&str) -> bool) -> Option<String> {
+    let word = |name: &str| plan[name].as_str().unwrap_or_default();
+    let (kind, table, index) = (word("Node Type"), word("Relation Name"), word("Index Name"));
+    if kind == "Seq Scan" && among(table) {
+        return Some(format!("it walks through all of {table}"));
+    }
+    if kind.contains("Index") && (among(table) || kind == "Bitmap Index Scan") {
+        let compared = word("Index Cond");
+        let missing = key_of(index, by_row).iter().find(|column| !compared.contains(**column));
+        if compared.is_empty() || missing.is_some() {
+            return Some(format!("it looks into {index} for ({compared}), without {missing:?}"));
+        }
+    }
+    if kind == "Tid Scan" && word("TID Cond").is_empty() {
+        return Some(format!("it walks through {table} by its places"));
+    }
+    let below = plan["Plans"].as_array().into_iter().flatten();
+    below.filter_map(|plan| complaint(plan, by_row, among)).next()
+}
+
+async fn plan(connection: &mut PgConnection, statement: &str) -> Value {
+    let count = (1..30).rev().find(|n| statement.contains(&format!("${n}"))).unwrap_or(0);
+    run(connection, format!("PREPARE statement AS {statement}")).await;
+    let missing = match count {
+        0 => String::new(),
+        _ => format!("({})", vec!["NULL"; count].join(", ")),
+    };
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE statement{missing}");
+    // The simple protocol answers in text.
+    let row = raw_sql(AssertSqlSafe(explain)).fetch_one(&mut *connection).await.unwrap();
+    let plan: Value = serde_json::from_str(row.get_unchecked(0)).unwrap();
+    run(connection, "DEALLOCATE statement").await;
+    plan[0]["Plan"].clone()
+}
+
+async fn run(connection: &mut PgConnection, statements: impl Into<String>) {
+    raw_sql(AssertSqlSafe(statements.into())).execute(connection).await.unwrap();
+}
+
+/// Says what is wrong with the statements' plans, if anything.
+async fn complaints(connection: &mut PgConnection, among: &dyn Fn(&str) -> bool) -> Vec<String> {
+    run(connection, "ANALYZE").await;
+    let by_row = BY_ROW.iter().map(|statement| (*statement, true));
+    let others = OTHERS.iter().map(|statement| (*statement, false));
+    let mut complaints = Vec::new();
+    for (statement, by_row) in by_row.chain(others) {
+        let plan = plan(connection, statement).await;
+        complaints.extend(complaint(&plan, by_row, among).map(|it| format!("{it}: {statement}")));
+    }
+    complaints
+}
+
+/// Tables of a gateway with some work behind it.
+const FILL: &str = "
+    INSERT INTO accounts (id, dialect, external_name, kind, full_name, created_at)
+    SELECT sha256(n::text::bytea), 'mixin', n::text, 'user', 'Person', 0
+    FROM generate_series(1, 3000) AS n;
+    INSERT INTO sessions (id, account, signing_key, agreement_key, platform, created_at, ended_at)
+    SELECT sha256(n::text::bytea), 1 + n % 3000, sha256(n::text::bytea), '', '', 0,
+        CASE WHEN n % 3 = 0 THEN 1 END
+    FROM generate_series(1, 9000) AS n;
+    INSERT INTO conversations (id, category, creator, created_at, code)
+    SELECT sha256(n::text::bytea), 'GROUP', 1 + n % 3000, 0, sha256(n::text::bytea)
+    FROM generate_series(1, 3000) AS n;
+    INSERT INTO participants (conversation, account, role, joined_at)
+    SELECT 1 + n / 4, 1 + n % 3000, '', 0 FROM generate_series(0, 11999) AS n
+    ON CONFLICT DO NOTHING;
+    INSERT INTO relationships (owner, other, relation, changed_at)
+    SELECT 1 + n % 3000, 1 + n / 3000, 'friend', 0 FROM generate_series(0, 8999) AS n;
+    INSERT INTO payloads (shard, number, sender_account, sender_session, message_id, category,
+        accepted_at, expires_at, details, waiting, body)
+    SELECT n % 1024, n, 1, 1, sha256(n::text::bytea), '', n, n, '', '', ''
+    FROM generate_series(1, 40000) AS n;
+    INSERT INTO inbox (shard, session, number, home, slot, set_aside_at)
+    SELECT session % 1024, session, n, n % 1024, '', CASE WHEN n % 1000 = 0 THEN 1 END
+    FROM generate_series(1, 40000) AS n, LATERAL (VALUES (n % 50), (n % 3000)) AS it (session)
+    ON CONFLICT DO NOTHING;
+    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
+    SELECT n % 1024, n % 3000, sha256(n::text::bytea), '', n FROM generate_series(1, 40000) AS n;
+    INSERT INTO ended_inboxes (shard, session, look_at)
+    SELECT n % 1024, n, n FROM generate_series(1, 3000) AS n;
+    INSERT INTO requests (shard, account, hash, digest, claim, claimed_until, expires_at)
+    SELECT n % 1024, n % 3000, sha256(n::text::bytea), '', '', 0, n
+    FROM generate_series(1, 9000) AS n;
+    INSERT INTO request_totals (shard, account, requests, bytes)
+    SELECT n % 1024, n, 3, 0 FROM generate_series(1, 3000) AS n;
+    INSERT INTO top_ups (shard, sender, message_id, home, payload, open_until, users)
+    SELECT n % 1024, n % 3000, sha256(n::text::bytea), n % 1024, n, n, ''
+    FROM generate_series(1, 3000) AS n;
+    INSERT INTO api_tokens (hash, session, scopes, created_at, expires_at)
+    SELECT sha256(n::text::bytea), n, 0, 0, 0 FROM generate_series(1, 3000) AS n;";
+
+#[tokio::test]
+#[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
+async fn every_frequent_statement_finds_its_rows_by_a_key() {
+    let server = std::env::var("SEALPOST_TEST_POSTGRES").expect("scripts/test.sh names the server");
+    let name = format!("plans_{}", std::process::id());
+    let sign = if server.contains('?') { '&' } else { '?' };
+    let url = format!("{server}{sign}options=-c%20search_path%3D{name}");
+    let config = PostgresConfig::at(url);
+    let options = connect::options(&config).unwrap();
+    let mut connection = options.connect().await.unwrap();
+    run(&mut connection, format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}"))
+        .await;
+    PostgresStore::open(&config).await.unwrap().close().await;
+    run(
+        &mut connection,
+        "SET plan_cache_mode = force_generic_plan; SET statement_timeout = '2min'",
+    )
+    .await;
+
+    let empty = complaints(&mut connection, &|table| CHANGEABLE.contains(&table)).await;
+    run(&mut connection, FILL).await;
+    let full = complaints(&mut connection, &|table| !SMALL.contains(&table)).await;
+    run(&mut connection, format!("DROP SCHEMA {name} CASCADE")).await;
+    assert_eq!(empty, [""; 0], "made while there was nothing");
+    assert_eq!(full, [""; 0], "made while there was much");
+}
