@@ -27,9 +27,8 @@ pub struct Seen {
     runs: Option<SeenIds>,
 }
 
-/// How many of the newest ids become a run: a sixteenth of what the store takes, so that runs of
-/// every level are written and merged in each round, as often for an id as with sixteen times as
-/// many ids.
+/// How many of the newest ids become a run: a sixteenth of what the store takes, so that runs are
+/// written in every round, and merged in some.
 const NEWEST: usize = 4096;
 
 /// Ids in a transaction while a file is filled.

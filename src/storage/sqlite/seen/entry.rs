@@ -37,9 +37,10 @@ pub(super) struct Entry {
 impl Secret {
     /// From 16 random bytes.
     pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
-        let number = u128::from_le_bytes(bytes);
-        let [low, high] = [number, number >> 64].map(|half| (half & u128::from(u64::MAX)) as u64);
-        Self(low, high)
+        let (mut low, mut high) = ([0; 8], [0; 8]);
+        low.copy_from_slice(&bytes[..8]);
+        high.copy_from_slice(&bytes[8..]);
+        Self(u64::from_le_bytes(low), u64::from_le_bytes(high))
     }
 
     /// Finds the place of an id: SipHash-2-4 without its last bit.

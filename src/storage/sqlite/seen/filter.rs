@@ -49,7 +49,7 @@ fn bits(place: i64, bytes: usize) -> impl Iterator<Item = usize> {
     (0..u64::from(LOOKS)).map(move |look| {
         let mixed = low.wrapping_add(high.wrapping_mul(2 * look + 1)) & 0xffff_ffff;
         // Less than the number of bits.
-        usize::try_from(mixed * bits >> 32).unwrap_or(0)
+        usize::try_from((mixed * bits) >> 32).unwrap_or(0)
     })
 }
 
