@@ -56,6 +56,8 @@ mod sqlite_ids;
 mod sqlite_rows;
 #[path = "gateway/sqlite_settling.rs"]
 mod sqlite_settling;
+#[path = "gateway/sqlite_used.rs"]
+mod sqlite_used;
 #[path = "gateway/store.rs"]
 mod store;
 #[path = "gateway/table.rs"]

@@ -86,7 +86,7 @@ struct Set<'a> {
 
 impl Set<'_> {
     async fn through(&self, serve: fn(&Copy) -> Gateway, written: &mut Stored) -> Measured {
-        let copy = self.template.copy().await;
+        let copy = self.template.used_copy().await;
         let gateway = serve(&copy);
         let (address, batch) = (gateway.process.address(), self.shape.batch);
         let mut clients = Clients::connect(address, self.shape.connections).await;
@@ -106,7 +106,7 @@ impl Set<'_> {
     }
 
     async fn by_hand(&self, group: f64, written: &mut Stored) -> Measured {
-        let (copy, group) = (self.template.copy().await, count(group).max(1));
+        let (copy, group) = (self.template.used_copy().await, count(group).max(1));
         let server_cpu = copy.server_cpu();
         let floor = copy.floor(&self.rows, group, self.shape.connections).await;
         let server_cpu = copy.server_cpu() - server_cpu;
@@ -115,7 +115,7 @@ impl Set<'_> {
     }
 
     async fn thrown_away(&self) -> Measured {
-        let copy = self.template.copy().await;
+        let copy = self.template.used_copy().await;
         let mut command = Command::new(std::env::current_exe().expect("a program has a path"));
         command.arg(HTTP_FLOOR);
         let floor = Process::start(command, &copy.log());

@@ -42,7 +42,7 @@ pub async fn measure(template: &Template, rounds: usize, scale: f64) -> String {
         let peak = peak(template, &all).await;
         let gateway = half(template, &all, peak / 2.0).await;
         let arrivals = Arrivals { batch: SHAPE.batch, each_second: peak / 2.0 };
-        let floor = template.copy().await.floor_at(&rows, arrivals).await;
+        let floor = template.used_copy().await.floor_at(&rows, arrivals).await;
         halves.push(Half { peak, gateway, floor: Measured::of_floor(floor) });
     }
     let peak = median(halves.iter().map(|half| half.peak));
@@ -91,7 +91,7 @@ fn told(halves: &[Half], flood: &Flood) -> String {
 }
 
 async fn peak(template: &Template, all: &Arc<[Bytes]>) -> f64 {
-    let copy = template.copy().await;
+    let copy = template.used_copy().await;
     let gateway = Gateway::serve(&copy);
     let mut clients = Clients::connect(gateway.process.address(), SHAPE.connections).await;
     let outcome = clients.run(all).await;
@@ -102,7 +102,7 @@ async fn peak(template: &Template, all: &Arc<[Bytes]>) -> f64 {
 }
 
 async fn half(template: &Template, all: &Arc<[Bytes]>, rate: f64) -> Measured {
-    let copy = template.copy().await;
+    let copy = template.used_copy().await;
     let gateway = Gateway::serve(&copy);
     let mut clients = Clients::connect(gateway.process.address(), SHAPE.connections).await;
     let (warm, measured): (Arc<[Bytes]>, Arc<[Bytes]>) =
@@ -133,7 +133,7 @@ struct Flood {
 }
 
 async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
-    let copy = template.copy().await;
+    let copy = template.used_copy().await;
     let gateway = Gateway::serve(&copy);
     let prepared = Prepared::new(&template.scene, &FLOOD, requests, 17);
     let all = prepared.requests(&template.scene, FLOOD.credential);

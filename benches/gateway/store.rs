@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Executor as _};
 use super::pace::Arrivals;
 use super::requests::FloorMessage;
 use super::scene::Scene;
-use super::{postgres_floor, sqlite_floor};
+use super::{postgres_floor, sqlite_floor, sqlite_used};
 
 /// What a floor came to.
 pub struct Floor {
@@ -132,6 +132,17 @@ impl Template {
     /// Copies it. On a server this takes the place of the copy before.
     pub async fn copy(&self) -> Copy {
         self.copy_as(COPY).await
+    }
+
+    /// Copies it, and leaves in the copy what a gateway has that has worked for a while: on SQLite as
+    /// many rows and ids as stay in memory, so that from the first request on others are moved to
+    /// their places. A server keeps nothing back.
+    pub async fn used_copy(&self) -> Copy {
+        let copy = self.copy().await;
+        if copy.server.is_none() {
+            sqlite_used::fill(&copy.database(), &self.scene);
+        }
+        copy
     }
 
     /// Makes another copy, beside the one that is in use.
