@@ -36,6 +36,32 @@ async fn a_message_reaches_every_device_and_travels_sealed() {
 }
 
 #[tokio::test]
+async fn an_old_list_of_an_account_that_still_holds_is_not_sent_again() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    let bot = world.builder().session_cache(Duration::from_secs(60), 100).build().unwrap();
+    let path = "/sessions/fetch";
+    let shown = bot.sessions_of(&[alice]).await.unwrap();
+    let tagged = |tag: &str, status, body: String| Fault::Answer {
+        status,
+        headers: vec![("ETag", tag.to_owned())],
+        body,
+    };
+    world.fault(path, tagged("\"one\"", 200, json!({ "data": shown }).to_string()));
+    world.fault(path, tagged("\"one\"", 304, String::new()));
+    for text in ["one", "two", "three", "four"] {
+        world.clock.sleep(Duration::from_secs(61)).await;
+        let sent = bot.send(&alice, Text::new(text)).await.unwrap();
+        assert!(sent.outcome.is_delivered(), "{text}: {sent:?}");
+    }
+    let asked = world.requests(path);
+    let tags: Vec<_> = asked.iter().map(|it| it.headers.get("if-none-match").cloned()).collect();
+    let one = Some("\"one\"".to_owned());
+    assert_eq!(tags, [None, None, one.clone(), one, None], "the last answer had no tag");
+    assert_eq!(world.read(&world.devices(alice)[0]), ["one", "two", "three", "four"]);
+}
+
+#[tokio::test]
 async fn only_stale_items_are_sealed_again_from_the_receipt_under_their_old_id() {
     let world = World::new().await;
     let people = [world.account(2), world.account(2), world.account(2)];
