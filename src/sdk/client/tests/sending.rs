@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::world::{Fault, World, message_id};
 use crate::base64url;
-use crate::client::{ItemOutcome, Message, Outcome, SendError, Text};
+use crate::client::{Clock, ItemOutcome, Message, Outcome, SendError, Text};
 use crate::ids::{MessageId, UserId};
 use crate::keys::KeyError;
 use crate::types::OutgoingMessage;
