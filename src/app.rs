@@ -36,8 +36,9 @@ use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
-use crate::http::layers::{self, Patience};
-use crate::http::{health, problem, start, upgrade};
+use crate::http::layers::{self, Guard, Patience};
+use crate::http::leftovers::Leftovers;
+use crate::http::{health, problem, start};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -55,6 +56,7 @@ pub struct App {
     gateway: Arc<Gateway>,
     hub: Arc<Hub>,
     sockets: Arc<Places>,
+    leftovers: Arc<Leftovers>,
     gate: Arc<Gate>,
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
@@ -148,6 +150,10 @@ impl App {
         let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
         let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
+        // As many as there may be clients to leave them behind.
+        let clients = u64::from(config.http.connections) + u64::from(config.http.sockets);
+        let most = usize::try_from(clients).unwrap_or(usize::MAX);
+        let leftovers = Leftovers::new(most, config.http.request_timeout());
         let mut tasks = JoinSet::new();
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
@@ -157,6 +163,7 @@ impl App {
             gateway,
             hub,
             sockets: Arc::new(sockets),
+            leftovers: Arc::new(leftovers),
             gate,
             files,
             urls,
@@ -172,6 +179,7 @@ impl App {
     pub async fn close(mut self) {
         self.hub.close();
         self.sockets.close(self.config.http.stop_timeout()).await;
+        self.leftovers.close(self.config.http.stop_timeout()).await;
         self.tasks.shutdown().await;
         self.gateway.store.close().await;
     }
@@ -198,8 +206,8 @@ impl App {
     pub fn router(&self) -> Router {
         let prefix = self.config.dialects.mixin.path_prefix.as_str();
         let state = Arc::new(self.mixin_state());
-        let sockets = mixin::socket_router(state.clone(), self.patience());
-        let mixin = mixin::router(state, self.patience());
+        let sockets = mixin::socket_router(state.clone(), self.guard());
+        let mixin = mixin::router(state, self.guard());
         let router = match prefix {
             // At the root it also answers for paths that nobody knows.
             "" => mixin,
@@ -208,15 +216,16 @@ impl App {
         let own = health::router(self.gateway.clone())
             .merge(start::router(self.server_public_key.clone()))
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
-        let router = router.merge(layers::guard(own, self.patience()));
+        let router = router.merge(layers::guard(own, self.guard()));
         let blobs = blobs::router(
             self.gate.clone(),
             self.files.clone(),
             self.urls.clone(),
             settings::blobs(&self.config),
         );
-        let router = router.merge(layers::guard(blobs, self.upload_patience()));
-        layers::apply(upgrade::divert(router, sockets), self.gateway.entropy.clone())
+        let uploads = Guard { patience: self.upload_patience(), ..self.guard() };
+        let router = router.merge(layers::guard(blobs, uploads));
+        layers::apply(router, Some(sockets), self.gateway.entropy.clone())
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -230,8 +239,8 @@ impl App {
             sockets: Arc::new(move || sockets.taken() as u64),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
-        let router = layers::guard(router, self.patience());
-        layers::apply(router, self.gateway.entropy.clone())
+        let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
+        layers::apply(router, None, self.gateway.entropy.clone())
     }
 
     /// [`Self::bind`] and [`Self::run`] in one.
@@ -281,7 +290,13 @@ impl App {
             settings: settings::mixin(&self.config),
             verified: mixin::auth::verified_tokens(),
             sockets: self.sockets.clone(),
+            leftovers: self.leftovers.clone(),
         }
+    }
+
+    fn guard(&self) -> Guard {
+        let (patience, leftovers) = (self.patience(), self.leftovers.clone());
+        Guard { patience, leftovers, is_trusting: false }
     }
 
     /// Uploads have a patience of their own, which fits their size; this is only the end of it.

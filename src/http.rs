@@ -2,10 +2,12 @@
 
 pub mod blobs;
 pub mod body;
+pub mod course;
 pub mod fault_log;
 pub mod gate;
 pub mod health;
 pub mod layers;
+pub mod leftovers;
 pub mod openapi;
 pub mod path;
 pub mod peer;

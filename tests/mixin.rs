@@ -11,6 +11,7 @@ mod deliver_known;
 mod duplicates;
 mod etags;
 mod gaps;
+mod gone_clients;
 mod groups;
 mod idempotency;
 mod inbox;

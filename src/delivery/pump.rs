@@ -193,7 +193,13 @@ impl Pump {
             self.held.take(&leased);
         }
         let back = self.held.give_back(self.gateway.clock.now());
-        give_back(&self.gateway, self.reader.inbox, back).await;
+        if back.is_empty() {
+            return;
+        }
+        let (gateway, inbox) = (self.gateway.clone(), self.reader.inbox);
+        // In a task of its own: whoever waits for this may be gone before others hear of it.
+        let given = tokio::spawn(async move { give_back(&gateway, inbox, back).await });
+        drop(given.await);
     }
 
     fn begin_look(&mut self, hungry: bool) {

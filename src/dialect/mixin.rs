@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod acknowledgements;
 pub mod answer;
 pub mod apps;
+mod around;
 pub mod attachments;
 pub mod auth;
 pub mod blaze;
@@ -31,7 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::delivery::hub::Hub;
@@ -40,8 +40,8 @@ use crate::domain::gateway::Gateway;
 use crate::domain::sign_up::SignUpPolicy;
 use crate::http::blobs::{Addresses, BlobUrls};
 use crate::http::gate::Gate;
-use crate::http::layers::{self, Patience};
-use crate::http::ratelimit;
+use crate::http::layers::Guard;
+use crate::http::leftovers::Leftovers;
 use auth::VerifiedTokens;
 use conversations::participants;
 use error::ErrorStatus;
@@ -71,6 +71,8 @@ pub struct MixinState {
     pub verified: VerifiedTokens,
     /// The sockets of this node.
     pub sockets: Arc<blaze::Places>,
+    /// Who finishes requests whose client has gone.
+    pub leftovers: Arc<Leftovers>,
 }
 
 /// What an operator may choose for this dialect.
@@ -115,7 +117,7 @@ impl Default for MixinSettings {
 
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.
-pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
+pub fn router(state: Arc<MixinState>, guard: Guard) -> Router {
     let router = Router::new()
         .route("/encrypted_messages", post(messages::post_encrypted))
         .route("/encrypted_messages/{message_id}/slots", post(slots::add))
@@ -157,16 +159,12 @@ pub fn router(state: Arc<MixinState>, patience: Patience) -> Router {
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state.clone());
-    let router = router.layer(from_fn_with_state(state.clone(), repeat::layer));
-    let limiter = state.gate.limiter().clone();
-    layers::guard(router, patience)
-        .layer(from_fn_with_state(state, error::write))
-        .layer(from_fn_with_state(limiter, ratelimit::write))
+    around::surround(router, state, guard)
 }
 
 /// The paths of the socket, for requests that ask for one. They stand at the root and below the
 /// prefix: public clients have an address for the socket apart from that of the API.
-pub fn socket_router(state: Arc<MixinState>, patience: Patience) -> Router {
+pub fn socket_router(state: Arc<MixinState>, guard: Guard) -> Router {
     let mut router = Router::new().route("/", get(blaze::open)).route("/blaze", get(blaze::open));
     let prefix = state.settings.path_prefix.as_str();
     if !prefix.is_empty() {
@@ -175,8 +173,5 @@ pub fn socket_router(state: Arc<MixinState>, patience: Patience) -> Router {
         }
     }
     let router = router.fallback(error::unknown_path).with_state(state.clone());
-    let limiter = state.gate.limiter().clone();
-    layers::guard(router, patience)
-        .layer(from_fn_with_state(state, error::write))
-        .layer(from_fn_with_state(limiter, ratelimit::write))
+    around::surround(router, state, guard)
 }

@@ -167,9 +167,11 @@ impl Limiter {
     /// # Errors
     /// As [`Self::take`].
     pub fn advance(&self, visitor: &Visitor, kind: Kind, amount: u64) -> Result<(), Fault> {
-        self.take(visitor, kind, amount)?;
-        self.give_back(visitor, kind, amount);
-        Ok(())
+        let now = self.clock.now();
+        if let Some(account) = visitor.account {
+            self.accounts.require(account, kind, amount, now)?;
+        }
+        self.take(&Visitor { account: None, ..*visitor }, kind, amount)
     }
 
     /// Takes from the account's bucket what the address's has paid already.
@@ -193,10 +195,7 @@ impl Limiter {
     /// [`Fault::RateLimited`].
     pub fn may_knock(&self, address: Option<IpAddr>) -> Result<(), Fault> {
         let Some(address) = address.map(network_of) else { return Ok(()) };
-        let now = self.clock.now();
-        self.addresses.take(address, Kind::Strangers, 1, now)?;
-        self.addresses.give_back(address, Kind::Strangers, 1, now);
-        Ok(())
+        self.addresses.require(address, Kind::Strangers, 1, self.clock.now())
     }
 
     /// Where an account stands, for each kind that is limited.
@@ -239,11 +238,32 @@ impl<Key: Copy + Eq + Hash + Send + Sync + 'static> Meter<Key> {
     }
 
     fn take(&self, key: Key, kind: Kind, amount: u64, now: Timestamp) -> Result<(), Fault> {
-        let Some(limit) = self.quotas.of(kind) else { return Ok(()) };
+        self.ask(key, kind, amount, now, |bucket| bucket.take(amount, now))
+    }
+
+    /// Refuses what [`Self::take`] would refuse, and takes nothing.
+    fn require(&self, key: Key, kind: Kind, amount: u64, now: Timestamp) -> Result<(), Fault> {
+        self.ask(key, kind, amount, now, |bucket| {
+            bucket.take(amount, now)?;
+            bucket.give_back(amount);
+            Ok(())
+        })
+    }
+
+    fn ask(
+        &self,
+        key: Key,
+        kind: Kind,
+        amount: u64,
+        now: Timestamp,
+        ask: impl FnOnce(&mut Bucket) -> Result<(), Duration>,
+    ) -> Result<(), Fault> {
+        // Nothing is always there.
+        let Some(limit) = self.quotas.of(kind).filter(|_| amount > 0) else { return Ok(()) };
         if amount > limit {
             return Err(Fault::TooLarge { what: kind.counted(), actual: amount, limit });
         }
-        let missing = self.with(key, now, |buckets| buckets[kind as usize].take(amount, now));
+        let missing = self.with(key, now, |buckets| ask(&mut buckets[kind as usize]));
         missing.map_err(|retry_after| Fault::RateLimited { what: kind.counted(), retry_after })
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::http::{Extensions, HeaderMap};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::course::Course;
 use super::peer;
-use super::ratelimit::Known;
 use super::shares::{Share, Shares};
 use crate::domain::Fault;
 use crate::domain::ids::AccountNumber;
@@ -21,6 +21,7 @@ pub struct Gate {
     limiter: Arc<Limiter>,
     proxies: Networks,
     bodies: Arc<Semaphore>,
+    body_budget: u64,
     shares: Arc<Shares<AccountNumber>>,
 }
 
@@ -39,7 +40,7 @@ impl Gate {
         let bodies = Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS)));
         // One account that sends slowly must not keep all others out.
         let shares = Arc::new(Shares::new(body_budget / 2));
-        Self { limiter, proxies, bodies, shares }
+        Self { limiter, proxies, bodies, body_budget, shares }
     }
 
     /// The buckets.
@@ -98,8 +99,8 @@ impl Gate {
         account: AccountNumber,
         address: Option<IpAddr>,
     ) -> Result<Visitor, Fault> {
-        if let Some(known) = extensions.get::<Known>() {
-            known.is(account);
+        if let Some(course) = extensions.get::<Arc<Course>>() {
+            course.is_of(account);
         }
         let visitor = Visitor { account: Some(account), address };
         self.limiter.take(&visitor, Kind::Requests, 1)?;
@@ -182,6 +183,16 @@ impl Gate {
         let permit = self.bodies.clone().try_acquire_many_owned(blocks).map_err(|_| full())?;
         Ok(BodyRoom { _permit: permit, _share: share })
     }
+
+    /// The same for a body that grows to so many bytes piece by piece: a buffer that doubles holds up
+    /// to twice of what is in it. More than the whole budget is nobody's.
+    ///
+    /// # Errors
+    /// As [`Self::body_room`].
+    pub fn growing_body_room(&self, visitor: &Visitor, bytes: u64) -> Result<BodyRoom, Fault> {
+        let held = bytes.saturating_mul(2).min(self.body_budget.max(bytes));
+        self.body_room(visitor, held)
+    }
 }
 
 #[cfg(test)]
@@ -208,6 +219,18 @@ mod tests {
         drop((first, second));
         assert!(gate.body_room(&anybody, 10 * BLOCK).is_ok());
         assert!(gate.body_room(&anybody, u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_body_that_grows_has_room_for_a_buffer_that_doubles_as_far_as_there_is_any() {
+        let gate = gate(10 * BLOCK);
+        let anybody = Visitor::default();
+        let growing = gate.growing_body_room(&anybody, 4 * BLOCK).unwrap();
+        assert!(gate.body_room(&anybody, 2 * BLOCK + 1).is_err());
+        drop(growing);
+        let _alone = gate.growing_body_room(&anybody, 9 * BLOCK).unwrap();
+        assert!(gate.body_room(&anybody, 1).is_err());
+        assert!(gate.growing_body_room(&anybody, 11 * BLOCK).is_err());
     }
 
     #[test]

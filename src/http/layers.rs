@@ -1,4 +1,10 @@
-//! What surrounds every request: its id, a line in the log, a time limit, and a net for panics.
+//! What surrounds every request: its id, a line in the log, a time limit, a net for panics, and
+//! somebody who finishes it when its client has gone.
+//!
+//! One layer of a router costs several allocations and a copy of all that is further inside, for
+//! each request. So there are two of them around every handler and no more: an outer one that all
+//! protocols share ([`apply`]), and one inside it ([`guard`], or a protocol's own, which is built
+//! around [`Guard::answer`]).
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -7,13 +13,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
+use tower::ServiceExt;
 
+use super::course::Course;
+use super::leftovers::Leftovers;
 use super::problem::{self, Problem};
 use super::request_id::{self, RequestId};
+use super::upgrade;
 use crate::domain::Fault;
 use crate::domain::ports::Entropy;
 
@@ -26,44 +36,96 @@ pub struct Patience {
     pub poll: Duration,
 }
 
-/// Bounds the requests of a router, its fallback included: in time, and in what a panic can do.
-/// What comes of it is a [`Problem`], which the protocol's own layer further outside may shape.
-pub fn guard(router: Router, patience: Patience) -> Router {
-    router.layer(from_fn_with_state(patience, limit_time)).layer(from_fn(catch_panic))
+/// What bounds requests: in time, and in what a panic or a client that goes away can do.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// How long they may take.
+    pub patience: Patience,
+    /// Who finishes what was begun.
+    pub leftovers: Arc<Leftovers>,
+    /// Whether what may change something is finished from its beginning on, and not once all of it
+    /// has come: operators do not send slowly on purpose.
+    pub is_trusting: bool,
 }
 
-/// Puts the layers that all share around everything: problem documents for what no protocol has
-/// shaped, the log, the request's id.
-pub fn apply(router: Router, entropy: Arc<dyn Entropy>) -> Router {
-    // The last layer is the outermost one.
-    router
-        .layer(from_fn(problem::write))
-        .layer(from_fn(log_access))
-        .layer(from_fn_with_state(entropy, request_id::layer))
+impl Guard {
+    /// The answer that `work` gives to a request of this course. What comes of a panic, or of too
+    /// long a wait, is a [`Problem`], which the layer around this may shape.
+    pub async fn answer(
+        &self,
+        course: Arc<Course>,
+        is_poll: bool,
+        work: impl Future<Output = Response> + Send + 'static,
+    ) -> Response {
+        // Nothing that a panic may have left half done outlives the request: what requests share is
+        // behind locks and channels that notice.
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = self.leftovers.finishing_request(course, Box::pin(work));
+        let limit = if is_poll { self.patience.poll } else { self.patience.request };
+        let fault = match timeout(limit, work).await {
+            Ok(Ok(answer)) => return answer,
+            Ok(Err(panic)) => Fault::internal("handling a request", panic_text(&*panic)),
+            Err(_) => Fault::unavailable("the request took too long", None),
+        };
+        Problem::from(fault).into_response()
+    }
+}
+
+/// Bounds the requests of a router, its fallback included.
+pub fn guard(router: Router, guard: Guard) -> Router {
+    router.layer(from_fn_with_state(guard, bound))
+}
+
+async fn bound(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let (course, is_poll) = (Course::of(request.extensions_mut()), is_poll(&request));
+    if guard.is_trusting && !request.method().is_safe() {
+        course.begin_work();
+    }
+    guard.answer(course, is_poll, next.run(request)).await
+}
+
+/// What all requests go through.
+struct Entrance {
+    entropy: Arc<dyn Entropy>,
+    sockets: Option<Router>,
+}
+
+/// Puts around everything what all share: the request's id, the log, problem documents for what no
+/// protocol has shaped. Requests that ask for a socket go to `sockets`, if there are any.
+pub fn apply(router: Router, sockets: Option<Router>, entropy: Arc<dyn Entropy>) -> Router {
+    let entrance = Arc::new(Entrance { entropy, sockets });
+    router.layer(from_fn_with_state(entrance, enter))
+}
+
+async fn enter(
+    State(entrance): State<Arc<Entrance>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = request_id::give(&mut request, &*entrance.entropy);
+    let line = tracing::enabled!(tracing::Level::DEBUG).then(|| AccessLine::begin(&request));
+    let sockets = entrance.sockets.as_ref().filter(|_| upgrade::is_for_socket(&request));
+    let response = match sockets {
+        Some(sockets) => {
+            let answer = sockets.clone().oneshot(request).await;
+            answer.unwrap_or_else(|never| match never {})
+        }
+        None => next.run(request).await,
+    };
+    let mut response = problem::shape(response, &id);
+    if let Some(line) = line {
+        line.write(&response, &id);
+    }
+    request_id::echo(&mut response, &id);
+    response
 }
 
 /// Whether the request is a long poll: a read of somebody's `/inbox`, or of what has changed.
-fn is_poll(request: &Request) -> bool {
+#[must_use]
+pub fn is_poll(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     request.method() == Method::GET
         && path.is_some_and(|path| ["/inbox", "/changes"].iter().any(|end| path.ends_with(end)))
-}
-
-async fn limit_time(
-    State(patience): State<Patience>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let limit = if is_poll(&request) { patience.poll } else { patience.request };
-    let answer = timeout(limit, next.run(request)).await;
-    answer.map_err(|_| Fault::unavailable("the request took too long", None).into())
-}
-
-async fn catch_panic(request: Request, next: Next) -> Result<Response, Problem> {
-    // Nothing that a panic may have left half done outlives the request: what requests share is
-    // behind locks and channels that notice.
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    answer.map_err(|panic| Fault::internal("handling a request", panic_text(&*panic)).into())
 }
 
 /// The text of a panic. Panics of ours hold no secrets: they are `expect`s with constant texts.
@@ -73,21 +135,26 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("panic: {}", text.unwrap_or("no text"))
 }
 
-/// One line for each request, without its query: that may hold what is nobody else's business.
-async fn log_access(request: Request, next: Next) -> Response {
-    if !tracing::enabled!(tracing::Level::DEBUG) {
-        return next.run(request).await;
+/// One line for a request, without its query: that may hold what is nobody else's business.
+struct AccessLine {
+    method: Method,
+    path: Option<MatchedPath>,
+    start: Instant,
+}
+
+impl AccessLine {
+    fn begin(request: &Request) -> Self {
+        let path = request.extensions().get::<MatchedPath>().cloned();
+        Self { method: request.method().clone(), path, start: Instant::now() }
     }
-    let id = RequestId::of(&request);
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let path = path.as_ref().map_or("-", MatchedPath::as_str);
-    let start = Instant::now();
-    let response = next.run(request).await;
-    let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let status = response.status().as_u16();
-    tracing::debug!(%method, path, status, micros, request_id = %id, "request");
-    response
+
+    fn write(&self, response: &Response, id: &RequestId) {
+        let Self { method, path, start } = self;
+        let path = path.as_ref().map_or("-", MatchedPath::as_str);
+        let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let status = response.status().as_u16();
+        tracing::debug!(%method, path, status, micros, request_id = %id, "request");
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +179,9 @@ mod tests {
     fn layered(router: Router) -> Router {
         let seconds = Duration::from_secs;
         let patience = Patience { request: seconds(30), poll: seconds(90) };
-        apply(guard(router, patience), Arc::new(Zeros))
+        let leftovers = Arc::new(Leftovers::new(1, seconds(30)));
+        let bounds = Guard { patience, leftovers, is_trusting: false };
+        apply(guard(router, bounds), None, Arc::new(Zeros))
     }
 
     async fn answer(router: Router, path: &str, id: Option<&str>) -> Response {

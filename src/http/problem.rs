@@ -1,7 +1,7 @@
 //! RFC 9457: what went wrong, as `application/problem+json`.
 //!
 //! Used by the admin API and by paths that belong to no protocol. A handler returns [`Problem`];
-//! the layer [`write()`] turns it into a document with the request's id and logs what is ours. A
+//! [`shape()`] turns it into a document with the request's id and logs what is ours. A
 //! protocol with a shape of its own has a layer of its own further inside, see [`take()`].
 
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +34,7 @@ impl From<Arc<Fault>> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The status with the fault beside it, for [`write()`].
+    /// The status with the fault beside it, for [`shape()`].
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
         response.extensions_mut().insert(self.0);
@@ -138,12 +137,11 @@ pub fn take(response: &mut Response) -> Option<Arc<Fault>> {
     response.extensions_mut().remove()
 }
 
-/// The layer that writes the document of a handler's [`Problem`].
-pub async fn write(request: Request, next: Next) -> Response {
-    let id = RequestId::of(&request);
-    let mut response = next.run(request).await;
+/// Writes the document of a handler's [`Problem`]; other answers stay as they are.
+#[must_use]
+pub fn shape(mut response: Response, id: &RequestId) -> Response {
     match take(&mut response) {
-        Some(fault) => respond(&fault, &id),
+        Some(fault) => respond(&fault, id),
         None => response,
     }
 }

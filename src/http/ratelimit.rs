@@ -10,12 +10,10 @@
 //! again. `qu` is what is counted, requests unless it says otherwise.
 
 use std::fmt::Write;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::domain::ids::AccountNumber;
@@ -27,42 +25,35 @@ pub const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-poli
 /// Where an account stands.
 pub const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The account behind a request, once it is known; among the request's extensions.
-#[derive(Clone, Debug, Default)]
-pub struct Known(Arc<OnceLock<AccountNumber>>);
+/// What accounts are told of their limits.
+pub struct Tidings {
+    limiter: Arc<Limiter>,
+    /// The same for everybody; without any limit there is nothing to tell.
+    policy: Option<HeaderValue>,
+}
 
-impl Known {
-    /// Notes whose request it is.
-    pub fn is(&self, account: AccountNumber) {
-        // A request has one caller; the first word stands.
-        let _ = self.0.set(account);
+impl Tidings {
+    /// What this limiter has to tell.
+    #[must_use]
+    pub fn new(limiter: Arc<Limiter>) -> Self {
+        let policy = value(policy(limiter.account_quotas()));
+        Self { limiter, policy }
+    }
+
+    /// Tells the account behind a request where it stands. Answers to strangers are left alone.
+    pub fn tell(&self, account: Option<AccountNumber>, response: &mut Response) {
+        let (Some(account), Some(policy)) = (account, &self.policy) else { return };
+        let headers = response.headers_mut();
+        headers.insert(RATELIMIT_POLICY, policy.clone());
+        if let Some(standing) = value(standing(&self.limiter.standing(account))) {
+            headers.insert(RATELIMIT, standing);
+        }
     }
 }
 
-/// The layer that tells accounts where they stand. Answers to strangers are left alone.
-pub async fn write(
-    State(limiter): State<Arc<Limiter>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let known = Known::default();
-    request.extensions_mut().insert(known.clone());
-    let mut response = next.run(request).await;
-    if let Some(account) = known.0.get() {
-        let values = [
-            (RATELIMIT_POLICY, policy(limiter.account_quotas())),
-            (RATELIMIT, standing(&limiter.standing(*account))),
-        ];
-        for (name, value) in values {
-            // Both are made of words, digits and signs, which are always a header value; without
-            // any limit there is nothing to tell.
-            if let Some(value) = HeaderValue::try_from(value).ok().filter(|value| !value.is_empty())
-            {
-                response.headers_mut().insert(name, value);
-            }
-        }
-    }
-    response
+/// Words, digits and signs, which are always a header value, unless there are none.
+fn value(text: String) -> Option<HeaderValue> {
+    HeaderValue::try_from(text).ok().filter(|value| !value.is_empty())
 }
 
 fn policy(quotas: &Quotas) -> String {

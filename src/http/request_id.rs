@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
+use uuid::fmt::Hyphenated;
 
 use crate::domain::ports::Entropy;
 
@@ -39,7 +39,8 @@ impl RequestId {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes);
         let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
-        Self(id.hyphenated().to_string().into())
+        let mut text = [0; Hyphenated::LENGTH];
+        Self((&*id.hyphenated().encode_lower(&mut text)).into())
     }
 }
 
@@ -49,21 +50,20 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Gives the request its id and the answer the same one.
-pub(super) async fn layer(
-    State(entropy): State<Arc<dyn Entropy>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Gives the request its id.
+pub(super) fn give(request: &mut Request, entropy: &dyn Entropy) -> RequestId {
     let claimed = request.headers().get(X_REQUEST_ID).and_then(RequestId::from_header);
-    let id = claimed.unwrap_or_else(|| RequestId::random(&*entropy));
+    let id = claimed.unwrap_or_else(|| RequestId::random(entropy));
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
+    id
+}
+
+/// Gives the answer the id of its request.
+pub(super) fn echo(response: &mut Response, id: &RequestId) {
     // Visible ASCII is always a header value.
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
-    response
 }
 
 #[cfg(test)]

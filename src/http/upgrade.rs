@@ -1,23 +1,13 @@
 //! Requests that ask for a socket go to a router of their own, so that a path such as `/` can be a
 //! page for some and a socket for others.
 
-use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
-use tower::ServiceExt;
 
-/// Sends requests that ask for a socket to `sockets`, all others to `router`.
-pub fn divert(router: Router, sockets: Router) -> Router {
-    router.layer(from_fn_with_state(sockets, choose))
-}
-
-async fn choose(State(sockets): State<Router>, request: Request, next: Next) -> Response {
-    if request.method() != Method::GET || !asks_for_socket(request.headers()) {
-        return next.run(request).await;
-    }
-    sockets.oneshot(request).await.unwrap_or_else(|never| match never {})
+/// Whether a request goes to the router of sockets.
+#[must_use]
+pub fn is_for_socket(request: &Request) -> bool {
+    request.method() == Method::GET && asks_for_socket(request.headers())
 }
 
 /// Whether the headers ask for a change to the WebSocket protocol (RFC 6455, section 4.1).
@@ -29,11 +19,24 @@ pub fn asks_for_socket(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
     use axum::body::Body;
     use axum::http::StatusCode;
     use axum::routing::{get, post};
+    use tower::ServiceExt;
 
     use super::*;
+    use crate::domain::ports::Entropy;
+    use crate::http::layers;
+
+    struct Zeros;
+    impl Entropy for Zeros {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
 
     async fn status(method: Method, path: &str, upgrade: Option<&str>) -> StatusCode {
         let page = Router::new().route("/", get(async || StatusCode::OK));
@@ -44,7 +47,8 @@ mod tests {
             request = request.header(header::UPGRADE, upgrade);
         }
         let request = request.body(Body::empty()).unwrap_or_default();
-        let answer = divert(page, sockets).oneshot(request).await;
+        let router = layers::apply(page, Some(sockets), Arc::new(Zeros));
+        let answer = router.oneshot(request).await;
         answer.unwrap_or_else(|never| match never {}).status()
     }
 

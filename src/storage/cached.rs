@@ -237,6 +237,9 @@ impl Sessions for CachedStore {
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault> {
+        if let Some(owner) = self.caches.sessions.get(&id) {
+            return Ok(Some(owner));
+        }
         let read = |_| async { Ok(Vec::from_iter(self.inner.session(id).await?)) };
         let key_of = |owner: &SessionOwner| owner.session.id;
         Ok(self.caches.sessions.get_or_read(&[id], key_of, read).await?.pop())
@@ -255,6 +258,9 @@ impl Sessions for CachedStore {
     }
 
     async fn api_token(&self, hash: TokenHash) -> Result<Option<ApiToken>, Fault> {
+        if let Some(token) = self.caches.tokens.get(&hash) {
+            return Ok(Some(token));
+        }
         let read = |_| async { Ok(Vec::from_iter(self.inner.api_token(hash).await?)) };
         Ok(self.caches.tokens.get_or_read(&[hash], |token| token.hash, read).await?.pop())
     }

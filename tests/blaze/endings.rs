@@ -6,6 +6,9 @@ use sealpost::domain::ports::Hint;
 use sealpost::domain::session::{Scope, Scopes};
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::harness::TestApp;
 
@@ -110,4 +113,43 @@ async fn a_gateway_that_stops_says_good_bye_and_gives_back_what_was_not_acknowle
     assert!(began.elapsed() < Duration::from_secs(5));
     app.restart().await;
     assert_eq!(anna.devices[0].receives(&app).await, ["hello"], "free at once");
+}
+
+#[tokio::test]
+async fn what_a_socket_asked_for_is_done_though_its_client_is_gone() {
+    let app = TestApp::start().await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let mut reader = app.socket(&anna.devices[0]).await;
+    reader.listen().await;
+    let mut sender = app.socket(&bot).await;
+    let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
+    sender.send("CREATE_MESSAGE", &serde_json::to_value(&item).unwrap()).await;
+    drop(sender);
+    assert_eq!(reader.receives(&anna.devices[0], 1).await, ["hello"]);
+}
+
+#[tokio::test]
+async fn what_is_worked_on_is_answered_before_a_socket_without_room_closes() {
+    let app = TestApp::start_with(|config| {
+        config.limits.body_bytes = 64 * 1024;
+        config.http.body_budget_bytes = 128 * 1024;
+    })
+    .await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let begun = |bytes| {
+        let kind = OpCode::Data(Data::Binary);
+        Message::Frame(Frame::message(vec![0; bytes], kind, false))
+    };
+    let (mut full, mut socket) = (app.socket(&bot).await, app.socket(&bot).await);
+    full.send_message(begun(30_000)).await;
+    let stranger = app.lock_database().await;
+    let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
+    let id = socket.send("CREATE_MESSAGE", &serde_json::to_value(&item).unwrap()).await;
+    socket.send_message(begun(30_000)).await;
+    // Somebody else's request takes longer than to read these two frames.
+    assert!(app.socket(&anna.devices[0]).await.is_quiet().await);
+    stranger.let_go().await;
+    let answer = socket.frame().await.expect("closed before the answer");
+    assert_eq!((&answer["id"], &answer["error"]), (&id.into(), &Value::Null), "{answer}");
+    assert_eq!(socket.closed().await, Some(1013));
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::harness::TestApp;
 use crate::harness::actor::message_id;
@@ -161,4 +163,22 @@ async fn garbage_counts_against_the_limit_like_any_request() {
     assert_eq!(socket.frame().await.unwrap()["error"]["status"], 429);
     let answer = socket.ask("LIST_PENDING_MESSAGES", &Value::Null).await;
     assert_eq!(answer["error"]["status"], 429, "it is still told under its own id");
+}
+
+#[tokio::test]
+async fn what_never_becomes_a_whole_message_is_paid_for() {
+    let app = TestApp::start_with(|config| {
+        config.limits.body_bytes = 64 * 1024;
+        config.limits.rate.account_bytes = 64 * 1024;
+    })
+    .await;
+    let bot = app.bot("echo").await;
+    let kind = OpCode::Data(Data::Binary);
+    let begun = || Message::Frame(Frame::message(vec![0; 40_000], kind, false));
+    let mut first = app.socket(&bot).await;
+    first.send_message(begun()).await;
+    let mut second = app.socket(&bot).await;
+    assert!(second.is_quiet().await, "what is small has enough left");
+    second.send_message(begun()).await;
+    assert_eq!(second.closed().await, Some(1013));
 }

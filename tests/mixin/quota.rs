@@ -84,6 +84,19 @@ async fn an_abandoned_device_is_trimmed_and_the_others_go_on() {
 }
 
 #[tokio::test]
+async fn the_smallest_inbox_keeps_the_message_that_room_is_made_for() {
+    let app = TestApp::start_with(|config| config.limits.inbox_messages = 1).await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    bot.sends(&app, &anna, 1, "1").await;
+    app.clock.advance(DAY + DAY / 40);
+    assert_eq!(posts(&app, &bot, &anna, 2).await["outcome"], "accepted");
+    let waiting = anna.devices[0].get(&app, "/inbox").await;
+    let [marker, message] = waiting.list() else { panic!("{waiting:?}") };
+    assert_eq!(gap(marker), ("trimmed".to_owned(), 1));
+    assert_eq!(anna.devices[0].open(message), "2");
+}
+
+#[tokio::test]
 async fn looking_into_an_inbox_is_being_seen_even_across_a_restart() {
     let mut app = small().await;
     let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);

@@ -14,6 +14,7 @@ use super::request::{digests, parse};
 use crate::domain::error::Fault;
 use crate::domain::sign_up::SignUp;
 use crate::http::body;
+use crate::http::course::Course;
 use crate::http::problem::Problem;
 
 /// The largest body of a sign-up: it is read for a stranger.
@@ -95,6 +96,7 @@ async fn read(request: Request, state: &MixinState) -> Result<SignUp, Fault> {
         }
     }
     verdict.map_err(|error| refused(&error))?;
+    Course::begin_work_of(&parts.extensions);
     Ok(SignUp {
         signing_key,
         full_name: asked.full_name,

@@ -1,4 +1,4 @@
-//! What a handler gives: success in Mixin's words, or a fault for [`super::error::write()`] to shape.
+//! What a handler gives: success in Mixin's words, or a fault for [`super::error::Shape`] to give its form.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};

@@ -101,11 +101,12 @@ pub fn looks_signed(token: &str) -> bool {
 /// [`Fault::Unauthorized`] with the reason; others when the store fails.
 pub async fn authenticate(state: &MixinState, token: &str) -> Result<Authenticated, Fault> {
     if token.starts_with(API_TOKEN_PREFIX) {
-        let found = state.gateway.api_token_bearer(token).await?;
+        let hash = TokenHash::of(token);
+        let found = state.gateway.api_token_bearer(hash).await?;
         let (owner, scopes) = found.ok_or_else(|| {
             Fault::unauthorized("the API token is unknown, has expired or was revoked")
         })?;
-        let credential = Credential::ApiToken(TokenHash::of(token));
+        let credential = Credential::ApiToken(hash);
         let caller = Caller { owner, scopes, signed: false, claims: None, credential };
         return Ok(Authenticated { caller });
     }

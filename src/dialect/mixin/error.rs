@@ -1,6 +1,6 @@
 //! A fault in Mixin's words: `{"error":{"status","code","description","extra"}}`.
 //!
-//! A handler answers with a [`Problem`]; the layer [`write()`] gives
+//! A handler answers with a [`Problem`]; the layer around it ([`Shape`]) gives
 //! it this shape. So do the time limit and the unknown paths: whatever a client of this dialect is
 //! told, it can read.
 //!
@@ -8,12 +8,9 @@
 //! error only for statuses of success; a client made from an OpenAPI document expects the opposite.
 //! So the credential decides: see [`ErrorStatus`].
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sealpost_sdk::types::blaze::CHECKSUM_INVALID;
 use sealpost_sdk::types::{ApiError, DEFERRED, ErrorBody, ErrorExtra};
@@ -58,12 +55,6 @@ impl ErrorStatus {
             Self::Auto | Self::AlwaysTrue => ErrorStyle::True,
         }
     }
-}
-
-/// The layer that gives every failure below it this dialect's shape, and logs what is ours.
-pub async fn write(State(state): State<Arc<MixinState>>, request: Request, next: Next) -> Response {
-    let shape = Shape::of(&state, &request);
-    shape.give(next.run(request).await)
 }
 
 /// The shape that the failures of one request get.
@@ -137,7 +128,7 @@ pub async fn unknown_path() -> Problem {
     Fault::NotFound { what: "path" }.into()
 }
 
-/// The answer for a known path with another method; [`write()`] gives it its body.
+/// The answer for a known path with another method; [`Shape::give`] gives it its body.
 pub async fn method_not_allowed() -> StatusCode {
     StatusCode::METHOD_NOT_ALLOWED
 }

@@ -1,13 +1,13 @@
 //! `Idempotency-Key`: a POST that comes again under its key gets the answer of the first one
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! The rule is the domain's ([`crate::domain::idempotency`]). This layer stands in front of the
+//! The rule is the domain's ([`crate::domain::idempotency`]). This part stands in front of the
 //! handlers of POST requests that carry the header, and hands them the request as it checked it.
 
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -29,22 +29,26 @@ use crate::domain::idempotency::{
 use crate::http::problem::Problem;
 
 /// Answers repeated requests, and keeps the answers of first ones.
-pub async fn layer(
-    State(state): State<Arc<MixinState>>,
+pub(super) async fn answer(state: Arc<MixinState>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return next.run(request).await;
+    }
+    Box::pin(answer_once(&state, request, next)).await.into_response()
+}
+
+async fn answer_once(
+    state: &MixinState,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
-        return Ok(next.run(request).await);
-    }
     // As for every request: nothing is worked out for an address that was wrong too often.
     state.gate.may_knock(state.gate.address(request.extensions(), request.headers()))?;
     let known = match bearer(request.headers()) {
-        Some(token) => authenticate(&state, token).await.map(drop),
+        Some(token) => authenticate(state, token).await.map(drop),
         None => Err(Fault::unauthorized("there is no token")),
     };
     match known {
-        Ok(()) => run(&state, request, next).await,
+        Ok(()) => run(state, request, next).await,
         // Whoever has no account here has no keys either; the handler says what is wrong.
         Err(Fault::Unauthorized { .. }) => Ok(next.run(request).await),
         Err(fault) => Err(fault.into()),

@@ -19,6 +19,7 @@ use crate::domain::inbox::IDS_REMEMBERED;
 use crate::domain::limits::Visitor;
 use crate::domain::sign_up::UsedToken;
 use crate::http::body;
+use crate::http::course::Course;
 use crate::http::gate::BodyRoom;
 use crate::http::problem::Problem;
 
@@ -162,6 +163,9 @@ async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRe
 
     let caller = authenticated.for_request(state, || digests(state, parts, &body));
     let caller = gate.own(caller, &visitor, size)?;
+    if !parts.method.is_safe() {
+        Course::begin_work_of(&parts.extensions);
+    }
     Ok(SignedRequest { caller, visitor, body, _room: Arc::new(room) })
 }
 

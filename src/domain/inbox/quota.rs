@@ -70,10 +70,10 @@ impl WhenFull {
 
 impl Quota {
     /// How many messages stay when an inbox has to make room: an eighth goes at once, so that the
-    /// work is not done again for each message.
+    /// work is not done again for each message. The one that room is made for stays in any case.
     #[must_use]
     pub fn kept(&self) -> u32 {
-        self.messages - (self.messages / 8).max(1).min(self.messages)
+        self.messages.saturating_sub((self.messages / 8).max(1)).max(1)
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
             let gap_id = MessageId::from_bytes([0; 16]);
             Quota { messages, abandoned_before, when_full, gap_id }.kept()
         };
-        assert_eq!([kept(10_000), kept(8), kept(3), kept(1), kept(0)], [8750, 7, 2, 0, 0]);
+        assert_eq!([kept(10_000), kept(8), kept(3), kept(2), kept(1)], [8750, 7, 2, 1, 1]);
     }
 
     #[test]

@@ -126,9 +126,9 @@ impl Gateway {
     /// Only when the store fails.
     pub async fn api_token_bearer(
         &self,
-        token: &str,
+        token: TokenHash,
     ) -> Result<Option<(SessionOwner, Scopes)>, Fault> {
-        let Some(found) = self.store.api_token(TokenHash::of(token)).await? else {
+        let Some(found) = self.store.api_token(token).await? else {
             return Ok(None);
         };
         if found.expires_at <= self.clock.now() {

@@ -1,6 +1,6 @@
 //! Whom items address, worked out once for all items of a batch that say the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,9 +129,9 @@ impl Known<'_> {
     /// can change.
     fn guards(&self, address: Address, audience: &Audience) -> Arc<[Guard]> {
         let own = self.rosters.get(&self.sender.account.id);
-        let rosters = audience.rosters().iter();
-        let mut seen = HashSet::new();
-        let rosters = own.into_iter().chain(rosters).filter(|roster| seen.insert(roster.account));
+        let of_others = |roster: &&Arc<Roster>| Some(roster.account) != own.map(|own| own.account);
+        // Those of an audience belong to different accounts.
+        let rosters = own.into_iter().chain(audience.rosters().iter().filter(of_others));
         let rosters =
             rosters.map(|one| Guard::Roster { account: one.account, generation: one.generation });
         let conversation = self.conversations.get(&address.conversation);

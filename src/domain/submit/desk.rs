@@ -61,8 +61,7 @@ impl<'a> Desk<'a> {
     ) -> Result<Self, Fault> {
         let items = || open.iter().filter_map(|index| batch.get(*index));
         let addresses: HashSet<Address> = items().map(Address::of).collect();
-        let ids: HashSet<_> = addresses.iter().map(|address| address.conversation).collect();
-        let ids: Vec<_> = ids.into_iter().collect();
+        let ids = distinct(addresses.iter().map(|address| address.conversation));
         let found = match fresh {
             true => gateway.store.fresh_conversations(&ids).await?,
             false => gateway.store.conversations(&ids).await?,
@@ -73,17 +72,16 @@ impl<'a> Desk<'a> {
             .map(|address| (address, addressees::accounts(address, me, &conversations)))
             .collect();
 
-        let mut users: HashSet<UserId> = HashSet::from([me]);
-        users.extend(named.iter().flat_map(|(_, users)| users.iter().flatten()));
-        let rosters = rosters(gateway, users.into_iter().collect(), fresh).await?;
+        let users = named.iter().flat_map(|(_, users)| users.iter().flatten().copied());
+        let rosters = rosters(gateway, distinct(users.chain([me])), fresh).await?;
         let known = Known { sender, conversations: &conversations, rosters: &rosters };
         let target = |(address, users): (Address, Result<Vec<UserId>, Refusal>)| {
             (address, users.and_then(|users| known.target(address, &users)))
         };
         let mut targets: HashMap<_, _> = named.into_iter().map(target).collect();
         refuse_blocked(gateway, sender, &mut targets).await?;
-        let represented: HashSet<_> =
-            items().filter_map(|item| item.details.representative).filter(|it| *it != me).collect();
+        let represented = items().filter_map(|item| item.details.representative);
+        let represented = distinct(represented.filter(|it| *it != me));
         let companions = companions(gateway, sender, represented).await?;
         let own = rosters.get(&me).cloned();
         Ok(Self { gateway, sender, fresh, conversations, own, targets, companions })
@@ -179,7 +177,7 @@ impl<'a> Desk<'a> {
             .collect();
         let results = self.gateway.store.accept(acceptances).await?;
         let mut moved = Vec::new();
-        let mut woken = HashSet::new();
+        let mut woken = Vec::new();
         for (pass, result) in passed.into_iter().zip(results) {
             let audience = &pass.target.audience;
             verdicts[pass.index] = match result {
@@ -200,7 +198,7 @@ impl<'a> Desk<'a> {
             };
         }
         if !woken.is_empty() {
-            self.gateway.bus.publish(Hint::Wake(woken.into_iter().collect()));
+            self.gateway.bus.publish(Hint::Wake(distinct(woken.into_iter()).into()));
         }
         Ok(moved)
     }
@@ -211,19 +209,20 @@ impl<'a> Desk<'a> {
         batch: &[Submission],
         passed: &[Passed<'_>],
     ) -> Result<Vec<ConversationNumber>, Fault> {
-        let mut numbers: HashMap<_, _> =
-            self.conversations.values().map(|one| (one.id, one.number)).collect();
         let creator = self.sender.account.number;
         let new: Vec<_> = (passed.iter())
             .filter_map(|pass| Some((batch[pass.index].conversation, pass.target.single?)))
-            .filter(|(id, _)| !numbers.contains_key(id))
+            .filter(|(id, _)| !self.conversations.contains_key(id))
             .map(|(id, other)| ContactPair { id, creator, other })
             .collect();
+        let mut made = HashMap::new();
         if !new.is_empty() {
-            let made = self.gateway.store.ensure_contacts(&new, self.gateway.clock.now()).await?;
-            numbers.extend(new.iter().zip(made).map(|(pair, number)| (pair.id, number)));
+            let now = self.gateway.clock.now();
+            let numbers = self.gateway.store.ensure_contacts(&new, now).await?;
+            made.extend(new.iter().zip(numbers).map(|(pair, number)| (pair.id, number)));
         }
-        Ok(passed.iter().map(|pass| numbers[&batch[pass.index].conversation]).collect())
+        let number = |id| self.conversations.get(id).map_or_else(|| made[id], |one| one.number);
+        Ok(passed.iter().map(|pass| number(&batch[pass.index].conversation)).collect())
     }
 
     fn acceptance(
@@ -300,6 +299,14 @@ fn at_once(rows: impl Iterator<Item = usize>) -> usize {
     fits.count().max(1)
 }
 
+/// The same values, each once. Nearly always there is only one of them, or a handful.
+fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
 /// What all readers share, and each session's own part.
 fn split(content: &Content, audience: &Audience) -> (bytes::Bytes, Vec<Slot>) {
     let slot =
@@ -339,8 +346,7 @@ async fn refuse_blocked(
     targets: &mut HashMap<Address, Result<Target, Refusal>>,
 ) -> Result<(), Fault> {
     let singles = targets.values().filter_map(|target| target.as_ref().ok()?.single);
-    let singles: HashSet<AccountNumber> = singles.collect();
-    let singles: Vec<_> = singles.into_iter().collect();
+    let singles: Vec<AccountNumber> = distinct(singles);
     let blockers = gateway.blockers(sender.account.number, &singles).await?;
     for target in targets.values_mut().filter(|_| !blockers.is_empty()) {
         let single = target.as_ref().ok().and_then(|target| target.single);
@@ -355,12 +361,11 @@ async fn refuse_blocked(
 async fn companions(
     gateway: &Gateway,
     sender: &SessionOwner,
-    users: HashSet<UserId>,
+    users: Vec<UserId>,
 ) -> Result<HashSet<UserId>, Fault> {
     if users.is_empty() {
         return Ok(HashSet::new());
     }
-    let users: Vec<_> = users.into_iter().collect();
     let found = gateway.store.companions_among(sender.account.number, &users).await?;
     Ok(found.into_iter().collect())
 }

@@ -17,7 +17,7 @@ use crate::keys::{AgreementKey, KeyError};
 use crate::types::{CheckAnswer, CheckItem, SessionInfo};
 
 use super::error::RequestError;
-use super::gateway::{Call, Gateway};
+use super::gateway::{Call, Gateway, Tagged};
 use super::recent::RecentMap;
 use super::sender::KeyMemory;
 
@@ -37,10 +37,20 @@ pub(super) struct KnownSessions {
     pub(super) unusable: Option<(UserId, SessionId, KeyError)>,
 }
 
+/// What an answer said.
+#[derive(Clone)]
+struct Held {
+    tag: String,
+    listed: Vec<SessionInfo>,
+}
+
 /// Session lists of many accounts, fetched as needed, bounded in number and age.
 pub(super) struct SessionDirectory {
     gateway: Arc<Gateway>,
     known: Mutex<RecentMap<UserId, Arc<KnownSessions>>>,
+    /// The latest answers about single accounts, however old, so that the gateway need not send them
+    /// again. Questions about many seldom come again as they were.
+    answers: Mutex<RecentMap<UserId, Held>>,
     /// The keys on these lists, and on those before them.
     pub(super) keys: KeyMemory,
     age: Duration,
@@ -74,8 +84,9 @@ impl KnownSessions {
 impl SessionDirectory {
     pub(super) fn new(gateway: Arc<Gateway>, age: Duration, capacity: usize) -> Self {
         let known = Mutex::new(RecentMap::with_capacity(capacity));
+        let answers = Mutex::new(RecentMap::with_capacity(capacity));
         let keys = KeyMemory::with_capacity(capacity.saturating_mul(KEYS_PER_ACCOUNT));
-        Self { gateway, known, keys, age, capacity }
+        Self { gateway, known, answers, keys, age, capacity }
     }
 
     /// The sessions of each of `users`, from memory or else from the gateway. Accounts without a
@@ -193,7 +204,23 @@ impl SessionDirectory {
     }
 
     async fn ask(&self, users: &[UserId]) -> Result<Vec<SessionInfo>, RequestError> {
-        self.gateway.call(Call::post("/sessions/fetch", users)?).await
+        let call = Call::post("/sessions/fetch", users)?;
+        let [user] = users else { return self.gateway.call(call).await };
+        let held = self.answers().get(user, UNIX_EPOCH).cloned();
+        let tag = held.as_ref().map(|held| held.tag.clone());
+        let Some(Tagged { data: listed, tag }) = self.gateway.call_tagged(call.unless(tag)).await?
+        else {
+            // Without a tag in the request there is no such answer.
+            return Ok(held.map(|held| held.listed).unwrap_or_default());
+        };
+        match tag {
+            Some(tag) => {
+                let held = Held { tag, listed: Vec::clone(&listed) };
+                self.answers().insert(*user, held, self.now());
+            }
+            None => self.answers().remove(user),
+        }
+        Ok(listed)
     }
 
     fn learn_all(
@@ -222,6 +249,11 @@ impl SessionDirectory {
 
     fn forget(&self, user: &UserId) {
         self.lock().remove(user);
+    }
+
+    fn answers(&self) -> MutexGuard<'_, RecentMap<UserId, Held>> {
+        // As with the lists.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, RecentMap<UserId, Arc<KnownSessions>>> {

@@ -86,8 +86,9 @@ where
     {
         let mut found = Vec::with_capacity(keys.len());
         let mut unknown = Vec::new();
-        let mut asked = HashSet::with_capacity(keys.len());
-        for key in keys.iter().filter(|key| asked.insert(**key)) {
+        // A single key is the usual question.
+        let mut asked = HashSet::with_capacity(if keys.len() > 1 { keys.len() } else { 0 });
+        for key in keys.iter().filter(|key| keys.len() == 1 || asked.insert(**key)) {
             match self.get(key) {
                 Some(value) => found.push(value),
                 None => unknown.push(*key),

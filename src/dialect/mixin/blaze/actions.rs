@@ -13,6 +13,7 @@ use sealpost_sdk::types::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::session::Room;
 use super::{codec, frames, sending};
 use crate::dialect::mixin::MixinState;
 use crate::dialect::mixin::blaze::Guest;
@@ -22,7 +23,6 @@ use crate::domain::error::Fault;
 use crate::domain::ids::MessageId;
 use crate::domain::session::Scope;
 use crate::http::fault_log;
-use crate::http::gate::BodyRoom;
 use crate::http::request_id::RequestId;
 
 /// How many messages one request may acknowledge.
@@ -76,7 +76,7 @@ impl Outcome {
 }
 
 /// Does what a frame asks for. Whatever is wrong with it is told in the answer. `room` is what was
-/// set aside to read it.
+/// set aside to read it, and what its account has paid for by then.
 ///
 /// # Errors
 /// [`Fault::Internal`] when an answer cannot be written.
@@ -84,7 +84,7 @@ pub async fn handle(
     state: &MixinState,
     guest: &Guest,
     frame: Bytes,
-    room: Option<Box<BodyRoom>>,
+    room: Option<Room>,
 ) -> Result<Reply, Fault> {
     // Counted before any work is done for it: whoever sends too much cannot make us unpack it.
     let counted = state.gate.frame(&guest.visitor);
@@ -96,10 +96,11 @@ pub async fn handle(
         Ok(json) => json,
         Err(fault) => return unreadable(state, &counted.err().unwrap_or(fault)),
     };
+    let (size, paid) = (json.len() as u64, room.as_ref().map_or(0, |room| room.paid));
     // The text takes its place. Nothing is waited for before there is room for that.
     drop((frame, room));
-    let size = json.len() as u64;
-    let counted = counted.and_then(|()| state.gate.bytes(&guest.visitor, size));
+    let unpaid = size.saturating_sub(paid);
+    let counted = counted.and_then(|()| state.gate.bytes(&guest.visitor, unpaid));
     let room = counted.and_then(|()| state.gate.body_room(&guest.visitor, size));
     let request: Request<'_> = match read(&json) {
         Ok(request) => request,

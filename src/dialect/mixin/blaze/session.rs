@@ -61,7 +61,7 @@ struct Session<Io> {
     wire: Wire<Io>,
     pump: Pump,
     /// What was set aside for the message that is being read, if it is large.
-    room: Option<Box<BodyRoom>>,
+    room: Option<Room>,
     /// A request that was read and is not worked on yet.
     request: Option<Request>,
     work: Option<Work>,
@@ -74,8 +74,15 @@ struct Session<Io> {
 }
 
 enum Request {
-    Frame(Bytes, Option<Box<BodyRoom>>),
+    Frame(Bytes, Option<Room>),
     Text,
+}
+
+/// Room for a large message.
+pub(super) struct Room {
+    _memory: Box<BodyRoom>,
+    /// How many bytes its account has paid for.
+    pub(super) paid: u64,
 }
 
 /// Why a socket ends.
@@ -84,7 +91,7 @@ enum End {
     Gone,
     /// The peer breaks the rules.
     Broken(CloseCode, &'static str),
-    /// There is no room for what the peer sends.
+    /// There is no room for what the peer sends; what is being worked on is finished.
     Busy,
     /// The peer may not go on.
     Dismissed,
@@ -191,13 +198,20 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         }
     }
 
-    /// Sets memory aside for the message that is being read, as for any other body.
+    /// Sets memory aside for the message that is being read, and counts its bytes, as for any other
+    /// body: what never becomes whole is paid for as well.
     fn make_room(&mut self, bytes: u64) {
         // What it has so far is part of it.
-        self.room = None;
-        match self.state.gate.body_room(&self.guest.visitor, bytes) {
-            Ok(room) => {
-                self.room = Some(Box::new(room));
+        let paid = self.room.take().map_or(0, |room| room.paid);
+        let (gate, visitor) = (&self.state.gate, &self.guest.visitor);
+        let memory = gate.growing_body_room(visitor, bytes);
+        let memory = memory.and_then(|memory| {
+            gate.bytes(visitor, bytes.saturating_sub(paid))?;
+            Ok(memory)
+        });
+        match memory {
+            Ok(memory) => {
+                self.room = Some(Room { _memory: Box::new(memory), paid: bytes });
                 self.wire.grant(bytes);
             }
             Err(_) => self.end = Some(End::Busy),
@@ -250,12 +264,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         }
         let Some(request) = self.request.take() else { return };
         let (state, guest) = (self.state.clone(), self.guest.clone());
+        let leftovers = state.leftovers.clone();
         let work = async move {
             match request {
                 Request::Frame(frame, room) => actions::handle(&state, &guest, frame, room).await,
                 Request::Text => actions::text(&state, &guest),
             }
         };
+        // A client that goes away does not undo what it has asked for.
+        let work = leftovers.finishing(Box::pin(work));
         self.work = Some(Box::pin(async move {
             let late = || Fault::unavailable("a request on a socket took too long", None);
             timeout(REQUEST, work).await.unwrap_or_else(|_| Err(late()))
@@ -344,7 +361,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
     fn is_over(&self) -> bool {
         match self.end {
             None => false,
-            Some(End::Closing) => self.work.is_none() && self.answer.is_none(),
+            Some(End::Closing | End::Busy) => self.work.is_none() && self.answer.is_none(),
             Some(_) => true,
         }
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::world::{Fault, World, message_id};
 use crate::base64url;
-use crate::client::{ItemOutcome, Message, Outcome, SendError, Text};
+use crate::client::{Clock, ItemOutcome, Message, Outcome, SendError, Text};
 use crate::ids::{MessageId, UserId};
 use crate::keys::KeyError;
 use crate::types::OutgoingMessage;
@@ -33,6 +33,32 @@ async fn a_message_reaches_every_device_and_travels_sealed() {
     let body = String::from_utf8(posts[0].body.clone()).unwrap();
     assert!(!body.contains("noon") && !body.contains(&base64url::encode(b"meet me at noon")));
     assert!(body.contains("ENCRYPTED_TEXT"));
+}
+
+#[tokio::test]
+async fn an_old_list_of_an_account_that_still_holds_is_not_sent_again() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    let bot = world.builder().session_cache(Duration::from_secs(60), 100).build().unwrap();
+    let path = "/sessions/fetch";
+    let shown = bot.sessions_of(&[alice]).await.unwrap();
+    let tagged = |tag: &str, status, body: String| Fault::Answer {
+        status,
+        headers: vec![("ETag", tag.to_owned())],
+        body,
+    };
+    world.fault(path, tagged("\"one\"", 200, json!({ "data": shown }).to_string()));
+    world.fault(path, tagged("\"one\"", 304, String::new()));
+    for text in ["one", "two", "three", "four"] {
+        world.clock.sleep(Duration::from_secs(61)).await;
+        let sent = bot.send(&alice, Text::new(text)).await.unwrap();
+        assert!(sent.outcome.is_delivered(), "{text}: {sent:?}");
+    }
+    let asked = world.requests(path);
+    let tags: Vec<_> = asked.iter().map(|it| it.headers.get("if-none-match").cloned()).collect();
+    let one = Some("\"one\"".to_owned());
+    assert_eq!(tags, [None, None, one.clone(), one, None], "the last answer had no tag");
+    assert_eq!(world.read(&world.devices(alice)[0]), ["one", "two", "three", "four"]);
 }
 
 #[tokio::test]

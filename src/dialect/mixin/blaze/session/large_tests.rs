@@ -57,7 +57,7 @@ async fn held(world: &World) -> bool {
 async fn what_is_not_whole_yet_counts_as_a_body_and_who_finds_no_room_may_come_again() {
     let world = World::new().await;
     let (mut first, socket) = world.socket(1 << 20).await;
-    let large = request("1", 300_000);
+    let large = request("1", 200_000);
     send(&mut first, &large[..10]).await;
     sleep(Duration::from_secs(1)).await;
     assert!(!held(&world).await, "nobody knows how large it is");

@@ -30,6 +30,7 @@ use crate::domain::session::{Scopes, Session};
 use crate::domain::{Gateway, Limits};
 use crate::http::blobs::{Addresses, BlobUrls, UrlKey};
 use crate::http::gate::Gate;
+use crate::http::leftovers::Leftovers;
 use crate::storage::MemoryStore;
 use crate::storage::blobs::LocalBlobs;
 use crate::storage::conformance::scene::{START, Scene, at, inbox_of};
@@ -83,6 +84,7 @@ impl World {
             settings: MixinSettings::default(),
             verified: verified_tokens(),
             sockets: Arc::new(Places::new(10, 10)),
+            leftovers: Arc::new(Leftovers::new(10, Duration::from_secs(30))),
         });
         Self { state, scene, bot, phone }
     }
