@@ -41,7 +41,7 @@ pub fn open(database: &Path) -> Connection {
         ("synchronous", "FULL"),
         ("wal_autocheckpoint", "16000"),
         ("journal_size_limit", "134217728"),
-        ("cache_size", "-16384"),
+        ("cache_size", "-65536"),
     ];
     for (name, value) in settings {
         connection.pragma_update(None, name, value).expect("a setting that SQLite knows");

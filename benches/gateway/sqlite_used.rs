@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::sqlite_rows::packed;
 
 /// As many rows, and ids, as stay there.
-const MESSAGES: usize = 65_536;
+const MESSAGES: usize = 131_072;
 
 /// Ids in a row, as a group of requests leaves them.
 const GROUP: usize = 64;

@@ -34,7 +34,7 @@ impl Default for Storage {
             readers: 4,
             max_bytes: 0,
             busy_seconds: 2,
-            fresh_rows: 65_536,
+            fresh_rows: 131_072,
             cache_entries: 100_000,
         }
     }

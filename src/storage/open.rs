@@ -67,7 +67,7 @@ impl StorageConfig {
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
             group_jobs: 1024,
-            fresh_rows: 65_536,
+            fresh_rows: 131_072,
             cache: CacheConfig::default(),
         }
     }

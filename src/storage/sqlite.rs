@@ -26,6 +26,7 @@ mod groups;
 mod health;
 mod inbox;
 mod invites;
+mod known;
 mod leases;
 mod migrate;
 mod notices;

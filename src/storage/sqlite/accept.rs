@@ -9,6 +9,7 @@ use sqlx::{SqliteConnection, query};
 use super::super::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
 use super::super::error::{StoreError, during};
 use super::fresh::{Draft, FreshRow, RowKey};
+use super::known::KnownGuards;
 use super::rows::{json_list, value};
 use super::seen::SeenWriter;
 use super::top_ups;
@@ -31,7 +32,7 @@ pub(super) async fn accept(
     }
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let digests = seen.digests(connection, keys).await?;
-    let moved = moved(connection, &messages).await?;
+    let moved = moved(connection, &mut inboxes.guards, &messages).await?;
     inboxes.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
     let verdicts = judge(&messages, &digests, &moved, |intake| inboxes.rooms.take(intake));
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
@@ -58,9 +59,14 @@ pub(super) const MOVED_CONVERSATIONS: &str = "
 /// The guards that no longer hold.
 async fn moved(
     connection: &mut SqliteConnection,
+    known: &mut KnownGuards,
     messages: &[&Prepared],
 ) -> Result<HashSet<Guard>, StoreError> {
-    moved_among(connection, distinct_guards(messages)).await
+    let mut guards = distinct_guards(messages);
+    guards.retain(|guard| !known.hold(*guard));
+    let moved = moved_among(connection, guards.clone()).await?;
+    known.add(guards.into_iter().filter(|guard| !moved.contains(guard)));
+    Ok(moved)
 }
 
 /// Whether all of these guards hold.
@@ -152,16 +158,13 @@ async fn store(
         .await
         .map_err(during("storing messages"))?;
 
-    for (key, row) in
-        numbered.iter().flat_map(|(number, it)| rows_of(*number, 0, &it.message.slots))
-    {
-        rows.add(key, row)?;
+    for (number, it) in &numbered {
+        rows.add(*number, rows_of(*number, 0, &it.message.slots))?;
     }
     for (number, it) in numbered.iter().filter(|(_, it)| it.message.top_up.is_some()) {
         top_ups::offer(connection, *number, &it.message).await?;
     }
 
-    rows.stored(numbered.last().map_or(first, |(number, _)| *number));
     let messages = messages.iter().map(|it| &it.message);
     let newest_at = messages.clone().map(|it| it.accepted_at).max().unwrap_or_default();
     let ids = messages.map(|it| (it.sender, it.message_id, it.digest));

@@ -22,8 +22,13 @@ const CHECKPOINT_PAGES: &str = "16000";
 /// The log file is cut back to this size (128 MiB) after it had to grow beyond.
 const LOG_BYTES: &str = "134217728";
 
-/// The writer's page cache, in KiB when negative.
-const WRITER_CACHE: &str = "-16384";
+/// The writer's page cache, in KiB when negative: as many pages as a round of rows goes to when it is
+/// for ten thousand sessions among many more ([`super::settle`]). Small databases never fill it.
+const WRITER_CACHE: &str = "-65536";
+
+/// How many statements the writer keeps prepared: lists of rows have one for each short length
+/// ([`super::values`]).
+const WRITER_STATEMENTS: usize = 512;
 
 /// How long a request waits for a free reader.
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,7 +59,8 @@ pub(super) fn writer_options(config: &StorageConfig) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("journal_size_limit", LOG_BYTES)
-        .pragma("cache_size", WRITER_CACHE);
+        .pragma("cache_size", WRITER_CACHE)
+        .statement_cache_capacity(WRITER_STATEMENTS);
     match config.max_size {
         Some(bytes) => options.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string()),
         None => options,

@@ -50,7 +50,7 @@ pub(super) struct FreshRow {
 
 impl FreshRow {
     /// A row that nobody was handed yet.
-    pub(super) fn new(start: u32, length: u32) -> Self {
+    pub(super) const fn new(start: u32, length: u32) -> Self {
         Self { start, length, leased_until: Timestamp::from_micros(0), deliveries: 0 }
     }
 }
@@ -94,6 +94,8 @@ struct State {
     rows: BTreeMap<RowKey, FreshRow>,
     /// The last message that has rows here, or had.
     last: i64,
+    /// There are no notes on disk on messages up to this number.
+    clean_through: i64,
     progress: Progress,
 }
 
@@ -105,7 +107,9 @@ impl Fresh {
         progress: Progress,
         keeps: usize,
     ) -> Self {
-        Self { state: Mutex::new(State { rows, last, progress }), keeps }
+        // Notes on messages that are settled were not read.
+        let state = State { rows, last, clean_through: i64::MIN, progress };
+        Self { state: Mutex::new(state), keeps }
     }
 
     /// Begins again with rows that were found on disk.
@@ -179,22 +183,25 @@ impl State {
 /// What a transaction changes.
 pub(super) struct Draft {
     fresh: Arc<Fresh>,
-    /// Rows of messages that the transaction stores.
-    added: BTreeMap<RowKey, FreshRow>,
+    /// Rows of messages that the transaction stores, in the order of their messages' numbers.
+    added: Vec<(RowKey, FreshRow)>,
     /// The last message that it stores, or 0.
     last: i64,
     /// Rows that something happened to; `None` when they are fresh no more.
     changed: BTreeMap<RowKey, Option<FreshRow>>,
     /// Rows that a round puts into the table.
     moved: Vec<RowKey>,
+    /// As far as the transaction has dropped notes.
+    clean_through: i64,
     progress: Option<Progress>,
 }
 
 impl Draft {
     /// Nothing is changed yet.
     pub(super) fn new(fresh: Arc<Fresh>) -> Self {
-        let (added, changed) = (BTreeMap::new(), BTreeMap::new());
-        Self { fresh, added, last: 0, changed, moved: Vec::new(), progress: None }
+        let (added, changed) = (Vec::new(), BTreeMap::new());
+        let (moved, clean_through) = (Vec::new(), i64::MIN);
+        Self { fresh, added, last: 0, changed, moved, clean_through, progress: None }
     }
 
     /// What a row says after the changes so far, if it is fresh.
@@ -204,34 +211,43 @@ impl Draft {
         }
         let changed = self.changed.get(&key).copied();
         changed.unwrap_or_else(|| {
-            let added = self.added.get(&key).copied();
-            added.or_else(|| self.fresh.lock().rows.get(&key).copied())
+            let kept = self.fresh.lock().rows.get(&key).copied();
+            kept.or_else(|| self.added_row(key))
         })
     }
 
     /// The rows of an inbox after the changes so far.
     pub(super) fn rows_of(&self, inbox: InboxKey) -> Vec<(RowKey, FreshRow)> {
         let kept: Vec<_> = self.fresh.lock().rows_of(inbox).map(|(number, _)| number).collect();
-        let added = self.added.range(RowKey::first_of(inbox)..);
-        let added = added.take_while(|(key, _)| key.inbox == inbox).map(|(key, _)| key.number);
+        let added = self.added.iter().filter(|(key, _)| key.inbox == inbox);
+        let added = added.map(|(key, _)| key.number);
         let keys = kept.into_iter().chain(added).map(|number| RowKey { inbox, number });
         keys.filter_map(|key| Some((key, self.row(key)?))).collect()
     }
 
-    /// Notes that messages up to this number are stored.
-    pub(super) fn stored(&mut self, last: i64) {
-        self.last = self.last.max(last);
-    }
-
-    /// Adds a row of a message that is stored now.
+    /// Adds the rows of a message that is stored now; its number is above that of any before.
     ///
     /// # Errors
-    /// When there is one for the same message and session, which the rules never let through.
-    pub(super) fn add(&mut self, key: RowKey, row: FreshRow) -> Result<(), StoreError> {
-        match self.added.insert(key, row) {
-            Some(_) => Err(StoreError::Corrupt { column: "payloads.slots" }),
-            None => Ok(()),
+    /// When there are two for the same session, which the rules never let through.
+    pub(super) fn add(
+        &mut self,
+        number: i64,
+        rows: impl Iterator<Item = (RowKey, FreshRow)>,
+    ) -> Result<(), StoreError> {
+        self.last = self.last.max(number);
+        let first = self.added.len();
+        self.added.extend(rows);
+        let mut inboxes = HashSet::new();
+        match self.added[first..].iter().all(|(key, _)| inboxes.insert(key.inbox)) {
+            true => Ok(()),
+            false => Err(StoreError::Corrupt { column: "payloads.slots" }),
         }
+    }
+
+    fn added_row(&self, key: RowKey) -> Option<FreshRow> {
+        let first = self.added.partition_point(|(other, _)| other.number < key.number);
+        let rows = self.added[first..].iter().take_while(|(other, _)| other.number == key.number);
+        rows.copied().find(|(other, _)| *other == key).map(|(_, row)| row)
     }
 
     /// Changes what a fresh row says.
@@ -247,6 +263,16 @@ impl Draft {
     /// What is to be noted on disk of single rows.
     pub(super) fn changed(&self) -> &BTreeMap<RowKey, Option<FreshRow>> {
         &self.changed
+    }
+
+    /// Whether there may be notes on disk on messages up to this number, all of which are settled.
+    pub(super) fn may_have_notes(&self, through: i64) -> bool {
+        self.clean_through.max(self.fresh.lock().clean_through) < through
+    }
+
+    /// Says that there are none any more.
+    pub(super) fn has_no_notes(&mut self, through: i64) {
+        self.clean_through = through;
     }
 
     /// How far rows are put into the table, if the transaction moves that on.
@@ -296,6 +322,7 @@ impl Draft {
         let mut state = self.fresh.lock();
         state.last = state.last.max(self.last);
         state.rows.extend(self.added);
+        state.clean_through = state.clean_through.max(self.clean_through);
         for (key, row) in self.changed {
             match row {
                 Some(row) => state.rows.insert(key, row),

@@ -23,6 +23,9 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(head, 12, 6)
 });
 
+/// What a row of a notice says: its readers have nothing of their own.
+const NO_SLOT: FreshRow = FreshRow::new(0, 0);
+
 /// A notice with its place in the one order and the inboxes where it waits.
 struct Numbered<'a> {
     number: i64,
@@ -76,11 +79,9 @@ pub(super) async fn leave(
 
     let mut woken = BTreeSet::new();
     for Numbered { number, inboxes: readers, .. } in &numbered {
-        inboxes.rows.stored(*number);
-        for inbox in readers {
-            inboxes.rows.add(RowKey { inbox: *inbox, number: *number }, FreshRow::new(0, 0))?;
-            woken.insert(inbox.session);
-        }
+        let row = |inbox: &InboxKey| (RowKey { inbox: *inbox, number: *number }, NO_SLOT);
+        inboxes.rows.add(*number, readers.iter().map(row))?;
+        woken.extend(readers.iter().map(|inbox| inbox.session));
     }
     inboxes.trim(connection).await?;
     Ok(woken.into_iter().collect())

@@ -38,12 +38,19 @@ pub(super) struct Rooms {
     seating: Seating,
     /// The last number in the one order of all messages that is accounted for here.
     last_number: i64,
+    /// Whether nobody else can have taken one since.
+    is_sure: bool,
 }
 
 impl Rooms {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.seating = Seating::default();
+    }
+
+    /// Others may take numbers of the one order now.
+    pub(super) fn unsure(&mut self) {
+        self.is_sure = false;
     }
 
     /// There may be more room in these inboxes than before.
@@ -71,7 +78,13 @@ impl Rooms {
         rows: &Draft,
         wishes: &HashMap<i64, Wish>,
     ) -> Result<(), StoreError> {
-        self.notice_others(connection).await?;
+        if self.seating.rooms.len() > SESSIONS {
+            self.clear();
+        }
+        if !self.is_sure {
+            self.notice_others(connection).await?;
+            self.is_sure = true;
+        }
         let unknown = self.seating.unknown(wishes);
         self.count(connection, rows, &unknown).await?;
         let crowded = self.seating.crowded(wishes);
@@ -126,7 +139,7 @@ impl Rooms {
     async fn notice_others(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         let row = query(LAST_NUMBER).fetch_one(connection).await;
         let last_number = value(&row.map_err(during("looking for other writers"))?, "value")?;
-        if last_number != self.last_number || self.seating.rooms.len() > SESSIONS {
+        if last_number != self.last_number {
             self.clear();
         }
         self.last_number = last_number;

@@ -103,8 +103,12 @@ async fn step(
 ) -> Result<(), StoreError> {
     let rows = draft.advance(limit);
     insert_rows(connection, &rows).await?;
-    let Some(progress) = draft.progress() else { return Ok(()) };
-    drop_notes(connection, progress.through, limit * NOTES_A_ROW).await
+    match draft.progress() {
+        Some(progress) if draft.may_have_notes(progress.through) => {
+            drop_notes(connection, draft, progress.through, limit * NOTES_A_ROW).await
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) const NOTE: &str = "
@@ -158,11 +162,15 @@ pub(super) const DROP_NOTES: &str = "
 /// Drops notes on rows of messages that are all in the table: nobody reads them any more.
 async fn drop_notes(
     connection: &mut SqliteConnection,
+    draft: &mut Draft,
     through: i64,
     limit: usize,
 ) -> Result<(), StoreError> {
     let drop = query(DROP_NOTES).bind(through).bind(limit as i64).execute(connection);
-    drop.await.map_err(during("dropping notes on rows of inboxes"))?;
+    let dropped = drop.await.map_err(during("dropping notes on rows of inboxes"))?;
+    if dropped.rows_affected() == 0 {
+        draft.has_no_notes(through);
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::fresh::{Draft, Fresh};
+use super::known::KnownGuards;
 use super::rooms::Rooms;
 use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
@@ -120,6 +121,7 @@ impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
 pub(super) struct Inboxes {
     pub rooms: Rooms,
     pub rows: Draft,
+    pub guards: KnownGuards,
 }
 
 impl Inboxes {
@@ -147,6 +149,7 @@ pub(super) struct SqliteWriter {
     /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
     connection: Option<SqliteConnection>,
     rooms: Rooms,
+    guards: KnownGuards,
     fresh: Arc<Fresh>,
     seen: SeenWriter,
     /// Whether nobody knows what became of the last transaction.
@@ -161,9 +164,9 @@ impl SqliteWriter {
         fresh: Arc<Fresh>,
         seen: SeenWriter,
     ) -> Self {
-        let rooms = Rooms::default();
-        let is_uncertain = false;
-        Self { options, connection: Some(connection), rooms, fresh, seen, is_uncertain }
+        let (rooms, guards) = (Rooms::default(), KnownGuards::default());
+        let (connection, is_uncertain) = (Some(connection), false);
+        Self { options, connection, rooms, guards, fresh, seen, is_uncertain }
     }
 }
 
@@ -192,8 +195,8 @@ impl Batch for SqliteWriter {
             self.fresh.replace(settle::load(&mut connection, 0).await?);
         }
         // Only what a transaction that succeeds has left may be relied upon.
-        let rooms = std::mem::take(&mut self.rooms);
-        let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)) };
+        let (rooms, guards) = (std::mem::take(&mut self.rooms), std::mem::take(&mut self.guards));
+        let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)), guards };
         let outcome = transaction(&mut connection, &mut inboxes, &mut self.seen, jobs).await;
         match &outcome {
             Ok(()) => self.seen.committed(),
@@ -203,6 +206,7 @@ impl Batch for SqliteWriter {
         if outcome.is_ok() {
             self.connection = Some(connection);
             self.rooms = inboxes.rooms;
+            self.guards = inboxes.guards;
             inboxes.rows.apply();
         } else {
             // Closing rolls back what is left of the transaction. A failure to close adds nothing
@@ -249,13 +253,21 @@ async fn transaction(
     }
     claims::claim(connection, &mut inboxes.rows, &kinds.claim).await?;
     for change in &kinds.change {
+        inboxes.rooms.unsure();
         change.apply(connection, inboxes).await?;
+    }
+    if !kinds.change.is_empty() {
+        inboxes.rooms.unsure();
+        inboxes.guards.clear();
     }
     accept::accept(connection, inboxes, seen, &kinds.accept).await?;
     claims::acknowledge(connection, &mut inboxes.rows, &kinds.acknowledge).await?;
     inboxes.rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &mut inboxes.rows, &kinds.release).await?;
     set_aside::set_aside(connection, &mut inboxes.rows, &kinds.set_aside).await?;
+    if !kinds.set_aside.is_empty() {
+        inboxes.rooms.unsure();
+    }
     settle::keep_up(connection, &mut inboxes.rows).await?;
     settle::note(connection, &inboxes.rows).await?;
     seen.forget(connection, &kinds.forget).await?;
