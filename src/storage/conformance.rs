@@ -113,6 +113,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_late_release_leaves_the_lease_of_another_reader_alone,
         a_lease_says_whether_it_left_anything,
         expired_messages_are_not_handed_out,
+        what_is_not_handed_out_hides_nothing_behind_it,
         older_messages_can_be_left_where_they_are;
     sending:
         a_relation_is_one_sided_and_the_last_word_counts,

@@ -1,5 +1,5 @@
-//! Rows of inboxes on their way into their table: whatever happens at any moment, a store on disk
-//! that is killed again and again hands out what a store in memory does.
+//! Rows of inboxes on their way into their table: a store on disk that is killed between any two
+//! steps hands out what a store in memory does.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::scene::{START, Scene, at, ids, message_id, message_ids};
-use crate::domain::inbox::Release;
+use crate::domain::inbox::{LeaseRequest, Release};
 use crate::domain::session::Session;
 
 /// A bot and a phone for which these messages wait.
@@ -170,6 +170,21 @@ pub(super) async fn expired_messages_are_not_handed_out(scene: Scene) {
     }
     assert_eq!(ids(&scene.lease(&phone, at(50)).await), message_ids([2]));
     assert!(scene.lease(&phone, at(70)).await.is_empty());
+}
+
+pub(super) async fn what_is_not_handed_out_hides_nothing_behind_it(scene: Scene) {
+    let (bot, phone) = (scene.device(1).await, scene.device(2).await);
+    for (n, accepted, expires) in [(1, 1, 50), (2, 2, 50), (3, 3, 500), (4, 4, 500)] {
+        let mut message = scene.message(&bot, &[&phone], n).await;
+        (message.accepted_at, message.expires_at) = (at(accepted), at(expires));
+        scene.accept(message).await;
+    }
+    let one =
+        |now, not_before| LeaseRequest { limit: 1, not_before, ..Scene::request(&phone, now) };
+    let later = scene.store.lease(one(at(60), Some(at(4)))).await.unwrap().messages;
+    assert_eq!(ids(&later), message_ids([4]));
+    let left = scene.store.lease(one(at(61), None)).await.unwrap().messages;
+    assert_eq!(ids(&left), message_ids([3]));
 }
 
 pub(super) async fn older_messages_can_be_left_where_they_are(scene: Scene) {

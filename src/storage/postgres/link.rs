@@ -147,8 +147,10 @@ enum State {
 impl Pooled {
     /// Ends the transaction, if there is one.
     async fn end(mut self, word: &'static str) -> Result<(), Error> {
-        if self.state != State::Open {
-            return Ok(());
+        match self.state {
+            State::Open => {}
+            State::Idle => return Ok(()),
+            State::Silent => return Err(silence()),
         }
         // Until the server has answered, nobody knows what it has done.
         self.state = State::Silent;

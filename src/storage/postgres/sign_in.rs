@@ -32,7 +32,7 @@ const CREATE: &str = "
 
 /// How many messages of a replaced session are taken out of its inbox at once. If there are more,
 /// the rest is removed with what comes late, and told then.
-const MOST_TAKEN: u32 = 10_000;
+const MOST_TAKEN: u32 = 1000;
 
 /// Signs a session in, in the place of another one if it says so.
 pub(super) async fn sign_in(

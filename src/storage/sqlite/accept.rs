@@ -15,6 +15,7 @@ use super::seen::SeenWriter;
 use super::top_ups;
 use super::values::{Binding, Rows};
 use super::writer::Inboxes;
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, ConversationNumber, Shard};
 use crate::domain::inbox::{Guard, Intake, Slot};
 
@@ -159,7 +160,8 @@ async fn store(
         .map_err(during("storing messages"))?;
 
     for (number, it) in &numbered {
-        rows.add(*number, rows_of(*number, 0, &it.message.slots))?;
+        let times = (it.message.accepted_at, it.message.expires_at);
+        rows.add(*number, rows_of(*number, 0, &it.message.slots, times))?;
     }
     for (number, it) in numbered.iter().filter(|(_, it)| it.message.top_up.is_some()) {
         top_ups::offer(connection, *number, &it.message).await?;
@@ -177,13 +179,16 @@ pub(super) fn rows_of(
     number: i64,
     start: usize,
     slots: &[Slot],
+    (accepted_at, expires_at): (Timestamp, Timestamp),
 ) -> impl Iterator<Item = (RowKey, FreshRow)> + '_ {
-    // Bodies are bounded to some megabytes.
-    let mut start = start as u32;
+    // All slots of a message are some megabytes at most.
+    let length = |bytes| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let mut start = length(start);
     slots.iter().map(move |slot| {
-        let length = slot.bytes.len() as u32;
+        let length = length(slot.bytes.len());
         start += length;
-        (RowKey { inbox: slot.inbox(), number }, FreshRow::new(start - length, length))
+        let row = FreshRow::new((start - length, length), accepted_at, expires_at);
+        (RowKey { inbox: slot.inbox(), number }, row)
     })
 }
 

@@ -10,7 +10,7 @@ use sqlx::{SqlitePool, query};
 
 use super::SqliteStore;
 use super::claims::{ClaimJob, ReleaseJob, RowsJob};
-use super::fresh::FreshRow;
+use super::fresh::{FreshRow, Wanted};
 use super::leases::Look;
 use super::rows::{id_list, json_list};
 use super::set_aside::{self, Hopeless, SetAsideJob};
@@ -34,7 +34,7 @@ const LEASE_ATTEMPTS: u32 = 4;
 
 /// How many rows of an inbox are looked through first for acknowledged messages. What is
 /// acknowledged was handed out a moment ago and stands at the beginning.
-const FIRST_WINDOW: i64 = 1000;
+const FIRST_WINDOW: usize = 1000;
 
 /// SQLite's word for "without limit".
 const WHOLE_INBOX: i64 = -1;
@@ -67,7 +67,9 @@ impl Inbox for SqliteStore {
         let mut attempts = LEASE_ATTEMPTS;
         while attempts > 0 {
             let look = self.leases.look(request.inbox.session, request.now);
-            let fresh = self.fresh.free(request.inbox, request.now, &look.held, request.limit);
+            let LeaseRequest { inbox, now, not_before, limit, .. } = request;
+            let fresh = Wanted { inbox, now, not_before, held: &look.held, limit };
+            let fresh = self.fresh.free(&fresh);
             let found = free_messages(&self.readers, &request, &look, &fresh).await?;
             let Free { mut messages, hopeless, more } = found;
             if messages.is_empty() && hopeless.rows.is_empty() {
@@ -302,7 +304,8 @@ async fn handed_out(
     let wanted: HashSet<MessageId> = ids.iter().copied().collect();
     let list = id_list(wanted.iter().copied());
     let mut handed_out = Vec::new();
-    for window in [FIRST_WINDOW, WHOLE_INBOX] {
+    let first = &fresh[..fresh.len().min(FIRST_WINDOW)];
+    for (window, fresh) in [(FIRST_WINDOW as i64, first), (WHOLE_INBOX, fresh)] {
         let rows = query(HANDED_OUT)
             .bind(inbox.shard.0)
             .bind(inbox.session.0)

@@ -23,9 +23,6 @@ static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(head, 12, 6)
 });
 
-/// What a row of a notice says: its readers have nothing of their own.
-const NO_SLOT: FreshRow = FreshRow::new(0, 0);
-
 /// A notice with its place in the one order and the inboxes where it waits.
 struct Numbered<'a> {
     number: i64,
@@ -79,7 +76,9 @@ pub(super) async fn leave(
 
     let mut woken = BTreeSet::new();
     for Numbered { number, inboxes: readers, .. } in &numbered {
-        let row = |inbox: &InboxKey| (RowKey { inbox: *inbox, number: *number }, NO_SLOT);
+        // Readers have nothing of their own.
+        let row = FreshRow::new((0, 0), notices.at, notices.expires_at);
+        let row = |inbox: &InboxKey| (RowKey { inbox: *inbox, number: *number }, row);
         inboxes.rows.add(*number, readers.iter().map(row))?;
         woken.extend(readers.iter().map(|inbox| inbox.session));
     }

@@ -6,8 +6,8 @@
 //! holds for a second unless something was acknowledged, so that a sender who hammers at a full
 //! inbox does not make the writer count each time. Nothing is refused or trimmed on less than a
 //! count. All this is a memory: it is dropped when a transaction fails, when it grows too large, and
-//! when rows were made that it knows nothing of (gap markers of the sweeper's, another program),
-//! which the order of all messages tells.
+//! when rows were made that it knows nothing of (gap markers of the sweeper's), which the order of all
+//! messages tells after each step that may have made some.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -1,32 +1,33 @@
-//! Putting rows of inboxes into their table, and finding at the start those that are not there.
+//! Putting rows of inboxes into their table, and noting on disk how far that is.
 //!
 //! A round takes all rows that are fresh when it begins, in the order of the table, in steps that
 //! share their transaction with what is accepted meanwhile: two rows for each that comes in, so a
 //! round ends before as many have come again. Where it stands is on disk with each step, so a start
 //! knows which rows it still has to remember.
 
-use std::collections::{BTreeMap, HashMap};
+mod load;
+
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use futures_util::TryStreamExt;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::fresh::{Draft, Fresh, FreshRow, Progress, RowKey};
-use super::rows::{json_list, time, value};
+use super::fresh::{Draft, FreshRow, Progress, RowKey};
+use super::rows::json_list;
 use super::values::Rows;
 use crate::domain::Fault;
-use crate::domain::ids::{SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
-use crate::storage::packed::unpack_places;
+
+pub(super) use load::load;
+#[cfg(test)]
+pub(super) use load::{NOTES, UNSETTLED};
 
 /// How many rows a step of the sweeper's takes.
-const STEP_ROWS: usize = 4096;
+const STEP_ROWS: usize = 1024;
 
-/// How many notes are dropped with each step, for each row of it.
+/// How many notes are dropped for each row that comes in; no more than one is written for it.
 const NOTES_A_ROW: usize = 2;
 
 static INBOX_ROWS: LazyLock<Rows> = LazyLock::new(|| {
@@ -88,27 +89,24 @@ pub(super) async fn keep_up(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
 ) -> Result<(), StoreError> {
-    match draft.added() {
-        0 => Ok(()),
-        added if draft.is_long() => step(connection, draft, added * 2).await,
-        _ => Ok(()),
+    let added = draft.added();
+    if added == 0 {
+        return Ok(());
     }
+    if draft.is_due() {
+        put(connection, draft, added * 2).await?;
+    }
+    drop_notes(connection, draft, added * NOTES_A_ROW).await
 }
 
 /// The next step of a round, of so many rows.
-async fn step(
+async fn put(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
     limit: usize,
 ) -> Result<(), StoreError> {
     let rows = draft.advance(limit);
-    insert_rows(connection, &rows).await?;
-    match draft.progress() {
-        Some(progress) if draft.may_have_notes(progress.through) => {
-            drop_notes(connection, draft, progress.through, limit * NOTES_A_ROW).await
-        }
-        _ => Ok(()),
-    }
+    insert_rows(connection, &rows).await
 }
 
 pub(super) const NOTE: &str = "
@@ -163,90 +161,26 @@ pub(super) const DROP_NOTES: &str = "
 async fn drop_notes(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
-    through: i64,
     limit: usize,
 ) -> Result<(), StoreError> {
+    let Some(through) = draft.may_have_notes() else { return Ok(()) };
     let drop = query(DROP_NOTES).bind(through).bind(limit as i64).execute(connection);
     let dropped = drop.await.map_err(during("dropping notes on rows of inboxes"))?;
-    if dropped.rows_affected() == 0 {
+    if dropped.rows_affected() < limit as u64 {
         draft.has_no_notes(through);
     }
     Ok(())
-}
-
-const PROGRESS: &str = "SELECT through, target, shard, session, number FROM settled";
-
-pub(super) const NOTES: &str = "
-    SELECT number, session, leased_until, deliveries, is_gone FROM fresh_rows WHERE number > ?1";
-
-pub(super) const UNSETTLED: &str = "SELECT number, waiting FROM payloads WHERE number > ?1";
-
-/// Finds the rows that are not in the table.
-pub(super) async fn load(
-    connection: &mut SqliteConnection,
-    keeps: usize,
-) -> Result<Fresh, StoreError> {
-    let doing = "looking for rows of inboxes";
-    let row = query(PROGRESS).fetch_one(&mut *connection).await.map_err(during(doing))?;
-    let progress = Progress {
-        through: value(&row, "through")?,
-        target: value(&row, "target")?,
-        cursor: RowKey { inbox: inbox(&row)?, number: value(&row, "number")? },
-    };
-    let notes = notes(connection, progress.through).await?;
-    let mut rows = BTreeMap::new();
-    let mut last = progress.through.max(progress.target);
-    let mut messages = query(UNSETTLED).bind(progress.through).fetch(connection);
-    while let Some(row) = messages.try_next().await.map_err(during(doing))? {
-        let number: i64 = value(&row, "number")?;
-        last = last.max(number);
-        for place in unpack_places(value(&row, "waiting")?)? {
-            let key = RowKey { inbox: place.inbox, number };
-            let row = match notes.get(&(number, place.inbox.session)) {
-                Some(None) => None,
-                Some(Some(noted)) => {
-                    Some(FreshRow { start: place.start, length: place.length, ..*noted })
-                }
-                None => Some(FreshRow::new(place.start, place.length)),
-            };
-            rows.extend(row.filter(|_| !progress.has_settled(key)).map(|row| (key, row)));
-        }
-    }
-    Ok(Fresh::new(rows, last, progress, keeps))
-}
-
-fn inbox(row: &SqliteRow) -> Result<InboxKey, StoreError> {
-    Ok(InboxKey {
-        shard: Shard(value(row, "shard")?),
-        session: SessionNumber(value(row, "session")?),
-    })
-}
-
-type Notes = HashMap<(i64, SessionNumber), Option<FreshRow>>;
-
-/// What was noted of rows, without where their slots stand; `None` of those that are fresh no more.
-async fn notes(connection: &mut SqliteConnection, through: i64) -> Result<Notes, StoreError> {
-    let rows = query(NOTES).bind(through).fetch_all(connection).await;
-    let rows = rows.map_err(during("reading notes on rows of inboxes"))?;
-    let note = |row: &SqliteRow| {
-        let key = (value(row, "number")?, SessionNumber(value(row, "session")?));
-        if value(row, "is_gone")? {
-            return Ok((key, None));
-        }
-        let (leased_until, deliveries) = (time(row, "leased_until")?, value(row, "deliveries")?);
-        Ok((key, Some(FreshRow { leased_until, deliveries, ..FreshRow::new(0, 0) })))
-    };
-    rows.iter().map(note).collect()
 }
 
 impl SqliteStore {
     /// Puts all rows into the table that are fresh now.
     pub(super) async fn settle_all(&self) -> Result<(), Fault> {
         let last = self.fresh.last();
-        while self.fresh.progress().through < last {
+        while self.fresh.has_work_through(last) {
             self.fill((), 0, |(), connection, inboxes| {
                 Box::pin(async move {
-                    step(connection, &mut inboxes.rows, STEP_ROWS).await?;
+                    put(connection, &mut inboxes.rows, STEP_ROWS).await?;
+                    drop_notes(connection, &mut inboxes.rows, STEP_ROWS * NOTES_A_ROW).await?;
                     Ok(Ok(()))
                 })
             })

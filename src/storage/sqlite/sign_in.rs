@@ -145,7 +145,8 @@ pub(super) async fn end_session(
 const END: &str = "UPDATE sessions SET ended_at = ?2 WHERE number = ?1";
 pub(super) const DROP_TOKENS: &str = "DELETE FROM api_tokens WHERE session = ?1";
 
-/// Removing the rows takes as long as there are many, so they are only put out of reach here.
+/// Removing the rows takes as long as there are many, so they are only put out of reach here; no more
+/// of them were fresh than there may be.
 pub(super) const CLOSE_INBOX: &str = "
     INSERT INTO ended_inboxes (shard, session)
     SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM inbox WHERE shard = ?1 AND session = ?2)";

@@ -144,7 +144,9 @@ async fn add(
     }
     let row = query(SLOTS).bind(number).fetch_one(&mut *connection).await.map_err(during(doing))?;
     let mut slots: Vec<u8> = value(&row, "slots")?;
-    let mut rows: Vec<_> = rows_of(number, slots.len(), &new).collect();
+    // Rows that go into the table at once need no times of their own.
+    let times = (addition.now, addition.now);
+    let mut rows: Vec<_> = rows_of(number, slots.len(), &new, times).collect();
     rows.sort_unstable_by_key(|(key, _)| *key);
     insert_rows(connection, &rows).await?;
     // Those that a start finds beside the message would be fresh otherwise.

@@ -190,19 +190,24 @@ impl Batch for SqliteWriter {
             Some(connection) => connection,
             None => connect::writer(&self.options).await?,
         };
-        // It stays so if this one ends in a panic.
-        if std::mem::replace(&mut self.is_uncertain, true) {
+        if self.is_uncertain {
             self.fresh.replace(settle::load(&mut connection, 0).await?);
+            self.is_uncertain = false;
         }
         // Only what a transaction that succeeds has left may be relied upon.
         let (rooms, guards) = (std::mem::take(&mut self.rooms), std::mem::take(&mut self.guards));
         let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)), guards };
-        let outcome = transaction(&mut connection, &mut inboxes, &mut self.seen, jobs).await;
+        let mut outcome = transaction(&mut connection, &mut inboxes, &mut self.seen, jobs).await;
+        if outcome.is_ok() {
+            // It stays so if there is a panic before the end is known.
+            self.is_uncertain = true;
+            outcome = commit(&mut connection).await;
+            self.is_uncertain = outcome.as_ref().is_err_and(|error| !error.is_surely_undone());
+        }
         match &outcome {
             Ok(()) => self.seen.committed(),
             Err(error) => self.seen.undone(error),
         }
-        self.is_uncertain = outcome.as_ref().is_err_and(|error| !error.is_surely_undone());
         if outcome.is_ok() {
             self.connection = Some(connection);
             self.rooms = inboxes.rooms;
@@ -272,6 +277,10 @@ async fn transaction(
     settle::note(connection, &inboxes.rows).await?;
     seen.forget(connection, &kinds.forget).await?;
     seen.step(connection).await?;
+    Ok(())
+}
+
+async fn commit(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     query("COMMIT").execute(connection).await.map_err(during("committing"))?;
     Ok(())
 }
