@@ -141,13 +141,14 @@ async fn what_is_worked_on_is_answered_before_a_socket_without_room_closes() {
         Message::Frame(Frame::message(vec![0; bytes], kind, false))
     };
     let (mut full, mut socket) = (app.socket(&bot).await, app.socket(&bot).await);
+    let mut other = app.socket(&anna.devices[0]).await;
     full.send_message(begun(30_000)).await;
     let stranger = app.lock_database().await;
     let item = bot.seal(anna.user, &anna.recipients(), 1, "hello");
     let id = socket.send("CREATE_MESSAGE", &serde_json::to_value(&item).unwrap()).await;
     socket.send_message(begun(30_000)).await;
-    // Somebody else's request takes longer than to read these two frames.
-    assert!(app.socket(&anna.devices[0]).await.is_quiet().await);
+    // Somebody else's turn takes longer than to read these two frames.
+    assert!(other.is_quiet().await);
     stranger.let_go().await;
     let answer = socket.frame().await.expect("closed before the answer");
     assert_eq!((&answer["id"], &answer["error"]), (&id.into(), &Value::Null), "{answer}");
