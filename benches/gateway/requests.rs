@@ -204,12 +204,7 @@ pub fn packed(inboxes: impl Iterator<Item = i64>) -> Vec<u8> {
     numbers.sort_unstable();
     let (mut bytes, mut before) = (vec![1], 0);
     for number in numbers {
-        let mut rest = number - before;
-        while rest > 0x7f {
-            bytes.push(rest.to_le_bytes()[0] | 0x80);
-            rest >>= 7;
-        }
-        bytes.push(rest.to_le_bytes()[0]);
+        sqlite_rows::push(&mut bytes, number - before);
         before = number;
     }
     bytes

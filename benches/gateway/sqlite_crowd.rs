@@ -44,7 +44,8 @@ const PARTICIPANT: &str = "
     INSERT INTO participants (conversation, account, role, joined_at)
     SELECT ?1, ?2, role, joined_at FROM participants WHERE conversation = ?3 LIMIT 1";
 
-const PAYLOAD: &str = "
+/// A message whose slots are like its body.
+pub const PAYLOAD: &str = "
     INSERT INTO payloads (number, shard, sender_account, sender_session, conversation, message_id,
         category, accepted_at, expires_at, details, waiting, slots, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ENCRYPTED_TEXT', ?7, ?8, x'', ?9, ?10, ?10)";
@@ -214,7 +215,7 @@ async fn remember(database: &Path, scene: &Scene, size: Size) {
 }
 
 /// Different for each number, and spread over all that an id can be.
-fn scattered(number: i64) -> [u8; 16] {
+pub fn scattered(number: i64) -> [u8; 16] {
     let mixed = number.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15).swap_bytes();
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&mixed.to_be_bytes());

@@ -25,7 +25,8 @@ pub fn packed(slots: impl Iterator<Item = (i64, usize)>) -> Vec<u8> {
     bytes
 }
 
-fn push(bytes: &mut Vec<u8>, mut rest: u64) {
+/// Adds a number, seven bits to the byte.
+pub fn push(bytes: &mut Vec<u8>, mut rest: u64) {
     while rest > 0x7f {
         bytes.push(rest.to_le_bytes()[0] | 0x80);
         rest >>= 7;

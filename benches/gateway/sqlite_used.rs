@@ -7,6 +7,7 @@ use sealpost::domain::clock::{Clock as _, SystemClock};
 
 use super::crowd::{BODY, WEEK};
 use super::scene::Scene;
+use super::sqlite_crowd::{PAYLOAD, scattered};
 use super::sqlite_rows::packed;
 
 /// As many rows, and ids, as stay there.
@@ -14,11 +15,6 @@ const MESSAGES: usize = 131_072;
 
 /// Ids in a row, as a group of requests leaves them.
 const GROUP: usize = 64;
-
-const PAYLOAD: &str = "
-    INSERT INTO payloads (number, shard, sender_account, sender_session, conversation, message_id,
-        category, accepted_at, expires_at, details, waiting, slots, body)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ENCRYPTED_TEXT', ?7, ?8, x'', ?9, ?10, ?10)";
 
 const IDS: &str = "INSERT INTO seen_newest (number, newest_at, ids) VALUES (?1, ?2, ?3)";
 
@@ -45,10 +41,7 @@ fn write(connection: &Connection, scene: &Scene) -> rusqlite::Result<()> {
         let (sender, recipient) = (&scene.senders[from], &recipients[to]);
         let shard = recipient.number % 1024;
         let session = recipient.devices[0].number;
-        let mut id = [0x3d; 16];
-        id[8..].copy_from_slice(
-            &number.unsigned_abs().wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes(),
-        );
+        let id = scattered(number);
         payload.execute(params![
             number,
             shard,

@@ -25,6 +25,7 @@ mod gaps;
 mod groups;
 mod health;
 mod inbox;
+mod inboxes;
 mod invites;
 mod known;
 mod leases;
@@ -103,8 +104,8 @@ impl SqliteStore {
             group_jobs: config.group_jobs.max(1),
             group_bytes: GROUP_BYTES,
         };
-        let fresh = settle::load(&mut connection, config.fresh_rows).await.map_err(unusable)?;
-        let fresh = Arc::new(fresh);
+        let found = settle::load(&mut connection).await.map_err(unusable)?;
+        let fresh = Arc::new(Fresh::new(found, config.fresh_rows));
         let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer);
         let writer = Writer::start(writer, bounds);
         Ok(Self { readers, writer, leases: Leases::default(), fresh, seen })

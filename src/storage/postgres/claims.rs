@@ -70,7 +70,7 @@ pub(super) const LOCK: &str = "
     ) AS held";
 
 /// Deletes rows that were handed out, and ends leases before their time.
-pub(super) async fn settle(
+pub(super) async fn let_go(
     link: &mut Link<'_>,
     acknowledged: &[&RowsJob],
     released: &[&ReleaseJob],

@@ -256,7 +256,7 @@ async fn steps<'a>(
     kinds: &'a Kinds<'a>,
     decided: Option<Decided<'a>>,
 ) -> Result<(Decided<'a>, Vec<i64>), StoreError> {
-    claims::settle(link, &kinds.acknowledge, &kinds.release).await?;
+    claims::let_go(link, &kinds.acknowledge, &kinds.release).await?;
     let mut decided = match decided {
         Some(decided) => decided,
         None => accept::decide(link, rooms, &kinds.accept).await?,

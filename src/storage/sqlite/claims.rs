@@ -44,10 +44,13 @@ impl ClaimJob {
 }
 
 impl ReleaseJob {
-    /// Each row, and when the lease ends that its reader lets go of.
-    fn rows(&self) -> impl Iterator<Item = (RowKey, Timestamp)> {
-        let orders = self.returned.orders.iter();
-        orders.map(|order| (RowKey { inbox: self.inbox, number: order.0 }, self.returned.until))
+    /// Each row, when the lease ends that its reader lets go of, and how many deliveries of it did
+    /// not happen.
+    fn rows(&self) -> impl Iterator<Item = (RowKey, Timestamp, u32)> {
+        let Returned { orders, until, how } = &self.returned;
+        let undone = u32::from(*how == Release::Unsent);
+        let key = |order: &Order| RowKey { inbox: self.inbox, number: order.0 };
+        orders.iter().map(move |order| (key(order), *until, undone))
     }
 
     pub(super) fn cost(&self) -> usize {
@@ -103,23 +106,13 @@ pub(super) async fn claim(
 }
 
 /// Only rows that are still leased until the time at which the reader's own lease ends: what was
-/// leased since is somebody else's. A lease that the row was never told of ends in memory.
+/// leased since is somebody else's. A lease that the row was never told of ends in memory. A delivery
+/// that did not happen is counted down.
 pub(super) const RELEASE: &str = "
-    UPDATE inbox SET leased_until = 0
+    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - wanted.undone, 0)
     FROM (
         SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
-            value ->> 3 AS until
-        FROM json_each(?1)
-    ) AS wanted
-    WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
-        AND inbox.number = wanted.number AND inbox.leased_until = wanted.until";
-
-/// The same for deliveries that did not happen.
-pub(super) const TAKE_BACK: &str = "
-    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - 1, 0)
-    FROM (
-        SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
-            value ->> 3 AS until
+            value ->> 3 AS until, value ->> 4 AS undone
         FROM json_each(?1)
     ) AS wanted
     WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
@@ -131,35 +124,28 @@ pub(super) async fn release(
     fresh: &mut Draft,
     jobs: &[&ReleaseJob],
 ) -> Result<(), StoreError> {
-    for (how, statement) in [(Release::Unacknowledged, RELEASE), (Release::Unsent, TAKE_BACK)] {
-        let mut rows = Vec::new();
-        let jobs = jobs.iter().filter(|job| job.returned.how == how);
-        for (key, until) in jobs.flat_map(|job| job.rows()) {
-            match fresh.row(key) {
-                Some(row) if row.leased_until == until => fresh.change(key, released(row, how)),
-                Some(_) => {}
-                None => rows.push((key, until)),
-            }
+    let mut rows = Vec::new();
+    for (key, until, undone) in jobs.iter().flat_map(|job| job.rows()) {
+        match fresh.row(key) {
+            Some(row) if row.leased_until == until => fresh.change(key, released(row, undone)),
+            Some(_) => {}
+            None => rows.push((key, until, undone)),
         }
-        if rows.is_empty() {
-            continue;
-        }
-        let list = json_list(rows, |json, (RowKey { inbox, number }, until)| {
-            let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
-            write!(json, "[{shard},{session},{number},{until}]")
-        });
-        let released = query(statement).bind(list).execute(&mut *connection).await;
-        released.map_err(during("releasing messages"))?;
     }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let list = json_list(rows, |json, (RowKey { inbox, number }, until, undone)| {
+        let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
+        write!(json, "[{shard},{session},{number},{until},{undone}]")
+    });
+    let released = query(RELEASE).bind(list).execute(connection).await;
+    released.map_err(during("releasing messages"))?;
     Ok(())
 }
 
-/// What a fresh row says once its lease has ended so.
-fn released(row: FreshRow, how: Release) -> FreshRow {
-    let undone = match how {
-        Release::Unsent => 1,
-        Release::Unacknowledged => 0,
-    };
+/// What a fresh row says once its lease has ended, with so many deliveries that did not happen.
+fn released(row: FreshRow, undone: u32) -> FreshRow {
     let deliveries = row.deliveries.saturating_sub(undone);
     FreshRow { leased_until: Timestamp::from_micros(0), deliveries, ..row }
 }

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{Order, SessionNumber, Shard};
-use crate::domain::inbox::InboxKey;
+use crate::domain::inbox::{InboxKey, LeaseRequest};
 
 pub(super) use draft::Draft;
 
@@ -51,19 +51,6 @@ pub(super) struct FreshRow {
     pub expires_at: Timestamp,
     pub leased_until: Timestamp,
     pub deliveries: u32,
-}
-
-/// Which rows of an inbox a reader asks for.
-pub(super) struct Wanted<'a> {
-    pub inbox: InboxKey,
-    /// Of messages that are not over at this time, in rows that are free then.
-    pub now: Timestamp,
-    /// Of messages that were not accepted before this time.
-    pub not_before: Option<Timestamp>,
-    /// Not these, which are held.
-    pub held: &'a [Order],
-    /// At most so many.
-    pub limit: u32,
 }
 
 impl FreshRow {
@@ -106,6 +93,14 @@ impl Progress {
     }
 }
 
+/// What is on disk of rows that are not in their table.
+pub(super) struct Found {
+    pub rows: BTreeMap<RowKey, FreshRow>,
+    /// The last message of all.
+    pub last: i64,
+    pub progress: Progress,
+}
+
 /// The rows that are not in their table, for readers.
 pub(super) struct Fresh {
     state: Mutex<State>,
@@ -125,35 +120,27 @@ struct State {
 }
 
 impl Fresh {
-    /// Begins with rows that were found.
-    pub(super) fn new(
-        rows: BTreeMap<RowKey, FreshRow>,
-        last: i64,
-        progress: Progress,
-        keeps: usize,
-    ) -> Self {
-        // Notes on messages that are settled were not read.
-        let clean_through = if progress.through == 0 { 0 } else { i64::MIN };
-        let since_round = rows.len();
-        let state = State { rows, last, clean_through, since_round, progress };
-        Self { state: Mutex::new(state), keeps }
+    /// Begins with what was found on disk.
+    pub(super) fn new(found: Found, keeps: usize) -> Self {
+        Self { state: Mutex::new(State::of(found)), keeps }
     }
 
-    /// Begins again with rows that were found on disk.
-    pub(super) fn replace(&self, found: Self) {
-        *self.lock() = found.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// Begins again with what was found on disk.
+    pub(super) fn replace(&self, found: Found) {
+        *self.lock() = State::of(found);
     }
 
-    /// The oldest of the rows that are wanted.
-    pub(super) fn free(&self, wanted: &Wanted<'_>) -> Vec<(i64, FreshRow)> {
-        let held: HashSet<i64> = wanted.held.iter().map(|order| order.0).collect();
+    /// The oldest rows that a reader may have, as many as it asks for; some are held.
+    pub(super) fn free(&self, request: &LeaseRequest, held: &[Order]) -> Vec<(i64, FreshRow)> {
+        let held: HashSet<i64> = held.iter().map(|order| order.0).collect();
+        let now = request.now;
         let state = self.lock();
-        let free = state.rows_of(wanted.inbox).filter(|(number, row)| {
-            let is_current = row.expires_at > wanted.now
-                && wanted.not_before.is_none_or(|time| row.accepted_at >= time);
-            is_current && row.leased_until <= wanted.now && !held.contains(number)
+        let free = state.rows_of(request.inbox).filter(|(number, row)| {
+            let is_current = row.expires_at > now
+                && request.not_before.is_none_or(|time| row.accepted_at >= time);
+            is_current && row.leased_until <= now && !held.contains(number)
         });
-        free.take(wanted.limit as usize).collect()
+        free.take(request.limit as usize).collect()
     }
 
     /// The rows of an inbox that were handed out, or are held.
@@ -193,11 +180,18 @@ impl Fresh {
 
 impl Default for Fresh {
     fn default() -> Self {
-        Self::new(BTreeMap::new(), 0, Progress::done(0), 0)
+        Self::new(Found { rows: BTreeMap::new(), last: 0, progress: Progress::done(0) }, 0)
     }
 }
 
 impl State {
+    fn of(Found { rows, last, progress }: Found) -> Self {
+        // Notes on messages that are settled were not looked for.
+        let clean_through = if progress.through == 0 { 0 } else { i64::MIN };
+        let since_round = rows.len();
+        Self { rows, last, clean_through, since_round, progress }
+    }
+
     fn rows_of(&self, inbox: InboxKey) -> impl Iterator<Item = (i64, FreshRow)> {
         let rows = self.rows.range(RowKey::first_of(inbox)..);
         let rows = rows.take_while(move |(key, _)| key.inbox == inbox);

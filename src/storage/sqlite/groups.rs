@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use sqlx::{SqliteConnection, query};
 
+use super::inboxes::Inboxes;
 use super::notices;
 use super::rows::{json_list, value};
-use super::writer::Inboxes;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::change::{Change, Changed, CodeEdit, Edits};

@@ -10,7 +10,7 @@ use sqlx::{SqlitePool, query};
 
 use super::SqliteStore;
 use super::claims::{ClaimJob, ReleaseJob, RowsJob};
-use super::fresh::{FreshRow, Wanted};
+use super::fresh::FreshRow;
 use super::leases::Look;
 use super::rows::{id_list, json_list};
 use super::set_aside::{self, Hopeless, SetAsideJob};
@@ -67,9 +67,7 @@ impl Inbox for SqliteStore {
         let mut attempts = LEASE_ATTEMPTS;
         while attempts > 0 {
             let look = self.leases.look(request.inbox.session, request.now);
-            let LeaseRequest { inbox, now, not_before, limit, .. } = request;
-            let fresh = Wanted { inbox, now, not_before, held: &look.held, limit };
-            let fresh = self.fresh.free(&fresh);
+            let fresh = self.fresh.free(&request, &look.held);
             let found = free_messages(&self.readers, &request, &look, &fresh).await?;
             let Free { mut messages, hopeless, more } = found;
             if messages.is_empty() && hopeless.rows.is_empty() {

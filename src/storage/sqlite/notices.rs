@@ -8,9 +8,9 @@ use sqlx::{SqliteConnection, query};
 
 use super::accept::take_numbers;
 use super::fresh::{FreshRow, RowKey};
+use super::inboxes::Inboxes;
 use super::rows::{json_list, value};
 use super::values::Rows;
-use super::writer::Inboxes;
 use crate::domain::conversation::notice::{LiveSessions, Notice, Notices, SYSTEM_CONVERSATION};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;

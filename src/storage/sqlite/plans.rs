@@ -29,7 +29,6 @@ const STATEMENTS: &[&str] = &[
     changes::CONTACTS,
     claims::CLAIM,
     claims::RELEASE,
-    claims::TAKE_BACK,
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,

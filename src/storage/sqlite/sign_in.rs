@@ -3,9 +3,9 @@
 use sqlx::{SqliteConnection, query};
 
 use super::gaps::{self, Marker};
+use super::inboxes::Inboxes;
 use super::rows::{count, id, value};
 use super::settle::settle_inbox;
-use super::writer::Inboxes;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionId, SessionNumber, UserId};

@@ -12,9 +12,9 @@ use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
 use super::accept::{holds, pack_slots, rows_of};
+use super::inboxes::Inboxes;
 use super::rows::{optional_id, time, value};
 use super::settle::insert_rows;
-use super::writer::Inboxes;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};

@@ -14,13 +14,13 @@ use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connect;
 use super::fresh::{Draft, Fresh};
+use super::inboxes::Inboxes;
 use super::known::KnownGuards;
 use super::rooms::Rooms;
 use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
 use super::settle;
 use crate::domain::Fault;
-use crate::domain::inbox::Intake;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
 /// share their statements; everything rare is a [`Change`].
@@ -117,32 +117,6 @@ impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
     }
 }
 
-/// What a transaction knows of inboxes, and changes.
-pub(super) struct Inboxes {
-    pub rooms: Rooms,
-    pub rows: Draft,
-    pub guards: KnownGuards,
-}
-
-impl Inboxes {
-    /// Finds out how much room there is for these messages.
-    pub(super) async fn look(
-        &mut self,
-        connection: &mut SqliteConnection,
-        messages: impl Iterator<Item = Intake<'_>>,
-    ) -> Result<(), StoreError> {
-        self.rooms.look(connection, &self.rows, messages).await
-    }
-
-    /// Makes room in the inboxes that took more than there was room for, and leaves gap markers.
-    pub(super) async fn trim(
-        &mut self,
-        connection: &mut SqliteConnection,
-    ) -> Result<(), StoreError> {
-        self.rooms.trim(connection, &mut self.rows).await
-    }
-}
-
 /// The writer's end of the queue.
 pub(super) struct SqliteWriter {
     options: SqliteConnectOptions,
@@ -191,7 +165,7 @@ impl Batch for SqliteWriter {
             None => connect::writer(&self.options).await?,
         };
         if self.is_uncertain {
-            self.fresh.replace(settle::load(&mut connection, 0).await?);
+            self.fresh.replace(settle::load(&mut connection).await?);
             self.is_uncertain = false;
         }
         // Only what a transaction that succeeds has left may be relied upon.

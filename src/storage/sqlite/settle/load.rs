@@ -12,7 +12,7 @@ use crate::domain::ids::{SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::unpack_places;
-use crate::storage::sqlite::fresh::{Fresh, FreshRow, Progress, RowKey};
+use crate::storage::sqlite::fresh::{Found, FreshRow, Progress, RowKey};
 use crate::storage::sqlite::rows::{time, value};
 
 const PROGRESS: &str = "SELECT through, target, shard, session, number FROM settled";
@@ -24,10 +24,7 @@ pub(in super::super) const UNSETTLED: &str = "
     SELECT number, waiting, accepted_at, expires_at FROM payloads WHERE number > ?1";
 
 /// Finds the rows that are not in the table.
-pub(in super::super) async fn load(
-    connection: &mut SqliteConnection,
-    keeps: usize,
-) -> Result<Fresh, StoreError> {
+pub(in super::super) async fn load(connection: &mut SqliteConnection) -> Result<Found, StoreError> {
     let doing = "looking for rows of inboxes";
     let row = query(PROGRESS).fetch_one(&mut *connection).await.map_err(during(doing))?;
     let progress = Progress {
@@ -56,7 +53,7 @@ pub(in super::super) async fn load(
             rows.extend(row.filter(|_| !progress.has_settled(key)).map(|row| (key, row)));
         }
     }
-    Ok(Fresh::new(rows, last, progress, keeps))
+    Ok(Found { rows, last, progress })
 }
 
 fn inbox(row: &SqliteRow) -> Result<InboxKey, StoreError> {

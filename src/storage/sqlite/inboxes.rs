@@ -1,0 +1,35 @@
+//! What the steps of a transaction share about inboxes.
+
+use sqlx::SqliteConnection;
+
+use super::fresh::Draft;
+use super::known::KnownGuards;
+use super::rooms::Rooms;
+use crate::domain::inbox::Intake;
+use crate::storage::error::StoreError;
+
+/// What a transaction knows of inboxes, and changes.
+pub(super) struct Inboxes {
+    pub rooms: Rooms,
+    pub rows: Draft,
+    pub guards: KnownGuards,
+}
+
+impl Inboxes {
+    /// Finds out how much room there is for these messages.
+    pub(super) async fn look(
+        &mut self,
+        connection: &mut SqliteConnection,
+        messages: impl Iterator<Item = Intake<'_>>,
+    ) -> Result<(), StoreError> {
+        self.rooms.look(connection, &self.rows, messages).await
+    }
+
+    /// Makes room in the inboxes that took more than there was room for, and leaves gap markers.
+    pub(super) async fn trim(
+        &mut self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        self.rooms.trim(connection, &mut self.rows).await
+    }
+}
