@@ -5,6 +5,7 @@
 
 mod bus;
 mod files;
+mod phones;
 mod sign_ups;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use super::ids::{
 };
 use super::inbox::{
     Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Sweep, SweepRequest,
+    SetAside, Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -36,6 +37,7 @@ use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
+pub use phones::{Codes, Phones, Prekeys};
 pub use sign_ups::SignUps;
 
 /// Accounts by their public names.
@@ -309,6 +311,10 @@ pub trait Inbox: Send + Sync {
     /// somebody else's by now, and stays as it is.
     async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault>;
 
+    /// Messages that were handed out from this inbox at least once and not acknowledged, oldest
+    /// first, at most `limit`; nothing changes. Those that are set aside are left out.
+    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault>;
+
     /// Messages that are set aside in this inbox, oldest first; from the one after `after`, or from
     /// the oldest when that is not among them.
     async fn set_aside(
@@ -365,6 +371,9 @@ pub trait Store:
     + TopUps
     + Requests
     + Attachments
+    + Phones
+    + Prekeys
+    + Codes
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;

@@ -9,6 +9,7 @@
 
 mod attachments;
 mod conversations;
+mod phones;
 mod remembered;
 mod sending;
 mod sign_up;
@@ -31,7 +32,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Sweep, SweepRequest,
+    Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{
     Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
@@ -348,6 +349,10 @@ impl Inbox for CachedStore {
 
     async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault> {
         self.inner.release(inbox, returned).await
+    }
+
+    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
+        self.inner.handed_out(inbox, limit).await
     }
 
     async fn set_aside(

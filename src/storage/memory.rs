@@ -7,6 +7,7 @@ mod accounts;
 mod attachments;
 mod conversations;
 mod inbox;
+mod phones;
 mod quota;
 mod sending;
 mod sessions;

@@ -36,6 +36,7 @@ mod notices;
 mod plans;
 mod relationships;
 mod requests;
+mod phones;
 mod rooms;
 mod rosters;
 mod rows;

@@ -35,6 +35,7 @@ mod notices;
 mod plans;
 mod relationships;
 mod requests;
+mod phones;
 mod rooms;
 mod rosters;
 mod rows;

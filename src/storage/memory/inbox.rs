@@ -77,6 +77,10 @@ impl Inbox for MemoryStore {
         Ok(())
     }
 
+    async fn handed_out(&self, _inbox: InboxKey, _limit: u32) -> Result<Vec<Waiting>, Fault> {
+        Err(Fault::internal("handed_out", "missing"))
+    }
+
     async fn set_aside(
         &self,
         inbox: InboxKey,

@@ -18,7 +18,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Slot, Sweep, SweepRequest,
+    SetAside, Slot, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -77,6 +77,10 @@ impl Inbox for PostgresStore {
             return Ok(());
         }
         self.submit(Job::Release(ReleaseJob { inbox, returned })).await
+    }
+
+    async fn handed_out(&self, _inbox: InboxKey, _limit: u32) -> Result<Vec<Waiting>, Fault> {
+        Err(Fault::internal("handed_out", "missing"))
     }
 
     async fn set_aside(

@@ -120,6 +120,10 @@ impl Inbox for SqliteStore {
         Ok(())
     }
 
+    async fn handed_out(&self, _inbox: InboxKey, _limit: u32) -> Result<Vec<Waiting>, Fault> {
+        Err(Fault::internal("handed_out", "missing"))
+    }
+
     async fn set_aside(
         &self,
         inbox: InboxKey,

@@ -1,0 +1,103 @@
+//! Codes of six digits that prove a number, or allow a further device.
+
+use super::number::PhoneNumber;
+use crate::domain::clock::Timestamp;
+use crate::domain::vault::Sealed;
+
+/// What a code is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CodePurpose {
+    /// Registering the number.
+    Register,
+    /// Linking a further device to the number's account.
+    Link,
+}
+
+impl CodePurpose {
+    /// The name under which the store keeps it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// How a code gets to its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A text message.
+    Sms,
+    /// A call in which it is spoken.
+    Voice,
+}
+
+impl Transport {
+    /// Its name, in the store and in what senders are told.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+        }
+    }
+
+    /// The transport of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Sms, Self::Voice].into_iter().find(|transport| transport.as_str() == name)
+    }
+}
+
+/// A code that takes the place of any earlier one for the same number and purpose.
+#[derive(Clone, Debug)]
+pub struct NewCode {
+    /// What it is good for.
+    pub purpose: CodePurpose,
+    /// For which number.
+    pub number: PhoneNumber,
+    /// The code, sealed.
+    pub code: Sealed,
+    /// Whether the operator has to hand it over, and how its owner wanted it.
+    pub outbox: Option<Transport>,
+    /// The present moment.
+    pub created_at: Timestamp,
+    /// From when on it is good for nothing.
+    pub expires_at: Timestamp,
+}
+
+/// A code that somebody tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingCode {
+    /// The code, sealed.
+    pub code: Sealed,
+    /// How often it was tried, this time included.
+    pub attempts: u32,
+}
+
+/// The use of a code, in the transaction that it allows: at most one succeeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeUse {
+    /// What for.
+    pub purpose: CodePurpose,
+    /// The number that it was made for.
+    pub number: PhoneNumber,
+    /// The code as it is on file; another one by now is not used.
+    pub code: Sealed,
+}
+
+/// A code that the operator has to hand over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxCode {
+    /// For whom.
+    pub number: PhoneNumber,
+    /// How its owner wanted it.
+    pub transport: Transport,
+    /// The code, sealed.
+    pub code: Sealed,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it is good for nothing.
+    pub expires_at: Timestamp,
+}

@@ -1,0 +1,39 @@
+//! Who is listed: contacts are looked for by a token of their number.
+
+use super::number::PhoneNumber;
+
+/// Ten bytes that stand for a telephone number: the beginning of a hash of it. They hide nothing
+/// from somebody who tries all numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContactToken(pub [u8; 10]);
+
+/// Somebody who is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// By which it was looked for.
+    pub token: ContactToken,
+    /// The name of the gateway where it is, unless it is here.
+    pub relay: Option<String>,
+    /// Whether it also takes text messages.
+    pub supports_sms: bool,
+}
+
+/// What another gateway says about somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayContact {
+    /// By which it is looked for.
+    pub token: ContactToken,
+    /// Whether it also takes text messages.
+    pub supports_sms: bool,
+    /// Whether it can be reached there; if not it is listed no more.
+    pub is_active: bool,
+}
+
+/// A phone as another gateway may list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedPhone {
+    /// The number, by which the list is ordered.
+    pub number: PhoneNumber,
+    /// What may be said about it.
+    pub contact: RelayContact,
+}
