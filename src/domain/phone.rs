@@ -8,7 +8,9 @@
 pub mod code;
 pub mod contact;
 pub mod device;
+pub mod limits;
 pub mod number;
+pub mod switchboard;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
 pub use contact::{Contact, ContactToken, RelayContact};
@@ -16,4 +18,6 @@ pub use device::{
     Device, DeviceChange, DeviceNumber, NewDevice, NewLink, NewPhone, PasswordHash, Phone,
     PushAddress, PushKind, Registered,
 };
+pub use limits::{PhoneLimit, PhoneLimits};
 pub use number::PhoneNumber;
+pub use switchboard::{PhonePolicy, Switchboard};

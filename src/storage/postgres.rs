@@ -32,11 +32,11 @@ mod link;
 mod look;
 mod migrate;
 mod notices;
+mod phones;
 #[cfg(test)]
 mod plans;
 mod relationships;
 mod requests;
-mod phones;
 mod rooms;
 mod rosters;
 mod rows;

@@ -31,11 +31,11 @@ mod known;
 mod leases;
 mod migrate;
 mod notices;
+mod phones;
 #[cfg(test)]
 mod plans;
 mod relationships;
 mod requests;
-mod phones;
 mod rooms;
 mod rosters;
 mod rows;

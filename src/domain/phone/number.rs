@@ -52,7 +52,9 @@ mod tests {
         for good in ["+14152222222", "+1234567890"] {
             assert_eq!(PhoneNumber::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", "+", "+123456789", "14152222222", "+1415222222a", "+1 4152222222", "++14152222222"] {
+        for bad in
+            ["", "+", "+123456789", "14152222222", "+1415222222a", "+1 4152222222", "++14152222222"]
+        {
             assert_eq!(PhoneNumber::parse(bad), None, "{bad}");
         }
         assert_eq!(PhoneNumber::parse(&format!("+{}", "1".repeat(21))), None);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::CachedStore;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
@@ -14,7 +15,6 @@ use crate::domain::phone::{
 };
 use crate::domain::ports::{Codes, Phones, Prekeys};
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
-use super::CachedStore;
 
 #[async_trait]
 impl Phones for CachedStore {
@@ -34,11 +34,20 @@ impl Phones for CachedStore {
         self.inner.link_device(new).await
     }
 
-    async fn unlink_device(&self, account: AccountNumber, device: DeviceNumber, at: Timestamp) -> Result<Registered, Fault> {
+    async fn unlink_device(
+        &self,
+        account: AccountNumber,
+        device: DeviceNumber,
+        at: Timestamp,
+    ) -> Result<Registered, Fault> {
         self.inner.unlink_device(account, device, at).await
     }
 
-    async fn change_device(&self, session: SessionNumber, change: DeviceChange) -> Result<(), Fault> {
+    async fn change_device(
+        &self,
+        session: SessionNumber,
+        change: DeviceChange,
+    ) -> Result<(), Fault> {
         self.inner.change_device(session, change).await
     }
 
@@ -77,7 +86,11 @@ impl Prekeys for CachedStore {
         self.inner.count_prekeys(session).await
     }
 
-    async fn put_signed_prekey(&self, session: SessionNumber, signed: SignedPrekey) -> Result<(), Fault> {
+    async fn put_signed_prekey(
+        &self,
+        session: SessionNumber,
+        signed: SignedPrekey,
+    ) -> Result<(), Fault> {
         self.inner.put_signed_prekey(session, signed).await
     }
 
@@ -92,7 +105,13 @@ impl Codes for CachedStore {
         self.inner.put_code(code).await
     }
 
-    async fn try_code(&self, purpose: CodePurpose, number: &PhoneNumber, now: Timestamp, most: u32) -> Result<Option<PendingCode>, Fault> {
+    async fn try_code(
+        &self,
+        purpose: CodePurpose,
+        number: &PhoneNumber,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Option<PendingCode>, Fault> {
         self.inner.try_code(purpose, number, now, most).await
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::PostgresStore;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
@@ -14,7 +15,6 @@ use crate::domain::phone::{
 };
 use crate::domain::ports::{Codes, Phones, Prekeys};
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
-use super::PostgresStore;
 
 #[async_trait]
 impl Phones for PostgresStore {
@@ -30,10 +30,19 @@ impl Phones for PostgresStore {
     async fn link_device(&self, _new: NewLink) -> Result<Registered, Fault> {
         Err(Fault::internal("link_device", "missing"))
     }
-    async fn unlink_device(&self, _account: AccountNumber, _device: DeviceNumber, _at: Timestamp) -> Result<Registered, Fault> {
+    async fn unlink_device(
+        &self,
+        _account: AccountNumber,
+        _device: DeviceNumber,
+        _at: Timestamp,
+    ) -> Result<Registered, Fault> {
         Err(Fault::internal("unlink_device", "missing"))
     }
-    async fn change_device(&self, _session: SessionNumber, _change: DeviceChange) -> Result<(), Fault> {
+    async fn change_device(
+        &self,
+        _session: SessionNumber,
+        _change: DeviceChange,
+    ) -> Result<(), Fault> {
         Err(Fault::internal("change_device", "missing"))
     }
     async fn device_is_live(&self, _session: SessionNumber) -> Result<bool, Fault> {
@@ -48,7 +57,11 @@ impl Phones for PostgresStore {
     async fn list_phones(&self, _offset: u64, _limit: u32) -> Result<Vec<ListedPhone>, Fault> {
         Err(Fault::internal("list_phones", "missing"))
     }
-    async fn merge_contacts(&self, _relay: &str, _contacts: Vec<RelayContact>) -> Result<(), Fault> {
+    async fn merge_contacts(
+        &self,
+        _relay: &str,
+        _contacts: Vec<RelayContact>,
+    ) -> Result<(), Fault> {
         Err(Fault::internal("merge_contacts", "missing"))
     }
 }
@@ -64,7 +77,11 @@ impl Prekeys for PostgresStore {
     async fn count_prekeys(&self, _session: SessionNumber) -> Result<u64, Fault> {
         Err(Fault::internal("count_prekeys", "missing"))
     }
-    async fn put_signed_prekey(&self, _session: SessionNumber, _signed: SignedPrekey) -> Result<(), Fault> {
+    async fn put_signed_prekey(
+        &self,
+        _session: SessionNumber,
+        _signed: SignedPrekey,
+    ) -> Result<(), Fault> {
         Err(Fault::internal("put_signed_prekey", "missing"))
     }
     async fn signed_prekey(&self, _session: SessionNumber) -> Result<Option<SignedPrekey>, Fault> {
@@ -77,7 +94,13 @@ impl Codes for PostgresStore {
     async fn put_code(&self, _code: NewCode) -> Result<(), Fault> {
         Err(Fault::internal("put_code", "missing"))
     }
-    async fn try_code(&self, _purpose: CodePurpose, _number: &PhoneNumber, _now: Timestamp, _most: u32) -> Result<Option<PendingCode>, Fault> {
+    async fn try_code(
+        &self,
+        _purpose: CodePurpose,
+        _number: &PhoneNumber,
+        _now: Timestamp,
+        _most: u32,
+    ) -> Result<Option<PendingCode>, Fault> {
         Err(Fault::internal("try_code", "missing"))
     }
     async fn outbox(&self, _now: Timestamp, _limit: u32) -> Result<Vec<OutboxCode>, Fault> {

@@ -1,0 +1,72 @@
+//! The first version of the TextSecure protocol, in both of its editions: for phones and clients as
+//! they shipped from 2013 to 2015.
+//!
+//! A translation onto [`crate::domain::phone`]: Basic credentials become a device, prekeys and
+//! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
+//! Begin with [`messages`].
+
+pub mod auth;
+pub mod error;
+pub mod json;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+
+use crate::delivery::hub::Hub;
+use crate::domain::attachment::Files;
+use crate::domain::phone::Switchboard;
+use crate::http::blobs::{Addresses, BlobUrls};
+use crate::http::course::Course;
+use crate::http::gate::Gate;
+use crate::http::layers::Guard;
+use crate::http::leftovers::Leftovers;
+use auth::Verified;
+
+/// What the handlers work with.
+pub struct TextSecureState {
+    /// The rules of phones, and what they stand on.
+    pub switchboard: Arc<Switchboard>,
+    /// Who is listening on this node.
+    pub hub: Arc<Hub>,
+    /// How often who may come in.
+    pub gate: Arc<Gate>,
+    /// Attachments.
+    pub files: Arc<Files>,
+    /// Where their bytes go and come from.
+    pub urls: Arc<BlobUrls>,
+    /// The gateway as its clients reach it.
+    pub addresses: Addresses,
+    /// What the operator chose.
+    pub settings: TextSecureSettings,
+    /// Passwords that were found right.
+    pub verified: Verified,
+    /// Who finishes requests whose client has gone.
+    pub leftovers: Arc<Leftovers>,
+}
+
+/// What an operator may choose for this dialect.
+#[derive(Clone, Debug)]
+pub struct TextSecureSettings {
+    /// The largest body of a request, bytes.
+    pub body_limit: u64,
+}
+
+/// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
+/// paths and time-outs included.
+pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
+    let router = Router::new()
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .fallback(error::unknown_path)
+        .with_state(state);
+    router.layer(from_fn_with_state(guard, surround))
+}
+
+async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let course = Course::of(request.extensions_mut());
+    let shape = error::Shape::of(&request);
+    shape.give(guard.answer(course, false, next.run(request)).await)
+}

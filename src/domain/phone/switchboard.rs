@@ -1,0 +1,43 @@
+//! Where phones are served: the rules of registering, linking, looking up and sending stand in the
+//! files beside this one as its methods.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::limits::PhoneLimits;
+use crate::domain::gateway::Gateway;
+use crate::domain::ports::{CodeSender, Push};
+use crate::domain::vault::Vault;
+
+/// What an operator may choose about phones.
+#[derive(Clone, Debug)]
+pub struct PhonePolicy {
+    /// How long a code is good.
+    pub code_life: Duration,
+    /// How often a code may be tried.
+    pub code_attempts: u32,
+    /// The devices of one phone.
+    pub devices: u32,
+}
+
+impl Default for PhonePolicy {
+    fn default() -> Self {
+        Self { code_life: Duration::from_secs(15 * 60), code_attempts: 5, devices: 6 }
+    }
+}
+
+/// Serves phones.
+pub struct Switchboard {
+    /// The rules that all protocols share, and what they stand on.
+    pub gateway: Arc<Gateway>,
+    /// Secrets at rest.
+    pub vault: Vault,
+    /// Hands codes over.
+    pub codes: Arc<dyn CodeSender>,
+    /// Wakes devices.
+    pub push: Arc<dyn Push>,
+    /// What the operator chose.
+    pub policy: PhonePolicy,
+    /// How fast phones may go.
+    pub limits: PhoneLimits,
+}
