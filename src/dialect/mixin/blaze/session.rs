@@ -19,7 +19,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::Guest;
 use super::actions::{self, Reply};
 use super::frames;
-use super::wire::{Heard, Turn, Wire};
 use crate::delivery::Window;
 use crate::delivery::hub::NOTICES;
 use crate::delivery::pump::{Event, Manner, Pump};
@@ -31,6 +30,7 @@ use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
 use crate::http::fault_log;
 use crate::http::gate::BodyRoom;
+use crate::http::wire::{Heard, Turn, Wire};
 
 /// Between two pings. One public client drops a connection after 30 s without one.
 const PING: Duration = Duration::from_secs(12);
@@ -188,7 +188,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             Heard::Frame(frame) => {
                 self.request = Some(Request::Frame(frame, self.room.take()));
             }
-            Heard::Text => {
+            Heard::Text(_) => {
                 self.room = None;
                 self.request = Some(Request::Text);
             }

@@ -14,7 +14,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::super::codec;
-use super::super::wire::Wire;
 use super::super::{Guest, Places};
 use super::{PATIENCE, run};
 use crate::bus::LocalBus;
@@ -31,6 +30,7 @@ use crate::domain::{Gateway, Limits};
 use crate::http::blobs::{Addresses, BlobUrls, UrlKey};
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
+use crate::http::wire::Wire;
 use crate::storage::MemoryStore;
 use crate::storage::blobs::LocalBlobs;
 use crate::storage::conformance::scene::{START, Scene, at, inbox_of};
