@@ -6,9 +6,12 @@
 //! Begin with [`messages`].
 
 pub mod auth;
+pub mod cors;
 pub mod envelope;
 pub mod error;
 pub mod json;
+pub mod provisioning;
+pub mod socket;
 
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
 use auth::Verified;
+use socket::Sockets;
 
 /// What the handlers work with.
 pub struct TextSecureState {
@@ -45,6 +49,8 @@ pub struct TextSecureState {
     pub settings: TextSecureSettings,
     /// Passwords that were found right.
     pub verified: Verified,
+    /// Sockets.
+    pub sockets: Sockets,
     /// Who finishes requests whose client has gone.
     pub leftovers: Arc<Leftovers>,
 }
@@ -60,6 +66,8 @@ pub struct TextSecureSettings {
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
+        .merge(socket::routes())
+        .merge(provisioning::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);
@@ -67,7 +75,12 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
 }
 
 async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    if cors::is_preflight(request.method(), request.headers()) {
+        return cors::preflight();
+    }
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);
-    shape.give(guard.answer(course, false, next.run(request)).await)
+    let mut response = shape.give(guard.answer(course, false, next.run(request)).await);
+    cors::allow(&mut response);
+    response
 }

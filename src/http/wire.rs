@@ -126,18 +126,18 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         self.stream.get_ref().due()
     }
 
-    /// Says good-bye: a last frame if there is one, then the code; to a peer that said it first, what
+    /// Says good-bye: what is still to be said, then the code; to a peer that said it first, what
     /// it said. Waits a little for the peer to hang up, so that it reads what we said last.
     pub async fn close(
         mut self,
-        last: Option<Vec<u8>>,
+        last: impl IntoIterator<Item = Message>,
         code: CloseCode,
         reason: &'static str,
         patience: Duration,
     ) {
         let farewell = async {
-            if let Some(frame) = last {
-                self.stream.feed(Message::Binary(frame.into())).await?;
+            for frame in last {
+                self.stream.feed(frame).await?;
             }
             let close = CloseFrame { code, reason: reason.into() };
             match self.stream.send(Message::Close(Some(close))).await {

@@ -171,7 +171,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             Some(End::Dismissed) => {
                 let fault = Fault::unauthorized("the session or the token has ended");
                 let frame = frames::error(&state.gateway, api_error(&fault)).ok();
-                (frame, CloseCode::Policy, "the session or the token has ended")
+                (
+                    frame.map(|frame| Message::Binary(frame.into())),
+                    CloseCode::Policy,
+                    "the session or the token has ended",
+                )
             }
         };
         wire.close(last, code, reason, FAREWELL).await;
