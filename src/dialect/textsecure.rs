@@ -5,10 +5,18 @@
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
 //! Begin with [`messages`].
 
+mod attachments;
 pub mod auth;
 pub mod envelope;
 pub mod error;
 pub mod json;
+mod keys;
+mod messages;
+mod outgoing;
+mod paths;
+mod pull;
+mod receipts;
+mod relay;
 
 use std::sync::Arc;
 
@@ -60,6 +68,11 @@ pub struct TextSecureSettings {
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
+        .merge(attachments::routes())
+        .merge(keys::routes())
+        .merge(messages::routes())
+        .merge(pull::routes())
+        .merge(receipts::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);
