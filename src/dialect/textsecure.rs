@@ -6,6 +6,7 @@
 //! Begin with [`messages`].
 
 pub mod auth;
+pub mod envelope;
 pub mod error;
 pub mod json;
 
