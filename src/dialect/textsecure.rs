@@ -21,7 +21,7 @@ mod relay;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
@@ -62,7 +62,12 @@ pub struct TextSecureState {
 pub struct TextSecureSettings {
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// Whether whoever asks for a code by the transport `dev` reads it in the answer.
+    pub dev_transport: bool,
 }
+
+/// The first parts of all paths of this dialect.
+pub const PARTS: &[&str] = &["v1", "v2"];
 
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.
@@ -82,5 +87,10 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
 async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);
-    shape.give(guard.answer(course, false, next.run(request)).await)
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = shape.give(guard.answer(course, false, next.run(request)).await);
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
+    }
+    response
 }
