@@ -22,6 +22,7 @@ use axum::routing::{delete, get, post};
 
 use crate::domain::Gateway;
 use crate::domain::clock::Timestamp;
+use crate::domain::phone::Switchboard;
 use crate::http::problem;
 
 /// What the operator's API works with.
@@ -37,6 +38,8 @@ pub struct AdminState {
     pub address: Option<SocketAddr>,
     /// How many sockets are open.
     pub sockets: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// The rules of phones.
+    pub switchboard: Arc<Switchboard>,
 }
 
 /// The operator's API, problem documents included.

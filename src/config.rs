@@ -9,6 +9,7 @@ pub mod dialects;
 pub mod http;
 pub mod limits;
 pub mod rate;
+pub mod secret;
 mod source;
 pub mod storage;
 pub mod telemetry;
@@ -22,6 +23,7 @@ pub use database::Database;
 pub use dialects::Dialects;
 pub use http::Http;
 pub use limits::Limits;
+pub use secret::Secret;
 pub use source::{Environment, Flags};
 pub use storage::Storage;
 pub use telemetry::Telemetry;
@@ -118,7 +120,7 @@ impl Config {
         self.limits.validate()?;
         self.http.has_room_for(self.limits.body_bytes)?;
         self.attachments.validate()?;
-        self.dialects.mixin.validate()?;
+        self.dialects.validate()?;
         self.telemetry.validate()
     }
 }

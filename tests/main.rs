@@ -23,3 +23,4 @@ mod sockets;
 mod stale_cache;
 mod stop;
 mod storage;
+mod textsecure;

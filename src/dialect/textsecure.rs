@@ -5,18 +5,26 @@
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
 //! Begin with [`messages`].
 
+mod attachments;
 pub mod auth;
 pub mod cors;
 pub mod envelope;
 pub mod error;
 pub mod json;
+mod keys;
+mod messages;
+mod outgoing;
+mod paths;
 pub mod provisioning;
+mod pull;
+mod receipts;
+mod relay;
 pub mod socket;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
@@ -60,14 +68,24 @@ pub struct TextSecureState {
 pub struct TextSecureSettings {
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// Whether whoever asks for a code by the transport `dev` reads it in the answer.
+    pub dev_transport: bool,
 }
+
+/// The first parts of all paths of this dialect.
+pub const PARTS: &[&str] = &["v1", "v2"];
 
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
-        .merge(socket::routes())
+        .merge(attachments::routes())
+        .merge(keys::routes())
+        .merge(messages::routes())
+        .merge(pull::routes())
         .merge(provisioning::routes())
+        .merge(receipts::routes())
+        .merge(socket::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);
@@ -80,7 +98,11 @@ async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) 
     }
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);
+    let path = request.extensions().get::<MatchedPath>().cloned();
     let mut response = shape.give(guard.answer(course, false, next.run(request)).await);
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
+    }
     cors::allow(&mut response);
     response
 }

@@ -8,8 +8,10 @@
 pub mod code;
 pub mod contact;
 pub mod device;
+pub mod keys;
 pub mod limits;
 pub mod number;
+pub mod sending;
 pub mod switchboard;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};

@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ports::Entropy;
-    use crate::http::layers;
+    use crate::http::layers::{self, Others};
 
     struct Zeros;
     impl Entropy for Zeros {
@@ -84,7 +84,10 @@ mod tests {
             request = request.header(header::UPGRADE, upgrade);
         }
         let request = request.body(Body::empty()).unwrap_or_default();
-        let router = layers::apply(page, Some(sockets), Arc::new(Zeros));
+        let parts: &'static [&'static str] = &["v1"];
+        let other = Router::new().route("/v1/socket", get(async || StatusCode::ACCEPTED));
+        let others = Others { below: Some((parts, other)), sockets: Some(sockets) };
+        let router = layers::apply(page, others, Arc::new(Zeros));
         let answer = router.oneshot(request).await;
         answer.unwrap_or_else(|never| match never {}).status()
     }
@@ -95,6 +98,16 @@ mod tests {
         assert_eq!(status(Method::GET, "/", Some("h2c")).await, StatusCode::OK);
         let socket = status(Method::GET, "/", Some("WebSocket")).await;
         assert_eq!(socket, StatusCode::SWITCHING_PROTOCOLS);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_has_its_paths_to_itself_has_its_sockets_too() {
+        for upgrade in [None, Some("websocket")] {
+            let answer = async |path| status(Method::GET, path, upgrade).await;
+            assert_eq!(answer("/v1/socket").await, StatusCode::ACCEPTED);
+            assert_eq!(answer("/v1").await, StatusCode::NOT_FOUND);
+            assert_eq!(answer("/v11/socket").await, StatusCode::NOT_FOUND);
+        }
     }
 
     #[tokio::test]

@@ -32,8 +32,6 @@ use crate::http::places::Place;
 use crate::http::request_id::RequestId;
 use crate::http::upgrade::{self, Upgrade};
 
-pub use crate::http::places::Places;
-
 /// How old a signed token may be that opens a socket.
 const FRESH: Duration = Duration::from_secs(60 * 60);
 

@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -31,6 +30,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::TextSecureState;
 use super::auth::BASE64;
 use super::json::Json;
+use super::paths::{Routes, route};
 use super::socket::language::Said;
 use super::socket::{FRAME_LIMIT, no_handshake, protobuf};
 use crate::delivery::hub::Hub;
@@ -73,11 +73,8 @@ struct Posted {
 }
 
 /// The routes of this file, apart from the socket's.
-pub(super) fn routes() -> Router<Arc<TextSecureState>> {
-    let route = put(post);
-    Router::new()
-        .route("/v1/provisioning/{address}", route.clone())
-        .route("/v1/provisioning/{address}/", route)
+pub(super) fn routes() -> Routes {
+    route(Routes::new(), "/v1/provisioning/{address}", put(post))
 }
 
 /// `PUT /v1/provisioning/{address}`: hands something to the new device that waits there.

@@ -18,7 +18,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +28,7 @@ use self::language::Language;
 use self::seats::{Seat, Seats};
 use super::TextSecureState;
 use super::auth::Caller;
+use super::paths::{Routes, route};
 use super::provisioning::{self, Lobby};
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
@@ -65,13 +65,9 @@ impl Sockets {
 }
 
 /// The paths of the sockets.
-pub(super) fn routes() -> Router<Arc<TextSecureState>> {
-    let (devices, newcomers) = (get(open), get(provisioning::open));
-    Router::new()
-        .route("/v1/websocket", devices.clone())
-        .route("/v1/websocket/", devices)
-        .route("/v1/websocket/provisioning", newcomers.clone())
-        .route("/v1/websocket/provisioning/", newcomers)
+pub(super) fn routes() -> Routes {
+    let routes = route(Routes::new(), "/v1/websocket", get(open));
+    route(routes, "/v1/websocket/provisioning", get(provisioning::open))
 }
 
 /// A device that opens a socket.

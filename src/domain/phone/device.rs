@@ -224,12 +224,30 @@ pub struct NewLink {
     pub at: Timestamp,
 }
 
+impl NewLink {
+    /// What there is to say against a further device beside so many, the code aside.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] when the account has no device, [`Fault::TooLarge`] when it has all that
+    /// it may have: `actual` counts the further one.
+    pub fn check_room(&self, devices: u64) -> Result<(), Fault> {
+        if devices == 0 {
+            return Err(Fault::forbidden("the account has no device"));
+        }
+        let (actual, limit) = (devices + 1, u64::from(self.most));
+        if actual > limit {
+            return Err(Fault::TooLarge { what: "the number of devices", actual, limit });
+        }
+        Ok(())
+    }
+}
+
 /// What registering, or unlinking, changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// The account inside the store.
     pub account: AccountNumber,
-    /// The device that was made.
+    /// The device that was made, or unlinked.
     pub device: DeviceNumber,
     /// The sessions that ended.
     pub ended: Vec<SessionNumber>,

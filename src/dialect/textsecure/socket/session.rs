@@ -27,6 +27,7 @@ use crate::dialect::textsecure::TextSecureState;
 use crate::dialect::textsecure::envelope::{self, Envelope};
 use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
+use crate::domain::phone::sending::TEXTSECURE;
 use crate::http::fault_log;
 use crate::http::wire::{Heard, Turn, Wire};
 
@@ -47,9 +48,6 @@ const PAGE: Window = Window { items: 50, bytes: 256 * 1024 };
 
 /// How many answers wait to be written before no more is read.
 const ANSWERS: usize = 8;
-
-/// The category of everything that phones send.
-const CATEGORY: &str = "TEXTSECURE";
 
 type Work = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
@@ -215,7 +213,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
     /// of without them.
     fn receive(&mut self, messages: Vec<Waiting>) {
         for message in messages {
-            if message.category == CATEGORY {
+            if message.category == TEXTSECURE {
                 self.unwritten.push_back(message);
                 continue;
             }

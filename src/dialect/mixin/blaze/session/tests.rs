@@ -13,8 +13,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
+use super::super::Guest;
 use super::super::codec;
-use super::super::{Guest, Places};
 use super::{PATIENCE, run};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
@@ -30,6 +30,7 @@ use crate::domain::{Gateway, Limits};
 use crate::http::blobs::{Addresses, BlobUrls, UrlKey};
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 use crate::http::wire::Wire;
 use crate::storage::MemoryStore;
 use crate::storage::blobs::LocalBlobs;

@@ -1,0 +1,3 @@
+//! What phones see of the gateway.
+
+mod mounting;
