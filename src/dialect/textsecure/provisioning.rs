@@ -191,3 +191,6 @@ fn address(address: &str) -> Message {
     let body: Bytes = Address { uuid: Some(address.to_owned()) }.encode_to_vec().into();
     protobuf::request("PUT", "/v1/address", 1, body)
 }
+
+#[cfg(test)]
+mod tests;

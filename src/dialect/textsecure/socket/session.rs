@@ -330,3 +330,6 @@ async fn worked(work: &mut Option<Work>) -> Result<(), Fault> {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
