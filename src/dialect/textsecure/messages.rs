@@ -40,15 +40,12 @@ async fn send_to_one(
     relay::require_none(list.relay.as_deref())?;
     let to = PhoneNumber::parse(&destination).ok_or(UNREACHABLE)?;
     let is_another = to != caller.phone.number;
-    let part = |(message, envelope): (_, Envelope)| {
-        let message: &super::outgoing::Message = message;
-        Part {
-            device: DeviceNumber(message.destination_device_id),
-            registration: message.destination_registration_id,
-            bytes: envelope.to_bytes(),
-        }
-    };
-    let content = Content::Each(list.messages.iter().zip(envelopes).map(part).collect());
+    let parts = list.messages.iter().zip(envelopes).map(|(message, envelope)| Part {
+        device: DeviceNumber(message.destination_device_id),
+        registration: message.destination_registration_id,
+        bytes: envelope.to_bytes(),
+    });
+    let content = Content::Each(parts.collect());
     let posted = state.switchboard.post(origin(&caller), &[Letter { to, content }]).await?;
     let needs_sync = is_another && caller.phone.active_devices().count() > 1;
     Ok(posted.first().map_or_else(|| error::answer(&UNREACHABLE), |one| answer(one, needs_sync)))
@@ -62,13 +59,14 @@ async fn send_to_several(
 ) -> Result<Response, Problem> {
     let destinations = destinations(&list)?;
     let envelopes = admit(&state, &caller, &list)?;
+    let numbers: Vec<_> = destinations.iter().map(|text| PhoneNumber::parse(text)).collect();
     let mut reached = vec![false; destinations.len()];
     let mut letters = Vec::new();
     for (index, (message, mut envelope)) in list.messages.iter().zip(envelopes).enumerate() {
         let here = relay::require_none(message.relay.as_deref()).is_ok();
-        let Some(to) = PhoneNumber::parse(destinations[index]).filter(|_| here) else { continue };
-        let others = destinations.iter().filter(|other| **other != destinations[index]);
-        envelope.destinations = others.map(|&other| other.to_owned()).collect();
+        let Some(to) = numbers[index].clone().filter(|_| here) else { continue };
+        let others = numbers.iter().flatten().filter(|other| **other != to);
+        envelope.destinations = others.map(|other| other.as_str().to_owned()).collect();
         letters.push((index, Letter { to, content: Content::First(envelope.to_bytes()) }));
     }
     let (indices, letters): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
