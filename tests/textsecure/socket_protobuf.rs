@@ -72,7 +72,10 @@ async fn each_device_has_its_own_messages() {
     let (mut first, mut second) =
         (app.protobuf_socket(&bert).await, app.json_socket(&tablet).await);
     says(&app, &anna, &[&bert, &tablet], "hello").await;
-    assert_eq!((first.texts(1).await, second.texts(1).await), (vec!["hello".into()], vec!["hello".into()]));
+    assert_eq!(
+        (first.texts(1).await, second.texts(1).await),
+        (vec!["hello".into()], vec!["hello".into()])
+    );
     assert!(first.is_quiet().await && second.pong().await, "both sockets stay");
 }
 

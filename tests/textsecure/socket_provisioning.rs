@@ -45,7 +45,10 @@ async fn what_a_phone_posts_reaches_the_new_device_that_waits_for_it() {
     let answer = bert.put(&app, &path, body(b"a secret")).await;
     assert_eq!((answer.status, answer.json), (204, json!("")));
     let request = line.request().await;
-    assert_eq!((request.verb.as_deref(), request.path.as_deref()), (Some("PUT"), Some("/v1/message")));
+    assert_eq!(
+        (request.verb.as_deref(), request.path.as_deref()),
+        (Some("PUT"), Some("/v1/message"))
+    );
     assert_eq!(request.body.as_deref(), Some(&b"a secret"[..]));
     assert_eq!(line.close_code().await, Some(1001));
     assert_eq!(bert.put(&app, &path, body(b"again")).await.status, 404);

@@ -88,11 +88,8 @@ impl World {
 
     /// Something that the gateway stores for the phone.
     async fn send(&self, bytes: usize) {
-        let envelope = Envelope {
-            kind: Some(1),
-            message: Some(vec![7; bytes].into()),
-            ..Envelope::default()
-        };
+        let envelope =
+            Envelope { kind: Some(1), message: Some(vec![7; bytes].into()), ..Envelope::default() };
         let content = Content::First(envelope.to_bytes());
         let letter = Letter { to: self.caller.phone.number.clone(), content };
         let posted = self.state.switchboard.post(origin(&self.caller), &[letter]).await.unwrap();
