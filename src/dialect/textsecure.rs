@@ -5,9 +5,12 @@
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
 //! Begin with [`messages`].
 
+mod accounts;
 mod attachments;
 pub mod auth;
 pub mod cors;
+mod devices;
+mod directory;
 pub mod envelope;
 pub mod error;
 pub mod json;
@@ -18,6 +21,7 @@ mod paths;
 pub mod provisioning;
 mod pull;
 mod receipts;
+mod registering;
 mod relay;
 pub mod socket;
 
@@ -79,11 +83,14 @@ pub const PARTS: &[&str] = &["v1", "v2"];
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
+        .merge(accounts::routes())
         .merge(attachments::routes())
+        .merge(devices::routes())
+        .merge(directory::routes())
         .merge(keys::routes())
         .merge(messages::routes())
-        .merge(pull::routes())
         .merge(provisioning::routes())
+        .merge(pull::routes())
         .merge(receipts::routes())
         .merge(socket::routes())
         .method_not_allowed_fallback(error::method_not_allowed)

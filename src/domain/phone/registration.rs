@@ -60,6 +60,21 @@ pub struct WaitingCode {
     pub expires_at: Timestamp,
 }
 
+impl WaitingCode {
+    /// The code as people write it, `NNN-NNN`.
+    #[must_use]
+    pub fn dashed(&self) -> Zeroizing<String> {
+        dashed(&self.code)
+    }
+}
+
+/// A code as people write it, `NNN-NNN`.
+#[must_use]
+pub fn dashed(code: &str) -> Zeroizing<String> {
+    let (first, second) = code.split_at_checked(3).unwrap_or((code, ""));
+    Zeroizing::new(format!("{first}-{second}"))
+}
+
 impl Switchboard {
     /// Hands a fresh code to whoever has the number, in the place of any earlier one.
     ///
