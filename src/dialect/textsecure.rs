@@ -5,8 +5,11 @@
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
 //! Begin with [`messages`].
 
+mod accounts;
 mod attachments;
 pub mod auth;
+mod devices;
+mod directory;
 pub mod envelope;
 pub mod error;
 pub mod json;
@@ -16,6 +19,7 @@ mod outgoing;
 mod paths;
 mod pull;
 mod receipts;
+mod registering;
 mod relay;
 
 use std::sync::Arc;
@@ -78,6 +82,9 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
         .merge(messages::routes())
         .merge(pull::routes())
         .merge(receipts::routes())
+        .merge(accounts::routes())
+        .merge(devices::routes())
+        .merge(directory::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);
