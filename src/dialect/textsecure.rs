@@ -6,14 +6,21 @@
 //! Begin with [`messages`].
 
 mod accounts;
+mod attachments;
 pub mod auth;
 mod devices;
 mod directory;
 pub mod envelope;
 pub mod error;
 pub mod json;
+mod keys;
+mod messages;
+mod outgoing;
 mod paths;
+mod pull;
+mod receipts;
 mod registering;
+mod relay;
 
 use std::sync::Arc;
 
@@ -70,6 +77,11 @@ pub const PARTS: &[&str] = &["v1", "v2"];
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
+        .merge(attachments::routes())
+        .merge(keys::routes())
+        .merge(messages::routes())
+        .merge(pull::routes())
+        .merge(receipts::routes())
         .merge(accounts::routes())
         .merge(devices::routes())
         .merge(directory::routes())
