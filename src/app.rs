@@ -29,17 +29,18 @@ use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
-use crate::dialect::mixin::blaze::Places;
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
 use crate::http::layers::{self, Guard, Others, Patience};
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 use crate::http::{health, problem, start};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
@@ -153,6 +154,7 @@ impl App {
         let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
         let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
+        let sockets = Arc::new(sockets);
         // As many as there may be clients to leave them behind.
         let clients = u64::from(config.http.connections) + u64::from(config.http.sockets);
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
@@ -165,6 +167,7 @@ impl App {
             files: files.clone(),
             urls: urls.clone(),
             leftovers: leftovers.clone(),
+            sockets: sockets.clone(),
         };
         let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();
@@ -175,7 +178,7 @@ impl App {
             config: config.clone(),
             gateway,
             hub,
-            sockets: Arc::new(sockets),
+            sockets,
             leftovers,
             gate,
             files,
@@ -202,6 +205,12 @@ impl App {
     #[must_use]
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// The rules of phones.
+    #[must_use]
+    pub fn switchboard(&self) -> &Arc<Switchboard> {
+        &self.phones.switchboard
     }
 
     /// Attachments.
@@ -265,7 +274,7 @@ impl App {
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
-            switchboard: self.phones.switchboard.clone(),
+            switchboard: self.switchboard().clone(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
