@@ -124,14 +124,14 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
         committed.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
     }
 
-    /// Queues a job that nobody waits for. It is left out when the queue is full, or closed.
-    pub(super) fn post<B>(&self, job: Job)
+    /// Queues a job that nobody waits for.
+    pub(super) fn post<B>(&self, job: Job) -> Result<(), StoreError>
     where
         B: Batch<Job = Job>,
     {
         let cost = B::cost(&job);
         let (reply, _) = oneshot::channel();
-        let _ = self.enqueue(Queued { job, cost, reply });
+        self.enqueue(Queued { job, cost, reply })
     }
 
     fn enqueue(&self, queued: Queued<Job>) -> Result<(), StoreError> {
