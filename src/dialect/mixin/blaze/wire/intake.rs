@@ -334,7 +334,7 @@ impl<Io: AsyncRead + Unpin> Intake<Io> {
 impl<Io: AsyncRead + Unpin> Intake<Io> {
     /// Throws away what has come of what nobody reads.
     fn poll_excess(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Step>> {
-        let mut nowhere = [0; PIECE as usize];
+        let mut nowhere = [0; 4096];
         while self.excess > 0 {
             let most = usize::try_from(self.excess).unwrap_or(usize::MAX).min(nowhere.len());
             let read = ready!(poll_into(&mut self.io, context, &mut nowhere[..most]))?;
