@@ -18,6 +18,7 @@ pub mod registration;
 pub mod sending;
 pub mod switchboard;
 pub mod token;
+pub mod verification;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
 pub use contact::{Contact, ContactToken, RelayContact};
