@@ -12,6 +12,7 @@ use crate::delivery::hub::Hub;
 use crate::dialect::textsecure::auth::Verified;
 use crate::dialect::textsecure::{TextSecureSettings, TextSecureState};
 use crate::domain::attachment::Files;
+use crate::domain::phone::token::TokenKey;
 use crate::domain::phone::{PhoneLimits, PhoneNumber, PhonePolicy, PushKind, Switchboard};
 use crate::domain::ports::{CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed};
 use crate::domain::vault::Vault;
@@ -66,6 +67,7 @@ fn policy(settings: &TextSecure) -> PhonePolicy {
         code_life: settings.code_life(),
         code_attempts: settings.code_attempts,
         devices: settings.devices,
+        token_key: settings.token_key().map(TokenKey::new),
     }
 }
 

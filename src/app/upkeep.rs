@@ -73,6 +73,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, 
         close_top_ups(gateway).await?,
         forget_requests(gateway).await?,
         forget_used_tokens(gateway).await?,
+        forget_codes(gateway).await?,
     ];
     Ok(if behind.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done })
 }
@@ -149,6 +150,15 @@ async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         let now = gateway.clock.now();
         if gateway.store.forget_used_tokens(now, STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        if gateway.store.forget_codes(gateway.clock.now(), STEP).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }

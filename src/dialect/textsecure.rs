@@ -5,9 +5,15 @@
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
 //! Begin with [`messages`].
 
+mod accounts;
 pub mod auth;
+mod devices;
+mod directory;
+pub mod envelope;
 pub mod error;
 pub mod json;
+mod paths;
+mod registering;
 
 use std::sync::Arc;
 
@@ -64,6 +70,9 @@ pub const PARTS: &[&str] = &["v1", "v2"];
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
+        .merge(accounts::routes())
+        .merge(devices::routes())
+        .merge(directory::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);

@@ -9,8 +9,13 @@ pub mod code;
 pub mod contact;
 pub mod device;
 pub mod limits;
+pub mod linking;
+pub mod lookup;
 pub mod number;
+pub mod push_address;
+pub mod registration;
 pub mod switchboard;
+pub mod token;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
 pub use contact::{Contact, ContactToken, RelayContact};

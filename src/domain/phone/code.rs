@@ -2,6 +2,7 @@
 
 use super::number::PhoneNumber;
 use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
 use crate::domain::vault::Sealed;
 
 /// What a code is good for.
@@ -14,6 +15,9 @@ pub enum CodePurpose {
 }
 
 impl CodePurpose {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Register, Self::Link];
+
     /// The name under which the store keeps it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -85,6 +89,14 @@ pub struct CodeUse {
     pub number: PhoneNumber,
     /// The code as it is on file; another one by now is not used.
     pub code: Sealed,
+}
+
+impl CodeUse {
+    /// What is said to somebody whose code is not on file any more.
+    #[must_use]
+    pub fn refusal() -> Fault {
+        Fault::forbidden("the code is not on file any more")
+    }
 }
 
 /// A code that the operator has to hand over.

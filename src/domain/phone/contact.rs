@@ -32,7 +32,7 @@ pub struct RelayContact {
 /// A phone as another gateway may list it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedPhone {
-    /// The number, by which the list is ordered.
+    /// The number.
     pub number: PhoneNumber,
     /// What may be said about it.
     pub contact: RelayContact,

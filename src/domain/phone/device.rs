@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::code::CodeUse;
 use super::contact::ContactToken;
 use super::number::PhoneNumber;
 use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::inbox::InboxKey;
-use crate::domain::vault::Sealed;
+use crate::domain::vault::{Sealed, Vault};
 
 /// A device's number within its account, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,7 +97,30 @@ pub struct Device {
     pub last_seen_at: Option<Timestamp>,
 }
 
+/// The length of a signalling key.
+pub const SIGNALLING_KEY: usize = 52;
+
+/// The context under which a vault seals the signalling key of the device with this session id.
+#[must_use]
+pub fn signalling_key_context(device: SessionId) -> String {
+    format!("signalling key {device}")
+}
+
 impl Device {
+    /// Its signalling key, to be forgotten once something was encrypted.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when another gateway has sealed it.
+    pub fn open_signalling_key(
+        &self,
+        vault: &Vault,
+    ) -> Result<Zeroizing<[u8; SIGNALLING_KEY]>, Fault> {
+        let opened = vault.open(&signalling_key_context(self.id), &self.signalling_key)?;
+        let key: Result<[u8; SIGNALLING_KEY], _> = opened.as_slice().try_into();
+        let key = key.map_err(|error| Fault::internal("opening a signalling key", error))?;
+        Ok(Zeroizing::new(key))
+    }
+
     /// Whether messages can reach it.
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -198,12 +224,30 @@ pub struct NewLink {
     pub at: Timestamp,
 }
 
+impl NewLink {
+    /// What there is to say against a further device beside so many, the code aside.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] when the account has no device, [`Fault::TooLarge`] when it has all that
+    /// it may have: `actual` counts the further one.
+    pub fn check_room(&self, devices: u64) -> Result<(), Fault> {
+        if devices == 0 {
+            return Err(Fault::forbidden("the account has no device"));
+        }
+        let (actual, limit) = (devices + 1, u64::from(self.most));
+        if actual > limit {
+            return Err(Fault::TooLarge { what: "the number of devices", actual, limit });
+        }
+        Ok(())
+    }
+}
+
 /// What registering, or unlinking, changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// The account inside the store.
     pub account: AccountNumber,
-    /// The device that was made.
+    /// The device that was made, or unlinked.
     pub device: DeviceNumber,
     /// The sessions that ended.
     pub ended: Vec<SessionNumber>,

@@ -9,7 +9,7 @@ use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
     MessageDigest, Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
@@ -77,8 +77,8 @@ impl Inbox for MemoryStore {
         Ok(())
     }
 
-    async fn handed_out(&self, _inbox: InboxKey, _limit: u32) -> Result<Vec<Waiting>, Fault> {
-        Err(Fault::internal("handed_out", "missing"))
+    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.state().handed_out(inbox.session, limit))
     }
 
     async fn set_aside(
@@ -141,6 +141,17 @@ impl State {
         }
     }
 
+    fn handed_out(&self, session: SessionNumber, limit: u32) -> Vec<Waiting> {
+        let rows = self.inbox.range((session, Order(i64::MIN))..=(session, Order(i64::MAX)));
+        let out = rows.filter(|(_, row)| row.deliveries > 0 && row.set_aside_at.is_none());
+        let messages = out.take(limit as usize).map(|((_, order), row)| Waiting {
+            slot: row.slot.clone(),
+            deliveries: row.deliveries,
+            ..self.payloads[order].message.clone()
+        });
+        messages.collect()
+    }
+
     fn accept(&mut self, new: Acceptance) -> Accepted {
         match self.seen.get(&(new.sender, new.message_id)) {
             Some((digest, _)) if *digest == new.digest => return Accepted::Duplicate,
@@ -159,7 +170,7 @@ impl State {
             message_id: new.message_id,
             conversation: self.conversations.get(&new.conversation).map(|found| found.id),
             sender: self.accounts[&new.sender].id,
-            sender_session: self.sessions[&new.sender_session].id,
+            sender_session: self.seats[&new.sender_session].id,
             category: new.category,
             body: new.body,
             slot: Bytes::new(),

@@ -1,112 +1,187 @@
-//! Phones, prekeys and codes.
+//! Phones and contacts in memory.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, State};
 use crate::domain::Fault;
+use crate::domain::account::{AccountKind, Dialect, NewAccount};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
-    CodePurpose, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink, NewPhone,
-    OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact,
+    CodePurpose, Contact, ContactToken, Device, DeviceChange, DeviceNumber, NewLink, NewPhone,
+    Phone, PhoneNumber, Registered, RelayContact,
 };
-use crate::domain::ports::{Codes, Phones, Prekeys};
-use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
+use crate::domain::ports::Phones;
+
+/// What an account has as a phone.
+pub(super) struct Listing {
+    pub token: ContactToken,
+    pub supports_sms: bool,
+    pub is_listed: bool,
+    pub identity_key: Option<String>,
+}
+
+/// What another gateway says about somebody.
+pub(super) struct Relayed {
+    relay: String,
+    supports_sms: bool,
+}
 
 #[async_trait]
 impl Phones for MemoryStore {
-    async fn phone(&self, _number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
-        Err(Fault::internal("phone", "missing"))
+    async fn phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
+        Ok(self.state().phone(number).map(Arc::new))
     }
-    async fn fresh_phone(&self, _number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
-        Err(Fault::internal("fresh_phone", "missing"))
+
+    async fn fresh_phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
+        self.phone(number).await
     }
-    async fn register_phone(&self, _new: NewPhone) -> Result<Registered, Fault> {
-        Err(Fault::internal("register_phone", "missing"))
+
+    async fn register_phone(&self, new: NewPhone) -> Result<Registered, Fault> {
+        self.change().register_phone(new)
     }
-    async fn link_device(&self, _new: NewLink) -> Result<Registered, Fault> {
-        Err(Fault::internal("link_device", "missing"))
+
+    async fn link_device(&self, new: NewLink) -> Result<Registered, Fault> {
+        self.change().link_device(new)
     }
+
     async fn unlink_device(
         &self,
-        _account: AccountNumber,
-        _device: DeviceNumber,
+        account: AccountNumber,
+        device: DeviceNumber,
         _at: Timestamp,
     ) -> Result<Registered, Fault> {
-        Err(Fault::internal("unlink_device", "missing"))
+        self.change().unlink_device(account, device)
     }
+
     async fn change_device(
         &self,
-        _session: SessionNumber,
-        _change: DeviceChange,
+        session: SessionNumber,
+        change: DeviceChange,
     ) -> Result<(), Fault> {
-        Err(Fault::internal("change_device", "missing"))
+        self.change().change_device(session, change);
+        Ok(())
     }
-    async fn device_is_live(&self, _session: SessionNumber) -> Result<bool, Fault> {
-        Err(Fault::internal("device_is_live", "missing"))
+
+    async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
+        Ok(self.state().devices.contains_key(&session))
     }
-    async fn contacts(&self, _tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
-        Err(Fault::internal("contacts", "missing"))
+
+    async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
+        let state = self.state();
+        let own = state.phones.values().filter(|phone| phone.is_listed);
+        let own: BTreeMap<ContactToken, bool> =
+            own.map(|phone| (phone.token, phone.supports_sms)).collect();
+        let contact = |token: &ContactToken| {
+            if let Some(supports_sms) = own.get(token) {
+                return Some(Contact { token: *token, relay: None, supports_sms: *supports_sms });
+            }
+            let Relayed { relay, supports_sms } = state.relay_contacts.get(token)?;
+            let (relay, supports_sms) = (Some(relay.clone()), *supports_sms);
+            Some(Contact { token: *token, relay, supports_sms })
+        };
+        Ok(tokens.iter().filter_map(contact).collect())
     }
+
     async fn count_phones(&self) -> Result<u64, Fault> {
-        Err(Fault::internal("count_phones", "missing"))
+        Ok(self.state().phones.len() as u64)
     }
-    async fn list_phones(&self, _offset: u64, _limit: u32) -> Result<Vec<ListedPhone>, Fault> {
-        Err(Fault::internal("list_phones", "missing"))
+
+    async fn list_phones(&self, offset: u64, limit: u32) -> Result<Vec<ListedPhone>, Fault> {
+        let state = self.state();
+        let page = state.phones.iter().skip(usize::try_from(offset).unwrap_or(usize::MAX));
+        let listed = page.take(limit as usize).map(|(account, phone)| ListedPhone {
+            number: PhoneNumber::from_stored(state.accounts[account].external_name.clone()),
+            contact: RelayContact {
+                token: phone.token,
+                supports_sms: phone.supports_sms,
+                is_active: phone.is_listed,
+            },
+        });
+        Ok(listed.collect())
     }
-    async fn merge_contacts(
-        &self,
-        _relay: &str,
-        _contacts: Vec<RelayContact>,
-    ) -> Result<(), Fault> {
-        Err(Fault::internal("merge_contacts", "missing"))
+
+    async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault> {
+        let mut state = self.change();
+        for contact in contacts {
+            let RelayContact { token, supports_sms, is_active } = contact;
+            let is_here = state.phones.values().any(|own| own.is_listed && own.token == token);
+            let known = state.relay_contacts.get(&token);
+            let is_others = known.is_some_and(|known| known.relay != relay);
+            match is_active {
+                _ if is_others => {}
+                true if is_here => {}
+                true => {
+                    let relayed = Relayed { relay: relay.to_owned(), supports_sms };
+                    state.relay_contacts.insert(token, relayed);
+                }
+                false => _ = state.relay_contacts.remove(&token),
+            }
+        }
+        Ok(())
     }
 }
 
-#[async_trait]
-impl Prekeys for MemoryStore {
-    async fn replace_prekeys(&self, _new: NewPrekeys) -> Result<(), Fault> {
-        Err(Fault::internal("replace_prekeys", "missing"))
+impl State {
+    fn phone(&self, number: &PhoneNumber) -> Option<Phone> {
+        let mut accounts = self.accounts.values();
+        let account = accounts.find(|account| {
+            account.dialect == Dialect::TextSecure && account.external_name == number.as_str()
+        })?;
+        let listing = self.phones.get(&account.number)?;
+        let mut devices: Vec<Device> = self.devices_of(account.number).cloned().collect();
+        for device in &mut devices {
+            device.last_seen_at = self.last_seen.get(&device.session).copied();
+        }
+        devices.sort_by_key(|device| device.number);
+        Some(Phone {
+            account: account.number,
+            user: account.id,
+            number: number.clone(),
+            generation: self.generation(account.number).unwrap_or_default(),
+            supports_sms: listing.supports_sms,
+            identity_key: listing.identity_key.clone(),
+            devices,
+        })
     }
-    async fn take_prekeys(&self, _sessions: &[SessionNumber]) -> Result<Vec<TakenPrekey>, Fault> {
-        Err(Fault::internal("take_prekeys", "missing"))
-    }
-    async fn count_prekeys(&self, _session: SessionNumber) -> Result<u64, Fault> {
-        Err(Fault::internal("count_prekeys", "missing"))
-    }
-    async fn put_signed_prekey(
-        &self,
-        _session: SessionNumber,
-        _signed: SignedPrekey,
-    ) -> Result<(), Fault> {
-        Err(Fault::internal("put_signed_prekey", "missing"))
-    }
-    async fn signed_prekey(&self, _session: SessionNumber) -> Result<Option<SignedPrekey>, Fault> {
-        Err(Fault::internal("signed_prekey", "missing"))
-    }
-}
 
-#[async_trait]
-impl Codes for MemoryStore {
-    async fn put_code(&self, _code: NewCode) -> Result<(), Fault> {
-        Err(Fault::internal("put_code", "missing"))
-    }
-    async fn try_code(
-        &self,
-        _purpose: CodePurpose,
-        _number: &PhoneNumber,
-        _now: Timestamp,
-        _most: u32,
-    ) -> Result<Option<PendingCode>, Fault> {
-        Err(Fault::internal("try_code", "missing"))
-    }
-    async fn outbox(&self, _now: Timestamp, _limit: u32) -> Result<Vec<OutboxCode>, Fault> {
-        Err(Fault::internal("outbox", "missing"))
-    }
-    async fn forget_codes(&self, _now: Timestamp, _limit: u32) -> Result<u64, Fault> {
-        Err(Fault::internal("forget_codes", "missing"))
+    fn register_phone(&mut self, new: NewPhone) -> Result<Registered, Fault> {
+        if let Some(code) = &new.code {
+            self.use_code(code)?;
+        }
+        for purpose in CodePurpose::ALL {
+            self.codes.remove(&(purpose, new.number.clone()));
+        }
+        let account = match self.phone(&new.number) {
+            Some(phone) => phone.account,
+            None => {
+                let account = NewAccount {
+                    id: new.user,
+                    dialect: Dialect::TextSecure,
+                    external_name: new.number.as_str().to_owned(),
+                    kind: AccountKind::User,
+                    full_name: String::new(),
+                    created_at: new.at,
+                    sessions: Vec::new(),
+                };
+                self.create_account(account)?.account.number
+            }
+        };
+        let ended: Vec<_> = self.devices_of(account).map(|device| device.session).collect();
+        ended.iter().for_each(|session| self.end_device(*session));
+        let listing = Listing {
+            token: new.token,
+            supports_sms: new.supports_sms,
+            is_listed: false,
+            identity_key: None,
+        };
+        self.phones.insert(account, listing);
+        let device = DeviceNumber::PRIMARY;
+        self.add_device(account, device, new.device, new.at);
+        Ok(Registered { account, device, ended })
     }
 }

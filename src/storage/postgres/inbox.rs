@@ -64,7 +64,7 @@ impl Inbox for PostgresStore {
         inbox: InboxKey,
         ids: Vec<MessageId>,
     ) -> Result<Vec<Acknowledged>, Fault> {
-        let handed_out = self.handed_out(inbox, &ids).await?;
+        let handed_out = self.handed_out_among(inbox, &ids).await?;
         let (orders, gone): (Vec<Order>, _) = handed_out.into_iter().unzip();
         if !orders.is_empty() {
             self.submit(Job::Acknowledge(RowsJob { inbox, orders })).await?;
@@ -79,8 +79,8 @@ impl Inbox for PostgresStore {
         self.submit(Job::Release(ReleaseJob { inbox, returned })).await
     }
 
-    async fn handed_out(&self, _inbox: InboxKey, _limit: u32) -> Result<Vec<Waiting>, Fault> {
-        Err(Fault::internal("handed_out", "missing"))
+    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.all_handed_out(inbox, limit).await?)
     }
 
     async fn set_aside(
@@ -155,7 +155,7 @@ pub(super) const HANDED_OUT: &str = "
 
 impl PostgresStore {
     /// The rows of an inbox that were handed out with one of these ids.
-    async fn handed_out(
+    async fn handed_out_among(
         &self,
         inbox: InboxKey,
         ids: &[MessageId],

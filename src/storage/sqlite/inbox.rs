@@ -101,7 +101,8 @@ impl Inbox for SqliteStore {
         ids: Vec<MessageId>,
     ) -> Result<Vec<Acknowledged>, Fault> {
         let held = self.leases.held(inbox.session);
-        let fresh = self.fresh.handed_out(inbox, &held);
+        let fresh = self.fresh.handed_out(inbox, &held).into_iter().map(|(number, _)| number);
+        let fresh: Vec<i64> = fresh.collect();
         let handed_out = handed_out(&self.readers, inbox, &ids, (&held, &fresh)).await?;
         let (orders, gone): (Vec<Order>, _) = handed_out.into_iter().unzip();
         if !orders.is_empty() {
@@ -120,8 +121,8 @@ impl Inbox for SqliteStore {
         Ok(())
     }
 
-    async fn handed_out(&self, _inbox: InboxKey, _limit: u32) -> Result<Vec<Waiting>, Fault> {
-        Err(Fault::internal("handed_out", "missing"))
+    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.all_handed_out(inbox, limit).await?)
     }
 
     async fn set_aside(
@@ -291,7 +292,7 @@ pub(super) const HANDED_OUT: &str = "
     WHERE payloads.message_id IN (SELECT unhex(value) FROM json_each(?4))";
 
 /// Numbers of rows, as a statement takes them.
-fn orders_list(orders: &[Order]) -> String {
+pub(super) fn orders_list(orders: &[Order]) -> String {
     json_list(orders, |json, order| write!(json, "{}", order.0))
 }
 

@@ -1,112 +1,125 @@
-//! Phones, prekeys and codes.
+//! Phones, as they are read; the changes stand in the files below.
+
+mod contacts;
+mod devices;
+mod register;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sqlx::query;
 
 use super::SqliteStore;
+use super::rows::count;
 use crate::domain::Fault;
+use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
-    CodePurpose, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink, NewPhone,
-    OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact,
+    Contact, ContactToken, DeviceChange, DeviceNumber, NewLink, NewPhone, Phone, PhoneNumber,
+    Registered, RelayContact,
 };
-use crate::domain::ports::{Codes, Phones, Prekeys};
-use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
+use crate::domain::ports::Phones;
+use crate::storage::error::during;
+use crate::storage::records::{self, device_columns};
+
+#[cfg(test)]
+pub(super) use {contacts::STATEMENTS as OF_CONTACTS, devices::STATEMENTS as OF_DEVICES};
+
+/// One statement reads devices and generation together, so they belong to the same moment.
+pub(super) const PHONE: &str = concat!(
+    "SELECT ",
+    device_columns!(),
+    " FROM accounts
+      CROSS JOIN phones ON phones.account = accounts.number
+      LEFT JOIN devices ON devices.account = accounts.number
+      LEFT JOIN sessions ON sessions.number = devices.session
+      WHERE accounts.dialect = ?1 AND accounts.external_name = ?2
+      ORDER BY devices.number"
+);
+
+pub(super) const IS_LIVE: &str = "
+    SELECT count(*) AS devices FROM devices WHERE session = ?1";
+
+const COUNT: &str = "SELECT count(*) AS phones FROM phones";
+
+const PAGE: &str = "
+    SELECT accounts.external_name, phones.token, phones.supports_sms, phones.is_listed
+    FROM phones CROSS JOIN accounts ON accounts.number = phones.account
+    ORDER BY phones.account LIMIT ?2 OFFSET ?1";
 
 #[async_trait]
 impl Phones for SqliteStore {
-    async fn phone(&self, _number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
-        Err(Fault::internal("phone", "missing"))
+    async fn phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
+        self.fresh_phone(number).await
     }
-    async fn fresh_phone(&self, _number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
-        Err(Fault::internal("fresh_phone", "missing"))
+
+    async fn fresh_phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
+        let rows = query(PHONE).bind(Dialect::TextSecure.as_str()).bind(number.as_str());
+        let rows = rows.fetch_all(&self.readers).await.map_err(during("reading a phone"))?;
+        Ok(records::phone(&rows)?.map(Arc::new))
     }
-    async fn register_phone(&self, _new: NewPhone) -> Result<Registered, Fault> {
-        Err(Fault::internal("register_phone", "missing"))
+
+    async fn register_phone(&self, new: NewPhone) -> Result<Registered, Fault> {
+        self.fill(new, 0, |new, connection, inboxes| {
+            Box::pin(register::register(new, connection, inboxes))
+        })
+        .await
     }
-    async fn link_device(&self, _new: NewLink) -> Result<Registered, Fault> {
-        Err(Fault::internal("link_device", "missing"))
+
+    async fn link_device(&self, new: NewLink) -> Result<Registered, Fault> {
+        self.change(new, |new, connection| Box::pin(register::link(new, connection))).await
     }
+
     async fn unlink_device(
         &self,
-        _account: AccountNumber,
-        _device: DeviceNumber,
-        _at: Timestamp,
+        account: AccountNumber,
+        device: DeviceNumber,
+        at: Timestamp,
     ) -> Result<Registered, Fault> {
-        Err(Fault::internal("unlink_device", "missing"))
+        self.fill((account, device, at), 0, |input, connection, inboxes| {
+            Box::pin(register::unlink(input, connection, inboxes))
+        })
+        .await
     }
+
     async fn change_device(
         &self,
-        _session: SessionNumber,
-        _change: DeviceChange,
+        session: SessionNumber,
+        change: DeviceChange,
     ) -> Result<(), Fault> {
-        Err(Fault::internal("change_device", "missing"))
+        self.change((session, change), |input, connection| {
+            Box::pin(devices::change(input, connection))
+        })
+        .await
     }
-    async fn device_is_live(&self, _session: SessionNumber) -> Result<bool, Fault> {
-        Err(Fault::internal("device_is_live", "missing"))
+
+    async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
+        let found = query(IS_LIVE).bind(session.0).fetch_one(&self.readers).await;
+        Ok(count(&found.map_err(during("looking for a device"))?, "devices")? > 0)
     }
-    async fn contacts(&self, _tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
-        Err(Fault::internal("contacts", "missing"))
+
+    async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
+        Ok(contacts::find(&self.readers, tokens).await?)
     }
+
     async fn count_phones(&self) -> Result<u64, Fault> {
-        Err(Fault::internal("count_phones", "missing"))
+        let row = query(COUNT).fetch_one(&self.readers).await;
+        Ok(count(&row.map_err(during("counting phones"))?, "phones")?)
     }
-    async fn list_phones(&self, _offset: u64, _limit: u32) -> Result<Vec<ListedPhone>, Fault> {
-        Err(Fault::internal("list_phones", "missing"))
-    }
-    async fn merge_contacts(
-        &self,
-        _relay: &str,
-        _contacts: Vec<RelayContact>,
-    ) -> Result<(), Fault> {
-        Err(Fault::internal("merge_contacts", "missing"))
-    }
-}
 
-#[async_trait]
-impl Prekeys for SqliteStore {
-    async fn replace_prekeys(&self, _new: NewPrekeys) -> Result<(), Fault> {
-        Err(Fault::internal("replace_prekeys", "missing"))
+    async fn list_phones(&self, offset: u64, limit: u32) -> Result<Vec<ListedPhone>, Fault> {
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        let rows = query(PAGE).bind(offset).bind(limit).fetch_all(&self.readers).await;
+        let rows = rows.map_err(during("listing phones"))?;
+        Ok(rows.iter().map(records::listed_phone).collect::<Result<_, _>>()?)
     }
-    async fn take_prekeys(&self, _sessions: &[SessionNumber]) -> Result<Vec<TakenPrekey>, Fault> {
-        Err(Fault::internal("take_prekeys", "missing"))
-    }
-    async fn count_prekeys(&self, _session: SessionNumber) -> Result<u64, Fault> {
-        Err(Fault::internal("count_prekeys", "missing"))
-    }
-    async fn put_signed_prekey(
-        &self,
-        _session: SessionNumber,
-        _signed: SignedPrekey,
-    ) -> Result<(), Fault> {
-        Err(Fault::internal("put_signed_prekey", "missing"))
-    }
-    async fn signed_prekey(&self, _session: SessionNumber) -> Result<Option<SignedPrekey>, Fault> {
-        Err(Fault::internal("signed_prekey", "missing"))
-    }
-}
 
-#[async_trait]
-impl Codes for SqliteStore {
-    async fn put_code(&self, _code: NewCode) -> Result<(), Fault> {
-        Err(Fault::internal("put_code", "missing"))
-    }
-    async fn try_code(
-        &self,
-        _purpose: CodePurpose,
-        _number: &PhoneNumber,
-        _now: Timestamp,
-        _most: u32,
-    ) -> Result<Option<PendingCode>, Fault> {
-        Err(Fault::internal("try_code", "missing"))
-    }
-    async fn outbox(&self, _now: Timestamp, _limit: u32) -> Result<Vec<OutboxCode>, Fault> {
-        Err(Fault::internal("outbox", "missing"))
-    }
-    async fn forget_codes(&self, _now: Timestamp, _limit: u32) -> Result<u64, Fault> {
-        Err(Fault::internal("forget_codes", "missing"))
+    async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault> {
+        self.change((relay.to_owned(), contacts), |input, connection| {
+            Box::pin(contacts::merge(input, connection))
+        })
+        .await
     }
 }
