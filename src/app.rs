@@ -29,7 +29,6 @@ use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
-use crate::dialect::mixin::blaze::Places;
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
@@ -40,6 +39,7 @@ use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
 use crate::http::layers::{self, Guard, Others, Patience};
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 use crate::http::{health, problem, start};
 use crate::sdk::keys::SigningKey;
 use crate::storage;
@@ -153,6 +153,7 @@ impl App {
         let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
         let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
+        let sockets = Arc::new(sockets);
         // As many as there may be clients to leave them behind.
         let clients = u64::from(config.http.connections) + u64::from(config.http.sockets);
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
@@ -165,6 +166,7 @@ impl App {
             files: files.clone(),
             urls: urls.clone(),
             leftovers: leftovers.clone(),
+            sockets: sockets.clone(),
         };
         let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();
@@ -175,7 +177,7 @@ impl App {
             config: config.clone(),
             gateway,
             hub,
-            sockets: Arc::new(sockets),
+            sockets,
             leftovers,
             gate,
             files,

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::config::dialects::TextSecure;
 use crate::delivery::hub::Hub;
 use crate::dialect::textsecure::auth::Verified;
+use crate::dialect::textsecure::socket::Sockets;
 use crate::dialect::textsecure::{TextSecureSettings, TextSecureState};
 use crate::domain::attachment::Files;
 use crate::domain::phone::token::TokenKey;
@@ -20,6 +21,7 @@ use crate::domain::{Fault, Gateway};
 use crate::http::blobs::BlobUrls;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 
 /// What phones share with everybody else.
 pub(super) struct Parts {
@@ -29,6 +31,7 @@ pub(super) struct Parts {
     pub(super) files: Arc<Files>,
     pub(super) urls: Arc<BlobUrls>,
     pub(super) leftovers: Arc<Leftovers>,
+    pub(super) sockets: Arc<Places>,
 }
 
 impl Parts {
@@ -45,6 +48,7 @@ impl Parts {
             addresses: settings::addresses(config),
             settings: dialect(config),
             verified,
+            sockets: Sockets::new(self.sockets),
             leftovers: self.leftovers,
         }
     }

@@ -6,14 +6,24 @@
 //! Begin with [`messages`].
 
 mod accounts;
+mod attachments;
 pub mod auth;
+pub mod cors;
 mod devices;
 mod directory;
 pub mod envelope;
 pub mod error;
 pub mod json;
+mod keys;
+mod messages;
+mod outgoing;
 mod paths;
+pub mod provisioning;
+mod pull;
+mod receipts;
 mod registering;
+mod relay;
+pub mod socket;
 
 use std::sync::Arc;
 
@@ -31,6 +41,7 @@ use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
 use auth::Verified;
+use socket::Sockets;
 
 /// What the handlers work with.
 pub struct TextSecureState {
@@ -50,6 +61,8 @@ pub struct TextSecureState {
     pub settings: TextSecureSettings,
     /// Passwords that were found right.
     pub verified: Verified,
+    /// Sockets.
+    pub sockets: Sockets,
     /// Who finishes requests whose client has gone.
     pub leftovers: Arc<Leftovers>,
 }
@@ -71,8 +84,15 @@ pub const PARTS: &[&str] = &["v1", "v2"];
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
         .merge(accounts::routes())
+        .merge(attachments::routes())
         .merge(devices::routes())
         .merge(directory::routes())
+        .merge(keys::routes())
+        .merge(messages::routes())
+        .merge(provisioning::routes())
+        .merge(pull::routes())
+        .merge(receipts::routes())
+        .merge(socket::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);
@@ -80,6 +100,9 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
 }
 
 async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    if cors::is_preflight(request.method(), request.headers()) {
+        return cors::preflight();
+    }
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -87,5 +110,6 @@ async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) 
     if let Some(path) = path {
         response.extensions_mut().insert(path);
     }
+    cors::allow(&mut response);
     response
 }

@@ -8,12 +8,14 @@
 pub mod code;
 pub mod contact;
 pub mod device;
+pub mod keys;
 pub mod limits;
 pub mod linking;
 pub mod lookup;
 pub mod number;
 pub mod push_address;
 pub mod registration;
+pub mod sending;
 pub mod switchboard;
 pub mod token;
 

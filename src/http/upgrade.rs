@@ -1,8 +1,17 @@
 //! Requests that ask for a socket go to a router of their own, so that a path such as `/` can be a
-//! page for some and a socket for others.
+//! page for some and a socket for others. And the handshake, which is the same for all protocols.
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
+use axum::response::Response;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use super::places::Place;
+use super::wire::Wire;
+use crate::domain::error::Fault;
 
 /// Whether a request goes to the router of sockets.
 #[must_use]
@@ -15,6 +24,34 @@ pub fn is_for_socket(request: &Request) -> bool {
 pub fn asks_for_socket(headers: &HeaderMap) -> bool {
     let upgrade = headers.get(header::UPGRADE);
     upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// A connection that becomes a socket once the answer to its handshake has been written.
+pub struct Upgrade(OnUpgrade);
+
+/// Accepts a handshake (RFC 6455, section 4.2).
+///
+/// # Errors
+/// [`Fault::Malformed`] when the request is none, or came over a connection that cannot change.
+pub fn accept(request: &mut axum::http::Request<()>) -> Result<(Response, Upgrade), Fault> {
+    let answer = create_response_with_body(request, Body::empty)
+        .map_err(|error| Fault::malformed(format!("this is no handshake: {error}")))?;
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let upgrade =
+        upgrade.ok_or_else(|| Fault::malformed("this connection cannot become a socket"))?;
+    Ok((answer, Upgrade(upgrade)))
+}
+
+impl Upgrade {
+    /// Waits for the connection. Messages on it have at most `frame_limit` bytes. `None` when it
+    /// broke off before it was a socket, or has to end.
+    pub async fn wire(self, place: &Place, frame_limit: usize) -> Option<Wire<TokioIo<Upgraded>>> {
+        let io = tokio::select! {
+            io = self.0 => io.ok()?,
+            () = place.broken_off() => return None,
+        };
+        Some(Wire::new(TokioIo::new(io), frame_limit).await)
+    }
 }
 
 #[cfg(test)]

@@ -258,7 +258,7 @@ async fn free_messages(
             continue;
         }
         let is_suspect = isolation.is_suspect(message.deliveries);
-        size = size.saturating_add(message.body.len() as u64);
+        size = size.saturating_add(message.size());
         stopped = (is_suspect || size > request.max_bytes) && !messages.is_empty();
         if stopped {
             break;

@@ -19,7 +19,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::Guest;
 use super::actions::{self, Reply};
 use super::frames;
-use super::wire::{Heard, Turn, Wire};
 use crate::delivery::Window;
 use crate::delivery::hub::NOTICES;
 use crate::delivery::pump::{Event, Manner, Pump};
@@ -31,6 +30,7 @@ use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
 use crate::http::fault_log;
 use crate::http::gate::BodyRoom;
+use crate::http::wire::{Heard, Turn, Wire};
 
 /// Between two pings. One public client drops a connection after 30 s without one.
 const PING: Duration = Duration::from_secs(12);
@@ -171,7 +171,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             Some(End::Dismissed) => {
                 let fault = Fault::unauthorized("the session or the token has ended");
                 let frame = frames::error(&state.gateway, api_error(&fault)).ok();
-                (frame, CloseCode::Policy, "the session or the token has ended")
+                (
+                    frame.map(|frame| Message::Binary(frame.into())),
+                    CloseCode::Policy,
+                    "the session or the token has ended",
+                )
             }
         };
         wire.close(last, code, reason, FAREWELL).await;
@@ -188,7 +192,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             Heard::Frame(frame) => {
                 self.request = Some(Request::Frame(frame, self.room.take()));
             }
-            Heard::Text => {
+            Heard::Text(_) => {
                 self.room = None;
                 self.request = Some(Request::Text);
             }
