@@ -6,5 +6,6 @@
 
 pub mod client;
 pub mod codes;
+pub mod push;
 pub mod reach;
 pub mod signed;

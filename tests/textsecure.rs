@@ -5,6 +5,7 @@ mod keys;
 mod letters;
 mod messages;
 mod mounting;
+mod notifying;
 mod pages;
 mod pull;
 mod receipts;
