@@ -28,8 +28,8 @@ use super::ids::{
     UserId,
 };
 use super::inbox::{
-    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
+    Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -351,9 +351,8 @@ pub trait Inbox: Send + Sync {
     /// id comes from `fresh_id`. It is one transaction, so nothing is dropped without its marker.
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault>;
 
-    /// Removes at most `limit` of the rows that waited for sessions which have ended; returns
-    /// whether there may be more.
-    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault>;
+    /// Removes at most `limit` of the rows that waited for sessions which have ended.
+    async fn clear_ended(&self, limit: u32) -> Result<Cleared, Fault>;
 
     /// Forgets at most `limit` message ids that were accepted before `before`; returns how many.
     /// A call may look at a part of the ids only, and the next one goes on from there.
