@@ -16,6 +16,7 @@ pub mod error;
 pub mod json;
 mod keys;
 mod messages;
+pub mod notifying;
 mod outgoing;
 mod paths;
 pub mod provisioning;
