@@ -33,6 +33,7 @@ use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
@@ -206,6 +207,12 @@ impl App {
         &self.gateway
     }
 
+    /// The rules of phones.
+    #[must_use]
+    pub fn switchboard(&self) -> &Arc<Switchboard> {
+        &self.phones.switchboard
+    }
+
     /// Attachments.
     #[must_use]
     pub fn files(&self) -> &Arc<Files> {
@@ -267,7 +274,7 @@ impl App {
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
-            switchboard: self.phones.switchboard.clone(),
+            switchboard: self.switchboard().clone(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });

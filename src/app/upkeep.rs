@@ -158,7 +158,8 @@ async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
 
 async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
-        if gateway.store.forget_codes(gateway.clock.now(), STEP).await? < u64::from(STEP) {
+        let now = gateway.clock.now();
+        if gateway.store.forget_codes(now, STEP).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }

@@ -62,6 +62,9 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     let data = config.storage.data.display();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %bound.address(), %data, "ready");
     output::print(&format!("sealpost listening on http://{}", bound.address()))?;
+    if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
+        tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
+    }
     if let Some(phones) = bound.phones_address() {
         tracing::info!(address = %phones, "ready for phones");
         output::print(&format!("TextSecure listening on http://{phones}"))?;

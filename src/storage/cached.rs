@@ -34,6 +34,7 @@ use crate::domain::inbox::{
     Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
     Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
+use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{
     Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
 };
@@ -77,6 +78,10 @@ struct Caches {
     blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
     users: Cache<AccountNumber, UserId>,
+    phones: Remembered<PhoneNumber, Arc<Phone>>,
+    /// Which of them a generation, and a device, belongs to.
+    numbers: Cache<AccountNumber, PhoneNumber>,
+    device_numbers: Cache<SessionNumber, PhoneNumber>,
     /// When sessions were last noted to be in use.
     seen: Cache<SessionNumber, Timestamp>,
 }
@@ -93,6 +98,9 @@ impl CachedStore {
             conversations: Remembered::new(config.entries, config.life),
             blocks: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
+            phones: Remembered::new(config.entries, config.life),
+            numbers: Cache::builder().max_capacity(config.entries).build(),
+            device_numbers: Cache::builder().max_capacity(config.entries).build(),
             seen: Cache::builder().max_capacity(config.entries).build(),
         };
         Self { inner, caches: Arc::new(caches) }
@@ -134,10 +142,13 @@ impl Caches {
         if guards.iter().any(|guard| matches!(guard, Guard::Conversation { .. })) {
             self.conversations.forget_everything();
         }
-        self.forget_rosters(guards.iter().filter_map(|guard| match guard {
+        let accounts = guards.iter().filter_map(|guard| match guard {
             Guard::Roster { account, .. } => Some(*account),
             Guard::Conversation { .. } => None,
-        }));
+        });
+        // Those of phones are no rosters, except when it is unknown whose they are.
+        let others = self.forget_phones(accounts);
+        self.forget_rosters(others);
     }
 
     /// Drops the rosters of these accounts; all of them if it is unknown whose they are.

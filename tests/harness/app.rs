@@ -19,6 +19,7 @@ use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
 use sealpost::domain::limits::Networks;
+use sealpost::domain::phone::Switchboard;
 use sealpost::http::server;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
@@ -147,6 +148,11 @@ impl TestApp {
 
     pub fn gateway(&self) -> Arc<Gateway> {
         self.app.as_ref().unwrap().gateway().clone()
+    }
+
+    /// The rules of phones.
+    pub fn switchboard(&self) -> Arc<Switchboard> {
+        self.app.as_ref().unwrap().switchboard().clone()
     }
 
     /// Serves on loopback for as long as the runtime of the test lives; returns `127.0.0.1:port`.

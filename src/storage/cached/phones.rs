@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::CachedStore;
+use super::{CachedStore, Caches};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
@@ -16,22 +16,90 @@ use crate::domain::phone::{
 use crate::domain::ports::{Codes, Phones, Prekeys};
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
 
+impl Caches {
+    /// Notes whose a phone's account and devices are.
+    fn know_phone(&self, phone: &Phone) {
+        if self.numbers.get(&phone.account).is_none() {
+            self.numbers.insert(phone.account, phone.number.clone());
+        }
+        for device in &phone.devices {
+            if self.device_numbers.get(&device.session).is_none() {
+                self.device_numbers.insert(device.session, phone.number.clone());
+            }
+        }
+    }
+
+    /// Drops the phones of these accounts; returns the accounts that may be no phones.
+    pub(super) fn forget_phones(
+        &self,
+        accounts: impl Iterator<Item = AccountNumber>,
+    ) -> Vec<AccountNumber> {
+        let mut others = Vec::new();
+        for account in accounts {
+            match self.numbers.get(&account) {
+                Some(number) => self.phones.forget([number]),
+                None => others.push(account),
+            }
+        }
+        if !others.is_empty() && others.iter().any(|other| !self.users.contains_key(other)) {
+            self.phones.forget_everything();
+        }
+        others
+    }
+
+    /// Drops the phone of an account; all of them if it is unknown whose it is.
+    fn forget_phone_of(&self, account: AccountNumber) {
+        match self.numbers.get(&account) {
+            Some(number) => self.phones.forget([number]),
+            None => self.phones.forget_everything(),
+        }
+    }
+
+    /// The same for the phone that a device belongs to.
+    fn forget_phone_with(&self, session: SessionNumber) {
+        match self.device_numbers.get(&session) {
+            Some(number) => self.phones.forget([number]),
+            None => self.phones.forget_everything(),
+        }
+    }
+}
+
 #[async_trait]
 impl Phones for CachedStore {
     async fn phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
-        self.inner.phone(number).await
+        match self.caches.phones.get(number) {
+            Some(phone) => Ok(Some(phone)),
+            None => self.fresh_phone(number).await,
+        }
     }
 
+    /// What does not exist is not remembered, so nothing is to be forgotten when it comes to be.
     async fn fresh_phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault> {
-        self.inner.fresh_phone(number).await
+        let before = self.caches.phones.before();
+        let found = self.inner.fresh_phone(number).await?;
+        if let Some(phone) = &found {
+            self.caches.know_phone(phone);
+            self.caches.phones.keep(before, [(number.clone(), Arc::clone(phone))]);
+        }
+        Ok(found)
     }
 
     async fn register_phone(&self, new: NewPhone) -> Result<Registered, Fault> {
-        self.inner.register_phone(new).await
+        let number = new.number.clone();
+        self.change(
+            move |inner| async move { inner.register_phone(new).await },
+            move |caches, _| caches.phones.forget([number]),
+        )
+        .await
     }
 
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault> {
-        self.inner.link_device(new).await
+        let account = new.account;
+        self.change(
+            move |inner| async move { inner.link_device(new).await },
+            move |caches, _| caches.forget_phone_of(account),
+        )
+        .await
     }
 
     async fn unlink_device(
@@ -40,7 +108,11 @@ impl Phones for CachedStore {
         device: DeviceNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
-        self.inner.unlink_device(account, device, at).await
+        self.change(
+            move |inner| async move { inner.unlink_device(account, device, at).await },
+            move |caches, _| caches.forget_phone_of(account),
+        )
+        .await
     }
 
     async fn change_device(
@@ -48,11 +120,21 @@ impl Phones for CachedStore {
         session: SessionNumber,
         change: DeviceChange,
     ) -> Result<(), Fault> {
-        self.inner.change_device(session, change).await
+        self.change(
+            move |inner| async move { inner.change_device(session, change).await },
+            move |caches, _| caches.forget_phone_with(session),
+        )
+        .await
     }
 
+    /// A remembered phone says so of its devices; it never speaks the last word against one.
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
-        self.inner.device_is_live(session).await
+        let number = self.caches.device_numbers.get(&session);
+        let phone = number.and_then(|number| self.caches.phones.get(&number));
+        match phone.is_some_and(|it| it.devices.iter().any(|one| one.session == session)) {
+            true => Ok(true),
+            false => self.inner.device_is_live(session).await,
+        }
     }
 
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
@@ -74,8 +156,14 @@ impl Phones for CachedStore {
 
 #[async_trait]
 impl Prekeys for CachedStore {
+    /// A phone is remembered with its identity key.
     async fn replace_prekeys(&self, new: NewPrekeys) -> Result<(), Fault> {
-        self.inner.replace_prekeys(new).await
+        let session = new.session;
+        self.change(
+            move |inner| async move { inner.replace_prekeys(new).await },
+            move |caches, _| caches.forget_phone_with(session),
+        )
+        .await
     }
 
     async fn take_prekeys(&self, sessions: &[SessionNumber]) -> Result<Vec<TakenPrekey>, Fault> {

@@ -50,7 +50,16 @@ pub(super) fn heard(text: &[u8]) -> Said {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_frame_makes_a_panic(text: String) {
+            heard(text.as_bytes());
+        }
+    }
 
     #[test]
     fn a_message_is_padded_base64_under_its_id() {

@@ -69,7 +69,7 @@ pub fn request(verb: &str, path: &str, id: u64, body: Bytes) -> Message {
         body: Some(body),
         id: Some(id),
     };
-    frame(Frame { kind: Some(REQUEST), request: Some(request), response: None })
+    binary(&Frame { kind: Some(REQUEST), request: Some(request), response: None })
 }
 
 /// What a frame says.
@@ -101,17 +101,25 @@ fn asked(request: &Request) -> Said {
 fn response(id: u64, status: u32, message: &str) -> Message {
     let message = Some(message.to_owned());
     let response = Response { id: Some(id), status: Some(status), message, body: None };
-    frame(Frame { kind: Some(RESPONSE), request: None, response: Some(response) })
+    binary(&Frame { kind: Some(RESPONSE), request: None, response: Some(response) })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "nobody needs the frame after this")]
-fn frame(frame: Frame) -> Message {
+fn binary(frame: &Frame) -> Message {
     Message::Binary(frame.encode_to_vec().into())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_frame_makes_a_panic(bytes: Vec<u8>) {
+            heard(bytes.into());
+        }
+    }
 
     fn said(kind: i32, request: Option<Request>, response: Option<Response>) -> Said {
         heard(Frame { kind: Some(kind), request, response }.encode_to_vec().into())

@@ -1,0 +1,105 @@
+//! Stories about codes.
+
+use futures_util::future::join_all;
+
+use super::phone_scene::{new_code, number, sealed};
+use super::scene::{START, Scene, at};
+use crate::domain::clock::Timestamp;
+use crate::domain::phone::{CodePurpose, NewCode, OutboxCode, PendingCode, Transport};
+
+/// How often a code may be tried.
+const MOST: u32 = 3;
+
+impl Scene {
+    async fn try_code(&self, n: u16, now: Timestamp) -> Option<PendingCode> {
+        self.store.try_code(CodePurpose::Register, &number(n), now, MOST).await.unwrap()
+    }
+
+    async fn put_code(&self, n: u16, code: u16) {
+        self.store.put_code(new_code(CodePurpose::Register, n, code)).await.unwrap();
+    }
+}
+
+pub(super) async fn a_code_is_tried_so_often(scene: Scene) {
+    scene.put_code(1, 7).await;
+    for attempts in 1..=MOST {
+        let tried = scene.try_code(1, START).await;
+        assert_eq!(tried, Some(PendingCode { code: sealed(7), attempts }));
+    }
+    for _ in 0..2 {
+        assert_eq!(scene.try_code(1, START).await, None);
+    }
+    assert_eq!(scene.try_code(2, START).await, None, "another number");
+    let other = scene.store.try_code(CodePurpose::Link, &number(1), START, MOST).await.unwrap();
+    assert_eq!(other, None, "another purpose");
+}
+
+pub(super) async fn a_code_ends_with_its_time(scene: Scene) {
+    scene.put_code(1, 7).await;
+    assert!(scene.try_code(1, at(899)).await.is_some());
+    assert_eq!(scene.try_code(1, at(900)).await, None);
+}
+
+pub(super) async fn a_new_code_takes_the_place_of_the_old_one(scene: Scene) {
+    scene.put_code(1, 7).await;
+    scene.store.put_code(new_code(CodePurpose::Link, 1, 9)).await.unwrap();
+    for _ in 0..MOST {
+        scene.try_code(1, START).await;
+    }
+    scene.put_code(1, 8).await;
+    let tried = scene.try_code(1, START).await;
+    assert_eq!(tried, Some(PendingCode { code: sealed(8), attempts: 1 }));
+    let other = scene.store.try_code(CodePurpose::Link, &number(1), START, MOST).await.unwrap();
+    assert_eq!(other, Some(PendingCode { code: sealed(9), attempts: 1 }));
+}
+
+pub(super) async fn tries_at_once_are_all_counted(scene: Scene) {
+    scene.put_code(1, 7).await;
+    let tried = join_all((0..16).map(|_| scene.try_code(1, START))).await;
+    let mut attempts: Vec<u32> = tried.into_iter().flatten().map(|it| it.attempts).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [1, 2, 3]);
+}
+
+pub(super) async fn the_operator_sees_what_there_is_to_hand_over(scene: Scene) {
+    let waiting = |n: u16, transport, seconds| NewCode {
+        outbox: Some(transport),
+        created_at: at(seconds),
+        expires_at: at(seconds + 100),
+        ..new_code(CodePurpose::Register, n, n)
+    };
+    scene.store.put_code(waiting(1, Transport::Voice, 20)).await.unwrap();
+    scene.store.put_code(waiting(2, Transport::Sms, 10)).await.unwrap();
+    scene.store.put_code(waiting(3, Transport::Sms, 30)).await.unwrap();
+    scene.put_code(4, 4).await;
+    let listed = |n: u16, transport, seconds| OutboxCode {
+        number: number(n),
+        transport,
+        code: sealed(n),
+        created_at: at(seconds),
+        expires_at: at(seconds + 100),
+    };
+    let [second, first, third] = [
+        listed(1, Transport::Voice, 20),
+        listed(2, Transport::Sms, 10),
+        listed(3, Transport::Sms, 30),
+    ];
+    let all = scene.store.outbox(at(50), 10).await.unwrap();
+    assert_eq!(all, [first.clone(), second.clone(), third.clone()]);
+    assert_eq!(scene.store.outbox(at(50), 2).await.unwrap(), [first, second.clone()]);
+    assert_eq!(scene.store.outbox(at(110), 10).await.unwrap(), [second, third], "still good");
+}
+
+pub(super) async fn old_codes_are_forgotten_a_few_at_a_time(scene: Scene) {
+    for n in 1..=5 {
+        scene.put_code(n, n).await;
+    }
+    let mut later = new_code(CodePurpose::Register, 6, 6);
+    later.expires_at = at(901);
+    scene.store.put_code(later).await.unwrap();
+    assert_eq!(scene.store.forget_codes(at(899), 10).await.unwrap(), 0);
+    for expected in [2, 2, 1, 0] {
+        assert_eq!(scene.store.forget_codes(at(900), 2).await.unwrap(), expected);
+    }
+    assert!(scene.try_code(6, at(900)).await.is_some());
+}
