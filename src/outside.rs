@@ -7,4 +7,5 @@
 pub mod client;
 pub mod codes;
 pub mod reach;
+pub mod relays;
 pub mod signed;
