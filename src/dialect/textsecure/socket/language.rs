@@ -41,7 +41,7 @@ impl Language {
         }
     }
 
-    /// The id of the first message. In protobuf it is not zero: that is how some clients answer what
+    /// The id of the first message. In protobuf it is not zero: some clients answer under that what
     /// they did not understand.
     pub fn first_id(self) -> u64 {
         match self {
