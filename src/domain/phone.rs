@@ -16,6 +16,7 @@ pub mod notifying;
 pub mod number;
 pub mod push_address;
 pub mod registration;
+pub mod relay;
 pub mod sending;
 pub mod switchboard;
 pub mod token;
