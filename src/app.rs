@@ -9,6 +9,9 @@ pub mod entropy;
 mod files;
 mod listeners;
 mod openapi;
+mod outside;
+mod phones;
+mod relays;
 mod settings;
 mod upkeep;
 
@@ -24,26 +27,31 @@ use zeroize::Zeroizing;
 
 use self::directory::{DataDirectory, DirectoryError};
 use self::entropy::{EntropyError, SystemEntropy};
-use self::listeners::ListenError;
+use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
-use crate::dialect::mixin::blaze::Places;
+use crate::delivery::notifier::Notifier;
 use crate::dialect::mixin::{self, MixinState};
+use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
-use crate::http::layers::{self, Guard, Patience};
+use crate::http::layers::{self, Guard, Others, Patience};
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 use crate::http::{health, problem, start};
+use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
 pub use self::listeners::Bound;
 pub use self::openapi::{openapi_document, openapi_yaml};
+pub use self::outside::OutsideError;
 pub use crate::config::Config;
 pub use crate::http::fault_log::chain;
 
@@ -60,6 +68,7 @@ pub struct App {
     gate: Arc<Gate>,
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
+    phones: Arc<TextSecureState>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -98,6 +107,12 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Those who hand codes over or wake phones cannot be asked.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
+    /// Another gateway cannot be asked.
+    #[error(transparent)]
+    Relays(#[from] PeerError),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -150,23 +165,42 @@ impl App {
         let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
         let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
+        let sockets = Arc::new(sockets);
         // As many as there may be clients to leave them behind.
         let clients = u64::from(config.http.connections) + u64::from(config.http.sockets);
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
         let leftovers = Leftovers::new(most, config.http.request_timeout());
+        let leftovers = Arc::new(leftovers);
+        let notifier = Arc::new(Notifier::new(hub.clone()));
+        let phones = phones::Parts {
+            gateway: gateway.clone(),
+            hub: hub.clone(),
+            gate: gate.clone(),
+            files: files.clone(),
+            urls: urls.clone(),
+            leftovers: leftovers.clone(),
+            sockets: sockets.clone(),
+            outside: outside::open(config, &gateway).await?,
+            notifier: notifier.clone(),
+            relays: relays::open(config)?,
+        };
+        let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();
+        tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
         tasks.spawn(files::run(files.clone()));
+        relays::follow(&mut tasks, config, &phones.switchboard);
         Ok(Self {
             config: config.clone(),
             gateway,
             hub,
-            sockets: Arc::new(sockets),
-            leftovers: Arc::new(leftovers),
+            sockets,
+            leftovers,
             gate,
             files,
             urls,
+            phones,
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -188,6 +222,12 @@ impl App {
     #[must_use]
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// The rules of phones.
+    #[must_use]
+    pub fn switchboard(&self) -> &Arc<Switchboard> {
+        &self.phones.switchboard
     }
 
     /// Attachments.
@@ -216,16 +256,30 @@ impl App {
         let own = health::router(self.gateway.clone())
             .merge(start::router(self.server_public_key.clone()))
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
-        let router = router.merge(layers::guard(own, self.guard()));
+        let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
+        let phones = self.config.dialects.textsecure.is_beside_others();
+        let phones = phones.then(|| textsecure::router(self.phones.clone(), self.guard()));
+        let below = phones.map(|phones| (textsecure::PARTS, phones));
+        let others = Others { below, sockets: Some(sockets) };
+        layers::apply(router, others, self.gateway.entropy.clone())
+    }
+
+    /// What phones may ask where nothing else is served: their protocol, and the bytes of
+    /// attachments, whose addresses may lead there.
+    pub fn phones_router(&self) -> Router {
+        let phones = textsecure::router(self.phones.clone(), self.guard());
+        let router = phones.merge(self.blobs_router());
+        layers::apply(router, Others::default(), self.gateway.entropy.clone())
+    }
+
+    fn blobs_router(&self) -> Router {
         let blobs = blobs::router(
             self.gate.clone(),
             self.files.clone(),
             self.urls.clone(),
             settings::blobs(&self.config),
         );
-        let uploads = Guard { patience: self.upload_patience(), ..self.guard() };
-        let router = router.merge(layers::guard(blobs, uploads));
-        layers::apply(router, Some(sockets), self.gateway.entropy.clone())
+        layers::guard(blobs, Guard { patience: self.upload_patience(), ..self.guard() })
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -237,10 +291,11 @@ impl App {
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
+            switchboard: self.switchboard().clone(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
-        layers::apply(router, None, self.gateway.entropy.clone())
+        layers::apply(router, Others::default(), self.gateway.entropy.clone())
     }
 
     /// [`Self::bind`] and [`Self::run`] in one.
@@ -257,12 +312,14 @@ impl App {
         Ok(())
     }
 
-    /// Makes the admin socket and writes into the lock file where this gateway is reached.
+    /// Makes the admin socket, and the listener for phones if they have an address of their own, and
+    /// writes into the lock file where this gateway is reached.
     ///
     /// # Errors
-    /// When the socket cannot be made or the lock file cannot be written.
+    /// When one of them cannot be made or the lock file cannot be written.
     pub fn bind(&mut self, listener: TcpListener) -> Result<Bound, AppError> {
-        let bound = listeners::bind(listener, &mut self.directory)?;
+        let phones = self.config.dialects.textsecure.own_address();
+        let bound = listeners::bind(listener, phones, &mut self.directory)?;
         self.address = OnceLock::from(bound.address());
         Ok(bound)
     }
@@ -274,7 +331,12 @@ impl App {
             // Readers that wait for messages would hold up everything else.
             self.hub.close();
         };
-        listeners::run(bound, self.router(), self.admin_router(), &self.config.http, stop).await;
+        let routers = Routers {
+            clients: self.router(),
+            operators: self.admin_router(),
+            phones: self.phones_router(),
+        };
+        listeners::run(bound, routers, &self.config.http, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
     }
 

@@ -5,14 +5,32 @@
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
 //! Begin with [`messages`].
 
+mod accounts;
+mod attachments;
 pub mod auth;
+pub mod cors;
+mod devices;
+mod directory;
+pub mod envelope;
 pub mod error;
+pub mod federation;
 pub mod json;
+mod keys;
+mod messages;
+pub mod notifying;
+mod outgoing;
+mod paths;
+pub mod provisioning;
+mod pull;
+mod receipts;
+mod registering;
+mod relay;
+pub mod socket;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
@@ -25,6 +43,8 @@ use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
 use auth::Verified;
+use federation::peer::Peers;
+use socket::Sockets;
 
 /// What the handlers work with.
 pub struct TextSecureState {
@@ -44,6 +64,10 @@ pub struct TextSecureState {
     pub settings: TextSecureSettings,
     /// Passwords that were found right.
     pub verified: Verified,
+    /// Other gateways that may call.
+    pub peers: Peers,
+    /// Sockets.
+    pub sockets: Sockets,
     /// Who finishes requests whose client has gone.
     pub leftovers: Arc<Leftovers>,
 }
@@ -53,12 +77,28 @@ pub struct TextSecureState {
 pub struct TextSecureSettings {
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// Whether whoever asks for a code by the transport `dev` reads it in the answer.
+    pub dev_transport: bool,
 }
+
+/// The first parts of all paths of this dialect.
+pub const PARTS: &[&str] = &["v1", "v2"];
 
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.
 pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
     let router = Router::new()
+        .merge(accounts::routes())
+        .merge(attachments::routes())
+        .merge(devices::routes())
+        .merge(directory::routes())
+        .merge(federation::routes())
+        .merge(keys::routes())
+        .merge(messages::routes())
+        .merge(provisioning::routes())
+        .merge(pull::routes())
+        .merge(receipts::routes())
+        .merge(socket::routes())
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::unknown_path)
         .with_state(state);
@@ -66,7 +106,16 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
 }
 
 async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    if cors::is_preflight(request.method(), request.headers()) {
+        return cors::preflight();
+    }
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);
-    shape.give(guard.answer(course, false, next.run(request)).await)
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = shape.give(guard.answer(course, false, next.run(request)).await);
+    if let Some(path) = path {
+        response.extensions_mut().insert(path);
+    }
+    cors::allow(&mut response);
+    response
 }

@@ -56,14 +56,8 @@ impl Gateway {
             return Ok(());
         }
         let session = &reader.session;
-        let inbox = InboxKey::of(session);
-        self.note_seen(inbox.session).await;
         let ids = list.iter().map(|one| one.message_id).collect();
-        let removed = self.store.acknowledge(inbox, ids).await?;
-        if !removed.is_empty() {
-            let ids = removed.iter().map(|gone| gone.message_id).collect();
-            self.bus.publish(Hint::Taken { session: inbox.session, ids });
-        }
+        let removed = self.take_out(InboxKey::of(session), ids).await?;
         let at = self.clock.now();
         let notice = |gone: Acknowledged| Notice {
             sender: gone.sender,
@@ -79,6 +73,28 @@ impl Gateway {
             self.bus.publish(Hint::Acknowledged(notices));
         }
         Ok(())
+    }
+
+    /// Drops what its reader has taken care of, and tells nobody but the reader's other connections;
+    /// returns what was there. For protocols in which senders hear of it in another way, or not.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn take_out(
+        &self,
+        inbox: InboxKey,
+        ids: Vec<MessageId>,
+    ) -> Result<Vec<Acknowledged>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.note_seen(inbox.session).await;
+        let removed = self.store.acknowledge(inbox, ids).await?;
+        if !removed.is_empty() {
+            let ids = removed.iter().map(|gone| gone.message_id).collect();
+            self.bus.publish(Hint::Taken { session: inbox.session, ids });
+        }
+        Ok(removed)
     }
 }
 

@@ -28,7 +28,7 @@ use super::top_up::TopUpOffer;
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
 pub use quota::{FULL_RETRY, Intake, Quota, WhenFull};
 pub use set_aside::{InboxStatus, Isolation, SetAside};
-pub use sweep::{OLDEST_MESSAGE, Sweep, SweepRequest};
+pub use sweep::{Cleared, OLDEST_MESSAGE, Sweep, SweepRequest};
 
 /// How long message ids are remembered at least, so that a late retry is still a duplicate.
 pub const IDS_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -191,7 +191,7 @@ pub struct LeaseRequest {
     pub inbox: InboxKey,
     /// At most so many messages.
     pub limit: u32,
-    /// At most so many bytes of bodies, but at least one message.
+    /// At most so many bytes of bodies and slots, but at least one message.
     pub max_bytes: u64,
     /// The present moment: leases that ended before it are free again.
     pub now: Timestamp,
@@ -242,6 +242,14 @@ pub struct Waiting {
     pub deliveries: u32,
 }
 
+impl Waiting {
+    /// Its bytes: of its body and of the reader's own part.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        (self.body.len() + self.slot.len()) as u64
+    }
+}
+
 impl Gateway {
     /// Hands out what waits in an inbox, and holds it for this reader for a while. A message that
     /// was handed out in vain several times comes alone, and what stands before such a one comes
@@ -259,7 +267,7 @@ impl Gateway {
         Ok(self.lease_page(inbox, limit, most, max_age).await?.messages)
     }
 
-    /// The same for a reader that wants only so many bytes of bodies, but at least one message, and
+    /// The same for a reader that wants only so many bytes, but at least one message, and
     /// that wants to know whether there is more.
     ///
     /// # Errors

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What each holder has; those that hold nothing are not remembered.
 #[derive(Debug)]
-pub(super) struct Shares<Holder> {
+pub struct Shares<Holder> {
     most: u64,
     held: Mutex<HashMap<Holder, u64>>,
 }
 
 /// What a holder took, given back on drop.
 #[derive(Debug)]
-pub(super) struct Share<Holder: Copy + Eq + Hash> {
+pub struct Share<Holder: Copy + Eq + Hash> {
     shares: Arc<Shares<Holder>>,
     holder: Holder,
     amount: u64,
@@ -22,13 +22,13 @@ pub(super) struct Share<Holder: Copy + Eq + Hash> {
 
 impl<Holder: Copy + Eq + Hash> Shares<Holder> {
     /// Everybody may hold `most` at the same time.
-    pub(super) fn new(most: u64) -> Self {
+    pub fn new(most: u64) -> Self {
         Self { most, held: Mutex::default() }
     }
 
     /// Takes so much for a holder, if it may hold that much more. Who holds nothing may always
     /// take: what is larger than a share is worked on alone.
-    pub(super) fn take(self: &Arc<Self>, holder: Holder, amount: u64) -> Option<Share<Holder>> {
+    pub fn take(self: &Arc<Self>, holder: Holder, amount: u64) -> Option<Share<Holder>> {
         if amount > 0 {
             let mut held = self.held();
             let before = held.get(&holder).copied().unwrap_or_default();
@@ -43,6 +43,23 @@ impl<Holder: Copy + Eq + Hash> Shares<Holder> {
 
     fn held(&self) -> MutexGuard<'_, HashMap<Holder, u64>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Holder: Copy + Eq + Hash> Share<Holder> {
+    /// Becomes as large as this, if its holder may hold that much; returns whether it did. What is
+    /// all that somebody holds may be larger than a share here, too.
+    pub(super) fn grow(&mut self, amount: u64) -> bool {
+        let mut held = self.shares.held();
+        let before = held.get(&self.holder).copied().unwrap_or_default();
+        let others = before.saturating_sub(self.amount);
+        let after = others.saturating_add(amount);
+        let may = amount > self.amount && (others == 0 || after <= self.shares.most);
+        if may {
+            held.insert(self.holder, after);
+            self.amount = amount;
+        }
+        may || amount <= self.amount
     }
 }
 
@@ -75,6 +92,19 @@ mod tests {
         assert!(shares.take(BERT, 10).is_some());
         drop(first);
         assert!(shares.take(ANNA, 8).is_some());
+    }
+
+    #[test]
+    fn a_share_grows_as_far_as_there_is_room_beside_the_others() {
+        let shares = Arc::new(Shares::new(10));
+        let (mut one, other) = (shares.take(ANNA, 4).unwrap(), shares.take(ANNA, 4).unwrap());
+        assert!(!one.grow(7));
+        assert!(one.grow(6) && one.grow(5));
+        assert!(shares.take(ANNA, 1).is_none());
+        drop(other);
+        assert!(one.grow(11), "alone");
+        drop(one);
+        assert!(shares.held().is_empty());
     }
 
     #[test]

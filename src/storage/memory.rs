@@ -81,6 +81,8 @@ struct State {
     attachments: BTreeMap<AttachmentId, Attachment>,
     /// How often something may have been changed.
     changes: u64,
+    /// Whether inboxes of ended sessions cannot be cleared.
+    fails_to_clear: bool,
 }
 
 /// What every session has, whatever the dialect of its account.
@@ -116,6 +118,12 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From now on [`clear_ended`](crate::domain::ports::Inbox::clear_ended) fails, and nothing else:
+    /// to see what goes on without it.
+    pub fn fail_to_clear(&self) {
+        self.state().fails_to_clear = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

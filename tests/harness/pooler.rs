@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore};
 
 /// Connections to the server, fewer than clients have.
-const CONNECTIONS: usize = 3;
+pub const CONNECTIONS: usize = 3;
 
 /// A message of the protocol: its kind and its body without the length.
 type Message = (u8, Vec<u8>);

@@ -53,7 +53,20 @@ pub async fn read(
     visitor: &limits::Visitor,
     body: Body,
 ) -> Result<(Bytes, BodyRoom), Fault> {
-    let (gate, limit) = (&state.gate, state.settings.body_limit);
+    read_at_most(state.settings.body_limit, state, visitor, body).await
+}
+
+/// The same within so many bytes.
+///
+/// # Errors
+/// A [`Fault`] of the limits or the body.
+pub async fn read_at_most(
+    limit: u64,
+    state: &TextSecureState,
+    visitor: &limits::Visitor,
+    body: Body,
+) -> Result<(Bytes, BodyRoom), Fault> {
+    let gate = &state.gate;
     let (announced, exact) = (body.size_hint().lower(), body.size_hint().exact());
     if announced <= limit {
         gate.bytes(visitor, announced)?;

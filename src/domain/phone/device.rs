@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use super::code::CodeUse;
 use super::contact::ContactToken;
 use super::number::PhoneNumber;
@@ -9,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::inbox::InboxKey;
-use crate::domain::vault::Sealed;
+use crate::domain::vault::{Sealed, Vault};
 
 /// A device's number within its account, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,7 +97,30 @@ pub struct Device {
     pub last_seen_at: Option<Timestamp>,
 }
 
+/// The length of a signalling key.
+pub const SIGNALLING_KEY: usize = 52;
+
+/// The context under which a vault seals the signalling key of the device with this session id.
+#[must_use]
+pub fn signalling_key_context(device: SessionId) -> String {
+    format!("signalling key {device}")
+}
+
 impl Device {
+    /// Its signalling key, to be forgotten once something was encrypted.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when another gateway has sealed it.
+    pub fn open_signalling_key(
+        &self,
+        vault: &Vault,
+    ) -> Result<Zeroizing<[u8; SIGNALLING_KEY]>, Fault> {
+        let opened = vault.open(&signalling_key_context(self.id), &self.signalling_key)?;
+        let key: Result<[u8; SIGNALLING_KEY], _> = opened.as_slice().try_into();
+        let key = key.map_err(|error| Fault::internal("opening a signalling key", error))?;
+        Ok(Zeroizing::new(key))
+    }
+
     /// Whether messages can reach it.
     #[must_use]
     pub fn is_active(&self) -> bool {

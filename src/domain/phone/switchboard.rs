@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::PhoneLimits;
+use super::token::TokenKey;
 use crate::domain::gateway::Gateway;
-use crate::domain::ports::{CodeSender, Push};
+use crate::domain::ports::{CodeSender, Notifier, Push, Relays};
 use crate::domain::vault::Vault;
 
 /// What an operator may choose about phones.
@@ -18,11 +19,14 @@ pub struct PhonePolicy {
     pub code_attempts: u32,
     /// The devices of one phone.
     pub devices: u32,
+    /// The key of tokens with which numbers register without a code, if there are any.
+    pub token_key: Option<TokenKey>,
 }
 
 impl Default for PhonePolicy {
     fn default() -> Self {
-        Self { code_life: Duration::from_secs(15 * 60), code_attempts: 5, devices: 6 }
+        let code_life = Duration::from_secs(15 * 60);
+        Self { code_life, code_attempts: 5, devices: 6, token_key: None }
     }
 }
 
@@ -36,6 +40,10 @@ pub struct Switchboard {
     pub codes: Arc<dyn CodeSender>,
     /// Wakes devices.
     pub push: Arc<dyn Push>,
+    /// Sees to it that they are woken.
+    pub notifier: Arc<dyn Notifier>,
+    /// Other gateways.
+    pub relays: Arc<dyn Relays>,
     /// What the operator chose.
     pub policy: PhonePolicy,
     /// How fast phones may go.

@@ -1,0 +1,125 @@
+//! Attachments: a number for an encrypted file, and where its bytes go and come from.
+//!
+//! The bytes themselves pass at `/blobs/{number}`, which belongs to no protocol.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json as Body;
+use axum::extract::{RawQuery, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use super::TextSecureState;
+use super::auth::Caller;
+use super::paths::{Acting, Routes, route};
+use super::relay;
+use crate::domain::attachment::AttachmentNumber;
+use crate::domain::error::Fault;
+use crate::domain::phone::PhoneLimit;
+use crate::domain::ports::RelayRequest;
+use crate::http::path::PathPart;
+use crate::http::problem::Problem;
+
+/// When an account should come again whose uploads are all still to come.
+const WAIT_FOR_UPLOADS: Duration = Duration::from_secs(600);
+
+/// The routes of this file.
+pub(super) fn routes() -> Routes {
+    let routes = route(Routes::new(), "/v1/attachments", get(open));
+    route(routes, "/v1/attachments/{number}", get(locate))
+}
+
+/// Numbers above 2^53 lose digits in some clients, which find them in the text and at the end of
+/// the location's path as well.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Opened {
+    id: u64,
+    id_string: String,
+    location: String,
+}
+
+#[derive(Serialize)]
+struct Located {
+    location: String,
+}
+
+/// URLs are credentials, so nobody may keep the answer.
+type Unkept<T> = ([(HeaderName, HeaderValue); 1], Body<T>);
+
+fn unkept<T>(answer: T) -> Unkept<T> {
+    ([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Body(answer))
+}
+
+/// `GET /v1/attachments/`: room for a file, and where to upload it.
+async fn open(
+    State(state): State<Arc<TextSecureState>>,
+    uri: Uri,
+    headers: HeaderMap,
+    Acting(caller): Acting,
+) -> Result<Unkept<Opened>, Problem> {
+    let key = caller.phone.number.as_str();
+    state.switchboard.limits.take(PhoneLimit::Attachments, key, 1)?;
+    let base = base(&state, &uri, &headers)?;
+    let opened = state.files.open_numbered(caller.phone.account).await;
+    let (number, attachment) = opened.map_err(as_limit)?;
+    let (until, most) = (state.files.upload_until(&attachment), state.files.limits().bytes);
+    let location = state.urls.upload(&base, attachment.id, until, most);
+    let id = number.get();
+    Ok(unkept(Opened { id, id_string: id.to_string(), location }))
+}
+
+/// `GET /v1/attachments/{number}`: where a file can be read. Whether there is one shows there.
+async fn locate(
+    State(state): State<Arc<TextSecureState>>,
+    PathPart(number): PathPart,
+    uri: Uri,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+    _caller: Caller,
+) -> Result<Response, Problem> {
+    let Some(relay) = relay::in_query(query.as_deref()) else {
+        return Ok(located(&state, &number, &uri, &headers)?);
+    };
+    let request = RelayRequest::Attachment(parse(&number)?);
+    let mut answer = relay::pass(relay::ask(&state, relay, request).await?);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
+/// Where a file that is here can be read.
+pub(super) fn located(
+    state: &TextSecureState,
+    number: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let id = parse(number)?.id();
+    let base = base(state, uri, headers)?;
+    let location = state.urls.view(&base, id, state.files.now());
+    Ok(unkept(Located { location }).into_response())
+}
+
+fn parse(number: &str) -> Result<AttachmentNumber, Fault> {
+    AttachmentNumber::parse(number).ok_or(Fault::NotFound { what: "attachment" })
+}
+
+fn base(state: &TextSecureState, uri: &Uri, headers: &HeaderMap) -> Result<String, Fault> {
+    let base = state.addresses.base(uri, headers);
+    base.ok_or_else(|| Fault::invalid("host", "the request has no usable `Host` header"))
+}
+
+/// Too many uploads that are still to come are, in this protocol's words, too many requests.
+fn as_limit(fault: Fault) -> Fault {
+    match fault {
+        Fault::Conflict { .. } => {
+            let (what, retry_after) = ("the number of new attachments", WAIT_FOR_UPLOADS);
+            Fault::RateLimited { what, retry_after }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,136 @@
+//! Pulling: reading an inbox without a socket.
+
+use std::sync::Arc;
+
+use axum::Json as Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{delete, get};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use prost::Message as _;
+use serde::Serialize;
+
+use super::TextSecureState;
+use super::envelope::Envelope;
+use super::paths::{Acting, Routes, route};
+use super::receipts;
+use crate::domain::error::Fault;
+use crate::domain::inbox::{InboxKey, Waiting};
+use crate::domain::phone::sending::TEXTSECURE;
+use crate::http::path::PathPair;
+use crate::http::problem::Problem;
+
+/// The routes of this file.
+pub(super) fn routes() -> Routes {
+    let routes = route(Routes::new(), "/v1/messages", get(read));
+    route(routes, "/v1/messages/{source}/{timestamp}", delete(acknowledge))
+}
+
+/// How many pages without a message for the phone are passed over in one request.
+const EMPTY_PAGES: usize = 8;
+
+/// How many pages of messages that were handed out are looked through for one of them.
+const PAGES_HANDED_OUT: u32 = 4;
+
+#[derive(Serialize)]
+struct Page {
+    messages: Vec<Message>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    #[serde(rename = "type")]
+    kind: i32,
+    relay: Option<String>,
+    timestamp: u64,
+    source: Option<String>,
+    source_device: u32,
+    message: Option<String>,
+    content: Option<String>,
+}
+
+/// `GET /v1/messages/`: what waits for the device, oldest first, as much as fits one page. It is
+/// held for this reader for a while, and comes again after that unless it was deleted.
+async fn read(
+    State(state): State<Arc<TextSecureState>>,
+    Acting(caller): Acting,
+) -> Result<Body<Page>, Problem> {
+    let gateway = &state.switchboard.gateway;
+    let inbox = caller.phone.inbox(&caller.device);
+    let mut messages = Vec::new();
+    for _ in 0..EMPTY_PAGES {
+        let page = gateway.lease_page(inbox, u32::MAX, u64::MAX, None).await?;
+        let (ours, others): (Vec<_>, Vec<_>) =
+            page.messages.iter().map(|waiting| (waiting, opened(waiting))).partition(is_ours);
+        let others = others.into_iter().map(|(waiting, _)| waiting.message_id).collect();
+        gateway.take_out(inbox, others).await?;
+        messages.extend(ours.into_iter().filter_map(|(_, envelope)| envelope).map(shown));
+        if !messages.is_empty() || !page.more {
+            break;
+        }
+    }
+    Ok(Body(Page { messages }))
+}
+
+/// `DELETE /v1/messages/{source}/{timestamp}`: the device has the message, and its sender is told.
+async fn acknowledge(
+    State(state): State<Arc<TextSecureState>>,
+    PathPair(source, timestamp): PathPair,
+    Acting(caller): Acting,
+) -> Result<StatusCode, Problem> {
+    let timestamp = timestamp.parse().map_err(|_| Fault::NotFound { what: "path" })?;
+    let inbox = caller.phone.inbox(&caller.device);
+    if let Some((waiting, envelope)) = handed_out(&state, inbox, &source, timestamp).await? {
+        let gateway = &state.switchboard.gateway;
+        if !gateway.take_out(inbox, vec![waiting.message_id]).await?.is_empty() {
+            receipts::arrived(&state.switchboard, &caller, &envelope).await;
+        }
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The oldest message from that number and of that time that the device was given.
+async fn handed_out(
+    state: &TextSecureState,
+    inbox: InboxKey,
+    source: &str,
+    timestamp: u64,
+) -> Result<Option<(Waiting, Envelope)>, Fault> {
+    let gateway = &state.switchboard.gateway;
+    let most = gateway.limits.inbox_page.saturating_mul(PAGES_HANDED_OUT);
+    let waiting = gateway.store.handed_out(inbox, most).await?;
+    let is_meant = |envelope: &Envelope| {
+        envelope.source.as_deref() == Some(source) && envelope.timestamp == Some(timestamp)
+    };
+    Ok(waiting.into_iter().find_map(|waiting| {
+        let envelope = opened(&waiting).filter(is_meant)?;
+        Some((waiting, envelope))
+    }))
+}
+
+/// The envelope that a device gets; `None` for what the gateway itself says, which this protocol
+/// has no words for.
+pub(super) fn opened(waiting: &Waiting) -> Option<Envelope> {
+    let is_ours = waiting.category == TEXTSECURE;
+    is_ours.then(|| Envelope::decode(waiting.slot.clone()).ok()).flatten()
+}
+
+fn is_ours(pair: &(&Waiting, Option<Envelope>)) -> bool {
+    pair.1.is_some()
+}
+
+fn shown(envelope: Envelope) -> Message {
+    let text = |bytes: Option<Bytes>| bytes.map(|bytes| STANDARD.encode(bytes));
+    Message {
+        kind: envelope.kind.unwrap_or_default(),
+        relay: envelope.relay,
+        timestamp: envelope.timestamp.unwrap_or_default(),
+        source: envelope.source,
+        source_device: envelope.source_device.unwrap_or_default(),
+        message: text(envelope.message),
+        content: text(envelope.content),
+    }
+}

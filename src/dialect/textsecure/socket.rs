@@ -1,0 +1,175 @@
+//! The sockets: `GET /v1/websocket/` with the credentials in the query.
+//!
+//! Clients of two times open the same path. The earlier ones say `user` and speak JSON, the later
+//! ones say `login` and speak protobuf. Whose credentials are not good gets a socket that closes
+//! with a code of its own: a browser tells its page nothing about a handshake that failed.
+
+mod arrived;
+mod json;
+pub mod language;
+pub mod protobuf;
+mod query;
+pub mod seats;
+mod session;
+mod shown;
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use self::language::Language;
+use self::seats::{Seat, Seats};
+use super::TextSecureState;
+use super::auth::Caller;
+use super::paths::{Routes, route};
+use super::provisioning::{self, Lobby};
+use crate::domain::error::Fault;
+use crate::domain::limits::Visitor;
+use crate::http::places::{Place, Places};
+use crate::http::problem::Problem;
+use crate::http::upgrade::{self, Upgrade, asks_for_socket};
+
+/// The code with which a socket closes whose credentials are not good.
+pub(super) const BAD_CREDENTIALS: CloseCode = CloseCode::Library(4001);
+
+/// How long a peer may take to say good-bye.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The largest frame of a client, in bytes. What clients say is short.
+pub(super) const FRAME_LIMIT: usize = 16 * 1024;
+
+/// The sockets of this dialect on this node.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Room for them, shared with other dialects.
+    pub places: Arc<Places>,
+    /// Which devices have one.
+    pub seats: Arc<Seats>,
+    /// New devices that wait for what they need to be linked.
+    pub lobby: Arc<Lobby>,
+}
+
+impl Sockets {
+    /// None yet.
+    #[must_use]
+    pub fn new(places: Arc<Places>) -> Self {
+        Self { places, seats: Arc::default(), lobby: Arc::default() }
+    }
+}
+
+/// The paths of the sockets.
+pub(super) fn routes() -> Routes {
+    let routes = route(Routes::new(), "/v1/websocket", get(open));
+    route(routes, "/v1/websocket/provisioning", get(provisioning::open))
+}
+
+/// A device that opens a socket.
+struct Guest {
+    caller: Caller,
+    language: Language,
+}
+
+impl Guest {
+    fn visitor(&self) -> &Visitor {
+        &self.caller.visitor
+    }
+}
+
+/// `GET /v1/websocket/`: opens a socket.
+async fn open(State(state): State<Arc<TextSecureState>>, request: Request) -> Response {
+    if !asks_for_socket(request.headers()) {
+        return no_handshake();
+    }
+    // A handshake has no body.
+    answer(state, request.map(|_| ()))
+        .await
+        .unwrap_or_else(|fault| Problem::from(fault).into_response())
+}
+
+/// The answer to a request for a socket's path that does not ask for one.
+pub(super) fn no_handshake() -> Response {
+    let upgrade = [
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::CONNECTION, HeaderValue::from_static("upgrade")),
+    ];
+    (StatusCode::UPGRADE_REQUIRED, upgrade).into_response()
+}
+
+async fn answer(
+    state: Arc<TextSecureState>,
+    mut request: axum::http::Request<()>,
+) -> Result<Response, Fault> {
+    let address = state.gate.address(request.extensions(), request.headers());
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let guest = match identify(&state, &query, address).await {
+        Err(Fault::Unauthorized { .. }) => None,
+        known => Some(known?),
+    };
+    let (answer, upgrade) = upgrade::accept(&mut request)?;
+    match guest {
+        None => {
+            let place = state.sockets.places.take_unnamed()?;
+            tokio::spawn(turn_away(upgrade, place));
+        }
+        Some(guest) => {
+            let session = guest.caller.device.session;
+            let seat = state.sockets.seats.take(session);
+            let place = state.sockets.places.take(session)?;
+            tokio::spawn(serve(state, guest, seat, upgrade, place));
+        }
+    }
+    Ok(answer)
+}
+
+async fn identify(
+    state: &TextSecureState,
+    query: &str,
+    address: Option<IpAddr>,
+) -> Result<Guest, Fault> {
+    state.gate.may_knock(address)?;
+    let (language, credentials) = query::read(query);
+    let known = match credentials {
+        Some(credentials) => state.verified.check(state, credentials).await,
+        None => Err(Fault::unauthorized("there are no credentials in the query")),
+    };
+    let (phone, device) = state.gate.judged(known, address)?;
+    let visitor = Visitor { account: Some(phone.account), address };
+    state.gate.socket(&visitor)?;
+    Ok(Guest { caller: Caller { phone, device, visitor }, language })
+}
+
+/// Says good-bye to somebody whom nobody knows.
+async fn turn_away(upgrade: Upgrade, place: Place) {
+    let Some(wire) = upgrade.wire(&place, FRAME_LIMIT).await else { return };
+    wire.close(None, BAD_CREDENTIALS, "the credentials are not good", FAREWELL).await;
+}
+
+/// Waits for the connection, and begins to serve the socket.
+async fn serve(
+    state: Arc<TextSecureState>,
+    guest: Guest,
+    seat: Seat,
+    upgrade: Upgrade,
+    place: Place,
+) {
+    let Some(wire) = upgrade.wire(&place, FRAME_LIMIT).await else { return };
+    // In a task of its own, and in a box: what the handshake took is given back, and a future that
+    // is handed on would take its room once more in the one around it.
+    let session = Box::pin(session::run(state, guest, seat, wire));
+    tokio::spawn(keep(session, place));
+}
+
+/// Keeps a socket going until it ends or its place is taken away.
+async fn keep(session: Pin<Box<impl Future<Output = ()>>>, place: Place) {
+    tokio::select! {
+        () = session => {}
+        () = place.broken_off() => {}
+    }
+}
