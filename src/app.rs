@@ -107,7 +107,7 @@ pub enum AppError {
     },
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
-    Outside(#[from] OutsideError),
+    Outside(#[from] Box<OutsideError>),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -175,7 +175,7 @@ impl App {
             urls: urls.clone(),
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
-            outside: outside::open(config, &gateway).await?,
+            outside: outside::open(config, &gateway).await.map_err(Box::new)?,
             notifier: notifier.clone(),
         };
         let phones = Arc::new(phones.state(config, &seed));
