@@ -11,6 +11,7 @@ mod listeners;
 mod openapi;
 mod outside;
 mod phones;
+mod relays;
 mod settings;
 mod upkeep;
 
@@ -44,6 +45,7 @@ use crate::http::layers::{self, Guard, Others, Patience};
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
 use crate::http::{health, problem, start};
+use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -108,6 +110,9 @@ pub enum AppError {
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
     Outside(#[from] Box<OutsideError>),
+    /// Another gateway cannot be asked.
+    #[error(transparent)]
+    Relays(#[from] PeerError),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -177,6 +182,7 @@ impl App {
             sockets: sockets.clone(),
             outside: outside::open(config, &gateway).await.map_err(Box::new)?,
             notifier: notifier.clone(),
+            relays: relays::open(config)?,
         };
         let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();
@@ -184,6 +190,7 @@ impl App {
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
         tasks.spawn(files::run(files.clone()));
+        relays::follow(&mut tasks, config, &phones.switchboard);
         Ok(Self {
             config: config.clone(),
             gateway,

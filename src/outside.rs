@@ -8,4 +8,5 @@ pub mod client;
 pub mod codes;
 pub mod push;
 pub mod reach;
+pub mod relays;
 pub mod signed;

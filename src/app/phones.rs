@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::outside::Outside;
-use super::settings;
+use super::{relays, settings};
 use crate::config::Config;
 use crate::config::dialects::TextSecure;
 use crate::delivery::hub::Hub;
@@ -15,6 +15,7 @@ use crate::domain::Gateway;
 use crate::domain::attachment::Files;
 use crate::domain::phone::token::TokenKey;
 use crate::domain::phone::{PhoneLimits, PhonePolicy, Switchboard};
+use crate::domain::ports::Relays;
 use crate::domain::vault::Vault;
 use crate::http::blobs::BlobUrls;
 use crate::http::gate::Gate;
@@ -32,6 +33,7 @@ pub(super) struct Parts {
     pub(super) sockets: Arc<Places>,
     pub(super) outside: Outside,
     pub(super) notifier: Arc<Notifier>,
+    pub(super) relays: Arc<dyn Relays>,
 }
 
 impl Parts {
@@ -39,6 +41,7 @@ impl Parts {
     /// `seed`.
     pub(super) fn state(self, config: &Config, seed: &[u8; 32]) -> TextSecureState {
         let verified = Verified::new(&*self.gateway.entropy);
+        let peers = relays::callers(&config.dialects.textsecure.federation);
         let settings = &config.dialects.textsecure;
         let limits = PhoneLimits::new(self.gateway.clock.clone(), |it| settings.limits.of(it));
         let switchboard = Switchboard {
@@ -47,6 +50,7 @@ impl Parts {
             codes: self.outside.codes,
             push: self.outside.push,
             notifier: self.notifier,
+            relays: self.relays,
             policy: policy(settings),
             limits,
         };
@@ -59,6 +63,7 @@ impl Parts {
             addresses: settings::addresses(config),
             settings: dialect(config),
             verified,
+            peers,
             sockets: Sockets::new(self.sockets),
             leftovers: self.leftovers,
         }

@@ -16,9 +16,11 @@ pub mod notifying;
 pub mod number;
 pub mod push_address;
 pub mod registration;
+pub mod relay;
 pub mod sending;
 pub mod switchboard;
 pub mod token;
+pub mod verification;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
 pub use contact::{Contact, ContactToken, RelayContact};

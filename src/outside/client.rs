@@ -14,7 +14,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Response, Url};
+use reqwest::{Certificate, Method, Response, Url};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -58,9 +58,10 @@ pub struct Client {
     reach: Reach,
     places: Arc<Semaphore>,
     patience: Duration,
+    largest_answer: usize,
 }
 
-/// A request that hands something over.
+/// A request.
 pub struct Post {
     url: String,
     headers: HeaderMap,
@@ -80,8 +81,14 @@ pub struct Answer {
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up HTTP for requests to others")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// The library does not take what it is given.
+    #[error("cannot set up HTTP for requests to others")]
+    Library(#[from] reqwest::Error),
+    /// There is nobody to trust.
+    #[error("there is no certificate in it")]
+    NoCertificate,
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +106,7 @@ pub enum AskError {
     #[error("there was no answer within {} seconds", .0.as_secs())]
     TimedOut(Duration),
     /// It is too large.
-    #[error("the answer has more than {LARGEST_ANSWER} bytes")]
+    #[error("the answer has more bytes than are read")]
     TooLarge,
     /// The connection failed.
     #[error("could not ask")]
@@ -113,13 +120,52 @@ impl Client {
     /// # Errors
     /// When the library cannot be set up.
     pub fn new(settings: &ClientSettings) -> Result<Self, ClientError> {
-        // Fails when the program installed a provider already, and then that one is used.
-        let _already_installed = rustls::crypto::ring::default_provider().install_default();
+        install_provider();
         let secure = || builder(settings, settings.reach.clone()).https_only(true);
         let secure = secure().build().or_else(|error| {
             tracing::warn!("nobody can be asked over https: {error}");
             secure().tls_certs_only([]).build()
         })?;
+        Self::around(settings, secure)
+    }
+
+    /// A client with these bounds that over `https` reaches those alone whom one of these
+    /// certificates (PEM) speaks for, whatever the system believes.
+    ///
+    /// # Errors
+    /// When there is none, or the library cannot be set up.
+    pub fn trusting(settings: &ClientSettings, certificates: &[u8]) -> Result<Self, ClientError> {
+        let certificates = Certificate::from_pem_bundle(certificates)?;
+        match certificates.is_empty() {
+            true => Err(ClientError::NoCertificate),
+            false => Self::trusting_these(settings, certificates),
+        }
+    }
+
+    /// A client with these bounds that reaches nobody over `https`.
+    ///
+    /// # Errors
+    /// When the library cannot be set up.
+    pub fn plain(settings: &ClientSettings) -> Result<Self, ClientError> {
+        Self::trusting_these(settings, Vec::new())
+    }
+
+    fn trusting_these(
+        settings: &ClientSettings,
+        certificates: Vec<Certificate>,
+    ) -> Result<Self, ClientError> {
+        install_provider();
+        let secure = builder(settings, settings.reach.clone()).https_only(true);
+        Self::around(settings, secure.tls_certs_only(certificates).build()?)
+    }
+
+    /// The same client for answers of so many bytes.
+    #[must_use]
+    pub fn with_largest_answer(self, bytes: usize) -> Self {
+        Self { largest_answer: bytes, ..self }
+    }
+
+    fn around(settings: &ClientSettings, secure: reqwest::Client) -> Result<Self, ClientError> {
         let plain = builder(settings, settings.reach.only_private()).tls_certs_only([]).build()?;
         Ok(Self {
             secure,
@@ -127,6 +173,7 @@ impl Client {
             reach: settings.reach.clone(),
             places: Arc::new(Semaphore::new(settings.at_once)),
             patience: settings.patience,
+            largest_answer: LARGEST_ANSWER,
         })
     }
 
@@ -135,7 +182,27 @@ impl Client {
     /// # Errors
     /// When there is no whole answer in time.
     pub async fn post(&self, post: Post) -> Result<Answer, AskError> {
-        let answer = timeout(self.patience, self.post_now(post)).await;
+        self.ask(Method::POST, post).await
+    }
+
+    /// The same with `PUT`.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub async fn put(&self, post: Post) -> Result<Answer, AskError> {
+        self.ask(Method::PUT, post).await
+    }
+
+    /// The same with `GET`.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub async fn get(&self, post: Post) -> Result<Answer, AskError> {
+        self.ask(Method::GET, post).await
+    }
+
+    async fn ask(&self, method: Method, post: Post) -> Result<Answer, AskError> {
+        let answer = timeout(self.patience, self.ask_now(method, post)).await;
         answer.unwrap_or(Err(AskError::TimedOut(self.patience)))
     }
 
@@ -151,14 +218,14 @@ impl Client {
         self.patience
     }
 
-    async fn post_now(&self, post: Post) -> Result<Answer, AskError> {
+    async fn ask_now(&self, method: Method, post: Post) -> Result<Answer, AskError> {
         let url = Url::parse(&post.url).map_err(|_| AskError::Address("is no URL"))?;
         let client = self.for_scheme(&url)?;
         // Nobody closes it.
         let _place = self.places.acquire().await;
-        let request = client.post(url).headers(post.headers).body(post.body);
+        let request = client.request(method, url).headers(post.headers).body(post.body);
         let response = request.send().await.map_err(failed)?;
-        read(response).await
+        read(response, self.largest_answer).await
     }
 
     fn for_scheme(&self, url: &Url) -> Result<&reqwest::Client, AskError> {
@@ -176,6 +243,11 @@ impl Client {
             false => Ok(client),
         }
     }
+}
+
+/// Fails when the program installed a provider already, and then that one is used.
+fn install_provider() {
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn builder(settings: &ClientSettings, reach: Reach) -> reqwest::ClientBuilder {
@@ -216,12 +288,12 @@ impl Resolve for Resolver {
     }
 }
 
-async fn read(mut response: Response) -> Result<Answer, AskError> {
+async fn read(mut response: Response, most: usize) -> Result<Answer, AskError> {
     let status = response.status().as_u16();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(failed)? {
-        if body.len() + part.len() > LARGEST_ANSWER {
+        if body.len() + part.len() > most {
             return Err(AskError::TooLarge);
         }
         body.extend_from_slice(&part);
@@ -252,6 +324,12 @@ impl Post {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         Self { url: url.into(), headers, body }
+    }
+
+    /// A request without a body.
+    #[must_use]
+    pub fn empty(url: impl Into<String>) -> Self {
+        Self { url: url.into(), headers: HeaderMap::new(), body: Vec::new() }
     }
 
     /// The same with one more header, whose value is never shown.

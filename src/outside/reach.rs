@@ -70,6 +70,14 @@ impl Reach {
         Self { private, only_private: false }
     }
 
+    /// Every address there is, the private ones known as such; for hosts that the operator wrote
+    /// down.
+    #[must_use]
+    pub fn public_and_private() -> Self {
+        // Beside what is given away of IPv6 lie those that are not public.
+        Self::with(constant(&format!("{SPECIAL_V4}, ::/3, 4000::/2, 8000::/1, {SPECIAL_V6}")))
+    }
+
     /// Every address there is; for hosts that the operator wrote down.
     #[must_use]
     pub fn anywhere() -> Self {
@@ -132,6 +140,24 @@ mod tests {
     fn public_addresses_may_be_asked() {
         for public in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"] {
             assert!(reach("").allows(public.parse().unwrap()), "{public}");
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_told_from_public_ones() {
+        let (all, private) =
+            (Reach::public_and_private(), Reach::public_and_private().only_private());
+        for (address, is_private) in [
+            ("127.0.0.1", true),
+            ("10.1.2.3", true),
+            ("fd00::1", true),
+            ("fe80::1", true),
+            ("::1", true),
+            ("1.1.1.1", false),
+            ("2606:4700::1111", false),
+        ] {
+            let address = address.parse().unwrap();
+            assert!(all.allows(address) && private.allows(address) == is_private, "{address}");
         }
     }
 

@@ -19,6 +19,7 @@ use sealpost::domain::ports::{
 };
 use sealpost::domain::vault::{Sealed, Vault};
 use sealpost::domain::{Fault, Gateway, Limits};
+use sealpost::outside::relays::Peers;
 use sealpost::storage::{CacheConfig, CachedStore, MemoryStore};
 use zeroize::Zeroizing;
 
@@ -64,6 +65,7 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
         codes: Arc::new(Nobody),
         push: Arc::new(Nobody),
         notifier: Arc::new(Nobody),
+        relays: Arc::new(Peers::default()),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(clock, PhoneLimit::usual),
     }
