@@ -109,7 +109,7 @@ pub enum AppError {
     },
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
-    Outside(#[from] OutsideError),
+    Outside(#[from] Box<OutsideError>),
     /// Another gateway cannot be asked.
     #[error(transparent)]
     Relays(#[from] PeerError),
@@ -180,7 +180,7 @@ impl App {
             urls: urls.clone(),
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
-            outside: outside::open(config, &gateway).await?,
+            outside: outside::open(config, &gateway).await.map_err(Box::new)?,
             notifier: notifier.clone(),
             relays: relays::open(config)?,
         };
