@@ -5,6 +5,7 @@ mod fresh;
 mod postgres;
 mod postgres_races;
 mod postgres_replaced;
+mod postgres_settings;
 mod postgres_trouble;
 mod postgres_writers;
 mod trouble;

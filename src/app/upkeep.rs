@@ -37,14 +37,8 @@ pub async fn run(gateway: Arc<Gateway>) {
         // Before the first round as well: a command that is done in a moment never gets further.
         sleep(pause).await;
         let began = Instant::now();
-        pause = match round(&gateway, &mut walk).await {
-            Ok(progress) => pause_after(progress, began.elapsed()),
-            // Nothing is lost: the next round begins where this one did.
-            Err(fault) => {
-                tracing::warn!("could not drop what nobody waits for: {}", chain(&fault));
-                PAUSE
-            }
-        };
+        let progress = round(&gateway, &mut walk).await;
+        pause = pause_after(progress, began.elapsed());
     }
 }
 
@@ -64,18 +58,25 @@ fn pause_after(progress: Progress, took: Duration) -> Duration {
     }
 }
 
-async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, Fault> {
-    let behind = [
-        sweep_oldest(gateway).await?,
-        clear_ended(gateway).await?,
-        sweep_on(gateway, walk).await?,
-        forget_seen(gateway).await?,
-        close_top_ups(gateway).await?,
-        forget_requests(gateway).await?,
-        forget_used_tokens(gateway).await?,
-        forget_codes(gateway).await?,
+async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
+    let parts = [
+        ("sweep the oldest messages", sweep_oldest(gateway).await),
+        ("clear the inboxes of ended sessions", clear_ended(gateway).await),
+        ("sweep messages", sweep_on(gateway, walk).await),
+        ("forget old message ids", forget_seen(gateway).await),
+        ("close top-ups", close_top_ups(gateway).await),
+        ("forget answered requests", forget_requests(gateway).await),
+        ("forget used tokens", forget_used_tokens(gateway).await),
+        ("forget old codes", forget_codes(gateway).await),
     ];
-    Ok(if behind.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done })
+    let progress = parts.map(|(part, outcome)| {
+        // Nothing is lost, and nothing else waits for it: the next round begins where this one did.
+        outcome.unwrap_or_else(|fault| {
+            tracing::warn!("upkeep could not {part}: {}", chain(&fault));
+            Progress::Done
+        })
+    });
+    if progress.contains(&Progress::Behind) { Progress::Behind } else { Progress::Done }
 }
 
 /// The oldest messages first: they are those that expire, and most of those that were read.
@@ -110,7 +111,7 @@ async fn sweep_on(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progres
 
 async fn clear_ended(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
-        if !gateway.store.clear_ended(STEP).await? {
+        if !gateway.clear_ended(STEP).await? {
             return Ok(Progress::Done);
         }
     }
@@ -176,9 +177,11 @@ mod tests {
     use crate::domain::Limits;
     use crate::domain::clock::TestClock;
     use crate::domain::inbox::SYSTEM_GAP;
+    use crate::domain::phone::{CodePurpose, NewCode, PhoneNumber};
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
     use crate::domain::sign_up::UsedToken;
+    use crate::domain::vault::Sealed;
     use crate::storage::MemoryStore;
     use crate::storage::conformance::scene::{START, Scene, inbox_of};
 
@@ -186,7 +189,13 @@ mod tests {
 
     /// A gateway in which so many messages wait for a phone.
     async fn gateway(messages: u16) -> (Gateway, Arc<TestClock>, Session) {
-        let store = Arc::new(MemoryStore::new());
+        gateway_on(Arc::new(MemoryStore::new()), messages).await
+    }
+
+    async fn gateway_on(
+        store: Arc<MemoryStore>,
+        messages: u16,
+    ) -> (Gateway, Arc<TestClock>, Session) {
         let scene = Scene::new(store.clone());
         let (bot, phone) = (scene.device(1).await, scene.device(2).await);
         for n in 1..=messages {
@@ -216,7 +225,7 @@ mod tests {
         let (gateway, clock, phone) = gateway(3).await;
         let mut walk = Some(Order(1_000_000));
         clock.advance(LIFE);
-        assert_eq!(round(&gateway, &mut walk).await.unwrap(), Progress::Done);
+        assert_eq!(round(&gateway, &mut walk).await, Progress::Done);
         let waiting = gateway.lease(inbox_of(&phone), 10, None).await.unwrap();
         assert_eq!((waiting.len(), waiting[0].category.as_str()), (1, SYSTEM_GAP));
     }
@@ -226,7 +235,7 @@ mod tests {
         let (gateway, clock, phone) = gateway(1).await;
         let mut hints = gateway.bus.subscribe();
         clock.advance(LIFE);
-        round(&gateway, &mut None).await.unwrap();
+        round(&gateway, &mut None).await;
         assert_eq!(hints.next().await, Some(Hint::Wake([phone.number].into())));
     }
 
@@ -236,17 +245,59 @@ mod tests {
         let end = START.plus(Duration::from_secs(60));
         let token = UsedToken::new(&phone.signing_key, "one", "request", end);
         gateway.store.use_token(token).await.unwrap();
-        round(&gateway, &mut None).await.unwrap();
+        round(&gateway, &mut None).await;
         assert!(gateway.store.use_token(token).await.is_err());
         clock.advance(Duration::from_secs(60));
-        round(&gateway, &mut None).await.unwrap();
+        round(&gateway, &mut None).await;
         assert!(gateway.store.use_token(token).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_fails_keeps_nothing_else_from_being_done() {
+        let store = Arc::new(MemoryStore::new());
+        let (gateway, clock, phone) = gateway_on(store.clone(), 0).await;
+        let token = UsedToken::new(
+            &phone.signing_key,
+            "one",
+            "request",
+            START.plus(Duration::from_secs(1)),
+        );
+        gateway.store.use_token(token).await.unwrap();
+        store.fail_to_clear();
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(round(&gateway, &mut None).await, Progress::Done);
+        assert!(gateway.store.use_token(token).await.is_ok(), "it was forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_code_is_forgotten_when_its_time_is_over() {
+        let (gateway, clock, _) = gateway(0).await;
+        let number = PhoneNumber::parse("+14152222222").unwrap();
+        let code = NewCode {
+            purpose: CodePurpose::Register,
+            number: number.clone(),
+            code: Sealed(vec![1]),
+            outbox: None,
+            created_at: START,
+            expires_at: START.plus(Duration::from_secs(60)),
+        };
+        gateway.store.put_code(code).await.unwrap();
+        // As if no time had passed: whether it is still on file.
+        let is_kept = async || {
+            let tried = gateway.store.try_code(CodePurpose::Register, &number, START, 9).await;
+            tried.unwrap().is_some()
+        };
+        round(&gateway, &mut None).await;
+        assert!(is_kept().await);
+        clock.advance(Duration::from_secs(60));
+        round(&gateway, &mut None).await;
+        assert!(!is_kept().await);
     }
 
     #[tokio::test]
     async fn a_quiet_gateway_is_left_alone() {
         let (gateway, _, phone) = gateway(3).await;
-        assert_eq!(round(&gateway, &mut None).await.unwrap(), Progress::Done);
+        assert_eq!(round(&gateway, &mut None).await, Progress::Done);
         assert_eq!(gateway.lease(inbox_of(&phone), 10, None).await.unwrap().len(), 3);
     }
 }

@@ -28,7 +28,7 @@ use super::top_up::TopUpOffer;
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
 pub use quota::{FULL_RETRY, Intake, Quota, WhenFull};
 pub use set_aside::{InboxStatus, Isolation, SetAside};
-pub use sweep::{OLDEST_MESSAGE, Sweep, SweepRequest};
+pub use sweep::{Cleared, OLDEST_MESSAGE, Sweep, SweepRequest};
 
 /// How long message ids are remembered at least, so that a late retry is still a duplicate.
 pub const IDS_REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod limits;
 pub mod linking;
 pub mod lookup;
+pub mod notifying;
 pub mod number;
 pub mod push_address;
 pub mod registration;
@@ -19,6 +20,7 @@ pub mod relay;
 pub mod sending;
 pub mod switchboard;
 pub mod token;
+pub mod verification;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
 pub use contact::{Contact, ContactToken, RelayContact};

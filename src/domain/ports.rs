@@ -29,8 +29,8 @@ use super::ids::{
     UserId,
 };
 use super::inbox::{
-    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
+    Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -39,12 +39,13 @@ use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
-pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed};
+pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed};
 pub use phones::{Codes, Phones, Prekeys};
 pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
 pub use sign_ups::SignUps;
 
-/// Accounts by their public names.
+/// Accounts by their public names. An account has one dialect, and nothing is bridged: whoever asks
+/// for accounts, rosters and sessions here is of Mixin's, and those of others are unknown to them.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Makes an account and signs its first sessions in, or does nothing at all.
@@ -105,7 +106,7 @@ pub trait Sessions: Send + Sync {
         at: Timestamp,
     ) -> Result<SessionNumber, Fault>;
 
-    /// The session of that id, live or ended, and its account.
+    /// The session of that id, live or ended, and its account; a numbered device of a phone is none.
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault>;
 
     /// Those of `sessions` that belong to one of `accounts` and have ended.
@@ -353,9 +354,8 @@ pub trait Inbox: Send + Sync {
     /// id comes from `fresh_id`. It is one transaction, so nothing is dropped without its marker.
     async fn sweep(&self, request: SweepRequest, fresh_id: FreshId<'_>) -> Result<Sweep, Fault>;
 
-    /// Removes at most `limit` of the rows that waited for sessions which have ended; returns
-    /// whether there may be more.
-    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault>;
+    /// Removes at most `limit` of the rows that waited for sessions which have ended.
+    async fn clear_ended(&self, limit: u32) -> Result<Cleared, Fault>;
 
     /// Forgets at most `limit` message ids that were accepted before `before`; returns how many.
     /// A call may look at a part of the ids only, and the next one goes on from there.

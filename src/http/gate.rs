@@ -28,8 +28,8 @@ pub struct Gate {
 /// Room for one body, given back on drop.
 #[derive(Debug)]
 pub struct BodyRoom {
-    _permit: OwnedSemaphorePermit,
-    _share: Option<Share<AccountNumber>>,
+    permit: OwnedSemaphorePermit,
+    share: Option<Share<AccountNumber>>,
 }
 
 impl Gate {
@@ -176,12 +176,10 @@ impl Gate {
     /// # Errors
     /// [`Fault::Unavailable`] when too much is on its way at this moment.
     pub fn body_room(&self, visitor: &Visitor, bytes: u64) -> Result<BodyRoom, Fault> {
-        let full = || Fault::unavailable("too many bodies are on their way", None);
         let take = |account| self.shares.take(account, bytes).ok_or_else(full);
         let share = visitor.account.map(take).transpose()?;
-        let blocks = u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
-        let permit = self.bodies.clone().try_acquire_many_owned(blocks).map_err(|_| full())?;
-        Ok(BodyRoom { _permit: permit, _share: share })
+        let permit = self.bodies.clone().try_acquire_many_owned(blocks(bytes));
+        Ok(BodyRoom { permit: permit.map_err(|_| full())?, share })
     }
 
     /// The same for a body that grows to so many bytes piece by piece: a buffer that doubles holds up
@@ -190,9 +188,37 @@ impl Gate {
     /// # Errors
     /// As [`Self::body_room`].
     pub fn growing_body_room(&self, visitor: &Visitor, bytes: u64) -> Result<BodyRoom, Fault> {
-        let held = bytes.saturating_mul(2).min(self.body_budget.max(bytes));
-        self.body_room(visitor, held)
+        self.body_room(visitor, self.growing(bytes))
     }
+
+    /// More of the same for a body that turns out to be as large as that.
+    ///
+    /// # Errors
+    /// As those of [`Self::body_room`]; what there was of it stays.
+    pub fn grow(&self, room: &mut BodyRoom, bytes: u64) -> Result<(), Fault> {
+        let held = self.growing(bytes);
+        let had = u32::try_from(room.permit.num_permits()).unwrap_or(u32::MAX);
+        let more = blocks(held).saturating_sub(had);
+        let more = self.bodies.clone().try_acquire_many_owned(more).map_err(|_| full())?;
+        if room.share.as_mut().is_some_and(|share| !share.grow(held)) {
+            return Err(full());
+        }
+        room.permit.merge(more);
+        Ok(())
+    }
+
+    /// What a buffer holds that grows to so many bytes.
+    fn growing(&self, bytes: u64) -> u64 {
+        bytes.saturating_mul(2).min(self.body_budget.max(bytes))
+    }
+}
+
+fn blocks(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX)
+}
+
+fn full() -> Fault {
+    Fault::unavailable("too many bodies are on their way", None)
 }
 
 #[cfg(test)]
@@ -237,10 +263,12 @@ mod tests {
     fn one_account_does_not_get_the_whole_budget_at_once() {
         let gate = gate(10 * BLOCK);
         let visitor = |number| Visitor { account: Some(AccountNumber(number)), address: None };
-        let _first = gate.body_room(&visitor(1), 5 * BLOCK).unwrap();
+        let mut first = gate.body_room(&visitor(1), 4 * BLOCK).unwrap();
+        gate.grow(&mut first, 5 * BLOCK / 2).unwrap();
         assert!(matches!(gate.body_room(&visitor(1), 1), Err(Fault::Unavailable { .. })));
         let _second = gate.body_room(&visitor(2), 4 * BLOCK).unwrap();
         assert!(gate.body_room(&visitor(2), BLOCK + 1).is_err());
+        assert!(gate.grow(&mut first, 6 * BLOCK).is_err());
         assert!(gate.body_room(&visitor(2), BLOCK).is_ok(), "what was refused is given back");
     }
 

@@ -8,6 +8,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,7 +21,7 @@ use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 use super::course::Course;
-use super::leftovers::Leftovers;
+use super::leftovers::{Leftovers, Whose, log_late};
 use super::problem::{self, Problem};
 use super::request_id::{self, RequestId};
 use super::upgrade;
@@ -60,7 +61,7 @@ impl Guard {
         // Nothing that a panic may have left half done outlives the request: what requests share is
         // behind locks and channels that notice.
         let work = AssertUnwindSafe(work).catch_unwind();
-        let work = self.leftovers.finishing_request(course, Box::pin(work));
+        let work = self.leftovers.finishing(Whose::Request(course), Box::pin(work), look_at_late);
         let limit = if is_poll { self.patience.poll } else { self.patience.request };
         let fault = match timeout(limit, work).await {
             Ok(Ok(answer)) => return answer,
@@ -68,6 +69,18 @@ impl Guard {
             Err(_) => Fault::unavailable("the request took too long", None),
         };
         Problem::from(fault).into_response()
+    }
+}
+
+/// What is logged of an answer that nobody waits for any more.
+fn look_at_late(outcome: thread::Result<Response>) {
+    match outcome {
+        Ok(mut answer) => {
+            if let Some(fault) = problem::take(&mut answer) {
+                log_late(&fault);
+            }
+        }
+        Err(panic) => log_late(&Fault::internal("handling a request", panic_text(&*panic))),
     }
 }
 

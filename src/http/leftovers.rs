@@ -18,43 +18,81 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::course::Course;
+use super::fault_log::chain;
+use super::shares::{Share, Shares};
+use crate::domain::Fault;
+use crate::domain::ids::AccountNumber;
 
 /// Whatever is finished without its client.
 #[derive(Debug)]
 pub struct Leftovers {
     tasks: Mutex<JoinSet<()>>,
     most: usize,
+    /// One account that hangs up on everything must not use up the place of others.
+    shares: Arc<Shares<AccountNumber>>,
     patience: Duration,
 }
 
 /// Work that is handed over when it is dropped before its end.
 pub struct Finishing<T: Send + 'static> {
     leftovers: Arc<Leftovers>,
-    /// Which work is handed over: all, or what has begun to change something.
-    course: Option<Arc<Course>>,
+    whose: Whose,
+    /// Looks at what came of it when its client has gone.
+    late: fn(T),
     /// Gone once it is done.
     work: Option<BoxFuture<'static, T>>,
 }
 
+/// Whose work it is, and which of it is handed over.
+#[derive(Debug)]
+pub enum Whose {
+    /// All work of an account.
+    Account(Option<AccountNumber>),
+    /// A request, once it [may change something](Course::begin_work).
+    Request(Arc<Course>),
+}
+
+impl Whose {
+    fn is_due(&self) -> bool {
+        match self {
+            Self::Account(_) => true,
+            Self::Request(course) => course.is_at_work(),
+        }
+    }
+
+    fn account(&self) -> Option<AccountNumber> {
+        match self {
+            Self::Account(account) => *account,
+            Self::Request(course) => course.account(),
+        }
+    }
+}
+
+/// Says in the log why work failed whose client has gone, if that is our fault.
+pub fn log_late(fault: &Fault) {
+    if fault.is_ours() {
+        tracing::warn!("work whose client has gone failed: {}", chain(fault));
+    }
+}
+
 impl Leftovers {
-    /// Finishes at most so many pieces of work at the same time, each within `patience`.
+    /// Finishes at most so many pieces of work at the same time, a quarter of them for one account,
+    /// each within `patience`.
     #[must_use]
     pub fn new(most: usize, patience: Duration) -> Self {
-        Self { tasks: Mutex::default(), most, patience }
+        let shares = Arc::new(Shares::new((most as u64 / 4).max(1)));
+        Self { tasks: Mutex::default(), most, shares, patience }
     }
 
-    /// Work that is brought to its end, whatever becomes of whoever waits for it.
-    pub fn finishing<T: Send>(self: &Arc<Self>, work: BoxFuture<'static, T>) -> Finishing<T> {
-        Finishing { leftovers: self.clone(), course: None, work: Some(work) }
-    }
-
-    /// The same for a request, once it [may change something](Course::begin_work).
-    pub fn finishing_request<T: Send>(
+    /// Work that is brought to its end, whatever becomes of whoever waits for it; `late` looks at
+    /// what came of it when nobody does.
+    pub fn finishing<T: Send>(
         self: &Arc<Self>,
-        course: Arc<Course>,
+        whose: Whose,
         work: BoxFuture<'static, T>,
+        late: fn(T),
     ) -> Finishing<T> {
-        Finishing { leftovers: self.clone(), course: Some(course), work: Some(work) }
+        Finishing { leftovers: self.clone(), whose, late, work: Some(work) }
     }
 
     /// Waits until nothing is left, and breaks off what is not done in time. To be called when nobody
@@ -74,22 +112,36 @@ impl Leftovers {
         }
     }
 
-    fn take(&self, work: impl Future<Output = ()> + Send + 'static) {
+    fn take(
+        &self,
+        account: Option<AccountNumber>,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
         // Without a runtime the program is at its end.
         let Ok(runtime) = Handle::try_current() else { return };
         let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
-        if tasks.len() >= self.most {
+        let share = self.share(account).filter(|_| tasks.len() < self.most);
+        let Some(share) = share else {
             tracing::warn!(most = self.most, "broke off work whose client has gone");
             return;
-        }
+        };
         let patience = self.patience;
         let in_time = async move {
+            let _share = share;
             if timeout(patience, work).await.is_err() {
                 tracing::warn!("broke off work whose client has gone, and which took too long");
             }
         };
         tasks.spawn_on(in_time, &runtime);
+    }
+
+    /// A place for one more piece of an account's work, if there is any; nobody's needs none.
+    fn share(&self, account: Option<AccountNumber>) -> Option<Option<Share<AccountNumber>>> {
+        match account {
+            Some(account) => self.shares.take(account, 1).map(Some),
+            None => Some(None),
+        }
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
@@ -110,10 +162,11 @@ impl<T: Send> Future for Finishing<T> {
 
 impl<T: Send + 'static> Drop for Finishing<T> {
     fn drop(&mut self) {
-        let is_due = self.course.as_ref().is_none_or(|course| course.is_at_work());
+        let is_due = self.whose.is_due();
         // What has panicked cannot go on.
         if let Some(work) = self.work.take().filter(|_| is_due && !thread::panicking()) {
-            self.leftovers.take(async move { drop(work.await) });
+            let late = self.late;
+            self.leftovers.take(self.whose.account(), async move { late(work.await) });
         }
     }
 }
@@ -145,7 +198,7 @@ mod tests {
     async fn what_is_dropped_is_finished_before_the_close_is_over() {
         let leftovers = leftovers(1);
         let (go, work, is_done) = work();
-        let mut finishing = leftovers.finishing(work);
+        let mut finishing = leftovers.finishing(Whose::Account(None), work, drop);
         assert!((&mut finishing).now_or_never().is_none());
         drop(finishing);
         let _ = go.send(());
@@ -159,7 +212,7 @@ mod tests {
             let leftovers = leftovers(1);
             let course = Arc::new(Course::default());
             let (go, work, is_done) = work();
-            let finishing = leftovers.finishing_request(course.clone(), work);
+            let finishing = leftovers.finishing(Whose::Request(course.clone()), work, drop);
             if at_work {
                 course.begin_work();
             }
@@ -174,9 +227,40 @@ mod tests {
     async fn there_is_an_end_to_what_is_left_in_number_and_in_time() {
         let leftovers = leftovers(1);
         let ((_go, endless, _), (_other, one_more, is_done)) = (work(), work());
-        drop(leftovers.finishing(endless));
-        drop(leftovers.finishing(one_more));
+        drop(leftovers.finishing(Whose::Account(None), endless, drop));
+        drop(leftovers.finishing(Whose::Account(None), one_more, drop));
         assert!(is_done.await.is_err(), "no room");
         leftovers.close(PATIENCE).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_account_leaves_places_to_others() {
+        let leftovers = leftovers(8);
+        let whose = |number| Whose::Account(Some(AccountNumber(number)));
+        let mut waiting = Vec::new();
+        for (account, has_place) in [(1, true), (1, true), (1, false), (2, true)] {
+            let (go, work, is_done) = work();
+            drop(leftovers.finishing(whose(account), work, drop));
+            waiting.push((go, is_done, has_place));
+        }
+        for (go, is_done, has_place) in waiting {
+            let _ = go.send(());
+            assert_eq!(is_done.await.is_ok(), has_place);
+        }
+        leftovers.close(PATIENCE).await;
+        let (go, work, is_done) = work();
+        drop(leftovers.finishing(whose(1), work, drop));
+        let _ = go.send(());
+        assert!(is_done.await.is_ok(), "the places are free again");
+    }
+
+    #[tokio::test]
+    async fn somebody_looks_at_what_came_of_it() {
+        static SEEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        let leftovers = leftovers(1);
+        let late = |outcome| SEEN.lock().unwrap().push(outcome);
+        drop(leftovers.finishing(Whose::Account(None), async { 7 }.boxed(), late));
+        leftovers.close(PATIENCE).await;
+        assert_eq!(*SEEN.lock().unwrap(), [7]);
     }
 }

@@ -46,6 +46,23 @@ impl<Holder: Copy + Eq + Hash> Shares<Holder> {
     }
 }
 
+impl<Holder: Copy + Eq + Hash> Share<Holder> {
+    /// Becomes as large as this, if its holder may hold that much; returns whether it did. What is
+    /// all that somebody holds may be larger than a share here, too.
+    pub(super) fn grow(&mut self, amount: u64) -> bool {
+        let mut held = self.shares.held();
+        let before = held.get(&self.holder).copied().unwrap_or_default();
+        let others = before.saturating_sub(self.amount);
+        let after = others.saturating_add(amount);
+        let may = amount > self.amount && (others == 0 || after <= self.shares.most);
+        if may {
+            held.insert(self.holder, after);
+            self.amount = amount;
+        }
+        may || amount <= self.amount
+    }
+}
+
 impl<Holder: Copy + Eq + Hash> Drop for Share<Holder> {
     fn drop(&mut self) {
         if let Entry::Occupied(mut held) = self.shares.held().entry(self.holder) {
@@ -75,6 +92,19 @@ mod tests {
         assert!(shares.take(BERT, 10).is_some());
         drop(first);
         assert!(shares.take(ANNA, 8).is_some());
+    }
+
+    #[test]
+    fn a_share_grows_as_far_as_there_is_room_beside_the_others() {
+        let shares = Arc::new(Shares::new(10));
+        let (mut one, other) = (shares.take(ANNA, 4).unwrap(), shares.take(ANNA, 4).unwrap());
+        assert!(!one.grow(7));
+        assert!(one.grow(6) && one.grow(5));
+        assert!(shares.take(ANNA, 1).is_none());
+        drop(other);
+        assert!(one.grow(11), "alone");
+        drop(one);
+        assert!(shares.held().is_empty());
     }
 
     #[test]

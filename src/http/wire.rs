@@ -54,7 +54,8 @@ pub enum Heard {
     Text(Utf8Bytes),
     /// A sign of life.
     Sign,
-    /// A message begins, or goes on, that may have so many bytes; it is read after [`Wire::grant`].
+    /// A message begins, or goes on, that may have so many bytes; it is read after [`Wire::grant`],
+    /// and as far as there is room after [`Wire::refuse`].
     Large(u64),
     /// The peer closes, or is gone.
     Gone,
@@ -109,6 +110,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     /// Lets the message at hand be as large as so many bytes.
     pub fn grant(&mut self, bytes: u64) {
         self.stream.get_mut().grant(bytes);
+    }
+
+    /// Ends the message at hand early: what there is room for is heard as if it were all of it.
+    pub fn refuse(&mut self) {
+        self.stream.get_mut().refuse();
     }
 
     /// Begins to wait for a sign of life anew.

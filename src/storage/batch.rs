@@ -17,14 +17,16 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::error::StoreError;
@@ -72,7 +74,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct Writer<Job> {
     /// Gone when the writer closes.
     queue: RwLock<Option<mpsc::Sender<Queued<Job>>>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// When each of those who write is done.
+    ends: Mutex<Vec<oneshot::Receiver<()>>>,
     shared: Arc<Shared>,
     queue_bytes: usize,
 }
@@ -91,9 +94,20 @@ struct Queued<Job> {
 }
 
 impl<Job: Send + Sync + 'static> Writer<Job> {
-    /// Starts a writer's task; it ends when the writer is closed or dropped.
-    pub(super) fn start<B: Batch<Job = Job>>(batch: B, bounds: Bounds) -> Self {
-        Self::start_all([batch], bounds)
+    /// Starts a writer on a thread of its own; it ends when the writer is closed or dropped.
+    ///
+    /// That is for those who wait for many short answers from another thread. A task of the runtime
+    /// would get each of them only after the requests that its workers are at.
+    ///
+    /// # Errors
+    /// When the system has no thread to spare.
+    pub(super) fn start_apart<B: Batch<Job = Job>>(batch: B, bounds: Bounds) -> io::Result<Self> {
+        let (writer, works) = Self::new([batch], bounds);
+        for work in works {
+            let (runtime, thread) = (Handle::current(), thread::Builder::new());
+            thread.name("sealpost-writer".to_owned()).spawn(move || runtime.block_on(work))?;
+        }
+        Ok(writer)
     }
 
     /// Starts a task for each of these on the same queue; they end when the writer is closed or
@@ -102,14 +116,27 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
         batches: impl IntoIterator<Item = B>,
         bounds: Bounds,
     ) -> Self {
+        let (writer, works) = Self::new(batches, bounds);
+        works.into_iter().for_each(|work| drop(tokio::spawn(work)));
+        writer
+    }
+
+    /// The requests' end of the queue, and what is to be done at the other one.
+    fn new<B: Batch<Job = Job>>(
+        batches: impl IntoIterator<Item = B>,
+        bounds: Bounds,
+    ) -> (Self, Vec<impl Future<Output = ()> + Send + 'static>) {
         let (sender, receiver) = mpsc::channel(bounds.queue_jobs);
         let receiver = Arc::new(QueueEnd::new(receiver));
         let shared = Arc::new(Shared::default());
-        let start =
-            |batch| tokio::spawn(work(batch, Arc::clone(&receiver), bounds, Arc::clone(&shared)));
-        let tasks = batches.into_iter().map(start).collect();
-        let (queue, tasks) = (RwLock::new(Some(sender)), Mutex::new(tasks));
-        Self { queue, tasks, shared, queue_bytes: bounds.queue_bytes }
+        let work = |batch| {
+            let (over, end) = oneshot::channel();
+            let work = work(batch, Arc::clone(&receiver), bounds, Arc::clone(&shared));
+            (work.map(|()| drop(over)), end)
+        };
+        let (works, ends): (Vec<_>, Vec<_>) = batches.into_iter().map(work).unzip();
+        let (queue, ends) = (RwLock::new(Some(sender)), Mutex::new(ends));
+        (Self { queue, ends, shared, queue_bytes: bounds.queue_bytes }, works)
     }
 
     /// Queues a job and waits until it is committed.
@@ -120,18 +147,18 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
         let cost = B::cost(&job);
         let (reply, committed) = oneshot::channel();
         self.enqueue(Queued { job, cost, reply })?;
-        // The task drops a reply only when its runtime goes down under it.
+        // A reply is dropped only when a runtime goes down under it.
         committed.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
     }
 
-    /// Queues a job that nobody waits for. It is left out when the queue is full, or closed.
-    pub(super) fn post<B>(&self, job: Job)
+    /// Queues a job that nobody waits for.
+    pub(super) fn post<B>(&self, job: Job) -> Result<(), StoreError>
     where
         B: Batch<Job = Job>,
     {
         let cost = B::cost(&job);
         let (reply, _) = oneshot::channel();
-        let _ = self.enqueue(Queued { job, cost, reply });
+        self.enqueue(Queued { job, cost, reply })
     }
 
     fn enqueue(&self, queued: Queued<Job>) -> Result<(), StoreError> {
@@ -156,8 +183,8 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
 
     /// A writer that takes nothing.
     pub(super) fn closed() -> Self {
-        let (queue, tasks) = (RwLock::new(None), Mutex::default());
-        Self { queue, tasks, shared: Arc::default(), queue_bytes: 0 }
+        let (queue, ends) = (RwLock::new(None), Mutex::default());
+        Self { queue, ends, shared: Arc::default(), queue_bytes: 0 }
     }
 
     /// How many jobs wait for the writer, or nearly so: others come and go.
@@ -174,10 +201,10 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
     /// Takes no more jobs, finishes those that were taken, and lets go of the database.
     pub(super) async fn close(&self) {
         drop(self.queue.write().unwrap_or_else(PoisonError::into_inner).take());
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
-            // It ends by itself once the queue is empty, and catches its jobs' panics.
-            let _ = task.await;
+        let ends = std::mem::take(&mut *self.ends.lock().unwrap_or_else(PoisonError::into_inner));
+        for end in ends {
+            // It comes by itself once the queue is empty; nothing is ever sent.
+            let _ = end.await;
         }
     }
 }
@@ -192,9 +219,10 @@ async fn work<B: Batch>(
     shared: Arc<Shared>,
 ) {
     while let Some(group) = next_group(&queue, bounds).await {
-        let bytes = group.bytes;
-        commit(&mut batch, group, &shared.groups).await;
-        shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let done = commit(&mut batch, group, &shared.groups).await;
+        shared.waiting_bytes.fetch_sub(done.bytes, Ordering::Relaxed);
+        // Letting go of thousands of messages takes time, which the next group has not.
+        drop(tokio::spawn(async move { drop(done) }));
     }
     batch.close().await;
 }
@@ -243,12 +271,18 @@ impl<Job> Group<Job> {
     }
 }
 
-async fn commit<B: Batch>(batch: &mut B, mut group: Group<B::Job>, groups: &AtomicU64) {
+/// Runs a group and answers it.
+async fn commit<B: Batch>(
+    batch: &mut B,
+    mut group: Group<B::Job>,
+    groups: &AtomicU64,
+) -> Group<B::Job> {
     let together = run(batch, &group.jobs, groups).await;
     let apart =
         group.jobs.len() > 1 && together.as_ref().is_err_and(StoreError::may_be_one_jobs_fault);
     if !apart {
-        return group.answer(&together.map_err(Arc::new));
+        group.answer(&together.map_err(Arc::new));
+        return group;
     }
     let mut held = 0;
     for at in 0..group.jobs.len() {
@@ -256,12 +290,14 @@ async fn commit<B: Batch>(batch: &mut B, mut group: Group<B::Job>, groups: &Atom
         held += u32::from(alone.as_ref().is_err_and(StoreError::waited));
         let alone = alone.map_err(Arc::new);
         if held >= MOST_HELD {
-            return group.answer(&alone);
+            group.answer(&alone);
+            break;
         }
         if let Some(reply) = group.replies.pop_front() {
             let _ = reply.send(alone);
         }
     }
+    group
 }
 
 /// Runs jobs in one transaction, again if it met another one.

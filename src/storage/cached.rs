@@ -31,8 +31,8 @@ use crate::domain::ids::{
     AccountNumber, ConversationId, MessageId, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, LeaseRequest, Leased,
+    MessageDigest, Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{
@@ -407,7 +407,7 @@ impl Inbox for CachedStore {
         self.inner.sweep(request, fresh_id).await
     }
 
-    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault> {
+    async fn clear_ended(&self, limit: u32) -> Result<Cleared, Fault> {
         self.inner.clear_ended(limit).await
     }
 

@@ -109,11 +109,12 @@ pub enum OpenError {
         /// The server's version.
         found: i64,
     },
-    /// The server says that something is kept before it is.
+    /// The server says that something is kept before it is wherever it should be.
     #[error(
-        "the database {place} commits before anything is on its disk (synchronous_commit is \
-         {found} for this role and this database), and what sealpost has answered could get lost; \
-         set it to on: ALTER ROLE … SET synchronous_commit = on"
+        "a commit in the database {place} {} (synchronous_commit is {found} for this role and \
+         this database), and what sealpost has answered could get lost; set it to on: ALTER ROLE … \
+         SET synchronous_commit = on",
+        not_waited_for(found)
     )]
     NotDurable {
         /// Which database, without its password.
@@ -165,6 +166,14 @@ pub enum OpenError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+}
+
+/// What a commit does with this value of `synchronous_commit`.
+fn not_waited_for(found: &str) -> &'static str {
+    match found {
+        "local" => "waits for the disk of its server and for none of its standbys",
+        _ => "does not wait until anything is on its disk",
+    }
 }
 
 /// Opens the store that the configuration describes, and brings its tables up to date.

@@ -92,8 +92,8 @@ impl SqliteStore {
     /// When the file cannot be opened, is no database, or belongs to another version.
     pub async fn open(config: &StorageConfig) -> Result<Self, OpenError> {
         let path = &config.path;
-        connect::create_file(path)
-            .map_err(|source| OpenError::File { path: path.clone(), source })?;
+        let unreachable = |source| OpenError::File { path: path.clone(), source };
+        connect::create_file(path).map_err(unreachable)?;
         let unusable = |source| OpenError::Database { path: path.clone(), source };
         let options = connect::writer_options(config);
         let mut connection = connect::writer(&options).await.map_err(unusable)?;
@@ -111,7 +111,7 @@ impl SqliteStore {
         let found = settle::load(&mut connection).await.map_err(unusable)?;
         let fresh = Arc::new(Fresh::new(found, config.fresh_rows));
         let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer);
-        let writer = Writer::start(writer, bounds);
+        let writer = Writer::start_apart(writer, bounds).map_err(unreachable)?;
         Ok(Self { readers, writer, leases: Leases::default(), fresh, seen })
     }
 

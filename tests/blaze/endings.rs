@@ -129,7 +129,7 @@ async fn what_a_socket_asked_for_is_done_though_its_client_is_gone() {
 }
 
 #[tokio::test]
-async fn what_is_worked_on_is_answered_before_a_socket_without_room_closes() {
+async fn what_is_worked_on_is_answered_before_what_there_is_no_room_for() {
     let app = TestApp::start_with(|config| {
         config.limits.body_bytes = 64 * 1024;
         config.http.body_budget_bytes = 128 * 1024;
@@ -152,5 +152,9 @@ async fn what_is_worked_on_is_answered_before_a_socket_without_room_closes() {
     stranger.let_go().await;
     let answer = socket.frame().await.expect("closed before the answer");
     assert_eq!((&answer["id"], &answer["error"]), (&id.into(), &Value::Null), "{answer}");
-    assert_eq!(socket.closed().await, Some(1013));
+    let refused = socket.frame().await.expect("closed before the second answer");
+    assert_eq!((&refused["action"], &refused["error"]["status"]), (&"ERROR".into(), &503.into()));
+    let end = Frame::message(vec![0; 10], OpCode::Data(Data::Continue), true);
+    socket.send_message(Message::Frame(end)).await;
+    socket.listen().await;
 }

@@ -180,5 +180,34 @@ async fn what_never_becomes_a_whole_message_is_paid_for() {
     let mut second = app.socket(&bot).await;
     assert!(second.is_quiet().await, "what is small has enough left");
     second.send_message(begun()).await;
-    assert_eq!(second.closed().await, Some(1013));
+    let frame = second.frame().await.unwrap();
+    assert_eq!((&frame["action"], &frame["error"]["status"]), (&json!("ERROR"), &json!(429)));
+}
+
+#[tokio::test]
+async fn what_there_is_no_room_for_is_answered_under_its_id_and_the_socket_goes_on() {
+    let app = TestApp::start_with(|config| {
+        config.limits.body_bytes = 256 * 1024;
+        config.limits.rate.account_bytes = 64 * 1024;
+    })
+    .await;
+    let bot = app.bot("echo").await;
+    let mut socket = app.socket(&bot).await;
+    for (bytes, status) in [(80_000, 413), (30_000, 400), (30_000, 429)] {
+        let answer = socket.ask("NOTHING", &json!({"noise": noise(bytes)})).await;
+        assert_eq!(answer["error"]["status"], status, "{answer}");
+    }
+    let answer = socket.ask("NOTHING", &Value::Null).await;
+    assert_eq!(answer["error"]["status"], 400, "small ones have room");
+}
+
+/// Text of which no compressor makes less than so many bytes.
+fn noise(bytes: usize) -> String {
+    let digits = (0..bytes * 2).scan(1_u32, |state, _| {
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
+        char::from_digit(*state >> 28, 16)
+    });
+    digits.collect()
 }

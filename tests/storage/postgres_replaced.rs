@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use futures_util::{FutureExt, StreamExt};
+use sealpost::app::entropy::SystemEntropy;
+use sealpost::bus::LocalBus;
 use sealpost::domain::account::Account;
+use sealpost::domain::clock::TestClock;
 use sealpost::domain::inbox::{Acceptance, Accepted, Gap, GapReason, SYSTEM_GAP, Waiting};
-use sealpost::domain::ports::Inbox;
+use sealpost::domain::ports::{Hint, Inbox};
 use sealpost::domain::session::{NewSession, Session};
+use sealpost::domain::{Gateway, Limits};
 use sealpost::storage::PostgresStore;
 use sealpost::storage::conformance::scene::{START, Scene, at, message_id};
 use sqlx::{PgConnection, query, query_scalar};
@@ -15,6 +20,7 @@ use crate::harness::postgres::{Schema, wait_until_blocked};
 struct Story {
     schema: Schema,
     store: Arc<PostgresStore>,
+    gateway: Gateway,
     scene: Scene,
     bot: Session,
     old: Session,
@@ -35,7 +41,14 @@ impl Story {
             created_at: at(20),
             ..Scene::new_session(&account, 3)
         };
-        Self { schema, store, scene, bot, old, account, replacing }
+        let gateway = Gateway {
+            store: store.clone(),
+            bus: Arc::new(LocalBus::new()),
+            clock: Arc::new(TestClock::at(START)),
+            entropy: Arc::new(SystemEntropy::new().unwrap()),
+            limits: Limits::default(),
+        };
+        Self { schema, store, gateway, scene, bot, old, account, replacing }
     }
 
     /// A message to the old session, accepted at that second.
@@ -73,7 +86,7 @@ impl Story {
     }
 
     async fn clear(&self) {
-        while self.store.clear_ended(10).await.unwrap() {}
+        while self.gateway.clear_ended(10).await.unwrap() {}
     }
 
     async fn entries(&self) -> i64 {
@@ -105,7 +118,10 @@ async fn a_message_that_is_stored_while_its_session_is_replaced_is_told_to_the_n
     let story = Story::begin().await;
     story.scene.accept(story.message(1).await).await;
     let new = story.replace_during(story.message(2).await).await;
+    let mut hints = story.gateway.bus.subscribe();
     story.clear().await;
+    let woken = hints.next().now_or_never().flatten();
+    assert_eq!(woken, Some(Hint::Wake([new.number].into())), "it may wait for something");
     let waiting = story.scene.lease(&new, at(30)).await;
     assert_eq!(bodies(&waiting), [gap(2, 1, 2)], "what was told before is counted in");
     story.clear().await;

@@ -60,6 +60,38 @@ async fn a_full_queue_says_so_at_once() {
 }
 
 #[tokio::test]
+async fn nothing_is_handed_out_that_cannot_be_noted() {
+    let folder = Folder::new();
+    let mut config = folder.config();
+    (config.queue_length, config.group_jobs) = (2, 1);
+    config.busy_timeout = Duration::from_secs(20);
+    let scene = Scene::new(Arc::new(SqliteStore::open(&config).await.unwrap()));
+    let (bot, phone) = (scene.device(1).await, scene.device(2).await);
+    scene.send(&bot, &[&phone], 1).await;
+    let mut messages = Vec::new();
+    for n in 2..=20 {
+        messages.push(scene.message(&bot, &[&phone], n).await);
+    }
+    let mut stranger = stranger(&config).await;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut stranger).await.unwrap();
+    while scene.store.statistics().await.unwrap().waiting_writes < 2 {
+        let (store, message) = (scene.store.clone(), messages.pop().unwrap());
+        tokio::spawn(async move { store.accept(vec![message]).await });
+        tokio::task::yield_now().await;
+    }
+    let refused = scene.store.lease(Scene::request(&phone, START)).await;
+    assert!(is_unavailable(&refused, "too much is waiting"), "{refused:?}");
+    sqlx::query("ROLLBACK").execute(&mut stranger).await.unwrap();
+    let leased = loop {
+        match scene.store.lease(Scene::request(&phone, START)).await {
+            Ok(leased) => break leased.messages,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((leased[0].message_id, leased[0].deliveries), (message_id(1), 1));
+}
+
+#[tokio::test]
 async fn a_locked_database_stores_nothing_until_it_is_free_again() {
     let folder = Folder::new();
     let mut config = folder.config();

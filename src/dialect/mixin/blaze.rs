@@ -5,6 +5,7 @@
 //! goes over the socket then stands in `docs/blaze.md`.
 
 mod actions;
+mod beginning;
 mod codec;
 mod frames;
 mod sending;

@@ -38,6 +38,15 @@ impl Sweep {
     }
 }
 
+/// What a step of clearing the inboxes of ended sessions did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    /// Whether there may be more.
+    pub more: bool,
+    /// The sessions that find a gap marker now: they took the place of an ended one.
+    pub marked: Vec<SessionNumber>,
+}
+
 /// The place of the oldest message there may be; only gap markers stand before it.
 pub const OLDEST_MESSAGE: Order = Order(1);
 
@@ -49,9 +58,24 @@ impl Gateway {
     pub async fn sweep(&self, from: Option<Order>, limit: u32) -> Result<Sweep, Fault> {
         let request = SweepRequest { from, limit, now: self.clock.now() };
         let swept = self.store.sweep(request, &|| self.random_id()).await?;
-        if !swept.marked.is_empty() {
-            self.bus.publish(Hint::Wake(swept.marked.as_slice().into()));
-        }
+        self.wake_marked(&swept.marked);
         Ok(swept)
+    }
+
+    /// Removes at most `limit` of the rows that waited for sessions which have ended; returns
+    /// whether there may be more.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn clear_ended(&self, limit: u32) -> Result<bool, Fault> {
+        let cleared = self.store.clear_ended(limit).await?;
+        self.wake_marked(&cleared.marked);
+        Ok(cleared.more)
+    }
+
+    fn wake_marked(&self, marked: &[SessionNumber]) {
+        if !marked.is_empty() {
+            self.bus.publish(Hint::Wake(marked.into()));
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::limits::PhoneLimits;
 use super::token::TokenKey;
 use crate::domain::gateway::Gateway;
-use crate::domain::ports::{CodeSender, Push, Relays};
+use crate::domain::ports::{CodeSender, Notifier, Push, Relays};
 use crate::domain::vault::Vault;
 
 /// What an operator may choose about phones.
@@ -40,6 +40,8 @@ pub struct Switchboard {
     pub codes: Arc<dyn CodeSender>,
     /// Wakes devices.
     pub push: Arc<dyn Push>,
+    /// Sees to it that they are woken.
+    pub notifier: Arc<dyn Notifier>,
     /// Other gateways.
     pub relays: Arc<dyn Relays>,
     /// What the operator chose.

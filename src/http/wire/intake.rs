@@ -1,5 +1,6 @@
 //! What comes in on a socket, counted before it is read: the head of a frame (RFC 6455, section 5.2)
-//! says how much follows, and a large message waits there until somebody made room for it.
+//! says how much follows, and a large message waits there until somebody made room for it. When
+//! nobody does, its reader gets the beginning, and the rest is thrown away as it comes.
 //!
 //! The WebSocket library gets large frames as fragments, which mean the same (section 5.4). It
 //! would make room for a whole frame at once, and keep that for as long as the socket is open.
@@ -31,6 +32,12 @@ const FINAL: u8 = 0x80;
 /// In the first byte: a ping, a pong or a farewell.
 const CONTROL: u8 = 0x08;
 
+/// In the first byte: what kind of frame it is.
+const OPCODE: u8 = 0x0f;
+
+/// A frame with which a text begins.
+const TEXT: u8 = 0x01;
+
 /// In the second byte: a mask follows.
 const MASKED: u8 = 0x80;
 
@@ -57,6 +64,10 @@ pub struct Intake<Io> {
     message: u64,
     /// How much of it may be read.
     granted: u64,
+    /// Whether its reader has seen the end of it before it came.
+    ended: bool,
+    /// What comes of the frame and is thrown away.
+    excess: u64,
     /// Since when there is a message that is not finished.
     since: Option<Instant>,
     heard_at: Instant,
@@ -73,6 +84,8 @@ enum Phase {
     Given,
     /// What stands behind it.
     Payload,
+    /// What nobody reads.
+    Excess,
 }
 
 /// How a step ended.
@@ -99,6 +112,8 @@ impl<Io> Intake<Io> {
             frame_left: 0,
             message: 0,
             granted: 0,
+            ended: false,
+            excess: 0,
             since: None,
             heard_at: Instant::now(),
         }
@@ -107,6 +122,19 @@ impl<Io> Intake<Io> {
     /// Lets the message at hand be as large as so many bytes.
     pub fn grant(&mut self, bytes: u64) {
         self.granted = bytes;
+    }
+
+    /// Ends the message at hand early: its reader gets what may be read without another
+    /// [`Self::grant`], and of text, which might be cut within a letter, nothing more.
+    pub(in super::super) fn refuse(&mut self) {
+        if self.wants().is_none() {
+            return;
+        }
+        let before = self.message - self.frame_left;
+        let room = self.granted.max(FREE).saturating_sub(before);
+        let left = if self.first & OPCODE == TEXT { 0 } else { room.min(self.frame_left) };
+        (self.excess, self.frame_left) = (self.frame_left - left, left);
+        self.ended = true;
     }
 
     /// Begins to wait for a sign of life anew.
@@ -137,7 +165,7 @@ impl<Io> Intake<Io> {
     }
 
     fn has_room(&self) -> bool {
-        self.first & CONTROL != 0 || self.message <= self.granted.max(FREE)
+        self.first & CONTROL != 0 || self.ended || self.message <= self.granted.max(FREE)
     }
 
     /// How long the head is, once that can be told.
@@ -175,6 +203,9 @@ impl<Io> Intake<Io> {
             // One that the library refuses for its size, before it waits for the rest.
             self.frame_left = 0;
             self.hand_on(&[self.first, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        } else if self.ended {
+            (self.excess, self.frame_left) = (self.frame_left, 0);
+            self.phase = Phase::Excess;
         }
     }
 
@@ -183,7 +214,11 @@ impl<Io> Intake<Io> {
         let length = self.frame_left.min(PIECE);
         self.frame_left -= length;
         self.piece_left = length;
-        let last = if self.frame_left == 0 { self.first & FINAL } else { 0 };
+        let last = match (self.frame_left, self.ended) {
+            (0, true) => FINAL,
+            (0, false) => self.first & FINAL,
+            _ => 0,
+        };
         let [.., high, low] = length.to_be_bytes();
         let [one, two, three, four] = self.mask;
         let first = opcode | last;
@@ -221,12 +256,20 @@ impl<Io> Intake<Io> {
             self.begin_piece(0);
             return Step::On;
         }
+        if self.excess > 0 {
+            self.phase = Phase::Excess;
+        } else {
+            self.end_frame();
+        }
+        Step::Over
+    }
+
+    fn end_frame(&mut self) {
         self.phase = Phase::Head;
         self.length = 0;
         if self.first & CONTROL == 0 && self.first & FINAL != 0 {
-            (self.message, self.granted, self.since) = (0, 0, None);
+            (self.message, self.granted, self.ended, self.since) = (0, 0, false, None);
         }
-        Step::Over
     }
 }
 
@@ -243,6 +286,7 @@ impl<Io: AsyncRead + Unpin> Intake<Io> {
             Phase::Frame => return Poll::Pending,
             Phase::Given => return Poll::Ready(Ok(self.give(buffer))),
             Phase::Payload => return self.poll_payload(context, buffer),
+            Phase::Excess => return self.poll_excess(context),
         }
         Poll::Ready(Ok(Step::On))
     }
@@ -284,6 +328,24 @@ impl<Io: AsyncRead + Unpin> Intake<Io> {
         self.piece_left -= read as u64;
         self.heard_at = Instant::now();
         Poll::Ready(Ok(self.behind_piece()))
+    }
+}
+
+impl<Io: AsyncRead + Unpin> Intake<Io> {
+    /// Throws away what has come of what nobody reads.
+    fn poll_excess(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Step>> {
+        let mut nowhere = [0; 4096];
+        while self.excess > 0 {
+            let most = usize::try_from(self.excess).unwrap_or(usize::MAX).min(nowhere.len());
+            let read = ready!(poll_into(&mut self.io, context, &mut nowhere[..most]))?;
+            if read == 0 {
+                return Poll::Ready(Ok(Step::Over));
+            }
+            self.excess -= read as u64;
+            self.heard_at = Instant::now();
+        }
+        self.end_frame();
+        Poll::Ready(Ok(Step::On))
     }
 }
 

@@ -50,7 +50,7 @@ const BOUNDS: Bounds =
 
 fn start(bounds: Bounds) -> (Writer<Job>, Notes) {
     let notes = notes();
-    (Writer::start(notes.clone(), bounds), notes)
+    (Writer::start_all([notes.clone()], bounds), notes)
 }
 
 fn notes() -> Notes {
@@ -140,6 +140,18 @@ async fn closing_finishes_the_jobs_of_callers_that_went_away() {
     assert_eq!(notes.committed(), [1]);
     let late = writer.submit::<Notes>(Job::Good).await;
     assert!(matches!(reason(&late), Some(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn a_writer_on_a_thread_of_its_own_does_the_same() {
+    let notes = notes();
+    let writer = Writer::start_apart(notes.clone(), BOUNDS).expect("a thread");
+    let results = submit_all(&writer, &notes, &[Job::Good, Job::Panicking, Job::Good]).await;
+    let failed: Vec<_> = results.iter().map(Result::is_err).collect();
+    assert_eq!(failed, [false, true, false]);
+    assert!(writer.submit::<Notes>(Job::Good).now_or_never().is_none());
+    writer.close().await;
+    assert_eq!(notes.committed().iter().sum::<usize>(), 3);
 }
 
 #[tokio::test]

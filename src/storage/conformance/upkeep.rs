@@ -223,13 +223,13 @@ pub(super) async fn what_waited_for_ended_sessions_is_removed_in_small_steps(sce
         scene.send(&bot, &[&phone, &laptop], n).await;
     }
     scene.send(&bot, &[&laptop, &tablet], 8).await;
-    assert!(!scene.store.clear_ended(3).await.unwrap(), "nobody has gone");
+    assert!(!scene.store.clear_ended(3).await.unwrap().more, "nobody has gone");
     for session in [&phone, &tablet] {
         scene.lease(session, START).await;
         scene.store.end_session(session.user, session.id, at(5)).await.unwrap();
         assert!(scene.lease(session, at(100)).await.is_empty(), "out of reach at once");
     }
-    while scene.store.clear_ended(3).await.unwrap() {}
+    while scene.store.clear_ended(3).await.unwrap().more {}
     assert_eq!(scene.sweep(None, 100).await.dropped, 0, "the laptop has not read them");
     assert_eq!(ids(&scene.lease(&laptop, START).await), message_ids(1..=8));
     scene.acknowledge(&laptop, &[1, 2, 3, 4, 5, 6, 7, 8]).await;

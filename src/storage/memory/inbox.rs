@@ -11,7 +11,7 @@ use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
+    Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
     MessageDigest, Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
@@ -117,8 +117,11 @@ impl Inbox for MemoryStore {
     }
 
     /// Ending a session has removed them.
-    async fn clear_ended(&self, _limit: u32) -> Result<bool, Fault> {
-        Ok(false)
+    async fn clear_ended(&self, _limit: u32) -> Result<Cleared, Fault> {
+        match self.state().fails_to_clear {
+            true => Err(Fault::unavailable("this store is to fail", None)),
+            false => Ok(Cleared::default()),
+        }
     }
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {

@@ -56,15 +56,15 @@ impl Attachments for PostgresStore {
         limit: u32,
     ) -> Result<Vec<AttachmentId>, Fault> {
         let any = query(ANY_OVER).bind(now.as_micros());
-        let any = any.fetch_optional(&mut self.reader().await?).await;
+        let any = any.fetch_optional(&mut self.unhurried_reader().await?).await;
         if any.map_err(during("looking for attachments that are over"))?.is_none() {
             return Ok(Vec::new());
         }
-        self.write((now, limit), |input, link| Box::pin(end(*input, link))).await
+        self.tidy((now, limit), |input, link| Box::pin(end(*input, link))).await
     }
 
     async fn forget_attachments(&self, ids: Vec<AttachmentId>) -> Result<(), Fault> {
-        self.write(ids, |ids, link| Box::pin(forget(ids, link))).await
+        self.tidy(ids, |ids, link| Box::pin(forget(ids, link))).await
     }
 
     async fn attachments_among(&self, ids: &[AttachmentId]) -> Result<Vec<AttachmentId>, Fault> {

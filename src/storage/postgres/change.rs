@@ -17,7 +17,7 @@ use sqlx::query;
 use tokio::time::{sleep, timeout};
 
 use super::PostgresStore;
-use super::link::{Link, begin};
+use super::link::{Link, UNHURRIED, begin, begin_unhurried};
 use super::silence::silence;
 use crate::domain::Fault;
 use crate::storage::error::{StoreError, during};
@@ -36,10 +36,13 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// An attempt that takes so long is given up: the server is gone without a word.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
+/// The same for one in the background, which may have several long statements.
+const GIVE_UP_UNHURRIED: Duration = Duration::from_secs(5 * 60);
+
 /// Nobody waits longer for somebody else's row.
 macro_rules! beginning {
-    ($isolation:literal) => {
-        concat!(begin!($isolation), "; SET LOCAL lock_timeout = '5s'")
+    ($begin:expr) => {
+        concat!($begin, "; SET LOCAL lock_timeout = '5s'")
     };
 }
 
@@ -49,16 +52,26 @@ struct Beginning {
     begin: &'static str,
     /// What it waits for before anything else.
     lock: Option<&'static str>,
+    /// Whether somebody waits for it.
+    is_urgent: bool,
 }
 
-const SERIALIZABLE: Beginning = Beginning { begin: beginning!("SERIALIZABLE"), lock: None };
+const SERIALIZABLE: Beginning =
+    Beginning { begin: beginning!(begin!("SERIALIZABLE")), lock: None, is_urgent: true };
 
 /// The lock comes before the first look at the tables, so whoever gets it sees what the one before
 /// has done. Nobody else takes it, and who only reads is not kept from that.
 const ROSTERS: Beginning =
     Beginning { lock: Some("LOCK TABLE sequences IN SHARE UPDATE EXCLUSIVE MODE"), ..SERIALIZABLE };
 
-const READ_COMMITTED: Beginning = Beginning { begin: beginning!("READ COMMITTED"), lock: None };
+const READ_COMMITTED: Beginning =
+    Beginning { begin: beginning!(begin!("READ COMMITTED")), ..SERIALIZABLE };
+
+const UPKEEP: Beginning = Beginning {
+    begin: beginning!(begin_unhurried!("READ COMMITTED")),
+    is_urgent: false,
+    ..SERIALIZABLE
+};
 
 impl PostgresStore {
     /// Does a step in a transaction of its own, as if no other were done at the same time.
@@ -98,6 +111,18 @@ impl PostgresStore {
         self.repeat(READ_COMMITTED, &input, apply).await
     }
 
+    /// The same in the background, with more time.
+    ///
+    /// # Errors
+    /// As those of [`change`](Self::change).
+    pub(super) async fn tidy<I, T>(&self, input: I, apply: Apply<I, T>) -> Result<T, Fault>
+    where
+        I: Send + Sync,
+        T: Send,
+    {
+        self.repeat(UPKEEP, &input, apply).await
+    }
+
     async fn repeat<I, T>(
         &self,
         beginning: Beginning,
@@ -105,8 +130,9 @@ impl PostgresStore {
         apply: Apply<I, T>,
     ) -> Result<T, Fault> {
         let mut attempt = 1;
+        let give_up = if beginning.is_urgent { GIVE_UP } else { GIVE_UP_UNHURRIED };
         loop {
-            let outcome = timeout(GIVE_UP, self.attempt(beginning, input, apply)).await;
+            let outcome = timeout(give_up, self.attempt(beginning, input, apply)).await;
             match outcome.unwrap_or_else(|_| Err(during("waiting for the server")(silence()))) {
                 Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     sleep(PAUSE * attempt).await;
@@ -124,6 +150,9 @@ impl PostgresStore {
         apply: Apply<I, T>,
     ) -> Result<Result<T, Fault>, StoreError> {
         let mut link = self.begin(beginning.begin).await?;
+        if !beginning.is_urgent {
+            link.wait_for(UNHURRIED);
+        }
         if let Some(lock) = beginning.lock {
             let locked = query(lock).execute(&mut link).await;
             locked.map_err(during("waiting for other changes to rosters"))?;

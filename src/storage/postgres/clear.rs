@@ -18,7 +18,7 @@ use super::rows::{id, value};
 use super::successors;
 use crate::domain::Fault;
 use crate::domain::ids::{MessageId, SessionNumber, Shard};
-use crate::domain::inbox::InboxKey;
+use crate::domain::inbox::{Cleared, InboxKey};
 use crate::storage::error::{StoreError, during};
 
 /// How many inboxes a step looks at, at most.
@@ -63,19 +63,19 @@ pub(super) const IS_CLEAR: &str = "
         AND NOT EXISTS (SELECT 1 FROM inbox WHERE shard = $1 AND session = $2)";
 
 impl PostgresStore {
-    pub(super) async fn clear_ended_inboxes(&self, limit: u32) -> Result<bool, Fault> {
-        let any = query(ANY_ENDED).fetch_optional(&mut self.reader().await?).await;
+    pub(super) async fn clear_ended_inboxes(&self, limit: u32) -> Result<Cleared, Fault> {
+        let any = query(ANY_ENDED).fetch_optional(&mut self.unhurried_reader().await?).await;
         if any.map_err(during("looking for ended inboxes"))?.is_none() {
-            return Ok(false);
+            return Ok(Cleared::default());
         }
-        self.write(limit.max(1), |limit, link| Box::pin(clear(*limit, link))).await
+        self.tidy(limit.max(1), |limit, link| Box::pin(clear(*limit, link))).await
     }
 }
 
 const CLEARING: &str = "removing the rows of ended inboxes";
 
-/// Removes some rows; returns whether there may be more.
-async fn clear(limit: u32, link: &mut Link<'_>) -> Result<Result<bool, Fault>, StoreError> {
+/// Removes some rows.
+async fn clear(limit: u32, link: &mut Link<'_>) -> Result<Result<Cleared, Fault>, StoreError> {
     let ended = query(ENDED).bind(INBOXES).fetch_all(&mut *link).await.map_err(during(CLEARING))?;
     let mut left = limit;
     let mut losses = Losses::new();
@@ -93,8 +93,9 @@ async fn clear(limit: u32, link: &mut Link<'_>) -> Result<Result<bool, Fault>, S
     }
     // By the clock of whoever accepted the messages: what is held by then is left to its reader.
     let now = losses.values().filter_map(|loss| loss.missing.last()).max().unwrap_or_default();
-    gaps::leave_for_losses(link, losses, now).await?;
-    Ok(Ok(left == 0 || u64::try_from(INBOXES).is_ok_and(|most| ended.len() as u64 == most)))
+    let marked = gaps::leave_for_losses(link, losses, now).await?;
+    let more = left == 0 || u64::try_from(INBOXES).is_ok_and(|most| ended.len() as u64 == most);
+    Ok(Ok(Cleared { more, marked }))
 }
 
 /// Removes rows of one inbox, and notes what its successor misses; returns how many.

@@ -29,6 +29,9 @@ const SETTINGS: [(&str, &str); 3] = [
 /// A group of messages may take longer, but it waits no longer for a lock: others are in it.
 const WRITING: [(&str, &str); 2] = [("statement_timeout", "20s"), ("lock_timeout", "2s")];
 
+/// The limit of a statement of such a group.
+pub(super) const LONGEST_STATEMENT: Duration = Duration::from_secs(20);
+
 /// Every statement finds its rows by a key. A plan that is kept from a time when a table was short
 /// must not be one that reads all of it, so no such plan is made; and compiling a plan takes longer
 /// than any of them runs. Behind a pooler nothing can be set for a connection, but plans are not
@@ -103,7 +106,7 @@ pub(super) struct Server {
 /// The first connection, on which the server is asked what it is.
 ///
 /// # Errors
-/// When the server cannot be reached in time, is too old, or commits before anything is on disk.
+/// When the server cannot be reached in time, is too old, or does not wait for every disk at a commit.
 pub(super) async fn connect(
     options: &PgConnectOptions,
     patience: Duration,
@@ -135,9 +138,11 @@ async fn ask(connection: &mut PgConnection) -> Result<Server, StoreError> {
     })
 }
 
+/// Not the setting of the moment: behind a pooler somebody else may have left that.
 const SERVER: &str = "
     SELECT current_setting('server_version_num')::bigint AS version,
-        current_setting('synchronous_commit') AS synchronous_commit";
+        reset_val AS synchronous_commit
+    FROM pg_settings WHERE name = 'synchronous_commit'";
 
 const ASKING: &str = "asking the server what it is";
 
@@ -170,4 +175,15 @@ pub(super) fn onlookers(config: &PostgresConfig, options: &PgConnectOptions) -> 
             false => options.options([("default_transaction_read_only", "on")]),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_a_writers_statement_is_what_others_count_on() {
+        let seconds = format!("{}s", LONGEST_STATEMENT.as_secs());
+        assert!(WRITING.contains(&("statement_timeout", &seconds)));
+    }
 }

@@ -80,7 +80,7 @@ impl PostgresStore {
             .flat_map(|it| it.waiting.iter().map(|inbox| (*inbox, it.payload.number)));
         let keys = RowKeys::of(keys);
         let found = query(EXPIRED_ROWS).bind(keys.shards).bind(keys.sessions).bind(keys.numbers);
-        let found = found.fetch_all(&mut self.reader().await?).await;
+        let found = found.fetch_all(&mut self.unhurried_reader().await?).await;
         let mut waiting: HashMap<i64, Vec<(InboxKey, Timestamp)>> = HashMap::new();
         for row in found.map_err(during("looking for expired messages"))? {
             let (inbox, number) = row_key(&row)?;

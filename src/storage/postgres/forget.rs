@@ -82,7 +82,7 @@ impl PostgresStore {
 
     /// How many were forgotten, and where the next call begins; `None` for the beginning.
     async fn walk(&self, walk: Walk) -> Result<(u64, Option<SeenKey>), Fault> {
-        self.write(walk, |walk, link| Box::pin(forget(walk, link))).await
+        self.tidy(walk, |walk, link| Box::pin(forget(walk, link))).await
     }
 }
 

@@ -20,12 +20,15 @@ use sqlx::query;
 use tokio::time::Instant;
 
 use super::PostgresStore;
+use super::connect::LONGEST_STATEMENT;
 use super::rows::value;
+use super::writer::LONGEST;
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
 
-/// How long it takes at most, but for accidents, until what has a number can be seen.
-const SETTLED: Duration = Duration::from_secs(10);
+/// How long it takes at most, but for accidents, until what has a number can be seen: a group is
+/// given up after so long, and the server may be busy with its last statement by then.
+const SETTLED: Duration = LONGEST.saturating_add(LONGEST_STATEMENT);
 
 /// A reader that finds nothing looks through all of its inbox, but not more often than that.
 const AGAIN: Duration = Duration::from_secs(1);

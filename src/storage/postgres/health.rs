@@ -35,17 +35,24 @@ const PINGING: &str = concat!(
 /// A server that takes longer is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A standby answers, too, but takes nothing.
-const PING: &str = "SELECT pg_is_in_recovery() AS is_standby, count(*) AS settings FROM settings";
+/// A standby answers, too, but takes nothing. And behind a pooler the server may commit otherwise
+/// than it did when the store was opened.
+const PING: &str = "
+    SELECT pg_is_in_recovery() AS is_standby, count(*) AS settings,
+        current_setting('synchronous_commit') IN ('off', 'local') AS is_hasty
+    FROM settings";
 
 impl PostgresStore {
     pub(super) async fn look_alive(&self) -> Result<(), Fault> {
         let mut link = self.begin(PINGING).await?;
         link.wait_for(PATIENCE);
         let row = query(PING).fetch_one(&mut link).await.map_err(during("reading"))?;
-        match value(&row, "is_standby")? {
+        if value(&row, "is_standby")? {
+            return Err(Fault::unavailable("the database is a standby", None));
+        }
+        match value(&row, "is_hasty")? {
             false => Ok(()),
-            true => Err(Fault::unavailable("the database is a standby", None)),
+            true => Err(Fault::unavailable("the database's commits do not wait for disks", None)),
         }
     }
 

@@ -17,8 +17,8 @@ use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Slot, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
+    Returned, SetAside, Slot, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -118,7 +118,7 @@ impl Inbox for PostgresStore {
         self.sweep_payloads(request, fresh_id).await
     }
 
-    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault> {
+    async fn clear_ended(&self, limit: u32) -> Result<Cleared, Fault> {
         self.clear_ended_inboxes(limit).await
     }
 

@@ -29,13 +29,19 @@ const UNDOING: Duration = Duration::from_secs(5);
 
 /// How a transaction begins, whatever the role's own settings are. They end with the transaction,
 /// so this is right behind a pooler as well; and all of it is one trip to the server.
+///
+/// What a commit waits for is as it is set for the role, the database or the server, which is what
+/// was looked at when the store was opened: behind a pooler, whoever had the connection before may
+/// have left it with another setting. (No `SELECT` may stand here: it would be the first look of a
+/// serialisable transaction, which has to come after a lock.)
 macro_rules! begin {
     ($mode:literal) => {
         concat!(
             "BEGIN ISOLATION LEVEL ",
             $mode,
             "; SET LOCAL statement_timeout = '10s'",
-            "; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+            "; SET LOCAL idle_in_transaction_session_timeout = '10s'",
+            "; SET LOCAL synchronous_commit TO DEFAULT"
         )
     };
 }
@@ -190,6 +196,18 @@ impl Drop for Pooled {
 
 const BEGINNING: &str = "beginning a transaction";
 
+/// Nobody waits for what is done in the background, and a step of it may read many rows that have
+/// not been in memory for days: its statements may take so long.
+pub(super) const UNHURRIED: Duration = Duration::from_secs(75);
+
+/// How such a transaction begins: as any other, but for the limit, which the server keeps earlier.
+macro_rules! begin_unhurried {
+    ($mode:literal) => {
+        concat!(begin!($mode), "; SET LOCAL statement_timeout = '60s'")
+    };
+}
+pub(super) use begin_unhurried;
+
 impl PostgresStore {
     /// A connection to read with. Two statements on it may see two states of the database.
     ///
@@ -204,6 +222,16 @@ impl PostgresStore {
         let connection = self.pool.acquire().await.map_err(during("waiting for a connection"))?;
         let pooled = Pooled { connection: Some(connection), state: State::Idle };
         Ok(Link::new(Over::Pooled(pooled), self.statements))
+    }
+
+    /// A connection to read with in the background.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub(super) async fn unhurried_reader(&self) -> Result<Link<'static>, StoreError> {
+        let mut link = self.begin(begin_unhurried!("READ COMMITTED READ ONLY")).await?;
+        link.wait_for(UNHURRIED);
+        Ok(link)
     }
 
     /// A transaction that begins with these statements, of which none may fail. It begins in a task

@@ -97,11 +97,11 @@ impl Requests for PostgresStore {
 
     async fn forget_requests(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         let any = query(ANY_OLD).bind(now.as_micros());
-        let any = any.fetch_optional(&mut self.reader().await?).await;
+        let any = any.fetch_optional(&mut self.unhurried_reader().await?).await;
         if any.map_err(during("looking for old requests"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.tidy((now, limit), |input, link| Box::pin(forget(input, link))).await
     }
 }
 

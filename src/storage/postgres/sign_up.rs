@@ -35,11 +35,11 @@ impl SignUps for PostgresStore {
     async fn forget_used_tokens(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         // Nearly always there is nothing to do, and a reader finds that out.
         let old = query(OLD).bind(now.as_micros());
-        let old = old.fetch_optional(&mut self.reader().await?).await;
+        let old = old.fetch_optional(&mut self.unhurried_reader().await?).await;
         if old.map_err(during("looking for used tokens"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.tidy((now, limit), |input, link| Box::pin(forget(input, link))).await
     }
 
     async fn add_invite(&self, invite: NewInvite) -> Result<(), Fault> {

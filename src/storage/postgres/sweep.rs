@@ -108,7 +108,7 @@ impl PostgresStore {
         if step.is_empty() {
             return Ok(Sweep { next, ..Sweep::default() });
         }
-        let swept = self.write(step, |step, link| Box::pin(expire::apply(step, link)));
+        let swept = self.tidy(step, |step, link| Box::pin(expire::apply(step, link)));
         Ok(Sweep { next, ..swept.await? })
     }
 
@@ -123,7 +123,8 @@ impl PostgresStore {
         let mut few = FEW.min(limit);
         loop {
             let rows = query(CANDIDATES).bind(from).bind(few).bind(limit).bind(SHARDS);
-            let rows = rows.fetch_all(&mut self.reader().await?).await.map_err(during(doing))?;
+            let rows =
+                rows.fetch_all(&mut self.unhurried_reader().await?).await.map_err(during(doing))?;
             let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             let is_cut = rows.first().map_or(Ok(false), |row| value(row, "is_cut"))?;
             // A few shards may have nearly all of them.
@@ -155,7 +156,7 @@ impl PostgresStore {
                 candidate.waiting.drain(rest..).for_each(|inbox| keys.push(inbox, number));
             }
             let rows = query(STILL_WAITING).bind(keys.shards).bind(keys.sessions);
-            let rows = rows.bind(keys.numbers).fetch_all(&mut self.reader().await?).await;
+            let rows = rows.bind(keys.numbers).fetch_all(&mut self.unhurried_reader().await?).await;
             let rows = rows.map_err(during("looking for waiting rows"))?;
             let waited = rows.iter().map(|row| value(row, "number"));
             let waited = waited.collect::<Result<HashSet<i64>, _>>()?;

@@ -92,7 +92,7 @@ impl TopUps for PostgresStore {
     }
 
     async fn close_top_ups(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
-        self.write((now, limit), |input, link| Box::pin(close_over(input, link))).await
+        self.tidy((now, limit), |input, link| Box::pin(close_over(input, link))).await
     }
 }
 

@@ -56,7 +56,7 @@ impl PostgresStore {
 const NO_ANSWER: &str = "the job left none";
 
 /// A group that takes longer has lost its server, whatever the connection says.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 /// The wait between two attempts to reach a server that is gone.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -5,6 +5,7 @@ use sqlx::{SqliteConnection, query};
 use super::SqliteStore;
 use super::rows::value;
 use crate::domain::Fault;
+use crate::domain::inbox::Cleared;
 use crate::storage::error::{StoreError, during};
 
 /// How many inboxes a step looks at, at most.
@@ -20,13 +21,15 @@ pub(super) const REMOVE_ROWS: &str = "
 pub(super) const IS_CLEAR: &str = "DELETE FROM ended_inboxes WHERE shard = ?1 AND session = ?2";
 
 impl SqliteStore {
-    pub(super) async fn clear_ended_inboxes(&self, limit: u32) -> Result<bool, Fault> {
+    pub(super) async fn clear_ended_inboxes(&self, limit: u32) -> Result<Cleared, Fault> {
         let any = query(ENDED).bind(1).fetch_optional(&self.readers).await;
         if any.map_err(during("looking for ended inboxes"))?.is_none() {
-            return Ok(false);
+            return Ok(Cleared::default());
         }
         let limit = u64::from(limit.max(1));
-        self.change(limit, |limit, connection| Box::pin(clear(*limit, connection))).await
+        let more = self.change(limit, |limit, connection| Box::pin(clear(*limit, connection)));
+        // Whoever signs in again takes out what waited, so nothing here is anybody's.
+        Ok(Cleared { more: more.await?, marked: Vec::new() })
     }
 }
 

@@ -109,6 +109,7 @@ pub(super) struct Fresh {
 }
 
 struct State {
+    /// Those of messages after the last one belong to a transaction that is being committed.
     rows: BTreeMap<RowKey, FreshRow>,
     /// The last message that has rows here, or had.
     last: i64,
@@ -191,9 +192,48 @@ impl State {
         Self { rows, last, clean_through, since_round, progress }
     }
 
+    /// The rows of an inbox, as far as they are committed.
     fn rows_of(&self, inbox: InboxKey) -> impl Iterator<Item = (i64, FreshRow)> {
-        let rows = self.rows.range(RowKey::first_of(inbox)..);
-        let rows = rows.take_while(move |(key, _)| key.inbox == inbox);
+        let last = RowKey { inbox, number: self.last.max(0) };
+        let rows = self.rows.range(RowKey::first_of(inbox)..=last);
         rows.map(|(key, row)| (key.number, *row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const INBOX: InboxKey = InboxKey { shard: Shard(7), session: SessionNumber(9) };
+
+    fn staged(fresh: &Arc<Fresh>, number: i64) -> Draft {
+        let mut draft = Draft::new(Arc::clone(fresh));
+        let row = FreshRow::new((0, 64), Timestamp::from_micros(1), Timestamp::from_micros(2));
+        let key = RowKey { inbox: INBOX, number };
+        draft.add(number, std::iter::once((key, row))).unwrap();
+        draft.stage();
+        draft
+    }
+
+    #[test]
+    fn readers_see_a_row_when_it_is_committed_and_not_while_it_is() {
+        let fresh = Arc::new(Fresh::default());
+        let draft = staged(&fresh, 1);
+        assert_eq!((fresh.count(INBOX, 10), fresh.last()), (0, 0));
+        draft.apply();
+        assert_eq!((fresh.count(INBOX, 10), fresh.last()), (1, 1));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_row_that_was_not_committed() {
+        let fresh = Arc::new(Fresh::default());
+        staged(&fresh, 1).undo();
+        // The number is free again, and taken by a message for somebody else.
+        let mut next = Draft::new(Arc::clone(&fresh));
+        next.add(1, std::iter::empty()).unwrap();
+        next.apply();
+        assert_eq!((fresh.count(INBOX, 10), fresh.last()), (0, 1));
     }
 }

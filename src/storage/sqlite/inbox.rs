@@ -20,8 +20,8 @@ use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
-    Acceptance, Accepted, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest, Returned,
-    SetAside, Sweep, SweepRequest, Waiting,
+    Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
+    Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -83,7 +83,7 @@ impl Inbox for SqliteStore {
             };
             look.take(&mut messages, request.until);
             if !messages.is_empty() {
-                self.note_leases(&request, &messages);
+                self.note_leases(&request, &messages)?;
                 return Ok(Leased { messages, until, more });
             }
             // Each message that was set aside lets the next look come further.
@@ -164,7 +164,7 @@ impl Inbox for SqliteStore {
         self.sweep_payloads(request, fresh_id).await
     }
 
-    async fn clear_ended(&self, limit: u32) -> Result<bool, Fault> {
+    async fn clear_ended(&self, limit: u32) -> Result<Cleared, Fault> {
         self.clear_ended_inboxes(limit).await
     }
 
@@ -174,12 +174,18 @@ impl Inbox for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Has the rows told that they are held, without waiting for it.
-    fn note_leases(&self, request: &LeaseRequest, messages: &[Waiting]) {
-        let rows = messages.iter().map(|message| (message.order, message.deliveries));
-        let (inbox, until) = (request.inbox, request.until);
-        let claim = ClaimJob { inbox, rows: rows.collect(), until };
-        self.writer.post::<SqliteWriter>(Job::Claim(claim));
+    /// Has the rows told that they are held, without waiting for it. When the queue takes nothing
+    /// more, they are free again: a delivery that is noted nowhere would count for nothing.
+    fn note_leases(&self, request: &LeaseRequest, messages: &[Waiting]) -> Result<(), StoreError> {
+        let LeaseRequest { inbox, until, .. } = *request;
+        let rows = messages.iter().map(|message| (message.order, message.deliveries)).collect();
+        let posted = self.writer.post::<SqliteWriter>(Job::Claim(ClaimJob { inbox, rows, until }));
+        if posted.is_err() {
+            let orders = messages.iter().map(|message| message.order).collect();
+            let returned = Returned { orders, until, how: Release::Unsent };
+            self.leases.free(inbox.session, &returned);
+        }
+        posted
     }
 }
 

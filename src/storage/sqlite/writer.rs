@@ -20,6 +20,7 @@ use super::rooms::Rooms;
 use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
 use super::settle;
+use super::values::meanwhile;
 use crate::domain::Fault;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
@@ -175,7 +176,7 @@ impl Batch for SqliteWriter {
         if outcome.is_ok() {
             // It stays so if there is a panic before the end is known.
             self.is_uncertain = true;
-            outcome = commit(&mut connection).await;
+            outcome = commit(&mut connection, &inboxes.rows).await;
             self.is_uncertain = outcome.as_ref().is_err_and(|error| !error.is_surely_undone());
         }
         match &outcome {
@@ -188,6 +189,7 @@ impl Batch for SqliteWriter {
             self.guards = inboxes.guards;
             inboxes.rows.apply();
         } else {
+            inboxes.rows.undo();
             // Closing rolls back what is left of the transaction. A failure to close adds nothing
             // to the one at hand.
             let _ = connection.close_hard().await;
@@ -254,8 +256,11 @@ async fn transaction(
     Ok(())
 }
 
-async fn commit(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    query("COMMIT").execute(connection).await.map_err(during("committing"))?;
+/// What is in memory gets ready while the disk works.
+async fn commit(connection: &mut SqliteConnection, rows: &Draft) -> Result<(), StoreError> {
+    let commit = query("COMMIT").execute(connection);
+    let (outcome, ()) = meanwhile(commit, || rows.stage()).await;
+    outcome.map_err(during("committing"))?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use sealpost_sdk::types::blaze::{
     ACKNOWLEDGE_MESSAGE_RECEIPT, ACKNOWLEDGE_MESSAGE_RECEIPTS, CREATE_MESSAGE, CREATE_MESSAGES,
-    LIST_PENDING_MESSAGES,
+    ERROR, LIST_PENDING_MESSAGES,
 };
 use sealpost_sdk::types::{
     AcknowledgeMessages, Acknowledgement, ApiError, BlazeFrame, ErrorExtra, Receipt,
@@ -13,6 +13,7 @@ use sealpost_sdk::types::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::beginning::Beginning;
 use super::session::Room;
 use super::{codec, frames, sending};
 use crate::dialect::mixin::MixinState;
@@ -124,6 +125,28 @@ pub async fn handle(
     let reply = reply(request.id.into_owned(), request.action.into_owned(), outcome);
     drop(room);
     reply
+}
+
+/// Says why a message was not read: under its id if that stands in the part that was.
+///
+/// # Errors
+/// As [`handle`].
+pub async fn refuse(
+    state: &MixinState,
+    guest: &Guest,
+    part: &[u8],
+    fault: Fault,
+) -> Result<Reply, Fault> {
+    let fault = state.gate.frame(&guest.visitor).err().unwrap_or(fault);
+    let Beginning { id, action } = Beginning::of(&codec::beginning(part, REFUSED_SIZE));
+    if is_dismissed(state, guest).await {
+        return Ok(Reply { dismissed: true, ..Reply::default() });
+    }
+    let action = action.unwrap_or_else(|| ERROR.to_owned());
+    match id.filter(|id| id.len().max(action.len()) <= LONGEST_WORD) {
+        Some(id) => reply(id, action, Err(api_error(&fault))),
+        None => unreadable(state, &fault),
+    }
 }
 
 /// As with any other request, the credential has to be good at the moment.

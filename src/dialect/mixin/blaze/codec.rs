@@ -73,6 +73,15 @@ pub fn decompress(frame: &[u8], limit: u64) -> Result<Vec<u8>, Fault> {
     Ok(json)
 }
 
+/// What can be told of the JSON inside a frame of which only the beginning is there, at most `limit`
+/// bytes.
+pub fn beginning(frame: &[u8], limit: u64) -> Vec<u8> {
+    let mut json = Vec::new();
+    // It ends too early; what was read by then is what there is.
+    let _ = GzDecoder::new(frame).take(limit).read_to_end(&mut json);
+    json
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;

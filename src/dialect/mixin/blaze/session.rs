@@ -30,6 +30,7 @@ use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
 use crate::http::fault_log;
 use crate::http::gate::BodyRoom;
+use crate::http::leftovers::{Whose, log_late};
 use crate::http::wire::{Heard, Turn, Wire};
 
 /// Between two pings. One public client drops a connection after 30 s without one.
@@ -62,6 +63,8 @@ struct Session<Io> {
     pump: Pump,
     /// What was set aside for the message that is being read, if it is large.
     room: Option<Room>,
+    /// Why only its beginning is read, if there was no room for it.
+    refused: Option<Fault>,
     /// A request that was read and is not worked on yet.
     request: Option<Request>,
     work: Option<Work>,
@@ -75,12 +78,14 @@ struct Session<Io> {
 
 enum Request {
     Frame(Bytes, Option<Room>),
+    /// The beginning of one, and why there is not more of it.
+    Refused(Bytes, Option<Room>, Fault),
     Text,
 }
 
 /// Room for a large message.
 pub(super) struct Room {
-    _memory: Box<BodyRoom>,
+    memory: Box<BodyRoom>,
     /// How many bytes its account has paid for.
     pub(super) paid: u64,
 }
@@ -91,8 +96,6 @@ enum End {
     Gone,
     /// The peer breaks the rules.
     Broken(CloseCode, &'static str),
-    /// There is no room for what the peer sends; what is being worked on is finished.
-    Busy,
     /// The peer may not go on.
     Dismissed,
     /// This node is shutting down; what is being worked on is finished.
@@ -124,6 +127,7 @@ where
         wire,
         pump,
         room: None,
+        refused: None,
         request: None,
         work: None,
         answer: None,
@@ -165,7 +169,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         let (last, code, reason) = match end {
             None | Some(End::Gone) => (None, CloseCode::Normal, ""),
             Some(End::Broken(code, reason)) => (None, code, reason),
-            Some(End::Busy) => (None, CloseCode::Again, "too much is on its way, try again later"),
             Some(End::Closing) => (None, CloseCode::Away, "the gateway is stopping"),
             Some(End::Failed) => (None, CloseCode::Error, "the gateway made a mistake"),
             Some(End::Dismissed) => {
@@ -190,10 +193,14 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         match heard {
             Heard::Sign => {}
             Heard::Frame(frame) => {
-                self.request = Some(Request::Frame(frame, self.room.take()));
+                let room = self.room.take();
+                self.request = Some(match self.refused.take() {
+                    Some(fault) => Request::Refused(frame, room, fault),
+                    None => Request::Frame(frame, room),
+                });
             }
             Heard::Text(_) => {
-                self.room = None;
+                (self.room, self.refused) = (None, None);
                 self.request = Some(Request::Text);
             }
             Heard::Large(bytes) => self.make_room(bytes),
@@ -202,24 +209,31 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         }
     }
 
+    /// Lets the message that is being read come, or has only its beginning read, to answer it.
+    fn make_room(&mut self, bytes: u64) {
+        match self.set_room_aside(bytes) {
+            Ok(()) => self.wire.grant(bytes),
+            Err(fault) => {
+                self.refused = Some(fault);
+                self.wire.refuse();
+            }
+        }
+    }
+
     /// Sets memory aside for the message that is being read, and counts its bytes, as for any other
     /// body: what never becomes whole is paid for as well.
-    fn make_room(&mut self, bytes: u64) {
-        // What it has so far is part of it.
-        let paid = self.room.take().map_or(0, |room| room.paid);
+    fn set_room_aside(&mut self, bytes: u64) -> Result<(), Fault> {
         let (gate, visitor) = (&self.state.gate, &self.guest.visitor);
-        let memory = gate.growing_body_room(visitor, bytes);
-        let memory = memory.and_then(|memory| {
-            gate.bytes(visitor, bytes.saturating_sub(paid))?;
-            Ok(memory)
-        });
-        match memory {
-            Ok(memory) => {
-                self.room = Some(Room { _memory: Box::new(memory), paid: bytes });
-                self.wire.grant(bytes);
-            }
-            Err(_) => self.end = Some(End::Busy),
+        if let Some(room) = &mut self.room {
+            gate.grow(&mut room.memory, bytes)?;
+            gate.bytes(visitor, bytes.saturating_sub(room.paid))?;
+            room.paid = bytes;
+            return Ok(());
         }
+        let memory = Box::new(gate.growing_body_room(visitor, bytes)?);
+        gate.bytes(visitor, bytes)?;
+        self.room = Some(Room { memory, paid: bytes });
+        Ok(())
     }
 
     fn on_event(&mut self, event: Result<Event, Fault>) {
@@ -272,11 +286,19 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         let work = async move {
             match request {
                 Request::Frame(frame, room) => actions::handle(&state, &guest, frame, room).await,
+                Request::Refused(part, _room, fault) => {
+                    actions::refuse(&state, &guest, &part, fault).await
+                }
                 Request::Text => actions::text(&state, &guest),
             }
         };
         // A client that goes away does not undo what it has asked for.
-        let work = leftovers.finishing(Box::pin(work));
+        let whose = Whose::Account(self.guest.visitor.account);
+        let work = leftovers.finishing(whose, Box::pin(work), |outcome| {
+            if let Err(fault) = outcome {
+                log_late(&fault);
+            }
+        });
         self.work = Some(Box::pin(async move {
             let late = || Fault::unavailable("a request on a socket took too long", None);
             timeout(REQUEST, work).await.unwrap_or_else(|_| Err(late()))
@@ -365,7 +387,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
     fn is_over(&self) -> bool {
         match self.end {
             None => false,
-            Some(End::Closing | End::Busy) => self.work.is_none() && self.answer.is_none(),
+            Some(End::Closing) => self.work.is_none() && self.answer.is_none(),
             Some(_) => true,
         }
     }

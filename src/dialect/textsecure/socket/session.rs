@@ -29,6 +29,7 @@ use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
 use crate::domain::phone::sending::TEXTSECURE;
 use crate::http::fault_log;
+use crate::http::leftovers::{Whose, log_late};
 use crate::http::wire::{Heard, Turn, Wire};
 
 /// How long a client may refuse to read.
@@ -240,7 +241,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
         let leftovers = state.leftovers.clone();
         let work = async move { arrived::acknowledge(&state, &guest.caller, messages).await };
         // A client that goes away does not undo what it has said.
-        let work = leftovers.finishing(Box::pin(work));
+        let whose = Whose::Account(Some(self.guest.caller.phone.account));
+        let work = leftovers.finishing(whose, Box::pin(work), |outcome| {
+            if let Err(fault) = outcome {
+                log_late(&fault);
+            }
+        });
         self.work = Some(Box::pin(async move {
             let late = || Fault::unavailable("acknowledging took too long", None);
             timeout(WORK, work).await.unwrap_or_else(|_| Err(late()))

@@ -136,6 +136,32 @@ async fn a_large_message_waits_until_there_is_room_for_it() {
     assert_eq!(intake.wants(), Some(LIMIT));
 }
 
+#[tokio::test]
+async fn of_what_is_refused_the_beginning_is_handed_on_and_the_rest_is_not() {
+    let binary = OpCode::Data(Data::Binary);
+    let continued = OpCode::Data(Data::Continue);
+    for (kind, expected) in [(Data::Binary, FREE), (Data::Text, 0)] {
+        let (mut theirs, mut intake) = pair();
+        let sent = [
+            frame(OpCode::Data(kind), false, noise(300_000)),
+            frame(OpCode::Control(Control::Ping), true, b"there?".to_vec()),
+            frame(continued, true, noise(100_000)),
+            frame(binary, true, noise(10)),
+        ];
+        theirs.write_all(&sent.concat()).await.unwrap();
+        intake.grant(0);
+        while intake.wants().is_none() {
+            drop(intake.read(&mut [0; 1]).now_or_never());
+        }
+        intake.refuse();
+        let mut stream = WebSocketStream::from_raw_socket(intake, Role::Server, None).await;
+        let first = stream.next().await.unwrap().unwrap().into_data();
+        assert_eq!(first, noise(300_000)[..usize::try_from(expected).unwrap()]);
+        assert!(stream.next().await.unwrap().unwrap().is_ping());
+        assert_eq!(stream.next().await.unwrap().unwrap().into_data(), noise(10));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_byte_is_a_sign_of_life_and_a_message_has_the_time_of_an_upload() {
     let (mut theirs, mut intake) = pair();

@@ -160,7 +160,21 @@ impl Draft {
         rows
     }
 
-    /// Makes the changes, once they are on disk.
+    /// Puts the added rows among the others while the disk has the transaction, which takes as long.
+    /// Readers leave them alone until [`Self::apply`] moves on what the last message is.
+    pub(in super::super) fn stage(&self) {
+        self.fresh.lock().rows.extend(self.added.iter().copied());
+    }
+
+    /// Takes the added rows away again, when they are surely not on disk.
+    pub(in super::super) fn undo(self) {
+        let mut state = self.fresh.lock();
+        for (key, _) in self.added {
+            state.rows.remove(&key);
+        }
+    }
+
+    /// Makes the changes, once they are on disk; what they add is [staged](Self::stage).
     pub(in super::super) fn apply(self) {
         let mut state = self.fresh.lock();
         state.last = state.last.max(self.last);
@@ -168,7 +182,6 @@ impl Draft {
             true => self.added.len(),
             false => state.since_round + self.added.len(),
         };
-        state.rows.extend(self.added);
         state.clean_through = state.clean_through.max(self.clean_through);
         for (key, row) in self.changed {
             match row {

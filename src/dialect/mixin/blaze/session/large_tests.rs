@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::super::codec;
 use super::tests::{Client, World, ask, next_frame};
@@ -17,8 +17,8 @@ use crate::domain::limits::Visitor;
 /// What the gate of this world gives to one account.
 const SHARE: u64 = 512 * 1024;
 
-/// A request whose frame has about this size, as a client sends it.
-fn request(id: &str, size: usize) -> Vec<u8> {
+/// A request of about this size.
+fn payload(id: &str, size: usize) -> Vec<u8> {
     // No compressor makes noise smaller than half of its hexadecimal digits.
     let digits = (0..size * 2).scan(1_u32, |state, _| {
         *state ^= *state << 13;
@@ -27,9 +27,12 @@ fn request(id: &str, size: usize) -> Vec<u8> {
         char::from_digit(*state >> 28, 16)
     });
     let params = json!({"noise": digits.collect::<String>()});
-    let request = json!({"id": id, "action": "NOTHING", "params": params});
-    let mut frame =
-        Frame::message(codec::encode(&request).unwrap(), OpCode::Data(Data::Binary), true);
+    codec::encode(&json!({"id": id, "action": "NOTHING", "params": params})).unwrap()
+}
+
+/// The same as a client sends it.
+fn request(id: &str, size: usize) -> Vec<u8> {
+    let mut frame = Frame::message(payload(id, size), OpCode::Data(Data::Binary), true);
     frame.header_mut().mask = Some([1, 2, 3, 4]);
     let mut bytes = Vec::new();
     frame.format(&mut bytes).unwrap();
@@ -38,14 +41,6 @@ fn request(id: &str, size: usize) -> Vec<u8> {
 
 async fn send(client: &mut Client, bytes: &[u8]) {
     client.get_mut().write_all(bytes).await.unwrap();
-}
-
-async fn close_code(client: &mut Client) -> CloseCode {
-    loop {
-        if let Message::Close(close) = client.next().await.unwrap().unwrap() {
-            return close.unwrap().code;
-        }
-    }
 }
 
 async fn held(world: &World) -> bool {
@@ -65,13 +60,14 @@ async fn what_is_not_whole_yet_counts_as_a_body_and_who_finds_no_room_may_come_a
     sleep(Duration::from_secs(1)).await;
     assert!(held(&world).await);
 
-    let (mut second, other) = world.socket(1 << 20).await;
+    let (mut second, _other) = world.socket(1 << 20).await;
     ask(&mut second, "NOTHING", Value::Null).await;
     assert_eq!(next_frame(&mut second).await["error"]["status"], 400, "small ones have room");
     send(&mut second, &large).await;
-    assert_eq!(close_code(&mut second).await, CloseCode::Again);
-    drop(second);
-    other.await.unwrap();
+    let refused = next_frame(&mut second).await;
+    assert_eq!((&refused["id"], &refused["error"]["status"]), (&json!("1"), &json!(503)));
+    ask(&mut second, "NOTHING", Value::Null).await;
+    assert_eq!(next_frame(&mut second).await["error"]["status"], 400, "and it goes on");
 
     send(&mut first, &large[1000..]).await;
     assert_eq!(next_frame(&mut first).await["id"], "1");
@@ -103,6 +99,31 @@ async fn fragments_count_together() {
         .await
         .unwrap();
     assert_eq!(next_frame(&mut client).await["error"]["status"], 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_there_is_no_room_for_any_more_is_answered_before_it_is_whole() {
+    let world = World::new().await;
+    let (mut first, _one) = world.socket(1 << 20).await;
+    let (mut second, _other) = world.socket(1 << 20).await;
+    let large = payload("1", 200_000);
+    let (head, rest) = large.split_at(100_000);
+    let fragment = |kind, bytes: &[u8], last| {
+        Message::Frame(Frame::message(bytes.to_vec(), OpCode::Data(kind), last))
+    };
+    second.send(fragment(Data::Binary, head, false)).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    send(&mut first, &request("2", 90_000)[..100]).await;
+    sleep(Duration::from_secs(1)).await;
+    second.send(fragment(Data::Continue, rest, false)).await.unwrap();
+    let refused = next_frame(&mut second).await;
+    assert_eq!((&refused["id"], &refused["error"]["status"]), (&json!("1"), &json!(503)));
+    let (before, after) = (Message::Ping(vec![7].into()), fragment(Data::Continue, b"more", true));
+    second.send(before).await.unwrap();
+    second.send(after).await.unwrap();
+    assert_eq!(second.next().await.unwrap().unwrap(), Message::Pong(vec![7].into()));
+    ask(&mut second, "NOTHING", Value::Null).await;
+    assert_eq!(next_frame(&mut second).await["error"]["status"], 400, "and it goes on");
 }
 
 #[tokio::test(start_paused = true)]
