@@ -112,7 +112,7 @@ pub enum AppError {
     Outside(#[from] Box<OutsideError>),
     /// Another gateway cannot be asked.
     #[error(transparent)]
-    Relays(#[from] PeerError),
+    Relays(#[from] Box<PeerError>),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
