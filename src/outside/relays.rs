@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -16,16 +15,11 @@ use zeroize::Zeroizing;
 
 use super::client::{Answer, AskError, Client, ClientError, ClientSettings, JSON, Post, Protocol};
 use super::reach::Reach;
+use crate::config::Outbound;
 use crate::config::dialects::textsecure::federation::{Federation, Peer};
 use crate::domain::phone::keys::Wanted;
 use crate::domain::phone::{ContactToken, RelayContact};
 use crate::domain::ports::{RelayAnswer, RelayError, RelayRequest, Relays};
-
-/// How long another gateway has for an answer. Phones wait for it.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Questions to one gateway at the same time.
-const AT_ONCE: usize = 64;
 
 /// The largest answer: a page of ten thousand contacts has less.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -71,9 +65,9 @@ impl Peers {
     ///
     /// # Errors
     /// When the certificate of one cannot be used.
-    pub fn open(settings: &Federation) -> Result<Self, PeerError> {
+    pub fn open(settings: &Federation, bounds: &Outbound) -> Result<Self, PeerError> {
         let peers = settings.peers.iter().map(|peer| {
-            let opened = OpenPeer::open(&settings.name, peer)?;
+            let opened = OpenPeer::open(&settings.name, peer, bounds)?;
             Ok((peer.name.clone(), opened))
         });
         peers.collect::<Result<_, _>>().map(Self)
@@ -99,13 +93,17 @@ impl Peers {
 }
 
 impl OpenPeer {
-    fn open(own: &str, peer: &Peer) -> Result<Self, PeerError> {
+    fn open(own: &str, peer: &Peer, bounds: &Outbound) -> Result<Self, PeerError> {
         let reach = match peer.allow_private {
             true => Reach::public_and_private(),
             false => Reach::default(),
         };
-        let settings =
-            ClientSettings { reach, protocol: Protocol::Any, at_once: AT_ONCE, patience: PATIENCE };
+        let settings = ClientSettings {
+            reach,
+            protocol: Protocol::Any,
+            at_once: bounds.at_once as usize,
+            patience: bounds.patience(),
+        };
         let name = || peer.name.clone();
         let client = match peer.is_encrypted() {
             true => {

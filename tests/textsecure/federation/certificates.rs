@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sealpost::config::Outbound;
 use sealpost::config::dialects::textsecure::federation::Peer;
 use sealpost::domain::ports::{RelayError, Relays};
 use sealpost::outside::relays::Peers;
@@ -52,7 +53,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
 /// What a gateway that trusts this certificate reads at that address.
 async fn count(url: String, certificate: &str) -> Result<u64, RelayError> {
     let peer = Peer { certificate: path(certificate), ..peer("there", url) };
-    Peers::open(&with(peer)).unwrap().count_contacts("there").await
+    Peers::open(&with(peer), &Outbound::default()).unwrap().count_contacts("there").await
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ fn a_certificate_that_is_none_is_named() {
     for (file, reason) in [("missing.pem", "cannot read"), ("there_key.pem", "cannot use")] {
         let url = "https://localhost".to_owned();
         let peer = Peer { certificate: path(file), ..peer("there", url) };
-        let refused = Peers::open(&with(peer)).err().unwrap().to_string();
+        let refused = Peers::open(&with(peer), &Outbound::default()).err().unwrap().to_string();
         assert!(refused.starts_with(reason) && refused.contains("`there`"), "{refused}");
     }
 }
