@@ -16,8 +16,8 @@ use crate::harness::TestApp;
 
 /// Where the two are.
 enum World {
-    One(TestApp),
-    Two(Pair),
+    One(Box<TestApp>),
+    Two(Box<Pair>),
 }
 
 impl World {
@@ -144,11 +144,11 @@ const PULL: Habits = Habits { way: Way::Pull, keys: KeyEdition::First };
 const LATER_PULL: Habits = Habits { way: Way::Pull, keys: KeyEdition::Second };
 
 async fn at_one(anna: Habits, bert: Habits) {
-    story(World::One(unlimited().await), anna, bert).await;
+    story(World::One(unlimited().await.into()), anna, bert).await;
 }
 
 async fn across(anna: Habits, bert: Habits) {
-    story(World::Two(pair().await), anna, bert).await;
+    story(World::Two(pair().await.into()), anna, bert).await;
 }
 
 #[tokio::test]
