@@ -10,6 +10,7 @@ mod files;
 mod listeners;
 mod openapi;
 mod phones;
+mod relays;
 mod settings;
 mod upkeep;
 
@@ -42,6 +43,7 @@ use crate::http::layers::{self, Guard, Others, Patience};
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
 use crate::http::{health, problem, start};
+use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
@@ -102,6 +104,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Another gateway cannot be asked.
+    #[error(transparent)]
+    Relays(#[from] PeerError),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -168,12 +173,14 @@ impl App {
             urls: urls.clone(),
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
+            relays: relays::open(config)?,
         };
         let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
         tasks.spawn(files::run(files.clone()));
+        relays::follow(&mut tasks, config, &phones.switchboard);
         Ok(Self {
             config: config.clone(),
             gateway,

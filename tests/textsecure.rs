@@ -4,6 +4,7 @@ mod attachments;
 mod codes;
 mod devices;
 mod directory;
+mod federation;
 mod keys;
 mod letters;
 mod logs;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::settings;
+use super::{relays, settings};
 use crate::config::Config;
 use crate::config::dialects::TextSecure;
 use crate::delivery::hub::Hub;
@@ -15,7 +15,9 @@ use crate::dialect::textsecure::{TextSecureSettings, TextSecureState};
 use crate::domain::attachment::Files;
 use crate::domain::phone::token::TokenKey;
 use crate::domain::phone::{PhoneLimits, PhoneNumber, PhonePolicy, PushKind, Switchboard};
-use crate::domain::ports::{CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed};
+use crate::domain::ports::{
+    CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed, Relays,
+};
 use crate::domain::vault::Vault;
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::BlobUrls;
@@ -32,6 +34,7 @@ pub(super) struct Parts {
     pub(super) urls: Arc<BlobUrls>,
     pub(super) leftovers: Arc<Leftovers>,
     pub(super) sockets: Arc<Places>,
+    pub(super) relays: Arc<dyn Relays>,
 }
 
 impl Parts {
@@ -39,8 +42,14 @@ impl Parts {
     /// `seed`.
     pub(super) fn state(self, config: &Config, seed: &[u8; 32]) -> TextSecureState {
         let verified = Verified::new(&*self.gateway.entropy);
+        let peers = relays::callers(&config.dialects.textsecure.federation);
         TextSecureState {
-            switchboard: Arc::new(switchboard(self.gateway, &config.dialects.textsecure, seed)),
+            switchboard: Arc::new(switchboard(
+                self.gateway,
+                &config.dialects.textsecure,
+                seed,
+                self.relays,
+            )),
             hub: self.hub,
             gate: self.gate,
             files: self.files,
@@ -48,19 +57,26 @@ impl Parts {
             addresses: settings::addresses(config),
             settings: dialect(config),
             verified,
+            peers,
             sockets: Sockets::new(self.sockets),
             leftovers: self.leftovers,
         }
     }
 }
 
-fn switchboard(gateway: Arc<Gateway>, settings: &TextSecure, seed: &[u8; 32]) -> Switchboard {
+fn switchboard(
+    gateway: Arc<Gateway>,
+    settings: &TextSecure,
+    seed: &[u8; 32],
+    relays: Arc<dyn Relays>,
+) -> Switchboard {
     let limits = PhoneLimits::new(gateway.clock.clone(), |limit| settings.limits.of(limit));
     Switchboard {
         gateway,
         vault: Vault::derive(seed),
         codes: Arc::new(Operator { fixed: settings.codes.fixed() }),
         push: Arc::new(Nobody),
+        relays,
         policy: policy(settings),
         limits,
     }

@@ -13,6 +13,7 @@ mod devices;
 mod directory;
 pub mod envelope;
 pub mod error;
+pub mod federation;
 pub mod json;
 mod keys;
 mod messages;
@@ -41,6 +42,7 @@ use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
 use auth::Verified;
+use federation::peer::Peers;
 use socket::Sockets;
 
 /// What the handlers work with.
@@ -61,6 +63,8 @@ pub struct TextSecureState {
     pub settings: TextSecureSettings,
     /// Passwords that were found right.
     pub verified: Verified,
+    /// Other gateways that may call.
+    pub peers: Peers,
     /// Sockets.
     pub sockets: Sockets,
     /// Who finishes requests whose client has gone.
@@ -87,6 +91,7 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
         .merge(attachments::routes())
         .merge(devices::routes())
         .merge(directory::routes())
+        .merge(federation::routes())
         .merge(keys::routes())
         .merge(messages::routes())
         .merge(provisioning::routes())

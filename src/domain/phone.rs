@@ -15,6 +15,7 @@ pub mod lookup;
 pub mod number;
 pub mod push_address;
 pub mod registration;
+pub mod relay;
 pub mod sending;
 pub mod switchboard;
 pub mod token;

@@ -7,6 +7,7 @@ mod bus;
 mod files;
 mod outside;
 mod phones;
+mod relays;
 mod sign_ups;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
 pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed};
 pub use phones::{Codes, Phones, Prekeys};
+pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
 pub use sign_ups::SignUps;
 
 /// Accounts by their public names.

@@ -6,6 +6,7 @@ use axum::http::Method;
 use sealpost::domain::phone::{ContactToken, PhoneNumber, RelayContact};
 use serde_json::{Value, json};
 
+use super::federation::with_peer;
 use crate::harness::{Answer, Phone, TestApp};
 
 const ANNA: &str = "+14152222222";
@@ -81,7 +82,7 @@ async fn a_question_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn what_is_not_usual_is_said_of_a_contact() {
-    let app = TestApp::start_for_phones().await;
+    let app = TestApp::start_for_phones_with(|it| it.federation = with_peer("elsewhere")).await;
     let anna = Phone::new(ANNA);
     let mut body = anna.attributes();
     body["supportsSms"] = json!(true);

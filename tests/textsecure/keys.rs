@@ -26,7 +26,7 @@ fn list(name: &str, ids: impl IntoIterator<Item = u64>) -> Value {
     json!({ "lastResortKey": key(name, LAST_RESORT), "keys": keys })
 }
 
-async fn leaves(app: &TestApp, phone: &Phone, name: &str, ids: impl IntoIterator<Item = u64>) {
+pub async fn leaves(app: &TestApp, phone: &Phone, name: &str, ids: impl IntoIterator<Item = u64>) {
     let answer = phone.put(app, "/v1/keys/", list(name, ids)).await;
     assert_eq!((answer.status, answer.json), (200, json!("")));
 }

@@ -75,7 +75,7 @@ async fn much_happens() -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    secrets.extend([phone.password.clone(), tablet.password.clone()]);
     secrets.push(phone.attributes()["signalingKey"].as_str().unwrap().to_owned());
+    secrets.extend([phone.password, tablet.password]);
     secrets
 }

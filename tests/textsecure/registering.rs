@@ -9,6 +9,7 @@ use sealpost::domain::phone::{ContactToken, PhoneNumber, RelayContact};
 use sealpost::domain::ports::Hint;
 use serde_json::{Value, json};
 
+use super::federation::with_peer;
 use crate::harness::phone::request;
 use crate::harness::{Phone, TestApp};
 
@@ -220,7 +221,7 @@ async fn registering_again_ends_what_was_before() {
 
 #[tokio::test]
 async fn a_number_of_another_gateway_stays_there() {
-    let app = TestApp::start_for_phones().await;
+    let app = TestApp::start_for_phones_with(|it| it.federation = with_peer("elsewhere")).await;
     let token = ContactToken::of(&PhoneNumber::parse(NUMBER).unwrap());
     let contact = RelayContact { token, supports_sms: false, is_active: true };
     let store = app.gateway().store.clone();

@@ -19,6 +19,7 @@ use sealpost::domain::ports::{
 };
 use sealpost::domain::vault::{Sealed, Vault};
 use sealpost::domain::{Fault, Gateway, Limits};
+use sealpost::outside::relays::Peers;
 use sealpost::storage::{CacheConfig, CachedStore, MemoryStore};
 use zeroize::Zeroizing;
 
@@ -59,6 +60,7 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
         vault: Vault::derive(&[1; 32]),
         codes: Arc::new(Nobody),
         push: Arc::new(Nobody),
+        relays: Arc::new(Peers::default()),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(clock, PhoneLimit::usual),
     }

@@ -1,6 +1,7 @@
 //! The section `[dialects.textsecure]`: the first version of the TextSecure protocol, for phones.
 
 pub mod codes;
+pub mod federation;
 pub mod limits;
 pub mod push;
 
@@ -13,6 +14,7 @@ use super::{ConfigError, within};
 use crate::config::Secret;
 
 pub use codes::Codes;
+pub use federation::Federation;
 pub use limits::PhoneRates;
 pub use push::PushServices;
 
@@ -39,6 +41,8 @@ pub struct TextSecure {
     pub push: PushServices,
     /// How fast phones may go.
     pub limits: PhoneRates,
+    /// Other gateways whose phones can be reached.
+    pub federation: Federation,
 }
 
 impl Default for TextSecure {
@@ -53,6 +57,7 @@ impl Default for TextSecure {
             codes: Codes::default(),
             push: PushServices::default(),
             limits: PhoneRates::default(),
+            federation: Federation::default(),
         }
     }
 }
@@ -100,7 +105,8 @@ impl TextSecure {
         self.validate_token_key()?;
         self.codes.validate()?;
         self.push.validate()?;
-        self.limits.validate()
+        self.limits.validate()?;
+        self.federation.validate()
     }
 
     fn validate_token_key(&self) -> Result<(), ConfigError> {

@@ -9,6 +9,7 @@ use axum::Json as Body;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 
@@ -19,6 +20,7 @@ use super::relay;
 use crate::domain::attachment::AttachmentNumber;
 use crate::domain::error::Fault;
 use crate::domain::phone::PhoneLimit;
+use crate::domain::ports::RelayRequest;
 use crate::http::path::PathPart;
 use crate::http::problem::Problem;
 
@@ -79,12 +81,31 @@ async fn locate(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
     _caller: Caller,
-) -> Result<Unkept<Located>, Problem> {
-    relay::require_none(relay::in_query(query.as_deref()))?;
-    let number = AttachmentNumber::parse(&number);
-    let id = number.ok_or(Fault::NotFound { what: "attachment" })?.id();
-    let base = base(&state, &uri, &headers)?;
-    Ok(unkept(Located { location: state.urls.view(&base, id, state.files.now()) }))
+) -> Result<Response, Problem> {
+    let Some(relay) = relay::in_query(query.as_deref()) else {
+        return Ok(located(&state, &number, &uri, &headers)?);
+    };
+    let request = RelayRequest::Attachment(parse(&number)?);
+    let mut answer = relay::pass(relay::ask(&state, relay, request).await?);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
+/// Where a file that is here can be read.
+pub(super) fn located(
+    state: &TextSecureState,
+    number: &str,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Fault> {
+    let id = parse(number)?.id();
+    let base = base(state, uri, headers)?;
+    let location = state.urls.view(&base, id, state.files.now());
+    Ok(unkept(Located { location }).into_response())
+}
+
+fn parse(number: &str) -> Result<AttachmentNumber, Fault> {
+    AttachmentNumber::parse(number).ok_or(Fault::NotFound { what: "attachment" })
 }
 
 fn base(state: &TextSecureState, uri: &Uri, headers: &HeaderMap) -> Result<String, Fault> {

@@ -63,15 +63,9 @@ impl Credentials {
     }
 
     fn find(headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, encoded) = value.split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = Zeroizing::new(BASE64.decode(encoded.trim()).ok()?);
-        let colon = decoded.iter().position(|byte| *byte == b':')?;
-        let (name, password) = decoded.split_at(colon);
-        Self::parse(std::str::from_utf8(name).ok()?, &password[1..])
+        let decoded = basic(headers)?;
+        let (name, password) = halves(&decoded)?;
+        Self::parse(name, password)
     }
 
     /// The credentials of a name, `number` or `number.device`, and a password.
@@ -86,6 +80,23 @@ impl Credentials {
         let password = Zeroizing::new(password.to_vec());
         Some(Self { number, device: DeviceNumber(device), password })
     }
+}
+
+/// What stands in `Authorization: Basic …`, decoded.
+pub(super) fn basic(headers: &HeaderMap) -> Option<Zeroizing<Vec<u8>>> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    Some(Zeroizing::new(BASE64.decode(encoded.trim()).ok()?))
+}
+
+/// A name and a password, which may hold a colon.
+pub(super) fn halves(basic: &[u8]) -> Option<(&str, &[u8])> {
+    let colon = basic.iter().position(|byte| *byte == b':')?;
+    let (name, password) = basic.split_at(colon);
+    Some((std::str::from_utf8(name).ok()?, &password[1..]))
 }
 
 /// Somebody we know, at one of their devices.

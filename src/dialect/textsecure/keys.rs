@@ -2,13 +2,14 @@
 //!
 //! The keys are strings of their owner, kept and given back byte for byte.
 
-mod v2;
+pub(super) mod v2;
 
 use std::sync::Arc;
 
 use axum::Json as Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ use super::relay;
 use crate::domain::error::Fault;
 use crate::domain::phone::keys::{DeviceKeys, PhoneKeys, Wanted};
 use crate::domain::phone::{DeviceNumber, PhoneNumber};
+use crate::domain::ports::RelayRequest;
 use crate::domain::prekeys::{Identity, NewPrekeys, Prekey};
 use crate::http::path::{PathPair, PathPart};
 use crate::http::problem::Problem;
@@ -118,12 +120,13 @@ async fn take_from_first(
     PathPart(number): PathPart,
     RawQuery(query): RawQuery,
     Acting(caller): Acting,
-) -> Result<Body<BareKey>, Problem> {
+) -> Result<Response, Problem> {
     let first = Wanted::One(DeviceNumber::PRIMARY);
-    let keys = taken(&state, &caller, &number, first, query.as_deref()).await?;
-    let only = device_keys(keys).next().ok_or(NOTHING)?;
-    let DeviceKey { key_id, public_key, identity_key, .. } = only;
-    Ok(Body(BareKey { key_id, public_key, identity_key }))
+    let of = may_take(&state, &caller, &number, first)?;
+    match relay::in_query(query.as_deref()) {
+        Some(relay) => elsewhere(&state, relay, RelayRequest::FirstKey(of)).await,
+        None => Ok(bare(state.switchboard.take_keys(&of, first).await?)?),
+    }
 }
 
 /// `GET /v1/keys/{number}/{device}`: a prekey of a device, or with `*` of each, for the second
@@ -133,21 +136,36 @@ async fn take(
     PathPair(number, device): PathPair,
     RawQuery(query): RawQuery,
     Acting(caller): Acting,
-) -> Result<Body<DeviceKeyList>, Problem> {
+) -> Result<Response, Problem> {
     let wanted = wanted(&device)?;
-    let keys = taken(&state, &caller, &number, wanted, query.as_deref()).await?;
-    let keys: Vec<_> = device_keys(keys).collect();
-    if keys.is_empty() {
-        return Err(NOTHING.into());
+    let of = may_take(&state, &caller, &number, wanted)?;
+    match relay::in_query(query.as_deref()) {
+        Some(relay) => elsewhere(&state, relay, RelayRequest::Keys(of, wanted)).await,
+        None => Ok(list(state.switchboard.take_keys(&of, wanted).await?)?),
     }
-    Ok(Body(DeviceKeyList { keys }))
+}
+
+/// A prekey as the first edition writes it.
+pub(super) fn bare(keys: PhoneKeys) -> Result<Response, Fault> {
+    let only = device_keys(keys).next().ok_or(NOTHING)?;
+    let DeviceKey { key_id, public_key, identity_key, .. } = only;
+    Ok(Body(BareKey { key_id, public_key, identity_key }).into_response())
+}
+
+/// Prekeys as the second edition writes them.
+pub(super) fn list(keys: PhoneKeys) -> Result<Response, Fault> {
+    let keys: Vec<_> = device_keys(keys).collect();
+    match keys.is_empty() {
+        true => Err(NOTHING),
+        false => Ok(Body(DeviceKeyList { keys }).into_response()),
+    }
 }
 
 /// Nobody can begin to write there.
-const NOTHING: Fault = Fault::NotFound { what: "prekey" };
+pub(super) const NOTHING: Fault = Fault::NotFound { what: "prekey" };
 
 /// A device's number, or a star for all of them.
-fn wanted(device: &str) -> Result<Wanted, Fault> {
+pub(super) fn wanted(device: &str) -> Result<Wanted, Fault> {
     if device == "*" {
         return Ok(Wanted::All);
     }
@@ -155,18 +173,29 @@ fn wanted(device: &str) -> Result<Wanted, Fault> {
     Ok(Wanted::One(DeviceNumber(number)))
 }
 
-/// Counts the request, and gives out what it asks for.
-async fn taken(
+/// Whose prekeys the caller asks for, once that was counted.
+fn may_take(
     state: &TextSecureState,
     caller: &Caller,
     number: &str,
     wanted: Wanted,
-    query: Option<&str>,
-) -> Result<PhoneKeys, Fault> {
+) -> Result<PhoneNumber, Fault> {
     let number = PhoneNumber::parse(number).ok_or(NOTHING)?;
     state.switchboard.may_take_keys(&caller.phone.number, &number, wanted)?;
-    relay::require_none(relay::in_query(query))?;
-    state.switchboard.take_keys(&number, wanted).await
+    Ok(number)
+}
+
+/// The prekeys of a phone at another gateway. Of one that cannot be reached there are none.
+async fn elsewhere(
+    state: &TextSecureState,
+    relay: &str,
+    request: RelayRequest,
+) -> Result<Response, Problem> {
+    match relay::ask(state, relay, request).await {
+        Ok(answer) => Ok(relay::pass(answer)),
+        Err(Fault::Deferred { .. }) => Err(NOTHING.into()),
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 /// Those devices' keys that have one of the first version.

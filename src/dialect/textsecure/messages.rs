@@ -15,12 +15,13 @@ use super::auth::Caller;
 use super::envelope::Envelope;
 use super::error;
 use super::json::Json;
-use super::outgoing::{Letterhead, MessageList};
+use super::outgoing::{Letterhead, MessageList, forwarded};
 use super::paths::{Routes, route};
-use super::relay;
+use super::relay::{self, Forwarded};
 use crate::domain::error::Fault;
 use crate::domain::phone::sending::{Content, Letter, Origin, Part, Posted};
 use crate::domain::phone::{DeviceNumber, PhoneLimit, PhoneNumber};
+use crate::domain::ports::RelayRequest;
 use crate::http::path::PathPart;
 use crate::http::problem::Problem;
 
@@ -37,18 +38,26 @@ async fn send_to_one(
     Json { caller, body: list, .. }: Json<MessageList>,
 ) -> Result<Response, Problem> {
     let envelopes = admit(&state, &caller, &list)?;
-    relay::require_none(list.relay.as_deref())?;
     let to = PhoneNumber::parse(&destination).ok_or(UNREACHABLE)?;
     let is_another = to != caller.phone.number;
-    let parts = list.messages.iter().zip(envelopes).map(|(message, envelope)| Part {
-        device: DeviceNumber(message.destination_device_id),
-        registration: message.destination_registration_id,
-        bytes: envelope.to_bytes(),
-    });
-    let content = Content::Each(parts.collect());
-    let posted = state.switchboard.post(origin(&caller), &[Letter { to, content }]).await?;
     let needs_sync = is_another && caller.phone.active_devices().count() > 1;
-    Ok(posted.first().map_or_else(|| error::answer(&UNREACHABLE), |one| answer(one, needs_sync)))
+    if let Some(relay) = relay::named(list.relay.as_deref()) {
+        // Nobody is at two gateways.
+        if !is_another {
+            return Ok(StatusCode::BAD_REQUEST.into_response());
+        }
+        let list = forwarded(&list.messages, &envelopes);
+        let (source, device) = (caller.phone.number.clone(), caller.device.number);
+        let request = RelayRequest::Messages { source, device, to, list };
+        let passed = relay::ask(&state, relay, request).await?;
+        return Ok(match relay::is_done(&passed) {
+            true => answer(&Posted::Stored, needs_sync),
+            false => relay::pass(passed),
+        });
+    }
+    let letter = Letter { to, content: Content::Each(parts(&list, &envelopes)) };
+    let posted = state.switchboard.post(origin(&caller), &[letter]).await?;
+    Ok(first_answer(&posted, needs_sync))
 }
 
 /// `POST /v1/messages/`: a message for the first device of each of several phones. What became of
@@ -60,33 +69,43 @@ async fn send_to_several(
     let destinations = destinations(&list)?;
     let envelopes = admit(&state, &caller, &list)?;
     let numbers: Vec<_> = destinations.iter().map(|text| PhoneNumber::parse(text)).collect();
-    let mut reached = vec![false; destinations.len()];
-    let mut letters = Vec::new();
+    let (mut letters, mut elsewhere) = (Vec::new(), Vec::new());
     for (index, (message, mut envelope)) in list.messages.iter().zip(envelopes).enumerate() {
-        let here = relay::require_none(message.relay.as_deref()).is_ok();
-        let Some(to) = numbers[index].clone().filter(|_| here) else { continue };
+        let Some(to) = numbers[index].clone() else { continue };
         let others = numbers.iter().flatten().filter(|other| **other != to);
         envelope.destinations = others.map(|other| other.as_str().to_owned()).collect();
-        letters.push((index, Letter { to, content: Content::First(envelope.to_bytes()) }));
+        let envelope = envelope.to_bytes();
+        match relay::named(message.relay.as_deref()) {
+            Some(relay) => elsewhere.push(Forwarded { index, relay, to, envelope }),
+            None => letters.push((index, Letter { to, content: Content::First(envelope) })),
+        }
     }
     let (indices, letters): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
-    let posted = state.switchboard.post(origin(&caller), &letters).await?;
+    let here = state.switchboard.post(origin(&caller), &letters).await?;
+    let mut posted = vec![Posted::Unreachable; destinations.len()];
+    let elsewhere = relay::forward(&state, elsewhere).await;
+    indices.into_iter().zip(here).chain(elsewhere).for_each(|(index, one)| posted[index] = one);
+    Ok(answer_for_several(&destinations, &posted))
+}
+
+/// What became of messages for several phones. When none arrived and one may later, so may all.
+fn answer_for_several(destinations: &[&str], posted: &[Posted]) -> Response {
+    let is_later = |one: &&Posted| matches!(one, Posted::Deferred { .. });
     if !posted.contains(&Posted::Stored)
-        && let Some(later) = posted.iter().find(|one| matches!(one, Posted::Deferred { .. }))
+        && let Some(later) = posted.iter().find(is_later)
     {
-        return Ok(answer(later, false));
+        return answer(later, false);
     }
-    indices.into_iter().zip(posted).for_each(|(index, one)| reached[index] = one == Posted::Stored);
+    let pairs = || destinations.iter().zip(posted);
     let with = |wanted| {
-        let pairs =
-            destinations.iter().zip(&reached).filter(move |(_, reached)| **reached == wanted);
-        pairs.map(|(destination, _)| *destination).collect::<Vec<_>>()
+        let some = pairs().filter(move |(_, one)| (**one == Posted::Stored) == wanted);
+        some.map(|(destination, _)| *destination).collect::<Vec<_>>()
     };
-    Ok(Body(json!({ "success": with(true), "failure": with(false) })).into_response())
+    Body(json!({ "success": with(true), "failure": with(false) })).into_response()
 }
 
 /// Whoever cannot be reached is as good as nobody.
-const UNREACHABLE: Fault = Fault::NotFound { what: "recipient" };
+pub(super) const UNREACHABLE: Fault = Fault::NotFound { what: "recipient" };
 
 /// Reads the messages, and counts the request once they can be read.
 fn admit(
@@ -94,17 +113,34 @@ fn admit(
     caller: &Caller,
     list: &MessageList,
 ) -> Result<Vec<Envelope>, Fault> {
+    let number = caller.phone.number.as_str();
+    let envelopes = envelopes(state, list, number, caller.device.number, None)?;
+    state.switchboard.limits.take(PhoneLimit::Messages, number, 1)?;
+    state.gate.messages(&caller.visitor, envelopes.len())?;
+    Ok(envelopes)
+}
+
+/// Reads messages of the device `source`, `device`, that is at `relay`.
+pub(super) fn envelopes(
+    state: &TextSecureState,
+    list: &MessageList,
+    source: &str,
+    device: DeviceNumber,
+    relay: Option<&str>,
+) -> Result<Vec<Envelope>, Fault> {
     let gateway = &state.switchboard.gateway;
     let limits = &gateway.limits;
     let (actual, limit) = (list.messages.len() as u64, limits.batch_items as u64);
     if actual > limit {
         return Err(Fault::TooLarge { what: "the number of messages", actual, limit });
     }
-    let head = Letterhead { caller, now: gateway.clock.now(), most: limits.ciphertext_bytes };
-    let envelopes = list.envelopes(&head)?;
-    state.switchboard.limits.take(PhoneLimit::Messages, caller.phone.number.as_str(), 1)?;
-    state.gate.messages(&caller.visitor, envelopes.len())?;
-    Ok(envelopes)
+    let (now, most) = (gateway.clock.now(), limits.ciphertext_bytes);
+    list.envelopes(&Letterhead { source, device, relay, now, most })
+}
+
+/// What each device gets.
+pub(super) fn parts(list: &MessageList, envelopes: &[Envelope]) -> Vec<Part> {
+    list.messages.iter().zip(envelopes).map(|(message, it)| message.part(it)).collect()
 }
 
 fn destinations(list: &MessageList) -> Result<Vec<&str>, Fault> {
@@ -115,6 +151,11 @@ fn destinations(list: &MessageList) -> Result<Vec<&str>, Fault> {
 /// The caller as the one who sends.
 pub(super) fn origin(caller: &Caller) -> Origin {
     Origin { account: caller.phone.account, session: caller.device.session }
+}
+
+/// What became of the one letter that was posted.
+pub(super) fn first_answer(posted: &[Posted], needs_sync: bool) -> Response {
+    posted.first().map_or_else(|| error::answer(&UNREACHABLE), |one| answer(one, needs_sync))
 }
 
 /// What became of a letter to one phone, in this protocol's words.

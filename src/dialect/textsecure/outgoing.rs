@@ -1,14 +1,18 @@
 //! Messages as clients write them, in both editions, and the envelopes that come of them.
 
 use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::auth::{BASE64, Caller};
+use super::auth::BASE64;
 use super::envelope::Envelope;
 use super::json::number;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
+use crate::domain::phone::DeviceNumber;
+use crate::domain::phone::sending::Part;
 
 /// What a request for sending says; some clients of the second edition say more, which is passed
 /// over.
@@ -57,8 +61,12 @@ fn first_device() -> u32 {
 
 /// What all envelopes of a request have in common.
 pub(super) struct Letterhead<'a> {
-    /// Who sends.
-    pub(super) caller: &'a Caller,
+    /// The number of who sends.
+    pub(super) source: &'a str,
+    /// The device that sends.
+    pub(super) device: DeviceNumber,
+    /// The gateway that it is at, unless that is this one.
+    pub(super) relay: Option<&'a str>,
     /// The present moment.
     pub(super) now: Timestamp,
     /// The most bytes of one message.
@@ -85,14 +93,50 @@ impl MessageList {
         let timestamp = said.unwrap_or_else(|| head.now.as_micros() / 1000);
         Ok(Envelope {
             kind: Some(message.kind),
-            source: Some(head.caller.phone.number.as_str().to_owned()),
+            source: Some(head.source.to_owned()),
+            relay: head.relay.map(str::to_owned),
             timestamp: u64::try_from(timestamp).ok(),
             message: body,
-            source_device: Some(head.caller.device.number.0),
+            source_device: Some(head.device.0),
             content,
             ..Envelope::default()
         })
     }
+}
+
+impl Message {
+    /// The message as what its device gets.
+    pub(super) fn part(&self, envelope: &Envelope) -> Part {
+        Part {
+            device: DeviceNumber(self.destination_device_id),
+            registration: self.destination_registration_id,
+            bytes: envelope.to_bytes(),
+        }
+    }
+
+    /// The message as another gateway reads it. Older ones lose the end of what has no padding.
+    fn forwarded(&self, envelope: &Envelope) -> Value {
+        let text = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
+        let mut message = json!({
+            "type": self.kind,
+            "destinationDeviceId": self.destination_device_id,
+            "destinationRegistrationId": self.destination_registration_id,
+            "timestamp": envelope.timestamp,
+        });
+        for (name, bytes) in [("body", &envelope.message), ("content", &envelope.content)] {
+            if let Some(text) = text(bytes) {
+                message[name] = Value::String(text);
+            }
+        }
+        message
+    }
+}
+
+/// Messages as another gateway reads them.
+pub(super) fn forwarded(messages: &[Message], envelopes: &[Envelope]) -> Bytes {
+    let list = messages.iter().zip(envelopes).map(|(message, it)| message.forwarded(it));
+    let list: Vec<_> = list.collect();
+    json!({ "messages": list }).to_string().into()
 }
 
 /// The bytes of a text in base64, with padding or without; nothing for an empty one.

@@ -33,12 +33,23 @@ async fn send(
 ) -> Result<Response, Problem> {
     let timestamp: u64 = timestamp.parse().map_err(|_| Fault::NotFound { what: "path" })?;
     state.gate.messages(&caller.visitor, 1)?;
-    relay::require_none(relay::in_query(query.as_deref()))?;
+    if let Some(relay) = relay::in_query(query.as_deref()) {
+        return elsewhere(&state, relay);
+    }
     let to = PhoneNumber::parse(&destination).ok_or(Fault::NotFound { what: "recipient" })?;
     Ok(match post(&state.switchboard, &caller, to, timestamp).await? {
         Posted::Stored => StatusCode::NO_CONTENT.into_response(),
         other => answer(&other, false),
     })
+}
+
+/// Gateways have no call for receipts between them, so nothing is sent to a phone elsewhere; whoever
+/// asks for it can do nothing better.
+fn elsewhere(state: &TextSecureState, relay: &str) -> Result<Response, Problem> {
+    match state.switchboard.relays.knows(relay) {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err(relay::NO_RELAY.into()),
+    }
 }
 
 /// Tells whoever sent a message that this reader has acknowledged it. A receipt has no receipt, and

@@ -1,30 +1,130 @@
-//! Relays: other gateways that a phone may be at. A request names them in its query or its body.
+//! Relays: other gateways that a phone may be at. A request names them in its query or its body, and
+//! what they answer goes back as it came.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use super::TextSecureState;
 use crate::domain::error::Fault;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::sending::Posted;
+use crate::domain::ports::{RelayAnswer, RelayError, RelayRequest};
+use crate::http::ratelimit;
+
+/// When to ask again for what is at a gateway that cannot be reached.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// There is no such gateway.
+pub(super) const NO_RELAY: Fault = Fault::NotFound { what: "relay" };
+
+/// A message for the first device of a phone that is elsewhere.
+pub(super) struct Forwarded<'a> {
+    /// Its place in the request.
+    pub(super) index: usize,
+    /// Where the phone is.
+    pub(super) relay: &'a str,
+    /// The phone.
+    pub(super) to: PhoneNumber,
+    /// What it gets.
+    pub(super) envelope: Bytes,
+}
 
 /// The relay that a query names; a name without letters is none.
 pub(super) fn in_query(query: Option<&str>) -> Option<&str> {
     let pairs = query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    pairs
-        .filter(|(name, _)| *name == "relay")
-        .map(|(_, relay)| relay)
-        .find(|relay| !relay.is_empty())
+    named(pairs.filter(|(name, _)| *name == "relay").map(|(_, relay)| relay).next())
 }
 
-/// Refuses what is for a relay: this gateway knows none.
+/// The relay that a body names; a name without letters is none.
+pub(super) fn named(relay: Option<&str>) -> Option<&str> {
+    relay.filter(|relay| !relay.is_empty())
+}
+
+/// Asks another gateway on behalf of a phone.
 ///
 /// # Errors
-/// [`Fault::NotFound`].
-pub(super) fn require_none(relay: Option<&str>) -> Result<(), Fault> {
-    match relay {
-        None | Some("") => Ok(()),
-        Some(_) => Err(Fault::NotFound { what: "relay" }),
+/// [`NO_RELAY`] when there is none of that name, [`Fault::Deferred`] when it cannot be reached.
+pub(super) async fn ask(
+    state: &TextSecureState,
+    relay: &str,
+    request: RelayRequest,
+) -> Result<RelayAnswer, Fault> {
+    let answer = state.switchboard.relays.ask(relay, request).await;
+    answer.map_err(|error| match error {
+        RelayError::Unknown => NO_RELAY,
+        RelayError::Unreachable => Fault::Deferred { retry_after: RETRY },
+    })
+}
+
+/// What another gateway answers, for the phone that wants to know.
+pub(super) fn pass(answer: RelayAnswer) -> Response {
+    let RelayAnswer { status, retry_after, body } = answer;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let is_empty = body.is_empty();
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    // One without a body has its type from the library all the same.
+    match is_empty {
+        true => _ = headers.remove(CONTENT_TYPE),
+        false => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+    }
+    if [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::SERVICE_UNAVAILABLE].contains(&status) {
+        let seconds = ratelimit::seconds(retry_after.unwrap_or(RETRY)).max(1);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Whether another gateway did what it was asked.
+pub(super) fn is_done(answer: &RelayAnswer) -> bool {
+    [200, 204].contains(&answer.status)
+}
+
+/// Brings messages to other gateways, one after the other; says of each, by its place in the
+/// request, what became of it. A gateway that cannot be reached is not tried again.
+pub(super) async fn forward(
+    state: &TextSecureState,
+    messages: Vec<Forwarded<'_>>,
+) -> Vec<(usize, Posted)> {
+    let mut silent = HashSet::new();
+    let mut outcomes = Vec::with_capacity(messages.len());
+    for Forwarded { index, relay, to, envelope } in messages {
+        if silent.contains(relay) {
+            outcomes.push((index, Posted::Deferred { after: RETRY }));
+            continue;
+        }
+        let answer = ask(state, relay, RelayRequest::Message { to, envelope }).await;
+        if matches!(answer, Err(Fault::Deferred { .. })) {
+            silent.insert(relay);
+        }
+        outcomes.push((index, outcome(answer)));
+    }
+    outcomes
+}
+
+fn outcome(answer: Result<RelayAnswer, Fault>) -> Posted {
+    match answer {
+        Ok(answer) if is_done(&answer) => Posted::Stored,
+        Ok(RelayAnswer { status: 404, .. }) | Err(Fault::NotFound { .. }) => Posted::Unreachable,
+        Ok(answer) => Posted::Deferred { after: answer.retry_after.unwrap_or(RETRY) },
+        Err(_) => Posted::Deferred { after: RETRY },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn answer(status: u16) -> RelayAnswer {
+        RelayAnswer { status, retry_after: None, body: Bytes::from_static(b"{}") }
+    }
 
     #[test]
     fn an_empty_relay_is_none() {
@@ -37,7 +137,22 @@ mod tests {
         ] {
             assert_eq!(in_query(query), relay, "{query:?}");
         }
-        assert!(require_none(None).is_ok() && require_none(Some("")).is_ok());
-        assert!(require_none(Some("there")).is_err());
+        assert_eq!((named(None), named(Some("")), named(Some("a"))), (None, None, Some("a")));
+    }
+
+    #[test]
+    fn an_answer_is_passed_on_as_it_came() {
+        let passed = pass(answer(410));
+        assert_eq!(passed.status(), StatusCode::GONE);
+        assert!(!passed.headers().contains_key(RETRY_AFTER));
+        assert_eq!(pass(answer(413)).headers()[RETRY_AFTER], "10");
+    }
+
+    #[test]
+    fn a_message_is_there_or_nobody_is_or_it_may_be_tried_again() {
+        assert_eq!(outcome(Ok(answer(204))), Posted::Stored);
+        assert_eq!(outcome(Ok(answer(404))), Posted::Unreachable);
+        assert_eq!(outcome(Err(NO_RELAY)), Posted::Unreachable);
+        assert_eq!(outcome(Ok(answer(503))), Posted::Deferred { after: RETRY });
     }
 }

@@ -30,7 +30,7 @@ impl Switchboard {
     }
 
     /// Those of these contacts that are listed, in the order in which they are asked for; the rest
-    /// are left out.
+    /// are left out. Nobody is at a gateway that is not known any more.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -38,7 +38,10 @@ impl Switchboard {
         if tokens.is_empty() {
             return Ok(Vec::new());
         }
-        self.gateway.store.contacts(tokens).await
+        let mut found = self.gateway.store.contacts(tokens).await?;
+        let is_known = |relay: &String| self.relays.knows(relay);
+        found.retain(|contact| contact.relay.as_ref().is_none_or(is_known));
+        Ok(found)
     }
 }
 

@@ -256,7 +256,7 @@ impl Switchboard {
     }
 
     async fn refuse_if_elsewhere(&self, number: &PhoneNumber) -> Result<(), ProofError> {
-        let listed = self.gateway.store.contacts(&[ContactToken::of(number)]).await?;
+        let listed = self.look_up(&[ContactToken::of(number)]).await?;
         if listed.iter().any(|contact| contact.relay.is_some()) {
             return Err(ProofError::Elsewhere);
         }

@@ -107,6 +107,22 @@ impl Switchboard {
     /// Only when the store fails before anything was stored. When it fails later, what is not
     /// decided yet is [`Posted::Deferred`].
     pub async fn post(&self, from: Origin, letters: &[Letter]) -> Result<Vec<Posted>, Fault> {
+        self.post_as(Some(from), letters).await
+    }
+
+    /// The same for letters that another gateway brings.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub async fn post_from_elsewhere(&self, letters: &[Letter]) -> Result<Vec<Posted>, Fault> {
+        self.post_as(None, letters).await
+    }
+
+    async fn post_as(
+        &self,
+        from: Option<Origin>,
+        letters: &[Letter],
+    ) -> Result<Vec<Posted>, Fault> {
         let mut outcomes: Vec<Option<Posted>> = letters.iter().map(|_| None).collect();
         for round in 0..ROUNDS {
             if outcomes.iter().all(Option::is_some) {
@@ -127,7 +143,7 @@ impl Switchboard {
     /// when it comes straight from the database: the sender may know more than what is remembered.
     async fn post_open(
         &self,
-        from: Origin,
+        from: Option<Origin>,
         letters: &[Letter],
         fresh: bool,
         outcomes: &mut [Option<Posted>],
@@ -166,7 +182,7 @@ impl Switchboard {
     /// Stores what passed; what moved meanwhile stays undecided.
     async fn store_letters(
         &self,
-        from: Origin,
+        from: Option<Origin>,
         passed: Vec<Passed>,
         outcomes: &mut [Option<Posted>],
     ) -> Result<(), Fault> {
@@ -193,12 +209,16 @@ impl Switchboard {
         Ok(())
     }
 
-    fn acceptance(&self, from: Origin, pass: &Passed) -> Acceptance {
+    fn acceptance(&self, from: Option<Origin>, pass: &Passed) -> Acceptance {
         let gateway = &self.gateway;
         let accepted_at = gateway.clock.now();
         let mut digest = MessageDigest([0; 16]);
         gateway.entropy.fill(&mut digest.0);
         let Phone { account, generation, .. } = *pass.phone;
+        // Who sends from elsewhere has no account here: the envelope alone tells readers who it is,
+        // and the row says that the recipient has it from itself, as gap markers do.
+        let own = pass.slots.first().map_or(SessionNumber(0), |slot| slot.session);
+        let from = from.unwrap_or(Origin { account, session: own });
         Acceptance {
             sender: from.account,
             sender_session: from.session,
@@ -219,12 +239,18 @@ impl Switchboard {
 }
 
 /// Whom a letter reaches, if nothing speaks against it.
-fn pass(index: usize, phone: Arc<Phone>, letter: &Letter, from: Origin) -> Result<Passed, Posted> {
+fn pass(
+    index: usize,
+    phone: Arc<Phone>,
+    letter: &Letter,
+    from: Option<Origin>,
+) -> Result<Passed, Posted> {
+    let sending = from.map(|from| from.session);
     let inbox = |device: &Device, bytes: &Bytes| {
         let key = phone.inbox(device);
         Slot { shard: key.shard, session: key.session, bytes: bytes.clone() }
     };
-    let others = || phone.active_devices().filter(|device| device.session != from.session);
+    let others = || phone.active_devices().filter(|device| Some(device.session) != sending);
     let slots = match &letter.content {
         Content::First(bytes) => phone
             .device(DeviceNumber::PRIMARY)

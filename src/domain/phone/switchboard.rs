@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::limits::PhoneLimits;
 use super::token::TokenKey;
 use crate::domain::gateway::Gateway;
-use crate::domain::ports::{CodeSender, Push};
+use crate::domain::ports::{CodeSender, Push, Relays};
 use crate::domain::vault::Vault;
 
 /// What an operator may choose about phones.
@@ -40,6 +40,8 @@ pub struct Switchboard {
     pub codes: Arc<dyn CodeSender>,
     /// Wakes devices.
     pub push: Arc<dyn Push>,
+    /// Other gateways.
+    pub relays: Arc<dyn Relays>,
     /// What the operator chose.
     pub policy: PhonePolicy,
     /// How fast phones may go.

@@ -1,6 +1,8 @@
 //! What phones need from the world outside: somebody who hands codes over, and services that wake
 //! devices.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
@@ -15,6 +17,30 @@ pub struct CodeMessage {
     pub transport: Transport,
     /// Six decimal digits.
     pub code: Zeroizing<String>,
+}
+
+impl CodeMessage {
+    /// What its owner reads, or hears. Phones of the time look for the written form among the text
+    /// messages that come in, so not a letter of it may be another.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        Zeroizing::new(match self.transport {
+            Transport::Sms => {
+                let (first, second) = self.code.split_at_checked(3).unwrap_or((&self.code, ""));
+                format!("Your TextSecure verification code: {first}-{second}")
+            }
+            Transport::Voice => {
+                let digits: Vec<_> = self.code.chars().map(String::from).collect();
+                format!("Your TextSecure verification code is: {}", digits.join(", "))
+            }
+        })
+    }
+}
+
+impl fmt::Debug for CodeMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeMessage(..)")
+    }
 }
 
 /// What became of a code.
@@ -44,12 +70,14 @@ pub trait CodeSender: Send + Sync {
 pub enum Notification {
     /// A message, encrypted for the device: base64 with padding.
     Message(String),
+    /// The same with a receipt in it, which some services carry under another name.
+    Receipt(String),
     /// Nothing but that something waits.
     Wake,
 }
 
 /// What became of a notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Pushed {
     /// The service took it.
     Taken,
@@ -63,10 +91,39 @@ pub enum Pushed {
     NotSetUp,
 }
 
+impl fmt::Debug for Pushed {
+    /// Without the address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken => "Taken",
+            Self::Moved(_) => "Moved(..)",
+            Self::Dead => "Dead",
+            Self::Failed => "Failed",
+            Self::NotSetUp => "NotSetUp",
+        })
+    }
+}
+
 /// Services that wake devices. Nothing depends on them: what they carry waits in the inbox as well.
 #[async_trait]
 pub trait Push: Send + Sync {
     /// Asks the service to carry a notification to the device at that address, and tries again a
     /// few times.
     async fn push(&self, kind: PushKind, address: &[u8], notification: Notification) -> Pushed;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_texts_are_those_that_phones_look_for() {
+        let text = |transport| {
+            let number = PhoneNumber::parse("+14152222222").unwrap();
+            CodeMessage { number, transport, code: "123456".to_owned().into() }.text().to_string()
+        };
+        assert_eq!(text(Transport::Sms), "Your TextSecure verification code: 123-456");
+        let spoken = "Your TextSecure verification code is: 1, 2, 3, 4, 5, 6";
+        assert_eq!(text(Transport::Voice), spoken);
+    }
 }

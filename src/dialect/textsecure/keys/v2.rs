@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json as Body;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +13,11 @@ use super::super::TextSecureState;
 use super::super::auth::Caller;
 use super::super::json::{Json, number};
 use super::super::paths::{Acting, Routes, route};
-use super::{count, taken, wanted};
+use super::super::relay;
+use super::{count, elsewhere, may_take, wanted};
 use crate::domain::error::Fault;
-use crate::domain::phone::keys::DeviceKeys;
+use crate::domain::phone::keys::{DeviceKeys, PhoneKeys};
+use crate::domain::ports::RelayRequest;
 use crate::domain::prekeys::{Identity, NewPrekeys, Prekey, SignedPrekey};
 use crate::http::path::PathPair;
 use crate::http::problem::Problem;
@@ -128,11 +131,20 @@ async fn take(
     PathPair(number, device): PathPair,
     RawQuery(query): RawQuery,
     Acting(caller): Acting,
-) -> Result<Body<PhoneKeyList>, Problem> {
+) -> Result<Response, Problem> {
     let wanted = wanted(&device)?;
-    let keys = taken(&state, &caller, &number, wanted, query.as_deref()).await?;
+    let of = may_take(&state, &caller, &number, wanted)?;
+    match relay::in_query(query.as_deref()) {
+        Some(relay) => elsewhere(&state, relay, RelayRequest::SignedKeys(of, wanted)).await,
+        None => Ok(signed_list(state.switchboard.take_keys(&of, wanted).await?)),
+    }
+}
+
+/// Prekeys as the second version writes them.
+pub(in super::super) fn signed_list(keys: PhoneKeys) -> Response {
     let devices = keys.devices.into_iter().map(Into::into).collect();
-    Ok(Body(PhoneKeyList { identity_key: keys.identity.unwrap_or_default(), devices }))
+    let identity_key = keys.identity.unwrap_or_default();
+    Body(PhoneKeyList { identity_key, devices }).into_response()
 }
 
 /// `PUT /v2/keys/signed`: another signed prekey.

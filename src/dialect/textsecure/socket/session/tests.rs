@@ -18,6 +18,7 @@ use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::dialect::textsecure::TextSecureSettings;
 use crate::dialect::textsecure::auth::{Caller, Verified};
+use crate::dialect::textsecure::federation::peer::Peers;
 use crate::dialect::textsecure::messages::origin;
 use crate::dialect::textsecure::socket::language::Language;
 use crate::domain::attachment::{FileLimits, Files};
@@ -37,6 +38,7 @@ use crate::http::blobs::{Addresses, BlobUrls, UrlKey};
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::outside::relays::Peers as OtherGateways;
 use crate::storage::MemoryStore;
 use crate::storage::blobs::LocalBlobs;
 use crate::storage::conformance::scene::START;
@@ -135,6 +137,7 @@ fn state() -> TextSecureState {
         vault: Vault::derive(&[0; 32]),
         codes: Arc::new(Outside),
         push: Arc::new(Outside),
+        relays: Arc::new(OtherGateways::default()),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(gateway.clock.clone(), PhoneLimit::usual),
         gateway,
@@ -148,6 +151,7 @@ fn state() -> TextSecureState {
         settings: TextSecureSettings { body_limit: 1 << 20, dev_transport: false },
         verified: Verified::new(&*switchboard.gateway.entropy),
         switchboard: Arc::new(switchboard),
+        peers: Peers::default(),
         sockets: Sockets::new(Arc::new(Places::new(10, 10))),
         leftovers: Arc::new(Leftovers::new(10, Duration::from_secs(30))),
     }
