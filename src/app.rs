@@ -9,6 +9,7 @@ pub mod entropy;
 mod files;
 mod listeners;
 mod openapi;
+mod outside;
 mod phones;
 mod relays;
 mod settings;
@@ -30,6 +31,7 @@ use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
+use crate::delivery::notifier::Notifier;
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
@@ -49,6 +51,7 @@ use crate::storage;
 
 pub use self::listeners::Bound;
 pub use self::openapi::{openapi_document, openapi_yaml};
+pub use self::outside::OutsideError;
 pub use crate::config::Config;
 pub use crate::http::fault_log::chain;
 
@@ -107,6 +110,9 @@ pub enum AppError {
     /// Another gateway cannot be asked.
     #[error(transparent)]
     Relays(#[from] PeerError),
+    /// Those who hand codes over or wake phones cannot be asked.
+    #[error(transparent)]
+    Outside(#[from] OutsideError),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -165,6 +171,7 @@ impl App {
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
         let leftovers = Leftovers::new(most, config.http.request_timeout());
         let leftovers = Arc::new(leftovers);
+        let notifier = Arc::new(Notifier::new(hub.clone()));
         let phones = phones::Parts {
             gateway: gateway.clone(),
             hub: hub.clone(),
@@ -174,9 +181,12 @@ impl App {
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
             relays: relays::open(config)?,
+            outside: outside::open(config, &gateway).await?,
+            notifier: notifier.clone(),
         };
         let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();
+        tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
         tasks.spawn(files::run(files.clone()));

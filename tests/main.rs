@@ -15,6 +15,7 @@ mod malformed;
 mod mixin;
 mod node_sdk;
 mod openapi;
+mod outside;
 mod program;
 mod schema_parity;
 mod sdk;

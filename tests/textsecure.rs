@@ -10,6 +10,7 @@ mod letters;
 mod logs;
 mod messages;
 mod mounting;
+mod notifying;
 mod pages;
 mod pull;
 mod push_ids;

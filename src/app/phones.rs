@@ -2,24 +2,21 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use zeroize::Zeroizing;
-
+use super::outside::Outside;
 use super::{relays, settings};
 use crate::config::Config;
 use crate::config::dialects::TextSecure;
 use crate::delivery::hub::Hub;
+use crate::delivery::notifier::Notifier;
 use crate::dialect::textsecure::auth::Verified;
 use crate::dialect::textsecure::socket::Sockets;
 use crate::dialect::textsecure::{TextSecureSettings, TextSecureState};
+use crate::domain::Gateway;
 use crate::domain::attachment::Files;
 use crate::domain::phone::token::TokenKey;
-use crate::domain::phone::{PhoneLimits, PhoneNumber, PhonePolicy, PushKind, Switchboard};
-use crate::domain::ports::{
-    CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed, Relays,
-};
+use crate::domain::phone::{PhoneLimits, PhonePolicy, Switchboard};
+use crate::domain::ports::Relays;
 use crate::domain::vault::Vault;
-use crate::domain::{Fault, Gateway};
 use crate::http::blobs::BlobUrls;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
@@ -34,6 +31,8 @@ pub(super) struct Parts {
     pub(super) urls: Arc<BlobUrls>,
     pub(super) leftovers: Arc<Leftovers>,
     pub(super) sockets: Arc<Places>,
+    pub(super) outside: Outside,
+    pub(super) notifier: Arc<Notifier>,
     pub(super) relays: Arc<dyn Relays>,
 }
 
@@ -43,13 +42,20 @@ impl Parts {
     pub(super) fn state(self, config: &Config, seed: &[u8; 32]) -> TextSecureState {
         let verified = Verified::new(&*self.gateway.entropy);
         let peers = relays::callers(&config.dialects.textsecure.federation);
+        let settings = &config.dialects.textsecure;
+        let limits = PhoneLimits::new(self.gateway.clock.clone(), |it| settings.limits.of(it));
+        let switchboard = Switchboard {
+            gateway: self.gateway,
+            vault: Vault::derive(seed),
+            codes: self.outside.codes,
+            push: self.outside.push,
+            notifier: self.notifier,
+            relays: self.relays,
+            policy: policy(settings),
+            limits,
+        };
         TextSecureState {
-            switchboard: Arc::new(switchboard(
-                self.gateway,
-                &config.dialects.textsecure,
-                seed,
-                self.relays,
-            )),
+            switchboard: Arc::new(switchboard),
             hub: self.hub,
             gate: self.gate,
             files: self.files,
@@ -61,24 +67,6 @@ impl Parts {
             sockets: Sockets::new(self.sockets),
             leftovers: self.leftovers,
         }
-    }
-}
-
-fn switchboard(
-    gateway: Arc<Gateway>,
-    settings: &TextSecure,
-    seed: &[u8; 32],
-    relays: Arc<dyn Relays>,
-) -> Switchboard {
-    let limits = PhoneLimits::new(gateway.clock.clone(), |limit| settings.limits.of(limit));
-    Switchboard {
-        gateway,
-        vault: Vault::derive(seed),
-        codes: Arc::new(Operator { fixed: settings.codes.fixed() }),
-        push: Arc::new(Nobody),
-        relays,
-        policy: policy(settings),
-        limits,
     }
 }
 
@@ -95,32 +83,5 @@ fn dialect(config: &Config) -> TextSecureSettings {
     TextSecureSettings {
         body_limit: config.limits.body_bytes,
         dev_transport: config.dialects.textsecure.codes.dev_transport,
-    }
-}
-
-/// The operator hands all codes over.
-struct Operator {
-    fixed: Vec<(PhoneNumber, String)>,
-}
-
-#[async_trait]
-impl CodeSender for Operator {
-    async fn deliver(&self, _message: &CodeMessage) -> Result<CodeDelivery, Fault> {
-        Ok(CodeDelivery::Outbox)
-    }
-
-    fn fixed(&self, number: &PhoneNumber) -> Option<Zeroizing<String>> {
-        let found = self.fixed.iter().find(|(fixed, _)| fixed == number);
-        found.map(|(_, code)| code.clone().into())
-    }
-}
-
-/// No device is woken.
-struct Nobody;
-
-#[async_trait]
-impl Push for Nobody {
-    async fn push(&self, _kind: PushKind, _address: &[u8], _what: Notification) -> Pushed {
-        Pushed::NotSetUp
     }
 }

@@ -135,6 +135,12 @@ impl Hub {
         self.lines().by_session.len()
     }
 
+    /// Whether somebody listens for a session here.
+    #[must_use]
+    pub fn is_listened_to(&self, session: SessionNumber) -> bool {
+        self.lines().by_session.contains_key(&session)
+    }
+
     fn open(self: &Arc<Self>, session: SessionNumber, account: Option<AccountNumber>) -> Listener {
         let mut lines = self.lines();
         let line = Arc::new(Line::default());

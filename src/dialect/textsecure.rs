@@ -17,6 +17,7 @@ pub mod federation;
 pub mod json;
 mod keys;
 mod messages;
+pub mod notifying;
 mod outgoing;
 mod paths;
 pub mod provisioning;

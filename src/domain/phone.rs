@@ -12,6 +12,7 @@ pub mod keys;
 pub mod limits;
 pub mod linking;
 pub mod lookup;
+pub mod notifying;
 pub mod number;
 pub mod push_address;
 pub mod registration;

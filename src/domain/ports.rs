@@ -39,7 +39,7 @@ use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
-pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed};
+pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed};
 pub use phones::{Codes, Phones, Prekeys};
 pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
 pub use sign_ups::SignUps;

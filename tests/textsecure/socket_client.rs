@@ -218,7 +218,7 @@ impl Line {
 }
 
 /// What stands under a signalling key, as the first clients read it.
-fn decrypt(key: &[u8; 52], sealed: &[u8]) -> Vec<u8> {
+pub fn decrypt(key: &[u8; 52], sealed: &[u8]) -> Vec<u8> {
     let (signed, tag) = sealed.split_at(sealed.len() - 10);
     let mut mac_key = [0; 64];
     mac_key[..20].copy_from_slice(&key[32..]);

@@ -11,11 +11,11 @@ use sealpost::bus::LocalBus;
 use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::phone::sending::{Content, Letter, Origin, Part, Posted};
 use sealpost::domain::phone::{
-    ContactToken, DeviceNumber, NewDevice, NewPhone, PasswordHash, Phone, PhoneLimit, PhoneLimits,
-    PhoneNumber, PhonePolicy, PushKind, Switchboard,
+    ContactToken, Device, DeviceNumber, NewDevice, NewPhone, PasswordHash, Phone, PhoneLimit,
+    PhoneLimits, PhoneNumber, PhonePolicy, PushKind, Switchboard,
 };
 use sealpost::domain::ports::{
-    CodeDelivery, CodeMessage, CodeSender, Notification, Push, Pushed, Store,
+    CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed, Store,
 };
 use sealpost::domain::vault::{Sealed, Vault};
 use sealpost::domain::{Fault, Gateway, Limits};
@@ -47,6 +47,10 @@ impl Push for Nobody {
     }
 }
 
+impl Notifier for Nobody {
+    fn stored(&self, _phone: &Phone, _device: &Device, _envelope: &Bytes) {}
+}
+
 fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
     let clock = Arc::new(TestClock::at(Timestamp::from_micros(1)));
     Switchboard {
@@ -61,6 +65,7 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
         codes: Arc::new(Nobody),
         push: Arc::new(Nobody),
         relays: Arc::new(Peers::default()),
+        notifier: Arc::new(Nobody),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(clock, PhoneLimit::usual),
     }

@@ -196,6 +196,7 @@ impl Switchboard {
             outcomes[pass.index] = match result {
                 Accepted::Stored(_) => {
                     woken.extend(pass.slots.iter().map(|slot| slot.session));
+                    self.notify(&pass.phone, &pass.slots);
                     Some(Posted::Stored)
                 }
                 Accepted::Full => Some(Posted::Deferred { after: FULL_RETRY }),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::limits::PhoneLimits;
 use super::token::TokenKey;
 use crate::domain::gateway::Gateway;
-use crate::domain::ports::{CodeSender, Push, Relays};
+use crate::domain::ports::{CodeSender, Notifier, Push, Relays};
 use crate::domain::vault::Vault;
 
 /// What an operator may choose about phones.
@@ -42,6 +42,8 @@ pub struct Switchboard {
     pub push: Arc<dyn Push>,
     /// Other gateways.
     pub relays: Arc<dyn Relays>,
+    /// Sees to it that they are woken.
+    pub notifier: Arc<dyn Notifier>,
     /// What the operator chose.
     pub policy: PhonePolicy,
     /// How fast phones may go.

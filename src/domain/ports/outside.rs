@@ -4,10 +4,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::domain::error::Fault;
-use crate::domain::phone::{PhoneNumber, PushKind, Transport};
+use crate::domain::phone::{Device, Phone, PhoneNumber, PushKind, Transport};
 
 /// A code on its way to its owner.
 pub struct CodeMessage {
@@ -104,12 +105,24 @@ impl fmt::Debug for Pushed {
     }
 }
 
+/// Hears of what was stored for devices, and sees to it that they are woken. Nothing depends on it:
+/// what was stored waits.
+pub trait Notifier: Send + Sync {
+    /// Takes note that this was stored for a device; never waits.
+    fn stored(&self, phone: &Phone, device: &Device, envelope: &Bytes);
+}
+
 /// Services that wake devices. Nothing depends on them: what they carry waits in the inbox as well.
 #[async_trait]
 pub trait Push: Send + Sync {
     /// Asks the service to carry a notification to the device at that address, and tries again a
     /// few times.
     async fn push(&self, kind: PushKind, address: &[u8], notification: Notification) -> Pushed;
+
+    /// The public key by which services for Web Push know this gateway, if it uses any.
+    fn web_push_key(&self) -> Option<String> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::put;
+use axum::routing::{get, put};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::super::TextSecureState;
 use super::super::auth::Caller;
@@ -30,7 +31,8 @@ pub(super) fn routes() -> Routes {
     let routes = route(Routes::new(), "/v1/accounts/gcm", put(set_gcm).delete(clear_gcm));
     let routes = route(routes, "/v1/accounts/apn", put(set_apn).delete(clear_apn));
     let routes = route(routes, "/v1/accounts/ups", put(set_ups).delete(clear_webpush));
-    route(routes, "/v1/accounts/webpush", put(set_webpush).delete(clear_webpush))
+    let webpush = get(web_push_key).put(set_webpush).delete(clear_webpush);
+    route(routes, "/v1/accounts/webpush", webpush)
 }
 
 #[derive(Deserialize)]
@@ -92,6 +94,17 @@ async fn set_ups(
         return Ok(StatusCode::OK);
     }
     set_endpoint(&state, &caller, Endpoint { url: id, keys: None }).await
+}
+
+/// `GET /v1/accounts/webpush/`: the key that a client names to its push service when it asks for an
+/// endpoint (`applicationServerKey`, RFC 8292).
+async fn web_push_key(
+    State(state): State<Arc<TextSecureState>>,
+    _: Caller,
+) -> Result<axum::Json<Value>, Problem> {
+    let key = state.switchboard.push.web_push_key();
+    let key = key.ok_or(Fault::NotFound { what: "key for Web Push" })?;
+    Ok(axum::Json(json!({ "applicationServerKey": key })))
 }
 
 /// `PUT /v1/accounts/webpush/`: an endpoint, with the keys for which messages to it are encrypted.

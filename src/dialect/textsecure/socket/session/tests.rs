@@ -27,10 +27,11 @@ use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
 use crate::domain::phone::registration::Attributes;
 use crate::domain::phone::sending::{Content, Letter};
 use crate::domain::phone::{
-    PasswordHash, PhoneLimit, PhoneLimits, PhoneNumber, PhonePolicy, PushKind, Switchboard,
+    Device, PasswordHash, Phone, PhoneLimit, PhoneLimits, PhoneNumber, PhonePolicy, PushKind,
+    Switchboard,
 };
 use crate::domain::ports::{
-    CodeDelivery, CodeMessage, CodeSender, Entropy, Notification, Push, Pushed,
+    CodeDelivery, CodeMessage, CodeSender, Entropy, Notification, Notifier, Push, Pushed,
 };
 use crate::domain::vault::Vault;
 use crate::domain::{Gateway, Limits};
@@ -71,6 +72,10 @@ impl Push for Outside {
     async fn push(&self, _kind: PushKind, _address: &[u8], _what: Notification) -> Pushed {
         Pushed::NotSetUp
     }
+}
+
+impl Notifier for Outside {
+    fn stored(&self, _phone: &Phone, _device: &Device, _envelope: &Bytes) {}
 }
 
 struct World {
@@ -138,6 +143,7 @@ fn state() -> TextSecureState {
         codes: Arc::new(Outside),
         push: Arc::new(Outside),
         relays: Arc::new(OtherGateways::default()),
+        notifier: Arc::new(Outside),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(gateway.clock.clone(), PhoneLimit::usual),
         gateway,
