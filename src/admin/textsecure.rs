@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::AdminState;
 use super::types::{CodeInfo, CodeList};
-use crate::domain::phone::registration::WaitingCode;
+use crate::domain::phone::verification::WaitingCode;
 use crate::http::problem::Problem;
 
 /// Codes in an answer.

@@ -177,9 +177,11 @@ mod tests {
     use crate::domain::Limits;
     use crate::domain::clock::TestClock;
     use crate::domain::inbox::SYSTEM_GAP;
+    use crate::domain::phone::{CodePurpose, NewCode, PhoneNumber};
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
     use crate::domain::sign_up::UsedToken;
+    use crate::domain::vault::Sealed;
     use crate::storage::MemoryStore;
     use crate::storage::conformance::scene::{START, Scene, inbox_of};
 
@@ -265,6 +267,31 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         assert_eq!(round(&gateway, &mut None).await, Progress::Done);
         assert!(gateway.store.use_token(token).await.is_ok(), "it was forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_code_is_forgotten_when_its_time_is_over() {
+        let (gateway, clock, _) = gateway(0).await;
+        let number = PhoneNumber::parse("+14152222222").unwrap();
+        let code = NewCode {
+            purpose: CodePurpose::Register,
+            number: number.clone(),
+            code: Sealed(vec![1]),
+            outbox: None,
+            created_at: START,
+            expires_at: START.plus(Duration::from_secs(60)),
+        };
+        gateway.store.put_code(code).await.unwrap();
+        // As if no time had passed: whether it is still on file.
+        let is_kept = async || {
+            let tried = gateway.store.try_code(CodePurpose::Register, &number, START, 9).await;
+            tried.unwrap().is_some()
+        };
+        round(&gateway, &mut None).await;
+        assert!(is_kept().await);
+        clock.advance(Duration::from_secs(60));
+        round(&gateway, &mut None).await;
+        assert!(!is_kept().await);
     }
 
     #[tokio::test]

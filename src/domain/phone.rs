@@ -20,6 +20,7 @@ pub mod relay;
 pub mod sending;
 pub mod switchboard;
 pub mod token;
+pub mod verification;
 
 pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
 pub use contact::{Contact, ContactToken, RelayContact};

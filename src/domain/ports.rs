@@ -44,7 +44,8 @@ pub use phones::{Codes, Phones, Prekeys};
 pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
 pub use sign_ups::SignUps;
 
-/// Accounts by their public names.
+/// Accounts by their public names. An account has one dialect, and nothing is bridged: whoever asks
+/// for accounts, rosters and sessions here is of Mixin's, and those of others are unknown to them.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Makes an account and signs its first sessions in, or does nothing at all.
@@ -105,7 +106,7 @@ pub trait Sessions: Send + Sync {
         at: Timestamp,
     ) -> Result<SessionNumber, Fault>;
 
-    /// The session of that id, live or ended, and its account.
+    /// The session of that id, live or ended, and its account; a numbered device of a phone is none.
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault>;
 
     /// Those of `sessions` that belong to one of `accounts` and have ended.

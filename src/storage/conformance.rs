@@ -2,6 +2,7 @@
 //!
 //! Compiled always, used by tests only: `tests/storage.rs` runs it on each store.
 
+pub mod phone_scene;
 pub mod scene;
 
 mod accounts;
@@ -15,7 +16,6 @@ mod inbox;
 mod isolation;
 mod linking;
 mod messages;
-mod phone_scene;
 mod phones;
 mod prekeys;
 mod quota;

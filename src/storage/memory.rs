@@ -185,7 +185,7 @@ impl Accounts for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let later = state.accounts.values().filter(|account| Some(account.number) > after);
+        let later = state.mixin_accounts().filter(|account| Some(account.number) > after);
         Ok(later.take(limit as usize).cloned().collect())
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use sealpost::domain::phone::registration::WaitingCode;
+use sealpost::domain::phone::verification::WaitingCode;
 use serde_json::Value;
 
 use crate::harness::phone::request;

@@ -1,41 +1,18 @@
 //! Neither a number nor a code nor anything else of a phone gets into the log.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::harness::log::Log;
 use crate::harness::{Phone, TestApp};
 
 const NUMBER: &str = "+14152222277";
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn nothing_of_a_phone_is_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let logging = tracing::subscriber::set_default(subscriber);
+    let log = Log::listen();
     let secrets = much_happens().await;
-    drop(logging);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.end();
     for expected in ["path=\"/v1/accounts/code/{code}\"", "path=\"/v1/directory/{*token}\""] {
         assert!(log.contains(expected), "{expected} is not in the log:\n{log}");
     }

@@ -118,8 +118,8 @@ async fn look_up_one(
     let nobody = || Fault::NotFound { what: "contact" };
     // A slash at the end may be the token's, or only the path's.
     let spellings = [Some(token.as_str()), token.strip_suffix('/')];
-    let tokens = spellings.into_iter().flatten().filter_map(decoded);
-    let token = tokens.filter_map(|bytes| as_token(&bytes)).next().ok_or_else(nobody)?;
+    let mut spellings = spellings.into_iter().flatten();
+    let token = spellings.find_map(|text| as_token(&decoded(text)?)).ok_or_else(nobody)?;
     let found = state.switchboard.look_up(&[token]).await?;
     Ok(Body(found.into_iter().next().ok_or_else(nobody)?.into()))
 }

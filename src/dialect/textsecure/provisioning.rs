@@ -133,7 +133,8 @@ where
     let life = Instant::now() + LIFE;
     let mut frames = VecDeque::from([address(&waiting.address)]);
     let (code, reason) = loop {
-        let stuck = wire.stuck_since().map(|since| since + PATIENCE);
+        // Whether it is stuck shows only from here, so somebody has to look from time to time.
+        let stuck = wire.stuck_since().unwrap_or_else(Instant::now) + PATIENCE;
         let (reading, has_frame) = (frames.len() < ANSWERS, !frames.is_empty());
         tokio::select! {
             turn = wire.turn(reading, has_frame) => {
@@ -148,8 +149,11 @@ where
                 break (CloseCode::Away, "");
             }
             () = hub.closed() => break (CloseCode::Away, "the gateway is stopping"),
-            () = sleep_until(stuck.map_or(life, |stuck| stuck.min(life))) => {
-                break (CloseCode::Away, "nobody came");
+            () = sleep_until(stuck.min(life)) => {
+                let now = Instant::now();
+                if now >= life || wire.stuck_since().is_some_and(|since| now >= since + PATIENCE) {
+                    break (CloseCode::Away, "nobody came");
+                }
             }
         }
     };

@@ -270,3 +270,27 @@ pub enum DeviceChange {
         to: PushAddress,
     },
 }
+
+impl DeviceChange {
+    /// Where notifications go from then on.
+    #[must_use]
+    pub fn to(&self) -> Option<&PushAddress> {
+        match self {
+            Self::SetPush(to) | Self::MovePush { to, .. } => Some(to),
+            Self::ClearPush(_) | Self::DropPush(_) => None,
+        }
+    }
+
+    /// What they must have been until then for the change to be made: of which kind, and for which
+    /// address; `None` for any.
+    #[must_use]
+    pub fn condition(&self) -> (Option<PushKind>, Option<&Sealed>) {
+        match self {
+            Self::SetPush(_) => (None, None),
+            Self::ClearPush(kind) => (Some(*kind), None),
+            Self::DropPush(from) | Self::MovePush { from, .. } => {
+                (Some(from.kind), Some(&from.address))
+            }
+        }
+    }
+}

@@ -6,8 +6,9 @@ use super::code::{CodePurpose, CodeUse};
 use super::device::{Device, DeviceNumber, NewLink, PasswordHash, Phone, Registered};
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
-use super::registration::{Attributes, fresh_code};
+use super::registration::Attributes;
 use super::switchboard::Switchboard;
+use super::verification::fresh_code;
 use crate::domain::error::Fault;
 use crate::domain::ids::AccountNumber;
 

@@ -1,9 +1,8 @@
-//! Registering a number: a code for it, the proof that somebody has it, and its first device.
+//! Registering a number: the proof that somebody has it, and its first device.
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::code::{CodePurpose, CodeUse, NewCode, Transport};
+use super::code::{CodePurpose, CodeUse};
 use super::contact::ContactToken;
 use super::device::{
     NewDevice, NewPhone, PasswordHash, Registered, SIGNALLING_KEY, signalling_key_context,
@@ -11,10 +10,9 @@ use super::device::{
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
 use super::switchboard::Switchboard;
-use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionId;
-use crate::domain::ports::{CodeDelivery, CodeMessage, Entropy, Hint};
+use crate::domain::ports::Hint;
 
 /// What somebody says about the device that they register or link.
 pub struct Attributes {
@@ -48,69 +46,7 @@ pub enum ProofError {
     Fault(#[from] Fault),
 }
 
-/// A code that waits for the operator to hand it over.
-pub struct WaitingCode {
-    /// For whom.
-    pub number: PhoneNumber,
-    /// How its owner wanted it.
-    pub transport: Transport,
-    /// Six decimal digits.
-    pub code: Zeroizing<String>,
-    /// From when on it is good for nothing.
-    pub expires_at: Timestamp,
-}
-
-impl WaitingCode {
-    /// The code as people write it, `NNN-NNN`.
-    #[must_use]
-    pub fn dashed(&self) -> Zeroizing<String> {
-        dashed(&self.code)
-    }
-}
-
-/// A code as people write it, `NNN-NNN`.
-#[must_use]
-pub fn dashed(code: &str) -> Zeroizing<String> {
-    let (first, second) = code.split_at_checked(3).unwrap_or((code, ""));
-    Zeroizing::new(format!("{first}-{second}"))
-}
-
 impl Switchboard {
-    /// Hands a fresh code to whoever has the number, in the place of any earlier one.
-    ///
-    /// # Errors
-    /// [`Fault::RateLimited`], and [`Fault::Unavailable`] when nobody hands codes over.
-    pub async fn send_code(&self, number: PhoneNumber, transport: Transport) -> Result<(), Fault> {
-        let limit = match transport {
-            Transport::Sms => PhoneLimit::SmsCodes,
-            Transport::Voice => PhoneLimit::VoiceCodes,
-        };
-        self.limits.take(limit, number.as_str(), 1)?;
-        if let Some(fixed) = self.codes.fixed(&number) {
-            return self.keep_code(CodePurpose::Register, number, &fixed, None).await;
-        }
-        let code = fresh_code(&*self.gateway.entropy);
-        let message = CodeMessage { number: number.clone(), transport, code: code.clone() };
-        let outbox = match self.codes.deliver(&message).await? {
-            CodeDelivery::Sent => None,
-            CodeDelivery::Outbox => Some(transport),
-        };
-        self.keep_code(CodePurpose::Register, number, &code, outbox).await
-    }
-
-    /// A fresh code for a number, in the place of any earlier one, for whoever asks: it proves
-    /// nothing.
-    ///
-    /// # Errors
-    /// [`Fault::RateLimited`].
-    pub async fn show_code(&self, number: PhoneNumber) -> Result<Zeroizing<String>, Fault> {
-        self.limits.take(PhoneLimit::SmsCodes, number.as_str(), 1)?;
-        let code = self.codes.fixed(&number);
-        let code = code.unwrap_or_else(|| fresh_code(&*self.gateway.entropy));
-        self.keep_code(CodePurpose::Register, number, &code, None).await?;
-        Ok(code)
-    }
-
     /// Proves a number by the code that was handed to its owner.
     ///
     /// # Errors
@@ -170,68 +106,6 @@ impl Switchboard {
         Ok(registered)
     }
 
-    /// Codes that wait for the operator to hand them over, the oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// When the store fails, or another gateway has sealed them.
-    pub async fn waiting_codes(&self, limit: u32) -> Result<Vec<WaitingCode>, Fault> {
-        let waiting = self.gateway.store.outbox(self.gateway.clock.now(), limit).await?;
-        let shown = waiting.into_iter().map(|kept| {
-            let context = code_context(CodePurpose::Register, &kept.number);
-            let code = self.vault.open(&context, &kept.code)?;
-            Ok(WaitingCode {
-                code: Zeroizing::new(String::from_utf8_lossy(&code).into_owned()),
-                number: kept.number,
-                transport: kept.transport,
-                expires_at: kept.expires_at,
-            })
-        });
-        shown.collect()
-    }
-
-    /// Keeps a code in the place of any earlier one.
-    pub(super) async fn keep_code(
-        &self,
-        purpose: CodePurpose,
-        number: PhoneNumber,
-        code: &str,
-        outbox: Option<Transport>,
-    ) -> Result<(), Fault> {
-        let now = self.gateway.clock.now();
-        let context = code_context(purpose, &number);
-        let code = self.vault.seal(&*self.gateway.entropy, &context, code.as_bytes());
-        let expires_at = now.plus(self.policy.code_life);
-        let code = NewCode { purpose, number, code, outbox, created_at: now, expires_at };
-        self.gateway.store.put_code(code).await
-    }
-
-    /// Compares a code with the one on file. A try counts whatever comes of it, and "there is none"
-    /// is the same answer as "it is another one".
-    pub(super) async fn try_code(
-        &self,
-        purpose: CodePurpose,
-        number: &PhoneNumber,
-        given: &str,
-    ) -> Result<CodeUse, Fault> {
-        let (store, now) = (&self.gateway.store, self.gateway.clock.now());
-        let kept = store.try_code(purpose, number, now, self.policy.code_attempts).await?;
-        let context = code_context(purpose, number);
-        // Who asks for a number without a code must not learn it from the time that it takes.
-        let decoy = || self.vault.seal(&*self.gateway.entropy, &context, b"------");
-        let (is_kept, kept) = match kept {
-            Some(kept) => (true, kept.code),
-            None => (false, decoy()),
-        };
-        let code = self.vault.open(&context, &kept)?;
-        // Codes are often written with a dash in their middle.
-        let given = Zeroizing::new(given.replace('-', ""));
-        let is_right = bool::from(code.as_slice().ct_eq(given.as_bytes()));
-        if !(is_kept && is_right) {
-            return Err(Fault::forbidden("the code is wrong"));
-        }
-        Ok(CodeUse { purpose, number: number.clone(), code: kept })
-    }
-
     /// What the store needs to make a device with these attributes.
     pub(super) fn new_device(&self, password: PasswordHash, attributes: Attributes) -> NewDevice {
         let (entropy, id): (_, SessionId) = (&self.gateway.entropy, self.gateway.random_id());
@@ -261,53 +135,5 @@ impl Switchboard {
             return Err(ProofError::Elsewhere);
         }
         Ok(())
-    }
-}
-
-/// What a code is sealed for: it opens for no other number and nothing else.
-fn code_context(purpose: CodePurpose, number: &PhoneNumber) -> String {
-    format!("code {} {}", purpose.as_str(), number.as_str())
-}
-
-const FEWEST: u32 = 100_000;
-const CODES: u32 = 900_000;
-
-/// Six digits, the first of which is not 0, each number as likely as any other.
-pub(super) fn fresh_code(entropy: &dyn Entropy) -> Zeroizing<String> {
-    // The rest of a division favours small numbers unless what is divided is a multiple.
-    const MOST: u32 = u32::MAX - u32::MAX % CODES;
-    loop {
-        let mut bytes = [0; 4];
-        entropy.fill(&mut bytes);
-        let drawn = u32::from_le_bytes(bytes);
-        if drawn < MOST {
-            return Zeroizing::new((FEWEST + drawn % CODES).to_string());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-
-    struct Drawn(Mutex<Vec<u32>>);
-
-    impl Entropy for Drawn {
-        fn fill(&self, bytes: &mut [u8]) {
-            let next = self.0.lock().unwrap().remove(0);
-            bytes.copy_from_slice(&next.to_le_bytes());
-        }
-    }
-
-    #[test]
-    fn a_code_has_six_digits_and_none_is_likelier() {
-        let code = |drawn: &[u32]| fresh_code(&Drawn(Mutex::new(drawn.to_vec()))).to_string();
-        assert_eq!(code(&[0]), "100000");
-        assert_eq!(code(&[899_999]), "999999");
-        assert_eq!(code(&[900_000]), "100000");
-        // Above the last multiple it is drawn again.
-        assert_eq!(code(&[u32::MAX, 4_294_800_000, 4_294_799_999]), "999999");
     }
 }

@@ -25,7 +25,7 @@ pub trait Phones: Send + Sync {
     async fn fresh_phone(&self, number: &PhoneNumber) -> Result<Option<Arc<Phone>>, Fault>;
 
     /// Registers a number: makes its account if it has none, ends everything that it had, and makes
-    /// its first device.
+    /// its first device. All codes of the number go.
     ///
     /// # Errors
     /// [`Fault::Forbidden`] when the code is not on file any more.
@@ -35,7 +35,7 @@ pub trait Phones: Send + Sync {
     ///
     /// # Errors
     /// [`Fault::Forbidden`] when the code is not on file any more or the account has no device,
-    /// [`Fault::TooLarge`] when it has all the devices that it may have.
+    /// [`Fault::TooLarge`] when it has all the devices that it may have; the code is still good then.
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault>;
 
     /// Ends a device that is not the first one.
@@ -78,7 +78,8 @@ pub trait Phones: Send + Sync {
 /// Prekeys of devices.
 #[async_trait]
 pub trait Prekeys: Send + Sync {
-    /// Keeps a device's prekeys in the place of those that it left before.
+    /// Keeps a device's prekeys in the place of those that it left before; does nothing when it has
+    /// ended.
     async fn replace_prekeys(&self, new: NewPrekeys) -> Result<(), Fault>;
 
     /// Gives out a prekey of each of these devices, in their order: of its ordinary ones that with
@@ -89,7 +90,8 @@ pub trait Prekeys: Send + Sync {
     /// How many ordinary ones a device has.
     async fn count_prekeys(&self, session: SessionNumber) -> Result<u64, Fault>;
 
-    /// Keeps a device's signed prekey in the place of the one on file.
+    /// Keeps a device's signed prekey in the place of the one on file; does nothing when it has
+    /// ended.
     async fn put_signed_prekey(
         &self,
         session: SessionNumber,

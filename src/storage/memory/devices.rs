@@ -48,23 +48,17 @@ impl State {
         Ok(Registered { account, device, ended: vec![session] })
     }
 
-    pub(super) fn change_device(&mut self, session: SessionNumber, change: DeviceChange) {
+    pub(super) fn change_device(&mut self, session: SessionNumber, change: &DeviceChange) {
         let Some(kept) = self.devices.get_mut(&session) else { return };
+        let (kind, address) = change.condition();
         let push = &mut kept.device.push;
-        let applies = match &change {
-            DeviceChange::SetPush(_) => true,
-            DeviceChange::ClearPush(kind) => push.as_ref().is_some_and(|push| push.kind == *kind),
-            DeviceChange::DropPush(from) | DeviceChange::MovePush { from, .. } => {
-                push.as_ref() == Some(from)
-            }
-        };
-        if !applies {
+        let is_kind = kind.is_none_or(|kind| push.as_ref().is_some_and(|it| it.kind == kind));
+        let is_address =
+            address.is_none_or(|address| push.as_ref().is_some_and(|it| it.address == *address));
+        if !(is_kind && is_address) {
             return;
         }
-        *push = match change {
-            DeviceChange::SetPush(to) | DeviceChange::MovePush { to, .. } => Some(to),
-            DeviceChange::ClearPush(_) | DeviceChange::DropPush(_) => None,
-        };
+        *push = change.to().cloned();
         let account = kept.account;
         self.device_changed(account);
     }

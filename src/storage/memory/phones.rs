@@ -63,7 +63,7 @@ impl Phones for MemoryStore {
         session: SessionNumber,
         change: DeviceChange,
     ) -> Result<(), Fault> {
-        self.change().change_device(session, change);
+        self.change().change_device(session, &change);
         Ok(())
     }
 

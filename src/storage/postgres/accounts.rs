@@ -32,7 +32,7 @@ pub(super) const BY_EXTERNAL_NAME: &str = concat!(
 const PAGE: &str = concat!(
     "SELECT ",
     account_columns!(),
-    " FROM accounts WHERE number > $1 ORDER BY number LIMIT $2"
+    " FROM accounts WHERE number > $1 AND dialect = 'mixin' ORDER BY number LIMIT $2"
 );
 
 #[async_trait]

@@ -83,7 +83,7 @@ mod tests {
             (r#"{"id":1}"#, "Unknown Type"),
             (r#"{"type":-1}"#, "the frame cannot be read"),
             ("", "the frame cannot be read"),
-            ("[]", "the frame cannot be read"),
+            ("7", "the frame cannot be read"),
         ] {
             assert_eq!(heard(text.as_bytes()), Said::Broken(CloseCode::Policy, reason), "{text}");
         }

@@ -6,7 +6,7 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::inbox::InboxKey;
-use crate::domain::phone::{DeviceChange, DeviceNumber, NewDevice, PushAddress, PushKind};
+use crate::domain::phone::{DeviceChange, DeviceNumber, NewDevice, PushKind};
 use crate::storage::cells::small;
 use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::link::Link;
@@ -128,17 +128,13 @@ pub(super) async fn change(
     (session, change): &(SessionNumber, DeviceChange),
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
-    let (if_kind, if_address) = condition(change);
-    let to = match change {
-        DeviceChange::SetPush(to) | DeviceChange::MovePush { to, .. } => Some(to),
-        DeviceChange::ClearPush(_) | DeviceChange::DropPush(_) => None,
-    };
+    let (to, (kind, address)) = (change.to(), change.condition());
     let row = query(CHANGE_PUSH)
         .bind(session.0)
         .bind(to.map(|to| to.kind.as_str()))
         .bind(to.map(|to| to.address.0.as_slice()))
-        .bind(if_kind.map(PushKind::as_str))
-        .bind(if_address)
+        .bind(kind.map(PushKind::as_str))
+        .bind(address.map(|address| address.0.as_slice()))
         .fetch_optional(&mut *link)
         .await
         .map_err(during("changing a device"))?;
@@ -146,18 +142,6 @@ pub(super) async fn change(
         raise(AccountNumber(value(&row, "account")?), link).await?;
     }
     Ok(Ok(()))
-}
-
-/// What the device's kind of notifications, and where they go, must be for a change.
-fn condition(change: &DeviceChange) -> (Option<PushKind>, Option<&[u8]>) {
-    match change {
-        DeviceChange::SetPush(_) => (None, None),
-        DeviceChange::ClearPush(kind) => (Some(*kind), None),
-        DeviceChange::DropPush(PushAddress { kind, address })
-        | DeviceChange::MovePush { from: PushAddress { kind, address }, .. } => {
-            (Some(*kind), Some(&address.0))
-        }
-    }
 }
 
 const LISTED: &str = "
