@@ -107,12 +107,12 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
-    /// Another gateway cannot be asked.
-    #[error(transparent)]
-    Relays(#[from] PeerError),
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
-    Outside(#[from] OutsideError),
+    Outside(#[from] Box<OutsideError>),
+    /// Another gateway cannot be asked.
+    #[error(transparent)]
+    Relays(#[from] Box<PeerError>),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -180,9 +180,9 @@ impl App {
             urls: urls.clone(),
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
-            relays: relays::open(config)?,
-            outside: outside::open(config, &gateway).await?,
+            outside: outside::open(config, &gateway).await.map_err(Box::new)?,
             notifier: notifier.clone(),
+            relays: relays::open(config)?,
         };
         let phones = Arc::new(phones.state(config, &seed));
         let mut tasks = JoinSet::new();

@@ -23,4 +23,5 @@ mod socket_protobuf;
 mod socket_provisioning;
 mod stale_phones;
 mod tokens;
+mod two_phones;
 mod voice;

@@ -71,7 +71,7 @@ pub enum DirectoryError {
         /// Which one.
         path: PathBuf,
         /// Who has it open; the process is 0 while that one has not said it yet.
-        holder: Holder,
+        holder: Box<Holder>,
     },
 }
 
@@ -93,7 +93,8 @@ impl DataDirectory {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(DirectoryError::Held { holder: read_holder(&path), path });
+                let holder = Box::new(read_holder(&path));
+                return Err(DirectoryError::Held { holder, path });
             }
             Err(TryLockError::Error(source)) => return Err(lock_error(source)),
         }
@@ -233,7 +234,7 @@ mod tests {
         else {
             return Err("the lock was given twice".into());
         };
-        assert_eq!(found, holder);
+        assert_eq!(*found, holder);
         Ok(())
     }
 

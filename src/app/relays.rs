@@ -22,12 +22,13 @@ const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Other gateways as this one asks them; none while phones are not served.
-pub(super) fn open(config: &Config) -> Result<Arc<dyn Relays>, PeerError> {
+pub(super) fn open(config: &Config) -> Result<Arc<dyn Relays>, Box<PeerError>> {
     let settings = &config.dialects.textsecure;
     if !settings.enabled {
         return Ok(Arc::new(Peers::default()));
     }
-    Ok(Arc::new(Peers::open(&settings.federation)?))
+    let peers = Peers::open(&settings.federation, &config.outbound).map_err(Box::new)?;
+    Ok(Arc::new(peers))
 }
 
 /// Other gateways as they ask this one.

@@ -28,7 +28,7 @@ pub struct Pair {
     pub there: TestApp,
 }
 
-async fn pair() -> Pair {
+pub async fn pair() -> Pair {
     pair_with(|_| ()).await
 }
 

@@ -64,8 +64,8 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
         vault: Vault::derive(&[1; 32]),
         codes: Arc::new(Nobody),
         push: Arc::new(Nobody),
-        relays: Arc::new(Peers::default()),
         notifier: Arc::new(Nobody),
+        relays: Arc::new(Peers::default()),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(clock, PhoneLimit::usual),
     }

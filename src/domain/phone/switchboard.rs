@@ -40,10 +40,10 @@ pub struct Switchboard {
     pub codes: Arc<dyn CodeSender>,
     /// Wakes devices.
     pub push: Arc<dyn Push>,
-    /// Other gateways.
-    pub relays: Arc<dyn Relays>,
     /// Sees to it that they are woken.
     pub notifier: Arc<dyn Notifier>,
+    /// Other gateways.
+    pub relays: Arc<dyn Relays>,
     /// What the operator chose.
     pub policy: PhonePolicy,
     /// How fast phones may go.

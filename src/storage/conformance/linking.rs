@@ -99,7 +99,7 @@ pub(super) async fn an_unlinked_device_ends_alone(scene: Scene) {
     assert_eq!(ended.ended, [linked.session]);
     let after = scene.known_phone(2).await;
     assert!(after.generation > before.generation);
-    assert_eq!(after.devices, [primary.clone()]);
+    assert_eq!(after.devices, std::slice::from_ref(primary));
     assert!(scene.lease_of(&before, linked, START).await.is_empty());
     assert_eq!(ids(&scene.lease_of(&before, primary, START).await), message_ids([1]));
     assert!(!scene.store.device_is_live(linked.session).await.unwrap());
