@@ -18,6 +18,7 @@ pub mod json;
 mod keys;
 mod messages;
 pub mod notifying;
+mod openapi;
 mod outgoing;
 mod paths;
 pub mod provisioning;
@@ -26,6 +27,8 @@ mod receipts;
 mod registering;
 mod relay;
 pub mod socket;
+
+pub use openapi::openapi;
 
 use std::sync::Arc;
 

@@ -71,7 +71,7 @@ impl Phone {
 
     async fn ask(&self, app: &TestApp, method: Method, path: &str, body: Value) -> Answer {
         let authorization = self.authorization();
-        app.answer(request(method, path, Some(&authorization), &body)).await
+        app.call(request(method, path, Some(&authorization), &body)).await
     }
 }
 
@@ -103,14 +103,14 @@ impl TestApp {
     /// A fresh code for a number, without its dash.
     pub async fn code(&self, number: &str) -> String {
         let path = format!("/v1/accounts/dev/code/{number}");
-        let answer = self.answer(request(Method::GET, &path, None, &Value::Null)).await;
+        let answer = self.call(request(Method::GET, &path, None, &Value::Null)).await;
         let code = answer.json.as_str().unwrap_or_else(|| panic!("{answer:?}"));
         code.replace('-', "")
     }
 
     /// Asks without credentials.
     pub async fn stranger(&self, method: Method, path: &str, body: &Value) -> Answer {
-        self.answer(request(method, path, None, body)).await
+        self.call(request(method, path, None, body)).await
     }
 }
 

@@ -17,7 +17,7 @@ use crate::harness::{Answer, TestApp};
 async fn get(app: &TestApp, phone: &Phone, path: &str) -> Answer {
     let mut request = request(Method::GET, path, Some(&phone.authorization()), &Value::Null);
     request.headers_mut().insert("host", "gateway.test".parse().unwrap());
-    app.answer(request).await
+    app.call(request).await
 }
 
 /// Opens an attachment; its number and where it is uploaded.

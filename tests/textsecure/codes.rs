@@ -56,7 +56,7 @@ async fn credentials_are_not_looked_at() {
     let app = TestApp::start_for_phones().await;
     let path = format!("/v1/accounts/sms/code/{NUMBER}");
     let asked = request(Method::GET, &path, Some("Basic nonsense"), &Value::Null);
-    assert_eq!(app.answer(asked).await.status, 200);
+    assert_eq!(app.call(asked).await.status, 200);
 }
 
 #[tokio::test]

@@ -91,5 +91,5 @@ async fn ask_as(name: &str, app: &TestApp, method: Method, path: &str, body: Val
     let authorization = format!("Basic {}", STANDARD.encode(format!("{name}:{TOKEN}")));
     let mut request = request(method, path, Some(&authorization), &body);
     request.headers_mut().insert("host", "gateway.test".parse().unwrap());
-    app.answer(request).await
+    app.call(request).await
 }

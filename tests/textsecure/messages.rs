@@ -189,7 +189,7 @@ async fn ask(
     let request = Request::builder().method(method).uri(path);
     let request = request.header("content-type", kind);
     let request = request.header("authorization", phone.authorization());
-    app.answer(request.body(Body::from(body.to_owned())).unwrap()).await.status
+    app.call(request.body(Body::from(body.to_owned())).unwrap()).await.status
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn without_credentials_nobody_registers() {
     let body = Phone::new(NUMBER).attributes();
     // Without a colon, and with what is no number.
     for bad in [None, Some("Bearer x"), Some("Basic KzE0MTUyMjIyMjIy"), Some("Basic eDp5")] {
-        let answer = app.answer(request(Method::PUT, &path, bad, &body)).await;
+        let answer = app.call(request(Method::PUT, &path, bad, &body)).await;
         assert_eq!(answer.status, 401, "{bad:?}");
         assert_eq!(answer.headers["www-authenticate"], "Basic realm=\"WhisperServer\"");
     }
@@ -150,9 +150,9 @@ async fn the_body_comes_before_the_credentials() {
         }
         request.body(Body::from(body)).unwrap()
     };
-    assert_eq!(app.answer(with(Some("application/json"), "{")).await.status, 415);
-    assert_eq!(app.answer(with(None, "{}")).await.status, 415);
-    assert_eq!(app.answer(with(Some("text/plain"), "{}")).await.status, 415);
+    assert_eq!(app.call(with(Some("application/json"), "{")).await.status, 415);
+    assert_eq!(app.call(with(None, "{}")).await.status, 415);
+    assert_eq!(app.call(with(Some("text/plain"), "{}")).await.status, 415);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use utoipa::OpenApi;
 
 use super::TextSecureState;
 use super::error::method_not_allowed;
@@ -36,8 +37,32 @@ pub(super) fn routes() -> Routes {
     routes.merge(push::routes())
 }
 
+/// This file's part of the OpenAPI document, and of the files below it.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(request_code, confirm, confirm_by_token, speak))]
+    struct Paths;
+    let mut document = Paths::openapi();
+    document.merge(push::openapi());
+    document
+}
+
 /// `GET /v1/accounts/{transport}/code/{number}`: a fresh code for a number. Whatever credentials
 /// come with it are not looked at.
+#[utoipa::path(
+    get, path = "/v1/accounts/{transport}/code/{number}", operation_id = "request_phone_code", tag = "TextSecure",
+    summary = "Ask for a code",
+    description = "Makes a code of six digits that proves the number, and has it handed over. An earlier one is void. No credential is looked at.",
+    params(
+        ("transport" = String, Path, description = "`sms`, `voice`, or for tests `dev`, which the operator must allow: the code is then the answer, as `123-456`"),
+        ("number" = String, Path, description = "The number, with its `+`"),
+    ),
+    responses(
+        (status = 200, description = "The code is on its way"),
+        (status = 400, description = "The number is not `+` and at least ten digits"),
+        (status = 415, description = "There is no such transport"),
+    ),
+)]
 async fn request_code(
     State(state): State<Arc<TextSecureState>>,
     PathPair(transport, number): PathPair,
@@ -67,6 +92,23 @@ fn knock(state: &TextSecureState, request: &Request) -> Result<(), Fault> {
 }
 
 /// `PUT /v1/accounts/code/{code}`: registers the number with the credentials that come with it.
+#[utoipa::path(
+    put, path = "/v1/accounts/code/{code}", operation_id = "register_phone", tag = "TextSecure",
+    summary = "Register a number",
+    description = "The credentials are those that shall be good from now on: the number and a password of the client's choice. Whoever had the number before loses it, with all devices, prekeys and messages. `/v1/acccounts/code/{code}` does the same.",
+    params(
+        ("code" = String, Path, description = "The code, with a dash or without"),
+    ),
+    request_body = super::registering::Body,
+    responses(
+        (status = 200, description = "The number is registered; this is its device 1"),
+        (status = 401, description = "There are no usable credentials"),
+        (status = 403, description = "The code is wrong, too old, or tried too often"),
+        (status = 417, description = "The number is at another gateway"),
+        (status = 422, description = "The name of the device has more than 50 characters"),
+    ),
+    security(("phone" = [])),
+)]
 async fn confirm(
     State(state): State<Arc<TextSecureState>>,
     PathPart(code): PathPart,
@@ -78,6 +120,23 @@ async fn confirm(
 }
 
 /// `PUT /v1/accounts/token/{token}`: the same with a token in place of a code.
+#[utoipa::path(
+    put, path = "/v1/accounts/token/{token}", operation_id = "register_phone_by_token", tag = "TextSecure",
+    summary = "Register a number with a token",
+    description = "The same with a token that the operator signed in place of a code.",
+    params(
+        ("token" = String, Path, description = "`NUMBER:TIME:SIGNATURE`: seconds since 1970, and the first 20 hex digits of the HMAC-SHA256 of `NUMBER:TIME`. Good for a day"),
+    ),
+    request_body = super::registering::Body,
+    responses(
+        (status = 204, description = "The number is registered; this is its device 1"),
+        (status = 401, description = "There are no usable credentials"),
+        (status = 403, description = "The token is wrong, too old or for another number, or this gateway takes none"),
+        (status = 417, description = "The number is at another gateway"),
+        (status = 422, description = "The name of the device has more than 50 characters"),
+    ),
+    security(("phone" = [])),
+)]
 async fn confirm_by_token(
     State(state): State<Arc<TextSecureState>>,
     PathPart(token): PathPart,
@@ -105,6 +164,17 @@ async fn register(
 }
 
 /// `POST /v1/accounts/voice/twiml/{text}`: what a provider of calls says to whoever picks up.
+#[utoipa::path(
+    post, path = "/v1/accounts/voice/twiml/{text}", operation_id = "speak_phone_code", tag = "TextSecure",
+    summary = "Words for a call",
+    description = "What a provider of calls speaks to whoever picks up, in Twilio's language.",
+    params(
+        ("text" = String, Path, description = "The digits, with commas between them"),
+    ),
+    responses(
+        (status = 200, description = "The words, as `application/xml`"),
+    ),
+)]
 async fn speak(
     State(state): State<Arc<TextSecureState>>,
     PathPart(text): PathPart,

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
@@ -33,18 +34,35 @@ pub(super) fn routes() -> Routes {
     route(routes, "/v1/attachments/{number}", get(locate))
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(open, locate))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// Numbers above 2^53 lose digits in some clients, which find them in the text and at the end of
 /// the location's path as well.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OpenedAttachment)]
 struct Opened {
+    /// The number that goes to the readers.
+    #[schema(example = 7000000000000000001_u64)]
     id: u64,
+    /// The same as a text.
+    #[schema(example = "7000000000000000001")]
     id_string: String,
+    /// Where the bytes go, for an hour.
     location: String,
 }
 
-#[derive(Serialize)]
-struct Located {
+/// Where a file is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LocatedAttachment)]
+pub(super) struct Located {
+    /// Where the bytes are, for a while.
     location: String,
 }
 
@@ -56,6 +74,15 @@ fn unkept<T>(answer: T) -> Unkept<T> {
 }
 
 /// `GET /v1/attachments/`: room for a file, and where to upload it.
+#[utoipa::path(
+    get, path = "/v1/attachments", operation_id = "open_phone_attachment", tag = "TextSecure",
+    summary = "Open an attachment",
+    description = "Room for an encrypted file. Its bytes go to `location` with one `PUT` and `application/octet-stream`, without credentials.",
+    responses(
+        (status = 200, body = Opened, description = "The attachment, with the address to upload to"),
+    ),
+    security(("phone" = [])),
+)]
 async fn open(
     State(state): State<Arc<TextSecureState>>,
     uri: Uri,
@@ -74,6 +101,20 @@ async fn open(
 }
 
 /// `GET /v1/attachments/{number}`: where a file can be read. Whether there is one shows there.
+#[utoipa::path(
+    get, path = "/v1/attachments/{number}", operation_id = "find_phone_attachment", tag = "TextSecure",
+    summary = "Find an attachment",
+    description = "Whether there is one shows at its location.",
+    params(
+        ("number" = String, Path, description = "The attachment's number"),
+        ("relay" = Option<String>, Query, description = "The gateway that the phone is at; empty or left out for this one"),
+    ),
+    responses(
+        (status = 200, body = Located, description = "Where it can be read"),
+        (status = 404, description = "That is no number of an attachment, or the relay is unknown"),
+    ),
+    security(("phone" = [])),
+)]
 async fn locate(
     State(state): State<Arc<TextSecureState>>,
     PathPart(number): PathPart,

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
@@ -32,35 +33,65 @@ pub(super) fn routes() -> Routes {
     route(routes, "/v1/devices/{which}", put(link).delete(unlink))
 }
 
-#[derive(Serialize)]
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(link_code, link, list, unlink))]
+    struct Paths;
+    Paths::openapi()
+}
+
+/// A code for a further device.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct LinkCode<'a> {
+    /// Six digits.
+    #[schema(example = "123456")]
     verification_code: &'a str,
 }
 
-#[derive(Serialize)]
+/// A phone with as many devices as it may have.
+#[derive(Serialize, ToSchema)]
 struct Full {
+    /// How many it has.
+    #[schema(example = 6)]
     current: u64,
+    /// How many it may have.
+    #[schema(example = 6)]
     max: u64,
 }
 
-#[derive(Serialize)]
+/// A device that was just linked.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Linked {
+    /// Its number.
+    #[schema(example = 2)]
     device_id: u32,
 }
 
-#[derive(Serialize)]
+/// The devices of a phone.
+#[derive(Serialize, ToSchema)]
 struct DeviceList {
+    /// All of them.
     devices: Vec<DeviceInfo>,
 }
 
-#[derive(Serialize)]
+/// A device.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DeviceInfo {
+    /// Its number; the first is 1.
+    #[schema(example = 2)]
     id: u32,
+    /// What its owner calls it.
+    #[schema(example = "tablet")]
     name: Option<String>,
+    /// When it was last seen, milliseconds since 1970.
+    #[schema(example = 1393000000000_i64)]
     last_seen: i64,
+    /// When it was registered or linked, milliseconds since 1970.
+    #[schema(example = 1393000000000_i64)]
     created: i64,
 }
 
@@ -77,6 +108,17 @@ impl From<&Device> for DeviceInfo {
 }
 
 /// `GET /v1/devices/provisioning/code`: a code that lets one further device in.
+#[utoipa::path(
+    get, path = "/v1/devices/provisioning/code", operation_id = "request_link_code", tag = "TextSecure",
+    summary = "A code for a further device",
+    description = "For the first device alone. `/v1/devices/provisioning_code` does the same.",
+    responses(
+        (status = 200, body = LinkCode<'_>, description = "The code"),
+        (status = 401, description = "The credentials are not accepted, or are not the first device's"),
+        (status = 411, body = Full, description = "The phone has as many devices as it may"),
+    ),
+    security(("phone" = [])),
+)]
 async fn link_code(
     State(state): State<Arc<TextSecureState>>,
     Acting(caller): Acting,
@@ -88,6 +130,23 @@ async fn link_code(
 }
 
 /// `PUT /v1/devices/{code}`: links a device with the credentials that come with it.
+#[utoipa::path(
+    put, path = "/v1/devices/{code}", operation_id = "link_device", tag = "TextSecure",
+    summary = "Link a device",
+    description = "The credentials are the number and the password that the new device has chosen.",
+    params(
+        ("code" = String, Path, description = "The code that the first device got"),
+    ),
+    request_body = super::registering::Body,
+    responses(
+        (status = 200, body = Linked, description = "The device is linked"),
+        (status = 401, description = "There are no usable credentials"),
+        (status = 403, description = "The code is wrong, too old or tried too often, or nobody has the number"),
+        (status = 411, body = Full, description = "The phone has as many devices as it may"),
+        (status = 422, description = "The name of the device has more than 50 characters"),
+    ),
+    security(("phone" = [])),
+)]
 async fn link(
     State(state): State<Arc<TextSecureState>>,
     PathPart(code): PathPart,
@@ -112,11 +171,35 @@ fn refused(error: LinkError) -> Result<Response, Problem> {
 }
 
 /// `GET /v1/devices/`: all devices of the phone.
+#[utoipa::path(
+    get, path = "/v1/devices", operation_id = "list_devices", tag = "TextSecure",
+    summary = "List devices",
+    description = "All devices of the phone.",
+    responses(
+        (status = 200, body = DeviceList, description = "The devices"),
+    ),
+    security(("phone" = [])),
+)]
 async fn list(caller: Caller) -> Body<DeviceList> {
     Body(DeviceList { devices: caller.phone.devices.iter().map(DeviceInfo::from).collect() })
 }
 
 /// `DELETE /v1/devices/{id}`: ends a further device.
+#[utoipa::path(
+    delete, path = "/v1/devices/{id}", operation_id = "unlink_device", tag = "TextSecure",
+    summary = "Unlink a device",
+    description = "For the first device alone; what waits for the other is dropped.",
+    params(
+        ("id" = String, Path, description = "The number of the device, 2 or higher"),
+    ),
+    responses(
+        (status = 204, description = "There is no such device, or no longer"),
+        (status = 401, description = "The credentials are not accepted, or are not the first device's"),
+        (status = 403, description = "The first device cannot be unlinked"),
+        (status = 404, description = "That is no number of a device"),
+    ),
+    security(("phone" = [])),
+)]
 async fn unlink(
     State(state): State<Arc<TextSecureState>>,
     PathPart(id): PathPart,

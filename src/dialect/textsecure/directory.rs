@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::{BASE64, Caller};
@@ -29,8 +30,20 @@ pub(super) fn routes() -> Routes {
     routes.route("/v1/directory/{*token}", get(look_up_one))
 }
 
-#[derive(Deserialize)]
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(look_up, look_up_one))]
+    struct Paths;
+    Paths::openapi()
+}
+
+/// Contacts to look up.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AskedContacts)]
 struct Asked {
+    /// Their tokens; objects with a member `token` are taken as well.
+    #[schema(example = json!(["BQVVHxMt5zAFXA"]), value_type = Vec<String>)]
     contacts: Vec<AskedContact>,
 }
 
@@ -69,17 +82,27 @@ impl<'de> Visitor<'de> for AskedContactVisitor {
     }
 }
 
-#[derive(Serialize)]
+/// Contacts that were found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundContacts)]
 struct Found {
+    /// Those that are registered.
     contacts: Vec<ShownContact>,
 }
 
-#[derive(Serialize)]
+/// Somebody who can be reached.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Contact)]
 struct ShownContact {
+    /// The token, without padding.
+    #[schema(example = "BQVVHxMt5zAFXA")]
     token: String,
+    /// The gateway that the phone is at, unless it is this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<String>,
+    /// Whether the phone takes text messages of the protocol.
+    #[schema(required = false)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     supports_sms: bool,
 }
@@ -92,6 +115,17 @@ impl From<Contact> for ShownContact {
 }
 
 /// `PUT /v1/directory/tokens`: those of many contacts that are listed.
+#[utoipa::path(
+    put, path = "/v1/directory/tokens", operation_id = "find_contacts", tag = "TextSecure",
+    summary = "Look contacts up",
+    description = "A token is the first ten bytes of the SHA-1 of a number with its `+`, in base64. Each counts as one against the limit.",
+    request_body = Asked,
+    responses(
+        (status = 200, body = Found, description = "Those that are registered and can be reached, in the order of the request"),
+        (status = 400, description = "A token is not base64"),
+    ),
+    security(("phone" = [])),
+)]
 async fn look_up(
     State(state): State<Arc<TextSecureState>>,
     Json { caller, body, .. }: Json<Asked>,
@@ -109,6 +143,19 @@ async fn look_up(
 }
 
 /// `GET /v1/directory/{token}`: one contact.
+#[utoipa::path(
+    get, path = "/v1/directory/{token}", operation_id = "find_contact", tag = "TextSecure",
+    summary = "Look a contact up",
+    description = "The token may hold slashes as they are, and may be in the alphabet for URLs.",
+    params(
+        ("token" = String, Path, description = "The token"),
+    ),
+    responses(
+        (status = 200, body = ShownContact, description = "The contact"),
+        (status = 404, description = "Nobody of that token can be reached"),
+    ),
+    security(("phone" = [])),
+)]
 async fn look_up_one(
     State(state): State<Arc<TextSecureState>>,
     PathPart(token): PathPart,

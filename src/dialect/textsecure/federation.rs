@@ -17,6 +17,7 @@ use base64::Engine;
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Deserialize;
+use utoipa::{OpenApi, ToSchema};
 
 use self::peer::{Peer, PeerJson};
 use super::TextSecureState;
@@ -45,15 +46,43 @@ pub(super) fn routes() -> Routes {
     route(routes, path, put(deliver)).merge(directory::routes())
 }
 
+/// This file's part of the OpenAPI document, and of the files below it.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(take_from_first, take, take_signed, locate, deliver, deliver_to_first))]
+    struct Paths;
+    let mut document = Paths::openapi();
+    document.merge(directory::openapi());
+    document
+}
+
 /// What another gateway brings for the first device of a phone.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = BroughtEnvelope)]
 struct Brought {
+    /// The number that reads.
+    #[schema(example = "+14152222222")]
     destination: String,
+    /// The envelope, in base64.
+    #[schema(example = "CAESDCsxNDE1MjIyMjIyMg")]
     outgoing_message_signal: String,
 }
 
 /// `GET /v1/federation/key/{number}`: a prekey of the first device, for the first edition.
+#[utoipa::path(
+    get, path = "/v1/federation/key/{number}", operation_id = "take_prekey_for_gateway", tag = "TextSecure",
+    summary = "Take a prekey of the first device",
+    description = "Between gateways: as `/v1/keys/{number}`, without its limit.",
+    params(
+        ("number" = String, Path, description = "The number, with its `+`"),
+    ),
+    responses(
+        (status = 200, body = super::keys::BareKey, description = "A prekey"),
+        (status = 404, description = "The phone cannot be reached or has left no prekeys"),
+    ),
+    security(("gateway" = [])),
+)]
 async fn take_from_first(
     State(state): State<Arc<TextSecureState>>,
     PathPart(number): PathPart,
@@ -65,6 +94,20 @@ async fn take_from_first(
 }
 
 /// `GET /v1/federation/key/{number}/{device}`: a prekey of a device, or with `*` of each.
+#[utoipa::path(
+    get, path = "/v1/federation/key/{number}/{device}", operation_id = "take_prekeys_for_gateway", tag = "TextSecure",
+    summary = "Take prekeys",
+    description = "Between gateways: as `/v1/keys/{number}/{device}`, without its limit.",
+    params(
+        ("number" = String, Path, description = "The number, with its `+`"),
+        ("device" = String, Path, description = "The number of a device, or `*` for all"),
+    ),
+    responses(
+        (status = 200, body = super::keys::DeviceKeyList, description = "The prekeys"),
+        (status = 404, description = "The phone or the device cannot be reached or has left no prekeys"),
+    ),
+    security(("gateway" = [])),
+)]
 async fn take(
     State(state): State<Arc<TextSecureState>>,
     PathPair(number, device): PathPair,
@@ -75,6 +118,20 @@ async fn take(
 }
 
 /// `GET /v2/federation/key/{number}/{device}`: the same with signed prekeys.
+#[utoipa::path(
+    get, path = "/v2/federation/key/{number}/{device}", operation_id = "take_signed_prekeys_for_gateway", tag = "TextSecure",
+    summary = "Take prekeys and signed ones",
+    description = "Between gateways: as `/v2/keys/{number}/{device}`, without its limit.",
+    params(
+        ("number" = String, Path, description = "The number, with its `+`"),
+        ("device" = String, Path, description = "The number of a device, or `*` for all"),
+    ),
+    responses(
+        (status = 200, body = v2::PhoneKeyList, description = "What each device left"),
+        (status = 404, description = "The phone or the device cannot be reached or has left nothing"),
+    ),
+    security(("gateway" = [])),
+)]
 async fn take_signed(
     State(state): State<Arc<TextSecureState>>,
     PathPair(number, device): PathPair,
@@ -85,6 +142,19 @@ async fn take_signed(
 }
 
 /// `GET /v1/federation/attachment/{number}`: where a file can be read.
+#[utoipa::path(
+    get, path = "/v1/federation/attachment/{number}", operation_id = "find_attachment_for_gateway", tag = "TextSecure",
+    summary = "Find an attachment",
+    description = "Between gateways: as `/v1/attachments/{number}`.",
+    params(
+        ("number" = String, Path, description = "The attachment's number"),
+    ),
+    responses(
+        (status = 200, body = super::attachments::Located, description = "Where it can be read"),
+        (status = 404, description = "That is no number of an attachment"),
+    ),
+    security(("gateway" = [])),
+)]
 async fn locate(
     State(state): State<Arc<TextSecureState>>,
     PathPart(number): PathPart,
@@ -97,6 +167,24 @@ async fn locate(
 
 /// `PUT /v1/federation/messages/{source}/{device}/{destination}`: a message for each device of one
 /// phone, or nothing.
+#[utoipa::path(
+    put, path = "/v1/federation/messages/{source}/{device}/{destination}", operation_id = "deliver_from_gateway", tag = "TextSecure",
+    summary = "Deliver to a phone",
+    description = "Between gateways: as `/v1/messages/{destination}`, for a phone that is there.",
+    params(
+        ("source" = String, Path, description = "The number that sends"),
+        ("device" = u32, Path, description = "Its device"),
+        ("destination" = String, Path, description = "The number that reads"),
+    ),
+    request_body = MessageList,
+    responses(
+        (status = 200, body = super::messages::Sent, description = "The messages wait for their devices"),
+        (status = 404, description = "The phone cannot be reached"),
+        (status = 409, body = super::messages::OtherDevices, description = "Not each device of the phone is addressed, or some that it does not have"),
+        (status = 410, body = super::messages::StaleDevices, description = "Some devices have been installed anew"),
+    ),
+    security(("gateway" = [])),
+)]
 async fn deliver(
     State(state): State<Arc<TextSecureState>>,
     PathTriple(source, device, destination): PathTriple,
@@ -114,6 +202,18 @@ async fn deliver(
 }
 
 /// `PUT /v1/federation/message`: an envelope for the first device of a phone.
+#[utoipa::path(
+    put, path = "/v1/federation/message", operation_id = "deliver_envelope_from_gateway", tag = "TextSecure",
+    summary = "Deliver to a first device",
+    description = "Between gateways: an envelope, of the first edition.",
+    request_body = Brought,
+    responses(
+        (status = 204, description = "The message waits"),
+        (status = 400, description = "The envelope cannot be read"),
+        (status = 404, description = "The phone cannot be reached"),
+    ),
+    security(("gateway" = [])),
+)]
 async fn deliver_to_first(
     State(state): State<Arc<TextSecureState>>,
     PeerJson { peer: Peer(relay), body: brought, .. }: PeerJson<Brought>,

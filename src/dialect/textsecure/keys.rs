@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
@@ -33,20 +34,42 @@ pub(super) fn routes() -> Routes {
     route(routes, "/v1/keys/{number}/{device}", get(take)).merge(v2::routes())
 }
 
-#[derive(Deserialize)]
+/// This file's part of the OpenAPI document, and of the files below it.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(replace, count, take_from_first, take))]
+    struct Paths;
+    let mut document = Paths::openapi();
+    document.merge(v2::openapi());
+    document
+}
+
+/// Prekeys of a device.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PrekeyList)]
 struct KeyList {
+    /// The one for when the others are used up.
     last_resort_key: UploadedKey,
+    /// The others; each is given out once.
     keys: Vec<UploadedKey>,
 }
 
-#[derive(Deserialize)]
+/// A prekey.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = UploadedPrekey)]
 struct UploadedKey {
+    /// The key's number; 0 where it is left out.
+    #[schema(example = 31337)]
     // Clients leave a number out that is 0.
     #[serde(default, deserialize_with = "number")]
     key_id: i64,
+    /// The public key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     public_key: String,
+    /// The phone's identity key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     identity_key: String,
 }
 
@@ -56,38 +79,73 @@ impl UploadedKey {
     }
 }
 
-#[derive(Serialize)]
+/// A number of prekeys.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PrekeyCount)]
 struct Count {
+    /// How many.
+    #[schema(example = 99)]
     count: u64,
 }
 
 /// A prekey of the first edition.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct BareKey {
+#[schema(as = BarePrekey)]
+pub(super) struct BareKey {
+    /// The key's number.
+    #[schema(example = 31337)]
     key_id: i64,
+    /// The public key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     public_key: String,
+    /// The phone's identity key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     identity_key: String,
 }
 
 /// A prekey of the second edition.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DeviceKey {
+#[schema(as = DevicePrekey)]
+pub(super) struct DeviceKey {
+    /// The device's number.
+    #[schema(example = 1)]
     device_id: u32,
+    /// The key's number.
+    #[schema(example = 31337)]
     key_id: i64,
+    /// The public key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     public_key: String,
+    /// The phone's identity key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     identity_key: String,
+    /// What tells this installation of the device from others.
+    #[schema(example = 4711)]
     registration_id: u32,
 }
 
-#[derive(Serialize)]
-struct DeviceKeyList {
+/// Prekeys of a phone's devices.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DevicePrekeyList)]
+pub(super) struct DeviceKeyList {
+    /// One of each device.
     keys: Vec<DeviceKey>,
 }
 
 /// `PUT /v1/keys/`: the device's prekeys, in the place of all that it left before. The one that
 /// stands apart is the last resort, whatever its number.
+#[utoipa::path(
+    put, path = "/v1/keys", operation_id = "replace_prekeys", tag = "TextSecure",
+    summary = "Leave prekeys",
+    description = "The device's prekeys take the place of all that it left before. `lastResortKey` is given out, and kept, once the others are used up; its identity key is the phone's.",
+    request_body = KeyList,
+    responses(
+        (status = 200, description = "They are kept"),
+    ),
+    security(("phone" = [])),
+)]
 async fn replace(
     State(state): State<Arc<TextSecureState>>,
     Json { caller, body: list, .. }: Json<KeyList>,
@@ -105,7 +163,16 @@ async fn replace(
     Ok(StatusCode::OK)
 }
 
-/// `GET /v1/keys/` and `GET /v2/keys/`: how many prekeys the device has, the last resort aside.
+/// `GET /v1/keys/`: how many prekeys the device has, the last resort aside.
+#[utoipa::path(
+    get, path = "/v1/keys", operation_id = "count_prekeys", tag = "TextSecure",
+    summary = "Count prekeys",
+    description = "How many prekeys the device has left, without the last resort.",
+    responses(
+        (status = 200, body = Count, description = "How many"),
+    ),
+    security(("phone" = [])),
+)]
 async fn count(
     State(state): State<Arc<TextSecureState>>,
     caller: Caller,
@@ -115,6 +182,20 @@ async fn count(
 }
 
 /// `GET /v1/keys/{number}`: a prekey of the first device, for the first edition.
+#[utoipa::path(
+    get, path = "/v1/keys/{number}", operation_id = "take_prekey", tag = "TextSecure",
+    summary = "Take a prekey of the first device",
+    description = "Of the first edition.",
+    params(
+        ("number" = String, Path, description = "The number, with its `+`"),
+        ("relay" = Option<String>, Query, description = "The gateway that the phone is at; empty or left out for this one"),
+    ),
+    responses(
+        (status = 200, body = BareKey, description = "A prekey, which nobody else gets unless it is the last resort"),
+        (status = 404, description = "The phone cannot be reached, has left no prekeys, or the relay is unknown"),
+    ),
+    security(("phone" = [])),
+)]
 async fn take_from_first(
     State(state): State<Arc<TextSecureState>>,
     PathPart(number): PathPart,
@@ -131,6 +212,21 @@ async fn take_from_first(
 
 /// `GET /v1/keys/{number}/{device}`: a prekey of a device, or with `*` of each, for the second
 /// edition.
+#[utoipa::path(
+    get, path = "/v1/keys/{number}/{device}", operation_id = "take_prekeys", tag = "TextSecure",
+    summary = "Take prekeys",
+    description = "Of the second edition: a prekey of a device, or of each with `*`.",
+    params(
+        ("number" = String, Path, description = "The number, with its `+`"),
+        ("device" = String, Path, description = "The number of a device, or `*` for all"),
+        ("relay" = Option<String>, Query, description = "The gateway that the phone is at; empty or left out for this one"),
+    ),
+    responses(
+        (status = 200, body = DeviceKeyList, description = "A prekey of each device that was asked for and left some"),
+        (status = 404, description = "The phone or the device cannot be reached or has left no prekeys, or the relay is unknown"),
+    ),
+    security(("phone" = [])),
+)]
 async fn take(
     State(state): State<Arc<TextSecureState>>,
     PathPair(number, device): PathPair,

@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{post, put};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
@@ -31,7 +32,31 @@ pub(super) fn routes() -> Routes {
     route(routes, "/v1/messages/{destination}", put(send_to_one))
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(send_to_one, send_to_several))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// `PUT /v1/messages/{destination}`: a message for each device of one phone, or nothing.
+#[utoipa::path(
+    put, path = "/v1/messages/{destination}", operation_id = "send_to_phone", tag = "TextSecure",
+    summary = "Send to a phone",
+    description = "Of the second edition: a message for each device of one phone, all or none. To the own number, the sending device is left out.",
+    params(
+        ("destination" = String, Path, description = "The number, with its `+`"),
+    ),
+    request_body = MessageList,
+    responses(
+        (status = 200, body = Sent, description = "The messages wait for their devices"),
+        (status = 404, description = "The phone cannot be reached, or the relay is unknown"),
+        (status = 409, body = OtherDevices, description = "Not each device of the phone is addressed, or some that it does not have. Nothing was delivered"),
+        (status = 410, body = StaleDevices, description = "Some devices have been installed anew, by their registration ids. Nothing was delivered"),
+    ),
+    security(("phone" = [])),
+)]
 async fn send_to_one(
     State(state): State<Arc<TextSecureState>>,
     PathPart(destination): PathPart,
@@ -62,6 +87,16 @@ async fn send_to_one(
 
 /// `POST /v1/messages/`: a message for the first device of each of several phones. What became of
 /// each is told by its destination.
+#[utoipa::path(
+    post, path = "/v1/messages", operation_id = "send_to_phones", tag = "TextSecure",
+    summary = "Send to several phones",
+    description = "Of the first edition: a message for the first device of each phone, each by itself.",
+    request_body = MessageList,
+    responses(
+        (status = 200, body = Outcomes<'_>, description = "What became of each destination"),
+    ),
+    security(("phone" = [])),
+)]
 async fn send_to_several(
     State(state): State<Arc<TextSecureState>>,
     Json { caller, body: list, .. }: Json<MessageList>,
@@ -101,7 +136,49 @@ fn answer_for_several(destinations: &[&str], posted: &[Posted]) -> Response {
         let some = pairs().filter(move |(_, one)| (**one == Posted::Stored) == wanted);
         some.map(|(destination, _)| *destination).collect::<Vec<_>>()
     };
-    Body(json!({ "success": with(true), "failure": with(false) })).into_response()
+    Body(Outcomes { success: with(true), failure: with(false) }).into_response()
+}
+
+/// What became of messages for one phone.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sent {
+    /// Whether the sender's other devices want to hear of it.
+    #[schema(example = false)]
+    needs_sync: bool,
+}
+
+/// What became of messages for several phones.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SentToSeveral)]
+struct Outcomes<'a> {
+    /// Destinations whose message waits for them.
+    #[schema(example = json!(["+14152222222"]))]
+    success: Vec<&'a str>,
+    /// Destinations that cannot be reached, or not now.
+    #[schema(example = json!([]))]
+    failure: Vec<&'a str>,
+}
+
+/// How the devices that were addressed differ from those that a phone has.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OtherDevices {
+    /// Those that were not addressed.
+    #[schema(example = json!([2]))]
+    missing_devices: Vec<u32>,
+    /// Those that it does not have.
+    #[schema(example = json!([]))]
+    extra_devices: Vec<u32>,
+}
+
+/// Devices that have been installed anew.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StaleDevices {
+    /// Which.
+    #[schema(example = json!([1]))]
+    stale_devices: Vec<u32>,
 }
 
 /// Whoever cannot be reached is as good as nobody.
@@ -162,15 +239,15 @@ pub(super) fn first_answer(posted: &[Posted], needs_sync: bool) -> Response {
 pub(super) fn answer(posted: &Posted, needs_sync: bool) -> Response {
     let numbers = |devices: &[DeviceNumber]| devices.iter().map(|it| it.0).collect::<Vec<_>>();
     match posted {
-        Posted::Stored => Body(json!({ "needsSync": needs_sync })).into_response(),
+        Posted::Stored => Body(Sent { needs_sync }).into_response(),
         Posted::Unreachable => error::answer(&UNREACHABLE),
         Posted::OtherDevices { missing, extra } => {
-            let lists =
-                json!({ "missingDevices": numbers(missing), "extraDevices": numbers(extra) });
+            let (missing_devices, extra_devices) = (numbers(missing), numbers(extra));
+            let lists = OtherDevices { missing_devices, extra_devices };
             (StatusCode::CONFLICT, Body(lists)).into_response()
         }
         Posted::StaleDevices(stale) => {
-            let list = json!({ "staleDevices": numbers(stale) });
+            let list = StaleDevices { stale_devices: numbers(stale) };
             (StatusCode::GONE, Body(list)).into_response()
         }
         Posted::Deferred { after } => error::answer(&Fault::Deferred { retry_after: *after }),

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::auth::BASE64;
 use super::envelope::Envelope;
@@ -16,13 +17,15 @@ use crate::domain::phone::sending::Part;
 
 /// What a request for sending says; some clients of the second edition say more, which is passed
 /// over.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OutgoingMessageList)]
 pub(super) struct MessageList {
     /// Where the phone is that all of the list is for; of the second edition.
     #[serde(default)]
     pub(super) relay: Option<String>,
     /// When all of it was sent.
+    #[schema(example = 1393000000000_i64)]
     #[serde(default, deserialize_with = "number")]
     timestamp: i64,
     /// The messages.
@@ -30,27 +33,37 @@ pub(super) struct MessageList {
 }
 
 /// One message.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = OutgoingMessage)]
 pub(super) struct Message {
+    /// What it is, to its readers: 1 is an ordinary message, 3 one with a prekey. Nobody looks at it here.
+    #[schema(example = 1)]
     #[serde(rename = "type", default, deserialize_with = "number")]
     kind: i32,
     /// To whom; of the first edition.
+    #[schema(example = "+14152222222")]
     #[serde(default)]
     pub(super) destination: Option<String>,
     /// Where that phone is; of the first edition.
     #[serde(default)]
     pub(super) relay: Option<String>,
     /// Which device of it.
+    #[schema(example = 1)]
     #[serde(default = "first_device", deserialize_with = "number")]
     pub(super) destination_device_id: u32,
     /// Which installation of the device.
+    #[schema(example = 4711)]
     #[serde(default, deserialize_with = "number")]
     pub(super) destination_registration_id: u32,
+    /// What is sent, in base64 with padding or without.
+    #[schema(example = "aGVsbG8=")]
     #[serde(default)]
     body: Option<String>,
+    /// The same for later clients; one of the two there must be.
     #[serde(default)]
     content: Option<String>,
+    /// When this message was sent, unless the list says when; milliseconds since 1970.
     #[serde(default, deserialize_with = "number")]
     timestamp: i64,
 }

@@ -26,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::BASE64;
@@ -67,8 +68,11 @@ struct Address {
 }
 
 /// What a phone posts.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = PostedToDevice)]
 struct Posted {
+    /// The bytes, in base64.
+    #[schema(example = "aGVsbG8=")]
     body: String,
 }
 
@@ -77,7 +81,29 @@ pub(super) fn routes() -> Routes {
     route(Routes::new(), "/v1/provisioning/{address}", put(post))
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(post))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// `PUT /v1/provisioning/{address}`: hands something to the new device that waits there.
+#[utoipa::path(
+    put, path = "/v1/provisioning/{address}", operation_id = "post_to_new_device", tag = "TextSecure",
+    summary = "Post to a new device",
+    description = "Hands something encrypted to a new device that waits on the socket `/v1/websocket/provisioning/`.",
+    params(
+        ("address" = String, Path, description = "What the new device shows"),
+    ),
+    request_body = Posted,
+    responses(
+        (status = 204, description = "The new device has it"),
+        (status = 404, description = "Nobody waits there"),
+    ),
+    security(("phone" = [])),
+)]
 async fn post(
     State(state): State<Arc<TextSecureState>>,
     PathPart(address): PathPart,

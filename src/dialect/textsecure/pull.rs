@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost::Message as _;
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::envelope::Envelope;
@@ -28,32 +29,66 @@ pub(super) fn routes() -> Routes {
     route(routes, "/v1/messages/{source}/{timestamp}", delete(acknowledge))
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(read, acknowledge))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// How many pages without a message for the phone are passed over in one request.
 const EMPTY_PAGES: usize = 8;
 
 /// How many pages of messages that were handed out are looked through for one of them.
 const PAGES_HANDED_OUT: u32 = 4;
 
-#[derive(Serialize)]
+/// What waits for a device.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PulledMessages)]
 struct Page {
+    /// The oldest first.
     messages: Vec<Message>,
 }
 
-#[derive(Serialize)]
+/// A message that waits.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PulledMessage)]
 struct Message {
+    /// What it is: as its sender said, or 5 for a receipt.
+    #[schema(example = 1)]
     #[serde(rename = "type")]
     kind: i32,
+    /// The gateway that the sender is at, unless it is this one.
     relay: Option<String>,
+    /// When it was sent, milliseconds since 1970.
+    #[schema(example = 1393000000000_u64)]
     timestamp: u64,
+    /// The number that sent it.
+    #[schema(example = "+14152222222")]
     source: Option<String>,
+    /// The device that sent it.
+    #[schema(example = 1)]
     source_device: u32,
+    /// What was sent, in base64 with padding.
+    #[schema(example = "aGVsbG8=")]
     message: Option<String>,
+    /// The same from later clients.
     content: Option<String>,
 }
 
 /// `GET /v1/messages/`: what waits for the device, oldest first, as much as fits one page. It is
 /// held for this reader for a while, and comes again after that unless it was deleted.
+#[utoipa::path(
+    get, path = "/v1/messages", operation_id = "pull_messages", tag = "TextSecure",
+    summary = "Pull messages",
+    description = "What waits for the device, oldest first. It comes again after a while unless it is deleted.",
+    responses(
+        (status = 200, body = Page, description = "The messages"),
+    ),
+    security(("phone" = [])),
+)]
 async fn read(
     State(state): State<Arc<TextSecureState>>,
     Acting(caller): Acting,
@@ -76,6 +111,20 @@ async fn read(
 }
 
 /// `DELETE /v1/messages/{source}/{timestamp}`: the device has the message, and its sender is told.
+#[utoipa::path(
+    delete, path = "/v1/messages/{source}/{timestamp}", operation_id = "delete_message", tag = "TextSecure",
+    summary = "Acknowledge a message",
+    description = "The oldest that the device was given of this sender and time; the sender gets a receipt.",
+    params(
+        ("source" = String, Path, description = "The number of the sender, with its `+`"),
+        ("timestamp" = u64, Path, description = "The time of the message, milliseconds since 1970"),
+    ),
+    responses(
+        (status = 204, description = "There is no such message, or no longer"),
+        (status = 404, description = "The time is no number"),
+    ),
+    security(("phone" = [])),
+)]
 async fn acknowledge(
     State(state): State<Arc<TextSecureState>>,
     PathPair(source, timestamp): PathPair,

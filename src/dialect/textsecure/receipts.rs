@@ -6,6 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
+use utoipa::OpenApi;
 
 use super::TextSecureState;
 use super::auth::Caller;
@@ -24,7 +25,30 @@ pub(super) fn routes() -> Routes {
     route(Routes::new(), "/v1/receipt/{destination}/{timestamp}", put(send))
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(send))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// `PUT /v1/receipt/{destination}/{timestamp}`: a receipt to all devices of a phone.
+#[utoipa::path(
+    put, path = "/v1/receipt/{destination}/{timestamp}", operation_id = "send_receipt", tag = "TextSecure",
+    summary = "Send a receipt",
+    description = "To all devices of the phone that sent a message. Reading over a socket or with pull sends receipts by itself.",
+    params(
+        ("destination" = String, Path, description = "The number, with its `+`"),
+        ("timestamp" = u64, Path, description = "The time of the message, milliseconds since 1970"),
+        ("relay" = Option<String>, Query, description = "The gateway that the phone is at; empty or left out for this one"),
+    ),
+    responses(
+        (status = 204, description = "The receipt waits; to a phone elsewhere none is sent"),
+        (status = 404, description = "The phone cannot be reached, or the relay is unknown"),
+    ),
+    security(("phone" = [])),
+)]
 async fn send(
     State(state): State<Arc<TextSecureState>>,
     PathPair(destination, timestamp): PathPair,

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::TextSecureState;
@@ -97,17 +98,26 @@ impl FromRequest<Arc<TextSecureState>> for Registering {
     }
 }
 
-#[derive(Deserialize)]
+/// What a new device says of itself.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+#[schema(as = NewDevice)]
+pub(super) struct Body {
+    /// 32 bytes for AES and 20 for the MAC, in base64: what the device gets is encrypted with them.
     /// One `l`, as the protocol spells it.
     signaling_key: String,
+    /// Whether it takes text messages of the protocol.
     #[serde(default)]
     supports_sms: bool,
+    /// Whether it comes for its messages. One that does not, and that no push service reaches, cannot be written to.
+    #[schema(example = true)]
     #[serde(default)]
     fetches_messages: bool,
+    /// What tells this installation of the device from others.
+    #[schema(example = 4711)]
     #[serde(default, deserialize_with = "number")]
     registration_id: u32,
+    /// What its owner calls it, 50 characters at most.
     #[serde(default)]
     name: Option<String>,
 }

@@ -8,13 +8,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
 
 use super::super::TextSecureState;
 use super::super::auth::Caller;
 use super::super::json::{Json, number};
 use super::super::paths::{Acting, Routes, route};
 use super::super::relay;
-use super::{count, elsewhere, may_take, wanted};
+use super::{elsewhere, may_take, wanted};
 use crate::domain::error::Fault;
 use crate::domain::phone::keys::{DeviceKeys, PhoneKeys};
 use crate::domain::ports::RelayRequest;
@@ -29,47 +30,89 @@ pub(super) fn routes() -> Routes {
     route(routes, "/v2/keys/{number}/{device}", get(take))
 }
 
-#[derive(Deserialize)]
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(replace, count, take, sign, signed))]
+    struct Paths;
+    Paths::openapi()
+}
+
+/// Prekeys of a device, and a signed one.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SignedPrekeyList)]
 struct KeyList {
+    /// The phone's identity key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     identity_key: String,
+    /// Each is given out once.
     pre_keys: Vec<Key>,
+    /// The one for when those are used up.
     last_resort_key: Key,
+    /// The signed one, which is given out with each.
     signed_pre_key: SignedKey,
 }
 
-#[derive(Deserialize, Serialize)]
+/// A prekey.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Key {
+#[schema(as = Prekey)]
+pub(in super::super) struct Key {
+    /// The key's number; 0 where it is left out.
+    #[schema(example = 31337)]
     // Clients leave a number out that is 0.
     #[serde(default, deserialize_with = "number")]
     key_id: i64,
+    /// The public key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     public_key: String,
 }
 
-#[derive(Deserialize, Serialize)]
+/// A signed prekey.
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct SignedKey {
+#[schema(as = SignedPrekey)]
+pub(in super::super) struct SignedKey {
+    /// The key's number; 0 where it is left out.
+    #[schema(example = 31337)]
     #[serde(default, deserialize_with = "number")]
     key_id: i64,
+    /// The public key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     public_key: String,
+    /// The signature by the identity key, as its owner wrote it.
+    #[schema(example = "c2lnbmF0dXJl")]
     signature: String,
 }
 
-#[derive(Serialize)]
+/// What a phone's devices left.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct PhoneKeyList {
+#[schema(as = PhonePrekeyList)]
+pub(in super::super) struct PhoneKeyList {
+    /// The phone's identity key, as its owner wrote it.
+    #[schema(example = "BQmLq6wBP1Tzv4hQvUqgAlM0M9nU0Yv7yRz8vCnL3kQx")]
     identity_key: String,
+    /// Each device that left something.
     devices: Vec<DeviceKey>,
 }
 
-#[derive(Serialize)]
+/// What a device left.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct DeviceKey {
+#[schema(as = SignedDevicePrekey)]
+pub(in super::super) struct DeviceKey {
+    /// The device's number.
+    #[schema(example = 1)]
     device_id: u32,
+    /// What tells this installation of the device from others.
+    #[schema(example = 4711)]
     registration_id: u32,
+    /// Its signed prekey.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed_pre_key: Option<SignedKey>,
+    /// A prekey.
     #[serde(skip_serializing_if = "Option::is_none")]
     pre_key: Option<Key>,
 }
@@ -110,6 +153,16 @@ impl From<DeviceKeys> for DeviceKey {
 }
 
 /// `PUT /v2/keys/`: the device's prekeys, in the place of all that it left before.
+#[utoipa::path(
+    put, path = "/v2/keys", operation_id = "replace_signed_prekeys", tag = "TextSecure",
+    summary = "Leave prekeys and a signed one",
+    description = "The device's prekeys take the place of all that it left before.",
+    request_body = KeyList,
+    responses(
+        (status = 204, description = "They are kept"),
+    ),
+    security(("phone" = [])),
+)]
 async fn replace(
     State(state): State<Arc<TextSecureState>>,
     Json { caller, body: list, .. }: Json<KeyList>,
@@ -125,7 +178,39 @@ async fn replace(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `GET /v2/keys/`: how many prekeys the device has, the last resort aside.
+#[utoipa::path(
+    get, path = "/v2/keys", operation_id = "count_signed_prekeys", tag = "TextSecure",
+    summary = "Count prekeys",
+    description = "How many prekeys the device has left, without the last resort.",
+    responses(
+        (status = 200, body = super::Count, description = "How many"),
+    ),
+    security(("phone" = [])),
+)]
+async fn count(
+    state: State<Arc<TextSecureState>>,
+    caller: Caller,
+) -> Result<Body<super::Count>, Problem> {
+    super::count(state, caller).await
+}
+
 /// `GET /v2/keys/{number}/{device}`: what a device left, or with `*` what each did.
+#[utoipa::path(
+    get, path = "/v2/keys/{number}/{device}", operation_id = "take_signed_prekeys", tag = "TextSecure",
+    summary = "Take prekeys and signed ones",
+    description = "Of a device, or of each with `*`.",
+    params(
+        ("number" = String, Path, description = "The number, with its `+`"),
+        ("device" = String, Path, description = "The number of a device, or `*` for all"),
+        ("relay" = Option<String>, Query, description = "The gateway that the phone is at; empty or left out for this one"),
+    ),
+    responses(
+        (status = 200, body = PhoneKeyList, description = "What each device left"),
+        (status = 404, description = "The phone or the device cannot be reached or has left nothing, or the relay is unknown"),
+    ),
+    security(("phone" = [])),
+)]
 async fn take(
     State(state): State<Arc<TextSecureState>>,
     PathPair(number, device): PathPair,
@@ -148,6 +233,16 @@ pub(in super::super) fn signed_list(keys: PhoneKeys) -> Response {
 }
 
 /// `PUT /v2/keys/signed`: another signed prekey.
+#[utoipa::path(
+    put, path = "/v2/keys/signed", operation_id = "replace_signed_prekey", tag = "TextSecure",
+    summary = "Leave another signed prekey",
+    description = "It takes the place of the device's earlier one.",
+    request_body = SignedKey,
+    responses(
+        (status = 204, description = "It is kept"),
+    ),
+    security(("phone" = [])),
+)]
 async fn sign(
     State(state): State<Arc<TextSecureState>>,
     Json { caller, body: key, .. }: Json<SignedKey>,
@@ -158,6 +253,16 @@ async fn sign(
 }
 
 /// `GET /v2/keys/signed`: the device's own signed prekey.
+#[utoipa::path(
+    get, path = "/v2/keys/signed", operation_id = "read_signed_prekey", tag = "TextSecure",
+    summary = "Read the own signed prekey",
+    description = "The one that others get now.",
+    responses(
+        (status = 200, body = SignedKey, description = "The signed prekey"),
+        (status = 404, description = "The device has left none"),
+    ),
+    security(("phone" = [])),
+)]
 async fn signed(
     State(state): State<Arc<TextSecureState>>,
     caller: Caller,
