@@ -48,10 +48,11 @@ fn plain(path: &str) -> String {
     }
     let path = path.replace("/acccounts/", "/accounts/");
     let path = path.replace("/provisioning_code", "/provisioning/code");
+    let path = path.trim_end_matches('/');
     // A contact's token may have slashes of its own.
     match path.strip_prefix("/v1/directory/") {
         Some(token) if token.contains('/') => "/v1/directory/{token}".to_owned(),
-        _ => path.trim_end_matches('/').to_owned(),
+        _ => path.to_owned(),
     }
 }
 

@@ -12,8 +12,8 @@ use crate::harness::phone::request;
 #[tokio::test]
 async fn by_default_it_is_not_spoken() {
     let app = TestApp::start().await;
-    let answer =
-        app.stranger(Method::GET, "/v1/accounts/sms/code/+14152222222", &Value::Null).await;
+    let path = "/v1/accounts/sms/code/+14152222222";
+    let answer = app.answer(request(Method::GET, path, None, &Value::Null)).await;
     assert_eq!((answer.status, &answer.json["error"]["status"]), (404, &404.into()), "{answer:?}");
 }
 

@@ -131,11 +131,11 @@ async fn link_code(
 
 /// `PUT /v1/devices/{code}`: links a device with the credentials that come with it.
 #[utoipa::path(
-    put, path = "/v1/devices/{code}", operation_id = "link_device", tag = "TextSecure",
+    put, path = "/v1/devices/{which}", operation_id = "link_device", tag = "TextSecure",
     summary = "Link a device",
     description = "The credentials are the number and the password that the new device has chosen.",
     params(
-        ("code" = String, Path, description = "The code that the first device got"),
+        ("which" = String, Path, description = "The code that the first device got"),
     ),
     request_body = super::registering::Body,
     responses(
@@ -186,11 +186,11 @@ async fn list(caller: Caller) -> Body<DeviceList> {
 
 /// `DELETE /v1/devices/{id}`: ends a further device.
 #[utoipa::path(
-    delete, path = "/v1/devices/{id}", operation_id = "unlink_device", tag = "TextSecure",
+    delete, path = "/v1/devices/{which}", operation_id = "unlink_device", tag = "TextSecure",
     summary = "Unlink a device",
     description = "For the first device alone; what waits for the other is dropped.",
     params(
-        ("id" = String, Path, description = "The number of the device, 2 or higher"),
+        ("which" = String, Path, description = "The number of the device, 2 or higher"),
     ),
     responses(
         (status = 204, description = "There is no such device, or no longer"),

@@ -51,6 +51,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
     request_body = MessageList,
     responses(
         (status = 200, body = Sent, description = "The messages wait for their devices"),
+        (status = 400, description = "A message to the own number names a relay"),
         (status = 404, description = "The phone cannot be reached, or the relay is unknown"),
         (status = 409, body = OtherDevices, description = "Not each device of the phone is addressed, or some that it does not have. Nothing was delivered"),
         (status = 410, body = StaleDevices, description = "Some devices have been installed anew, by their registration ids. Nothing was delivered"),

@@ -12,7 +12,7 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
     accounts, attachments, devices, directory, federation, keys, messages, provisioning, pull,
-    receipts,
+    receipts, socket,
 };
 
 const TAG: &str = "The first version of the TextSecure protocol, in both editions. These paths are \
@@ -46,6 +46,7 @@ pub fn openapi() -> Document {
         provisioning::openapi(),
         pull::openapi(),
         receipts::openapi(),
+        socket::openapi(),
     ] {
         document.merge(part);
     }

@@ -84,7 +84,7 @@ pub(super) fn routes() -> Routes {
 /// This file's part of the OpenAPI document.
 pub(super) fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(post))]
+    #[openapi(paths(post, open))]
     struct Paths;
     Paths::openapi()
 }
@@ -122,6 +122,17 @@ async fn post(
 }
 
 /// `GET /v1/websocket/provisioning/`: opens the socket of a new device.
+#[utoipa::path(
+    get, path = "/v1/websocket/provisioning", operation_id = "open_new_device_socket", tag = "TextSecure",
+    summary = "Open a socket for a new device",
+    description = "Nobody knows the device yet. It gets an address, in protobuf, to show to the phone \
+        that it shall be linked to, and then what that phone posts there.",
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 415, description = "The handshake is none"),
+        (status = 426, description = "The request does not ask for a socket"),
+    ),
+)]
 pub(super) async fn open(State(state): State<Arc<TextSecureState>>, request: Request) -> Response {
     if !asks_for_socket(request.headers()) {
         return no_handshake();

@@ -23,6 +23,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use utoipa::OpenApi;
 
 use self::language::Language;
 use self::seats::{Seat, Seats};
@@ -82,7 +83,32 @@ impl Guest {
     }
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(open))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// `GET /v1/websocket/`: opens a socket.
+#[utoipa::path(
+    get, path = "/v1/websocket", operation_id = "open_phone_socket", tag = "TextSecure",
+    summary = "Open a socket",
+    description = "The device gets its messages, and acknowledges them. With `login` frames are \
+        binary and hold requests in protobuf, with `user` they are text and hold JSON. Credentials \
+        that are not good close the socket with 4001.",
+    params(
+        ("login" = Option<String>, Query, description = "The number, or `NUMBER.DEVICE`, of later clients"),
+        ("user" = Option<String>, Query, description = "The same of earlier clients"),
+        ("password" = String, Query, description = "The device's password"),
+    ),
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 415, description = "The handshake is none"),
+        (status = 426, description = "The request does not ask for a socket"),
+    ),
+)]
 async fn open(State(state): State<Arc<TextSecureState>>, request: Request) -> Response {
     if !asks_for_socket(request.headers()) {
         return no_handshake();
