@@ -178,6 +178,7 @@ impl Hub {
                 }
             }
             Hint::RosterChanged(_) => self.rosters.send_modify(|()| ()),
+            Hint::Member { .. } => {}
             Hint::Everybody => {
                 self.rosters.send_modify(|()| ());
                 tell(lines.by_session.values().flatten(), |news| news.look_soon = true);

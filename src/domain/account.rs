@@ -22,6 +22,8 @@ pub enum Dialect {
     Mixin,
     /// The first version of the TextSecure protocol.
     TextSecure,
+    /// HushNet's.
+    HushNet,
 }
 
 impl Dialect {
@@ -31,13 +33,15 @@ impl Dialect {
         match self {
             Self::Mixin => "mixin",
             Self::TextSecure => "textsecure",
+            Self::HushNet => "hushnet",
         }
     }
 
     /// The dialect of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Mixin, Self::TextSecure].into_iter().find(|dialect| dialect.as_str() == name)
+        let all = [Self::Mixin, Self::TextSecure, Self::HushNet];
+        all.into_iter().find(|dialect| dialect.as_str() == name)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod bus;
 mod files;
+mod members;
 mod outside;
 mod phones;
 mod relays;
@@ -39,6 +40,7 @@ use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
+pub use members::{Chats, Introductions, Members, OneTimeKeys};
 pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed};
 pub use phones::{Codes, Phones, Prekeys};
 pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
@@ -378,6 +380,10 @@ pub trait Store:
     + Phones
     + Prekeys
     + Codes
+    + Members
+    + OneTimeKeys
+    + Introductions
+    + Chats
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;

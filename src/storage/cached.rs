@@ -9,6 +9,7 @@
 
 mod attachments;
 mod conversations;
+mod members;
 mod phones;
 mod remembered;
 mod sending;

@@ -9,6 +9,7 @@ mod codes;
 mod conversations;
 mod devices;
 mod inbox;
+mod members;
 mod phones;
 mod prekeys;
 mod quota;

@@ -32,6 +32,7 @@ mod invites;
 mod lease;
 mod link;
 mod look;
+mod members;
 mod migrate;
 mod notices;
 mod phones;

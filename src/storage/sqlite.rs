@@ -31,6 +31,7 @@ mod inboxes;
 mod invites;
 mod known;
 mod leases;
+mod members;
 mod migrate;
 mod notices;
 mod phones;

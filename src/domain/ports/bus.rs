@@ -7,6 +7,7 @@ use futures_util::Stream;
 
 use crate::domain::acknowledge::Notice;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
+use crate::domain::messenger::MemberEvent;
 
 /// A hint from one part of the gateway to the others. Hints may be lost, doubled or late; the
 /// store is the truth.
@@ -27,6 +28,13 @@ pub enum Hint {
     Acknowledged(Arc<[Notice]>),
     /// The roster of this account rose.
     RosterChanged(AccountNumber),
+    /// Something happened to a member; for whoever of its devices listens.
+    Member {
+        /// The member's account.
+        account: AccountNumber,
+        /// What happened.
+        event: Arc<MemberEvent>,
+    },
     /// So many hints were lost that everybody should look.
     Everybody,
 }

@@ -1,0 +1,96 @@
+//! HushNet's API, both as its documentation describes it and as its server and its app use it.
+//!
+//! A translation onto [`crate::domain::messenger`]. Where documentation and server disagree about a
+//! path, the request tells them apart, as each route's file says; [`error`] has the two shapes that
+//! failures take. Begin with [`messages`].
+
+mod acknowledging;
+pub mod auth;
+mod body;
+mod chats;
+mod devices;
+mod enrolling;
+pub mod error;
+mod federation;
+mod introductions;
+mod keys;
+mod messages;
+mod openapi;
+mod pending;
+mod root;
+pub mod socket;
+mod users;
+mod views;
+
+pub use openapi::openapi;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::delivery::hub::Hub;
+use crate::domain::messenger::Messenger;
+use crate::http::gate::Gate;
+use crate::http::layers::Guard;
+use crate::http::leftovers::Leftovers;
+use auth::Verified;
+use socket::Sockets;
+
+/// What the handlers work with.
+pub struct HushNetState {
+    /// The rules of members, and what they stand on.
+    pub messenger: Arc<Messenger>,
+    /// Who is listening on this node.
+    pub hub: Arc<Hub>,
+    /// How often who may come in.
+    pub gate: Arc<Gate>,
+    /// What the operator chose.
+    pub settings: HushNetSettings,
+    /// Signatures that were found right, and enrolment tokens.
+    pub verified: Verified,
+    /// Sockets.
+    pub sockets: Sockets,
+    /// Who finishes requests whose client has gone.
+    pub leftovers: Arc<Leftovers>,
+}
+
+/// What an operator may choose for this dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HushNetSettings {
+    /// The largest body of a request, bytes.
+    pub body_limit: u64,
+    /// Whether `GET /users/{id}` answers `null` for an unknown user when nobody signed the request,
+    /// as the original does; 404 otherwise.
+    pub null_for_unknown_user: bool,
+    /// Whether sockets without credentials are refused.
+    pub socket_auth_required: bool,
+}
+
+/// Routes of this dialect.
+type Routes = Router<Arc<HushNetState>>;
+
+/// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
+/// paths and time-outs included.
+pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
+    let router = Routes::new()
+        .merge(root::routes())
+        .merge(users::routes())
+        .merge(enrolling::routes())
+        .merge(devices::routes())
+        .merge(keys::routes())
+        .merge(introductions::routes())
+        .merge(chats::routes())
+        .merge(messages::routes())
+        .merge(pending::routes())
+        .merge(acknowledging::routes())
+        .merge(federation::routes())
+        .merge(socket::routes())
+        .with_state(state);
+    error::surround(router, guard)
+}
+
+/// `/ws/{user_id}` at the root of the gateway's own address: the app drops the path under which the
+/// dialect is mounted.
+pub fn root_socket_router(state: Arc<HushNetState>, guard: Guard) -> Router {
+    error::surround(socket::routes().with_state(state), guard)
+}

@@ -1,0 +1,8 @@
+//! How far messages got.
+
+use super::Routes;
+
+/// The routes of this file.
+pub(super) fn routes() -> Routes {
+    Routes::new()
+}

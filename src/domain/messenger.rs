@@ -1,0 +1,74 @@
+//! Members: accounts that are known by a name, and their devices that sign each request.
+//!
+//! A member is made with a name alone; a token, or a new key's own word soon after, enrols its first
+//! device. A device is a session like any other: it has an inbox, and an Ed25519 key that belongs to
+//! no other session. It leaves prekeys here; whoever wants to write to it introduces itself first,
+//! the device confirms, and that makes the chat of the two accounts, which is a conversation.
+
+pub mod allowance;
+pub mod chat;
+pub mod chatting;
+pub mod devices;
+pub mod enrolment;
+pub mod event;
+pub mod introducing;
+pub mod introduction;
+pub mod member;
+pub mod name;
+pub mod reading;
+pub mod receipt;
+pub mod sending;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::gateway::Gateway;
+use allowance::Allowances;
+use chatting::Latest;
+
+pub use chat::{Chat, ChatMember, LatestMessage};
+pub use event::MemberEvent;
+pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
+pub use member::{
+    DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
+    NewEnrolment, NewMember, RemoteDevice, SignedKey,
+};
+pub use name::MemberName;
+pub use receipt::Receipt;
+
+/// What an operator may choose about members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberPolicy {
+    /// How long a token enrols a device, and how long a member without one may enrol its first by
+    /// the new key's own word. A name whose member never had a device is free again after that.
+    pub enrolment_life: Duration,
+    /// One-time prekeys of one device.
+    pub one_time_keys: u32,
+    /// Introductions that may wait for one device.
+    pub introductions: u32,
+    /// The devices that one message may name.
+    pub devices_per_message: usize,
+}
+
+impl Default for MemberPolicy {
+    fn default() -> Self {
+        Self {
+            enrolment_life: Duration::from_secs(10 * 60),
+            one_time_keys: 100,
+            introductions: 1_000,
+            devices_per_message: 1_000,
+        }
+    }
+}
+
+/// Serves members: the rules stand in the files beside this one as its methods.
+pub struct Messenger {
+    /// The rules that all protocols share, and what they stand on.
+    pub gateway: Arc<Gateway>,
+    /// What the operator chose.
+    pub policy: MemberPolicy,
+    /// How fast members may go.
+    pub allowances: Allowances,
+    /// The newest message of each chat, not yet on disk.
+    pub latest: Latest,
+}

@@ -1,0 +1,194 @@
+//! Members and their devices, and what the store needs to make and change them.
+
+use sealpost_sdk::keys::VerifyingKey;
+
+use super::name::MemberName;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
+use crate::domain::inbox::InboxKey;
+
+/// A prekey that serves for a longer time, with its owner's signature. Both as the owner wrote them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedKey {
+    /// The X25519 key, base64.
+    pub key: String,
+    /// The identity key's Ed25519 signature over the key's bytes, base64.
+    pub signature: String,
+}
+
+/// A live device of a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberDevice {
+    /// Its session's number inside the store.
+    pub session: SessionNumber,
+    /// Its session's id, its public id.
+    pub id: SessionId,
+    /// Its identity key, base64 as its owner wrote it; at a device of another gateway what that one
+    /// said.
+    pub identity_key: String,
+    /// The X25519 key that others agree with, base64 as its owner wrote it.
+    pub agreement_key: String,
+    /// Its signed prekey.
+    pub signed: SignedKey,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// Whether it has signed all of a request once, and is held to that since.
+    pub is_strong: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last looked into its inbox, to within half an hour or so.
+    pub last_seen_at: Option<Timestamp>,
+}
+
+/// A member at one generation of its roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The account inside the store.
+    pub account: AccountNumber,
+    /// Its public id.
+    pub user: UserId,
+    /// Its name.
+    pub name: MemberName,
+    /// The gateway that it belongs to; `None` for this one.
+    pub relay: Option<String>,
+    /// Raised by every change to its devices, in the transaction that makes the change.
+    pub generation: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its live devices, the oldest first.
+    pub devices: Vec<MemberDevice>,
+}
+
+impl Member {
+    /// The live device of that id.
+    #[must_use]
+    pub fn device(&self, id: SessionId) -> Option<&MemberDevice> {
+        self.devices.iter().find(|device| device.id == id)
+    }
+
+    /// Where messages for a device of this member wait.
+    #[must_use]
+    pub fn inbox(&self, device: &MemberDevice) -> InboxKey {
+        InboxKey { shard: self.account.shard(), session: device.session }
+    }
+}
+
+/// A device, and the member whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceOwner {
+    /// The member.
+    pub member: std::sync::Arc<Member>,
+    /// The device, one of the member's.
+    pub device: MemberDevice,
+}
+
+/// A member as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMember {
+    /// The account inside the store, by which pages go on.
+    pub account: AccountNumber,
+    /// Its public id.
+    pub user: UserId,
+    /// Its name.
+    pub name: MemberName,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What the store needs to make a member.
+#[derive(Clone, Debug)]
+pub struct NewMember {
+    /// Its public id, fresh.
+    pub user: UserId,
+    /// Its name.
+    pub name: MemberName,
+    /// When it is made.
+    pub at: Timestamp,
+    /// A name whose member was made before this, and never had a device, is free.
+    pub idle_before: Timestamp,
+}
+
+/// What the store needs to enrol a device.
+#[derive(Clone, Debug)]
+pub struct NewEnrolment {
+    /// The account.
+    pub user: UserId,
+    /// The session's id, fresh.
+    pub id: SessionId,
+    /// The Ed25519 key that verifies its requests; on file for no other session.
+    pub signing_key: VerifyingKey,
+    /// The same as its owner wrote it, base64.
+    pub identity_key: String,
+    /// The X25519 key that others agree with, base64.
+    pub agreement_key: String,
+    /// Its signed prekey.
+    pub signed: SignedKey,
+    /// Its one-time prekeys, in the order in which they are given out. Doubles are kept once.
+    pub one_time_keys: Vec<String>,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// What allows it.
+    pub permit: Permit,
+    /// The live devices that the account may have, this one included.
+    pub most: u32,
+    /// The present moment.
+    pub at: Timestamp,
+}
+
+/// What allows a device to be enrolled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permit {
+    /// A token, used up by this; the first 16 bytes of its SHA-256, and when its time is over.
+    Token {
+        /// Names the token.
+        hash: [u8; 16],
+        /// From then on nobody need remember that it was used.
+        until: Timestamp,
+    },
+    /// The account never had a device and was made after this moment.
+    First {
+        /// The earliest moment.
+        made_after: Timestamp,
+    },
+    /// A live device of the account has signed for it.
+    Device(SessionNumber),
+}
+
+/// A device that was just enrolled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolledDevice {
+    /// Its account.
+    pub account: AccountNumber,
+    /// The device.
+    pub device: MemberDevice,
+}
+
+/// A change to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberDeviceChange {
+    /// Another signed prekey.
+    Signed(SignedKey),
+    /// Another name for it, or none.
+    Label(Option<String>),
+    /// From now on it signs all of a request.
+    Strong,
+}
+
+/// A device that another gateway speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteDevice {
+    /// The other gateway's name.
+    pub relay: String,
+    /// The member's name there.
+    pub name: MemberName,
+    /// The account's id here, which follows from the other gateway and the name.
+    pub user: UserId,
+    /// The device's id here, which follows from the other gateway and its id there.
+    pub id: SessionId,
+    /// Its id there.
+    pub id_there: String,
+    /// Its identity key, base64.
+    pub identity_key: String,
+    /// The present moment.
+    pub at: Timestamp,
+}

@@ -1,0 +1,214 @@
+//! What members need from the store: names, devices, prekeys, introductions, chats, receipts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sealpost_sdk::keys::VerifyingKey;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
+use crate::domain::ids::{
+    AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
+};
+use crate::domain::messenger::receipt::NewReceipt;
+use crate::domain::messenger::{
+    Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
+    LatestMessage, ListedMember, Member, MemberDeviceChange, MemberName, NewEnrolment,
+    NewIntroduction, NewMember, Receipt, RemoteDevice,
+};
+
+/// Members and their devices. Every change to devices raises the generation of the account's roster
+/// in its transaction.
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// Makes a member.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] (`username`) when somebody of this gateway has the name and
+    /// `idle_before` does not free it.
+    async fn create_member(&self, new: NewMember) -> Result<ListedMember, Fault>;
+
+    /// The member of that id, of this gateway or another one; `None` when there is none, or it was
+    /// deleted. May be as old as a cache is.
+    async fn member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault>;
+
+    /// The same, straight from the database.
+    async fn fresh_member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault>;
+
+    /// Who has that name; at this gateway, or at that one.
+    async fn member_named(
+        &self,
+        name: &MemberName,
+        relay: Option<&str>,
+    ) -> Result<Option<UserId>, Fault>;
+
+    /// A page of this gateway's members in the order in which they were made.
+    async fn list_members(
+        &self,
+        after: Option<AccountNumber>,
+        limit: u32,
+    ) -> Result<Vec<ListedMember>, Fault>;
+
+    /// The live device that signs with that key. May be as old as a cache is; [`Self::member_device_is_live`]
+    /// has the last word.
+    async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault>;
+
+    /// Whose these live devices are, in any order; those that are unknown or have ended are left
+    /// out.
+    async fn device_owners(&self, ids: &[SessionId]) -> Result<Vec<(SessionId, UserId)>, Fault>;
+
+    /// Whether a device may still act.
+    async fn member_device_is_live(&self, session: SessionNumber) -> Result<bool, Fault>;
+
+    /// Enrols a device: what allows it is used up in the same transaction.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] when the permit does not hold (used before, not the first device, the
+    /// signing device has ended), [`Fault::NotFound`] (`user`) for an unknown account,
+    /// [`Fault::Conflict`] (`identity_pubkey`) when the key is on file, [`Fault::TooLarge`] when the
+    /// account has all the devices that it may have. Nothing is used up then.
+    async fn enrol(&self, new: NewEnrolment) -> Result<EnrolledDevice, Fault>;
+
+    /// Changes a device; does nothing when it has ended.
+    async fn change_member_device(
+        &self,
+        session: SessionNumber,
+        change: MemberDeviceChange,
+    ) -> Result<(), Fault>;
+
+    /// Ends a device: what waits for it, its prekeys and introductions go.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] (`device`) unless it is a live one of this account.
+    async fn end_member_device(
+        &self,
+        account: AccountNumber,
+        device: SessionId,
+        at: Timestamp,
+    ) -> Result<SessionNumber, Fault>;
+
+    /// Deletes an account: its name is free, all its devices end, and it leaves its groups, each of
+    /// which rises by a generation. Returns the sessions that ended.
+    async fn delete_member(
+        &self,
+        account: AccountNumber,
+        at: Timestamp,
+    ) -> Result<Vec<SessionNumber>, Fault>;
+
+    /// Notes a device that another gateway speaks for, and its member; returns both. Its inbox stays
+    /// empty: nothing is ever addressed to it here.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] when the id is on file for somebody else.
+    async fn note_remote_device(&self, device: RemoteDevice) -> Result<DeviceOwner, Fault>;
+
+    /// Forgets at most `limit` used tokens whose time is over; returns how many.
+    async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
+/// One-time prekeys of members' devices: each is given out once, and used once.
+#[async_trait]
+pub trait OneTimeKeys: Send + Sync {
+    /// Adds keys behind those that are there; doubles are passed over. Returns how many are there.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`] when there would be more than `most`; nothing was added.
+    async fn add_one_time_keys(
+        &self,
+        session: SessionNumber,
+        keys: Vec<String>,
+        most: u32,
+    ) -> Result<u64, Fault>;
+
+    /// At most `limit` keys of each of these devices that nobody was given, in the order in which
+    /// they are given out.
+    async fn one_time_keys(
+        &self,
+        sessions: &[SessionNumber],
+        limit: u32,
+    ) -> Result<Vec<Vec<String>>, Fault>;
+
+    /// Gives out the first key of each of these devices, in their order; `None` for one that has
+    /// none. Nobody is given it again, but one introduction may still name it until `until`.
+    async fn take_one_time_keys(
+        &self,
+        sessions: &[SessionNumber],
+        until: Timestamp,
+    ) -> Result<Vec<Option<String>>, Fault>;
+
+    /// Forgets at most `limit` keys that were given out and not used in time; returns how many.
+    async fn forget_taken_keys(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
+/// Introductions.
+#[async_trait]
+pub trait Introductions: Send + Sync {
+    /// Keeps introductions, all of them or none; the one-time prekeys that they name are used up. One
+    /// that repeats an earlier one (same devices, same ephemeral key) is that one.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] (`device`) when a recipient is no live device of this gateway,
+    /// [`Fault::Conflict`] (`otpk_used`) when a prekey that is named is not there any more,
+    /// [`Fault::Deferred`] when more than `most` would wait for a device.
+    async fn introduce(
+        &self,
+        introductions: Vec<NewIntroduction>,
+        most: u32,
+    ) -> Result<Vec<Introduced>, Fault>;
+
+    /// What waits for a device, the oldest first.
+    async fn introductions(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<Introduction>, Fault>;
+
+    /// Takes an introduction: it goes, the two devices are a pair, and the chat of their accounts
+    /// exists.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device,
+    /// [`Fault::Conflict`] (`chat_id`) when it insists on an id that is not their chat's.
+    async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault>;
+
+    /// Forgets at most `limit` introductions whose time is over; returns how many.
+    async fn forget_introductions(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
+
+/// Chats, as lists of them show them.
+#[async_trait]
+pub trait Chats: Send + Sync {
+    /// The chat of two accounts, made with this id unless it exists; returns its id.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] (`chat_id`) when the id is another conversation's.
+    async fn ensure_chat(
+        &self,
+        id: ConversationId,
+        creator: AccountNumber,
+        other: AccountNumber,
+        at: Timestamp,
+    ) -> Result<ConversationId, Fault>;
+
+    /// The chats that an account takes part in, in any order.
+    async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault>;
+
+    /// Notes the newest messages of chats; an older one than is on file changes nothing.
+    async fn note_latest(
+        &self,
+        latest: Vec<(ConversationNumber, LatestMessage)>,
+    ) -> Result<(), Fault>;
+
+    /// Notes how far messages got. What was read stays read.
+    async fn note_receipts(&self, receipts: Vec<NewReceipt>, at: Timestamp) -> Result<(), Fault>;
+
+    /// How far one message of this sender got, by device in the order of their numbers.
+    async fn receipts(
+        &self,
+        sender: AccountNumber,
+        message: MessageId,
+    ) -> Result<Vec<Receipt>, Fault>;
+
+    /// Forgets at most `limit` receipts of before then; returns how many.
+    async fn forget_receipts(&self, before: Timestamp, limit: u32) -> Result<u64, Fault>;
+}
