@@ -1,4 +1,8 @@
-//! Other gateways.
+//! Other gateways: what they ask of this one (`/s2s/…`), and what members here send to theirs.
+
+mod forwarding;
+
+pub(super) use forwarding::{forward_introductions, forward_message};
 
 use super::Routes;
 
