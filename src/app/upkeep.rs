@@ -68,6 +68,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
         ("forget answered requests", forget_requests(gateway).await),
         ("forget used tokens", forget_used_tokens(gateway).await),
         ("forget old codes", forget_codes(gateway).await),
+        ("forget numbers of gateways", forget_nonces(gateway).await),
     ];
     let progress = parts.map(|(part, outcome)| {
         // Nothing is lost, and nothing else waits for it: the next round begins where this one did.
@@ -161,6 +162,16 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         let now = gateway.clock.now();
         if gateway.store.forget_codes(now, STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+async fn forget_nonces(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        let now = gateway.clock.now();
+        if gateway.store.forget_nonces(now, STEP).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }

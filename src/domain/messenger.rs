@@ -17,6 +17,7 @@ pub mod introduction;
 pub mod member;
 pub mod name;
 pub mod node;
+pub mod outbox;
 pub mod reading;
 pub mod receipt;
 pub mod sending;

@@ -10,6 +10,7 @@
 mod attachments;
 mod conversations;
 mod members;
+mod nodes;
 mod phones;
 mod remembered;
 mod sending;

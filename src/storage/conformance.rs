@@ -16,6 +16,7 @@ mod inbox;
 mod isolation;
 mod linking;
 mod messages;
+mod nodes;
 mod phones;
 mod prekeys;
 mod quota;
@@ -164,6 +165,14 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         tries_at_once_are_all_counted,
         the_operator_sees_what_there_is_to_hand_over,
         old_codes_are_forgotten_a_few_at_a_time;
+    nodes:
+        the_first_key_of_a_gateway_stays,
+        a_number_of_a_gateway_is_claimed_once,
+        letters_leave_in_the_order_of_their_line,
+        a_letter_that_was_put_off_holds_its_line_up,
+        only_so_many_letters_wait_in_a_line,
+        letters_are_dropped_for_their_gateway_alone,
+        letters_put_at_once_have_places_of_their_own;
     sending:
         a_relation_is_one_sided_and_the_last_word_counts,
         who_shares_a_conversation_is_found_among_others,

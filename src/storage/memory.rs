@@ -10,6 +10,7 @@ mod conversations;
 mod devices;
 mod inbox;
 mod members;
+mod nodes;
 mod phones;
 mod prekeys;
 mod quota;
@@ -80,6 +81,7 @@ struct State {
     requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     attachments: BTreeMap<AttachmentId, Attachment>,
+    nodes: nodes::Kept,
     /// How often something may have been changed.
     changes: u64,
     /// Whether inboxes of ended sessions cannot be cleared.

@@ -34,6 +34,7 @@ mod link;
 mod look;
 mod members;
 mod migrate;
+mod nodes;
 mod notices;
 mod phones;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What rows of both databases stand for: their statements give the columns the same names.
 
+mod nodes;
 mod phones;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::domain::ids::{AccountNumber, ConversationNumber, Order, SessionNumber
 use crate::domain::inbox::{SetAside, Waiting};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::sign_up::Invite;
+pub(super) use nodes::{known_node, letter};
 pub(super) use phones::{
     contact, device_columns, listed_phone, outbox_code, pending_code, phone, prekey, signed_prekey,
 };

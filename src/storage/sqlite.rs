@@ -33,6 +33,7 @@ mod known;
 mod leases;
 mod members;
 mod migrate;
+mod nodes;
 mod notices;
 mod phones;
 #[cfg(test)]

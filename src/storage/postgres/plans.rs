@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
     PostgresConfig, PostgresStore, accept, accounts, changes, claims, clear, codes, connect,
-    conversations, expire, forget, fronts, gaps, handed_out, inbox, lease, notices, phones,
+    conversations, expire, forget, fronts, gaps, handed_out, inbox, lease, nodes, notices, phones,
     prekeys, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors,
     sweep, top_ups,
 };
@@ -56,6 +56,20 @@ const OTHERS: &[&str] = &[
     lease::LEASE,
     notices::LEAVE,
     notices::LIVE_SESSIONS,
+    nodes::NODE,
+    nodes::STRONG,
+    nodes::OLD_NONCE,
+    nodes::FORGET,
+    nodes::letters::WAITING,
+    nodes::letters::IS_THERE,
+    nodes::letters::ANY_DUE,
+    nodes::letters::TAKE,
+    nodes::letters::FIRST,
+    nodes::letters::CLOSE,
+    nodes::letters::DROP,
+    nodes::letters::NEXT,
+    nodes::letters::AGAIN,
+    nodes::letters::DROP_LOGICAL,
     phones::PHONE,
     phones::IS_LIVE,
     prekeys::COUNT,
@@ -129,6 +143,9 @@ const CHANGEABLE: &[&str] = &[
     "ended_inboxes",
     "prekeys",
     "codes",
+    "node_nonces",
+    "node_lines",
+    "node_letters",
 ];
 
 /// Tables of a few rows.
@@ -237,7 +254,15 @@ const FILL: &str = "
     SELECT sha256(n::text::bytea), 'other', 0 FROM generate_series(1, 9000) AS n;
     INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at)
     SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n
-    FROM generate_series(1, 9000) AS n;";
+    FROM generate_series(1, 9000) AS n;
+    INSERT INTO nodes (id, api_url, public_key, is_strong, looked_up_at)
+    SELECT n::text, '', '', 0, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_nonces (node, nonce, ends_at)
+    SELECT (n % 9)::text, n::text, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_lines (node, sender, attempts, next_at)
+    SELECT (n % 9)::text, n, 0, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_letters (node, sender, number, logical, digest, body, expires_at)
+    SELECT (n % 9)::text, n, 1, n::text, '', '', n FROM generate_series(1, 9000) AS n;";
 
 #[tokio::test]
 #[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]

@@ -4,8 +4,8 @@ use sqlx::{Row, query};
 
 use super::{
     accept, accounts, attachments, changes, claims, clear, codes, conversations, expire, gaps,
-    groups, handed_out, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
-    rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
+    groups, handed_out, inbox, invites, nodes, notices, phones, prekeys, relationships, requests,
+    rooms, rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -57,6 +57,20 @@ const STATEMENTS: &[&str] = &[
     handed_out::HANDED_OUT,
     inbox::FREE,
     inbox::HANDED_OUT,
+    nodes::NODE,
+    nodes::STRONG,
+    nodes::OLD_NONCE,
+    nodes::FORGET,
+    nodes::letters::WAITING,
+    nodes::letters::IS_THERE,
+    nodes::letters::ANY_DUE,
+    nodes::letters::TAKE,
+    nodes::letters::FIRST,
+    nodes::letters::CLOSE,
+    nodes::letters::DROP,
+    nodes::letters::NEXT,
+    nodes::letters::AGAIN,
+    nodes::letters::DROP_LOGICAL,
     phones::PHONE,
     phones::IS_LIVE,
     prekeys::COUNT,
