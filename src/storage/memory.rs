@@ -5,12 +5,16 @@
 
 mod accounts;
 mod attachments;
+mod chats;
 mod codes;
 mod conversations;
 mod devices;
 mod inbox;
+mod introductions;
+mod member_devices;
 mod members;
 mod nodes;
+mod one_time_keys;
 mod phones;
 mod prekeys;
 mod quota;
@@ -82,6 +86,7 @@ struct State {
     settings: HashMap<&'static str, Vec<u8>>,
     attachments: BTreeMap<AttachmentId, Attachment>,
     nodes: nodes::Kept,
+    messenger: members::Records,
     /// How often something may have been changed.
     changes: u64,
     /// Whether inboxes of ended sessions cannot be cleared.
