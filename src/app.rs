@@ -9,6 +9,7 @@ pub mod entropy;
 mod files;
 mod hushnet;
 mod listeners;
+mod nodes;
 mod openapi;
 mod outside;
 mod phones;
@@ -40,6 +41,7 @@ use crate::domain::account::Dialect;
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::messenger::Messenger;
+use crate::domain::messenger::federation::Federation;
 use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
@@ -198,14 +200,14 @@ impl App {
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
         };
-        let hushnet = hushnet.state(config, &seed);
+        let hushnet = hushnet.state(config, &seed).map_err(OutsideError::from).map_err(Box::new)?;
         let mut tasks = JoinSet::new();
         tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
         tasks.spawn(files::run(files.clone()));
         relays::follow(&mut tasks, config, &phones.switchboard);
-        hushnet::follow(&mut tasks, hushnet.as_ref());
+        let hushnet = hushnet.map(|parts| hushnet::follow(&mut tasks, config, parts));
         Ok(Self {
             config: config.clone(),
             gateway,
@@ -250,6 +252,12 @@ impl App {
     #[must_use]
     pub fn messenger(&self) -> Option<&Arc<Messenger>> {
         self.hushnet.as_ref().map(|state| &state.messenger)
+    }
+
+    /// The rules between gateways that serve HushNet's members, if that dialect is spoken.
+    #[must_use]
+    pub fn federation(&self) -> Option<&Arc<Federation>> {
+        self.hushnet.as_ref().map(|state| &state.federation)
     }
 
     /// Attachments.

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+
+use super::nodes;
 
 use crate::config::Config;
 use crate::config::dialects::HushNet;
@@ -16,10 +19,12 @@ use crate::domain::Gateway;
 use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
+use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::{MemberPolicy, Messenger};
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::outside::client::ClientError;
 
 /// What members share with everybody else.
 pub(super) struct Parts {
@@ -32,10 +37,17 @@ pub(super) struct Parts {
 
 impl Parts {
     /// What the dialect's handlers work with, if it is spoken; keys follow from `seed`.
-    pub(super) fn state(self, config: &Config, seed: &[u8; 32]) -> Option<Arc<HushNetState>> {
+    ///
+    /// # Errors
+    /// When other gateways cannot be asked.
+    pub(super) fn state(
+        self,
+        config: &Config,
+        seed: &[u8; 32],
+    ) -> Result<Option<Open>, ClientError> {
         let settings = &config.dialects.hushnet;
         if !settings.enabled {
-            return None;
+            return Ok(None);
         }
         let clock = self.gateway.clock.clone();
         let verified = Verified::new(clock.now());
@@ -45,21 +57,39 @@ impl Parts {
             allowances: Allowances::new(clock, settings.profile()),
             enrolment_key: EnrolmentKey::derive(seed),
             latest: Latest::default(),
+            handed_out: HandedOut::default(),
         };
-        Some(Arc::new(HushNetState {
-            messenger: Arc::new(messenger),
+        let messenger = Arc::new(messenger);
+        let (federation, bell) = nodes::open(config, &messenger, seed)?;
+        let state = HushNetState {
+            messenger,
+            federation,
             hub: self.hub,
             gate: self.gate,
             settings: dialect(config),
             verified,
             sockets: Sockets::new(self.sockets),
             leftovers: self.leftovers,
-        }))
+        };
+        Ok(Some(Open { state: Arc::new(state), bell }))
     }
 }
 
+/// The dialect, before anything runs in its background.
+pub(super) struct Open {
+    state: Arc<HushNetState>,
+    /// Rings when something waits for another gateway.
+    bell: Arc<Notify>,
+}
+
 /// Starts what runs in the background for members.
-pub(super) fn follow(_tasks: &mut JoinSet<()>, _state: Option<&Arc<HushNetState>>) {}
+pub(super) fn follow(tasks: &mut JoinSet<()>, config: &Config, open: Open) -> Arc<HushNetState> {
+    let Open { state, bell } = open;
+    if nodes::is_wanted(&config.dialects.hushnet.federation) {
+        tasks.spawn(nodes::run(state.federation.clone(), bell));
+    }
+    state
+}
 
 fn policy(settings: &HushNet) -> MemberPolicy {
     MemberPolicy {

@@ -110,7 +110,7 @@ impl FromRequestParts<Arc<HushNetState>> for Stranger {
 }
 
 /// Reads a body within what its sender may send.
-async fn read(
+pub(super) async fn read(
     state: &HushNetState,
     visitor: &Visitor,
     body: Body,
@@ -164,7 +164,7 @@ fn note(parts: &Parts, bytes: &[u8]) -> Contract {
 }
 
 /// Refuses a body that does not say that it is JSON.
-fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is_json = kind.to_ascii_lowercase();

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::root;
+use super::{federation, root};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -21,6 +21,12 @@ const TAG: &str = "HushNet's API, as its documentation describes it and as its s
 const DEVICE: &str = "The device's Ed25519 identity key, base64; with `X-Timestamp`, seconds since \
     1970, and `X-Signature`, the key's signature of that header's bytes. With \
     `X-Signature-Version: 2` and `X-Nonce` the signature covers all of the request.";
+
+const NODE: &str = "The Ed25519 signature of another gateway, base64, over method, path with query, \
+    `X-Timestamp` (seconds since 1970) and `X-Nonce` (16 random bytes, base64), a line each; with \
+    `X-Node-ID`, its name. With `X-Node-Body-Signature` two further lines are signed: the name of the \
+    gateway that is asked, and the body's SHA-256 in hexadecimal. Whoever has sent that once always \
+    has to.";
 
 /// What any request may be answered, unless the handler says more about that status.
 const SHARED: [(&str, &str); 3] = [
@@ -41,6 +47,8 @@ pub fn openapi() -> Document {
     let components = document.components.get_or_insert_default();
     let device = ApiKeyValue::with_description("X-Identity-Key", DEVICE);
     components.add_security_scheme("device", SecurityScheme::ApiKey(ApiKey::Header(device)));
+    let node = ApiKeyValue::with_description("X-Node-Signature", NODE);
+    components.add_security_scheme("node", SecurityScheme::ApiKey(ApiKey::Header(node)));
     for item in document.paths.paths.values_mut() {
         let changes = [&mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         let operations = changes.into_iter().chain([&mut item.get]);
@@ -51,7 +59,7 @@ pub fn openapi() -> Document {
 
 /// The parts of the files beside this one.
 fn parts() -> Vec<Document> {
-    Vec::new()
+    vec![federation::openapi()]
 }
 
 fn add_shared(operation: &mut Operation) {

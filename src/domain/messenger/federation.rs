@@ -1,56 +1,96 @@
-//! Members of other gateways: whoever writes to one is there as the member of a gateway that speaks
-//! for it, and what a member here writes to one is brought there.
+//! Members of other gateways: whoever writes from one is there as a member that it speaks for, and
+//! what a member here writes to one is brought there.
+//!
+//! A gateway speaks for addresses that end with its own name and for no others, and devices have
+//! other ids here than there ([`ForeignIds`]), so none can pass for somebody who is here.
 
+mod bringing;
+mod foreign;
+mod forwarding;
+mod receiving;
+mod resolving;
+mod signature;
+mod wire;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sealpost_sdk::keys::{SigningKey, VerifyingKey};
+use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::Messenger;
-use super::member::{Member, MemberDevice};
-use super::node::Address;
+use super::node::{Address, NodeId};
 use crate::domain::error::Fault;
-use crate::domain::ids::{ConversationId, SessionId};
+use crate::domain::ports::{AskNodeError, Neighbours};
+
+pub use foreign::ForeignIds;
+pub use forwarding::{OutgoingIntroduction, OutgoingMessage, OutgoingPart};
+pub use receiving::{ForeignGreeting, ForeignMessage, ForeignSender, Taken};
+pub use signature::NodeRequestHead;
+pub use wire::Bundle;
 
 /// The rules between gateways.
 pub struct Federation {
     /// The rules of members.
     pub messenger: Arc<Messenger>,
+    /// Who asks other gateways.
+    pub neighbours: Arc<dyn Neighbours>,
+    /// What the operator chose.
+    pub settings: FederationSettings,
+    /// Ids of devices of other gateways.
+    pub ids: ForeignIds,
+    /// Tells whoever brings letters that there is one.
+    pub wake: Box<dyn Fn() + Send + Sync>,
 }
 
-/// An introduction for a device of another gateway. The texts are their sender's, handed on as they
-/// are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingIntroduction {
-    /// The device that it is for, by its id here.
-    pub to: SessionId,
-    /// The ephemeral key.
-    pub ephemeral_key: String,
-    /// The sender's own agreement key.
-    pub sender_key: String,
-    /// The recipient's one-time prekey that was used; empty for none.
-    pub one_time_key: String,
-    /// The first message.
-    pub ciphertext: String,
+/// What an operator may choose about other gateways.
+#[derive(Clone, Debug, Default)]
+pub struct FederationSettings {
+    /// This gateway among the others; `None` when it has nothing to do with any.
+    pub own: Option<OwnNode>,
+    /// Gateways that the operator names.
+    pub peers: HashMap<NodeId, Peer>,
+    /// How long what a registry said is good.
+    pub lookup_life: Duration,
 }
 
-/// A message for devices of another gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingMessage {
-    /// The sender's id for it.
-    pub logical: String,
-    /// The chat here that it belongs to, if the sender has one.
-    pub chat: Option<ConversationId>,
-    /// One part for each device.
-    pub parts: Vec<OutgoingPart>,
+/// This gateway, as others see it.
+#[derive(Clone, Debug)]
+pub struct OwnNode {
+    /// Its name.
+    pub id: NodeId,
+    /// Where it is asked.
+    pub api_url: String,
+    /// The key that signs its requests.
+    pub key: VerifyingKey,
 }
 
-/// What one device gets of a message.
+/// A gateway that the operator names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingPart {
-    /// The device, by its id here.
-    pub to: SessionId,
-    /// The header, JSON, byte for byte as it was written.
-    pub header: String,
-    /// The ciphertext.
-    pub ciphertext: String,
+pub struct Peer {
+    /// Where it is asked, without a slash at its end; empty to ask the registry.
+    pub api_url: String,
+    /// Its key; that of the first sight otherwise.
+    pub key: Option<VerifyingKey>,
+    /// Whether the operator wants nothing to do with it.
+    pub is_blocked: bool,
+}
+
+/// The key by which other gateways know this one; nothing of the secret can be told from it.
+#[must_use]
+pub fn node_key(seed: &[u8; 32]) -> SigningKey {
+    SigningKey::from_seed(&derived(seed, "sealpost node 1"))
+}
+
+fn derived(seed: &[u8; 32], label: &str) -> Zeroizing<[u8; 32]> {
+    // HMAC fills a short key up to the hash's block with zeroes (RFC 2104).
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(seed);
+    let mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+    Zeroizing::new(mac.chain_update(label).finalize().into_bytes().into())
 }
 
 /// Why another gateway does not get what it should.
@@ -68,7 +108,7 @@ pub enum NodeError {
     /// What is said about it makes no sense, or contradicts what is on file.
     #[error("malformed registry response")]
     Malformed,
-    /// It cannot be asked now.
+    /// It cannot be asked now, or answers nonsense.
     #[error("failed to reach target node")]
     Unreachable,
     /// It does not want to.
@@ -80,6 +120,12 @@ pub enum NodeError {
     /// A mistake of the caller's or of ours.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<AskNodeError> for NodeError {
+    fn from(_: AskNodeError) -> Self {
+        Self::Unreachable
+    }
 }
 
 impl Federation {
@@ -94,33 +140,17 @@ impl Federation {
         address: Option<&str>,
     ) -> Result<Option<Address>, Fault> {
         let Some(address) = address else { return Ok(None) };
-        Address::parse(field, address)
+        let address = Address::parse(field, address)?;
+        Ok(address.filter(|address| !self.is_own(&address.node)))
     }
 
-    /// Brings introductions to another gateway, all of them or none.
-    ///
-    /// # Errors
-    /// When it does not take them.
-    pub async fn forward_introductions(
-        &self,
-        _from: (&Member, &MemberDevice),
-        _to: &Address,
-        _introductions: Vec<OutgoingIntroduction>,
-    ) -> Result<(), NodeError> {
-        Err(NodeError::NotFound)
+    /// Whether that is this gateway's own name.
+    #[must_use]
+    pub fn is_own(&self, node: &NodeId) -> bool {
+        self.settings.own.as_ref().is_some_and(|own| own.id == *node)
     }
 
-    /// Takes a message for another gateway: it is on disk before this returns, and is brought there
-    /// as soon as that can be asked.
-    ///
-    /// # Errors
-    /// When nobody knows that gateway, it is blocked, or too much waits for it.
-    pub async fn forward_message(
-        &self,
-        _from: (&Member, &MemberDevice),
-        _to: &Address,
-        _message: OutgoingMessage,
-    ) -> Result<(), NodeError> {
-        Err(NodeError::NotFound)
+    fn own(&self) -> Result<&OwnNode, NodeError> {
+        self.settings.own.as_ref().ok_or(NodeError::NotFound)
     }
 }

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
 use super::super::HushNetState;
 use super::super::auth::Caller;
 use super::super::error::Refusal;
+use super::shapes::Done;
 use crate::domain::Fault;
 use crate::domain::messenger::federation::{NodeError, OutgoingIntroduction, OutgoingMessage};
 
@@ -24,9 +24,15 @@ pub(in super::super) async fn forward_introductions(
         return Ok(None);
     };
     let from = (&*caller.member, &caller.device);
-    federation.forward_introductions(from, &to, introductions()).await?;
-    let answer = json!({"status": "forwarded"});
-    Ok(Some((StatusCode::ACCEPTED, Json(answer)).into_response()))
+    let forwarded = federation.forward_introductions(from, &to, introductions()).await;
+    forwarded.map_err(|error| match error {
+        NodeError::Unreachable | NodeError::Refused { .. } => {
+            let text = "failed to forward session";
+            Refusal::plain(Fault::unavailable(text, None), StatusCode::BAD_GATEWAY, text)
+        }
+        other => other.into(),
+    })?;
+    Ok(Some((StatusCode::ACCEPTED, Json(Done { status: "forwarded" })).into_response()))
 }
 
 /// Takes a message (`POST /messages`) for the gateway that `to_user_address` names; the answer is
@@ -39,25 +45,27 @@ pub(in super::super) async fn forward_message(
 ) -> Result<Option<Response>, Refusal> {
     let federation = &state.federation;
     let Some(to) = federation.elsewhere("to_user_address", address)? else { return Ok(None) };
+    state.messenger.allowances.messages(caller.device.session, 1)?;
+    state.gate.messages(&caller.visitor, 1)?;
     let from = (&*caller.member, &caller.device);
     federation.forward_message(from, &to, message()).await?;
-    Ok(Some((StatusCode::ACCEPTED, Json(json!({"status": "queued"}))).into_response()))
+    Ok(Some((StatusCode::ACCEPTED, Json(Done { status: "queued" })).into_response()))
 }
 
 impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
-        let (status, text) = match error {
+        let (status, fault) = match error {
             NodeError::Fault(fault) => return fault.into(),
-            NodeError::NotFound => (StatusCode::NOT_FOUND, "target node not found in registry"),
-            NodeError::Blocked => (StatusCode::FORBIDDEN, "target node is blocked"),
+            NodeError::NotFound => (StatusCode::NOT_FOUND, Fault::NotFound { what: "node" }),
+            NodeError::Blocked => (StatusCode::FORBIDDEN, Fault::forbidden("blocked")),
             NodeError::RegistryUnreachable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "registry unreachable")
+                (StatusCode::SERVICE_UNAVAILABLE, Fault::unavailable("registry", None))
             }
-            NodeError::Malformed => (StatusCode::BAD_GATEWAY, "malformed registry response"),
-            NodeError::Unreachable => (StatusCode::BAD_GATEWAY, "failed to reach target node"),
-            NodeError::Refused { .. } => (StatusCode::BAD_GATEWAY, "peer returned error"),
+            NodeError::Malformed | NodeError::Unreachable | NodeError::Refused { .. } => {
+                (StatusCode::BAD_GATEWAY, Fault::unavailable("another gateway", None))
+            }
         };
-        let fault = Fault::unavailable(text, None);
-        Refusal::worded(fault, status, text)
+        let always = Some(status);
+        Self { always, ..Self::worded(fault, status, error.to_string()) }
     }
 }
