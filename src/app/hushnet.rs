@@ -2,12 +2,13 @@
 //! does not speak it has nothing of it in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::nodes;
-
 use crate::config::Config;
 use crate::config::dialects::HushNet;
 use crate::config::dialects::hushnet::SocketAuth;
@@ -21,10 +22,14 @@ use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::{MemberPolicy, Messenger};
+use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
 use crate::outside::client::ClientError;
+
+/// Between two times at which the newest messages of chats are written down.
+const LATEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What members share with everybody else.
 pub(super) struct Parts {
@@ -85,10 +90,26 @@ pub(super) struct Open {
 /// Starts what runs in the background for members.
 pub(super) fn follow(tasks: &mut JoinSet<()>, config: &Config, open: Open) -> Arc<HushNetState> {
     let Open { state, bell } = open;
+    tasks.spawn(write_latest(state.messenger.clone()));
     if nodes::is_wanted(&config.dialects.hushnet.federation) {
         tasks.spawn(nodes::run(state.federation.clone(), bell));
     }
     state
+}
+
+/// Writes down the newest messages of chats, for ever; the caller ends it by dropping it.
+async fn write_latest(messenger: Arc<Messenger>) {
+    loop {
+        sleep(LATEST_PAUSE).await;
+        finish(&messenger).await;
+    }
+}
+
+/// Writes down what is only in memory; for the last time before a stop.
+pub(super) async fn finish(messenger: &Messenger) {
+    if let Err(fault) = messenger.write_latest().await {
+        tracing::warn!("could not write down when something last happened: {}", chain(&fault));
+    }
 }
 
 fn policy(settings: &HushNet) -> MemberPolicy {

@@ -10,7 +10,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::auth::Caller;
 use super::error::{ErrorBody, Refusal};
@@ -39,11 +39,8 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// Whose chats are wanted.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Deserialize)]
 struct Wanted {
-    /// The member that asks; with it the answer is the documentation's.
-    #[param(value_type = Option<UserId>)]
     user_id: Option<String>,
 }
 
@@ -63,7 +60,7 @@ enum List {
     get, path = "/chats", operation_id = "hushnet_chats", tag = "HushNet",
     summary = "Chats",
     description = "The chats that the caller takes part in, those in which something happened last first. With `user_id` as the documentation has them, without it as the original's server has.",
-    params(Wanted),
+    params(("user_id" = Option<UserId>, Query, description = "The member that asks; with it the answer is the documentation's")),
     responses(
         (status = 200, body = List, description = "The chats"),
         (status = 400, body = ErrorBody, description = "`user_id` is no UUID"),

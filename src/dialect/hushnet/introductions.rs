@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::auth::Caller;
 use super::body::Signed;
@@ -213,11 +213,8 @@ fn refused(fault: Fault) -> Refusal {
 }
 
 /// Which introductions are wanted.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Deserialize)]
 struct Wanted {
-    /// The device that asks; with it the answer is the documentation's bare list.
-    #[param(value_type = Option<SessionId>)]
     device_id: Option<String>,
 }
 
@@ -226,7 +223,7 @@ struct Wanted {
     get, path = "/sessions/pending", operation_id = "hushnet_pending_sessions", tag = "HushNet",
     summary = "Pending sessions",
     description = "The introductions that wait for the device that signs, the oldest first. With `device_id` a bare list, in which each has a `state`, as the documentation has it.",
-    params(Wanted),
+    params(("device_id" = Option<SessionId>, Query, description = "The device that asks; with it the answer is the documentation's bare list")),
     responses(
         (status = 200, body = IntroductionList, description = "The introductions"),
         (status = 400, body = ErrorBody, description = "`device_id` is no UUID"),

@@ -9,7 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::auth::{Acting, Caller};
 use super::contract::Contract;
@@ -41,14 +41,11 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// How much of what waits is wanted.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Deserialize)]
 struct Wanted {
     /// At most so many messages; as many as fit into an answer otherwise.
-    #[param(value_type = Option<u32>)]
     limit: Option<String>,
     /// Only those with a later `created_at`; the others stay where they are.
-    #[param(example = "2025-11-02T14:30:00Z")]
     after: Option<String>,
 }
 
@@ -133,7 +130,10 @@ struct DocumentedMessage<'m> {
     get, path = "/messages/pending", operation_id = "hushnet_fetch", tag = "HushNet",
     summary = "Fetch messages",
     description = "What waits for the device, the oldest first, as much as fits into an answer. It is held for this reader for a while. It goes with the device's next look, if this answer was written to its end, or by `POST /messages/ack`; otherwise it comes again.",
-    params(Wanted),
+    params(
+        ("limit" = Option<u32>, Query, description = "At most so many messages; as many as fit into an answer otherwise"),
+        ("after" = Option<String>, Query, description = "Only those with a later `created_at`; the others stay where they are"),
+    ),
     responses(
         (status = 200, body = Vec<Message<'_>>, description = "The messages"),
         (status = 401, description = "No live device signs with this key"),
@@ -155,7 +155,11 @@ async fn fetch(
     get, path = "/messages/pending/{device_id}", operation_id = "hushnet_fetch_for_device", tag = "HushNet",
     summary = "Fetch messages, by the device's id",
     description = "The same as `GET /messages/pending`, in the documentation's shape. The device is the one that signs.",
-    params(("device_id" = SessionId, Path, description = "The device that asks"), Wanted),
+    params(
+        ("device_id" = SessionId, Path, description = "The device that asks"),
+        ("limit" = Option<u32>, Query, description = "At most so many messages; as many as fit into an answer otherwise"),
+        ("after" = Option<String>, Query, description = "Only those with a later `created_at`; the others stay where they are"),
+    ),
     responses(
         (status = 200, body = Vec<DocumentedMessage<'_>>, description = "The messages"),
         (status = 400, body = ErrorBody, description = "The path holds no UUID"),

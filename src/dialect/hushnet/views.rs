@@ -8,7 +8,7 @@ use super::times;
 use crate::domain::conversation::{ConversationCategory, Role};
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::messenger::introduction::IntroductionId;
-use crate::domain::messenger::{Chat, ChatMember, Introduction, MemberName};
+use crate::domain::messenger::{Chat, ChatMember, Introduction};
 
 /// An introduction that waits.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,7 +89,6 @@ impl ChatView {
             ConversationCategory::Contact => chat.members.iter().find(|it| it.user != viewer),
             ConversationCategory::Group => None,
         };
-        let name = |member: &ChatMember| member.name.as_ref().map(MemberName::as_str);
         let address = |partner: &ChatMember| {
             Some(format!("{}@{}", name(partner)?, partner.relay.as_deref()?))
         };
@@ -97,7 +96,7 @@ impl ChatView {
             id: chat.id,
             chat_type: chat_type(chat),
             partner_user_id: partner.map(|partner| partner.user),
-            partner_username: partner.and_then(name).map(ToOwned::to_owned),
+            partner_username: partner.and_then(name),
             partner_federated_address: partner.and_then(address),
             name: group_name(chat),
             last_message_id: chat.latest.map(|latest| latest.id),
@@ -161,6 +160,10 @@ impl From<&Chat> for DocumentedChat {
             updated_at: times::utc(chat.updated_at()),
         }
     }
+}
+
+fn name(member: &ChatMember) -> Option<String> {
+    member.name.as_ref().map(|name| name.as_str().to_owned())
 }
 
 fn chat_type(chat: &Chat) -> &'static str {
