@@ -1,3 +1,4 @@
 //! What HushNet's clients see of the gateway.
 
+mod federation;
 mod mounting;

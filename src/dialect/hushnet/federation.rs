@@ -10,6 +10,7 @@ mod receiving;
 mod shapes;
 
 pub(super) use forwarding::{forward_introductions, forward_message};
+pub(super) use shapes::Done as Forwarded;
 
 use super::Routes;
 

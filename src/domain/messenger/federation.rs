@@ -24,10 +24,10 @@ use zeroize::Zeroizing;
 use super::Messenger;
 use super::node::{Address, NodeId};
 use crate::domain::error::Fault;
+use crate::domain::ids::UserId;
 use crate::domain::ports::{AskNodeError, Neighbours};
 
 pub use foreign::ForeignIds;
-pub use forwarding::{OutgoingIntroduction, OutgoingMessage, OutgoingPart};
 pub use receiving::{ForeignGreeting, ForeignMessage, ForeignSender, Taken};
 pub use signature::NodeRequestHead;
 pub use wire::Bundle;
@@ -129,19 +129,39 @@ impl From<AskNodeError> for NodeError {
 }
 
 impl Federation {
-    /// Whom an address names, if that is somebody of another gateway: one without an `@`, or with
-    /// this gateway's own name, is ignored.
+    /// Whom an address names, or who has that id, if that is somebody of another gateway. An address
+    /// without an `@`, or with this gateway's own name, is ignored.
     ///
     /// # Errors
     /// [`Fault::Invalid`] (`field`) when it is no address.
-    pub fn elsewhere(
+    pub async fn elsewhere(
         &self,
         field: &'static str,
         address: Option<&str>,
+        user: Option<UserId>,
     ) -> Result<Option<Address>, Fault> {
-        let Some(address) = address else { return Ok(None) };
-        let address = Address::parse(field, address)?;
-        Ok(address.filter(|address| !self.is_own(&address.node)))
+        let address = address.map(|text| Address::parse(field, text)).transpose()?.flatten();
+        if let Some(address) = address.filter(|address| !self.is_own(&address.node)) {
+            return Ok(Some(address));
+        }
+        let Some(user) = user else { return Ok(None) };
+        let member = self.messenger.gateway.store.member(user).await?;
+        Ok(member.and_then(|member| {
+            let node = NodeId::parse(member.relay.as_deref()?)?;
+            Some(Address { name: member.name.clone(), node })
+        }))
+    }
+
+    /// The id of whoever an address names, if that is a member of this gateway.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] (`user`) when nobody here has that name.
+    pub async fn named_here(&self, address: Option<&str>) -> Result<Option<UserId>, Fault> {
+        let address = address.map(|text| Address::parse("address", text)).transpose()?.flatten();
+        match address.filter(|address| self.is_own(&address.node)) {
+            Some(address) => Ok(Some(self.local(address.name.as_str()).await?.user)),
+            None => Ok(None),
+        }
     }
 
     /// Whether that is this gateway's own name.

@@ -9,46 +9,54 @@ use super::super::auth::Caller;
 use super::super::error::Refusal;
 use super::shapes::Done;
 use crate::domain::Fault;
-use crate::domain::messenger::federation::{NodeError, OutgoingIntroduction, OutgoingMessage};
+use crate::domain::ids::UserId;
+use crate::domain::messenger::federation::NodeError;
+use crate::domain::messenger::introducing::Greeting;
+use crate::domain::messenger::sending::Outgoing;
 
-/// Brings introductions (`POST /sessions`) to the gateway that `recipient_user_address` names; the
-/// answer is 202 then. `None` when it names nobody elsewhere, and nothing was done.
+/// Brings introductions (`POST /sessions`) to the gateway that `recipient_user_address` names, or that
+/// the member belongs to; the answer is 202 then. `None` when that is nobody elsewhere, and nothing
+/// was done.
 pub(in super::super) async fn forward_introductions(
     state: &HushNetState,
     caller: &Caller,
     address: Option<&str>,
-    introductions: impl FnOnce() -> Vec<OutgoingIntroduction>,
+    user: Option<UserId>,
+    introductions: &[Greeting],
 ) -> Result<Option<Response>, Refusal> {
     let federation = &state.federation;
-    let Some(to) = federation.elsewhere("recipient_user_address", address)? else {
-        return Ok(None);
-    };
+    let to = federation.elsewhere("recipient_user_address", address, user).await?;
+    let Some(to) = to else { return Ok(None) };
     let from = (&*caller.member, &caller.device);
-    let forwarded = federation.forward_introductions(from, &to, introductions()).await;
+    let forwarded = federation.forward_introductions(from, &to, introductions).await;
     forwarded.map_err(|error| match error {
         NodeError::Unreachable | NodeError::Refused { .. } => {
             let text = "failed to forward session";
-            Refusal::plain(Fault::unavailable(text, None), StatusCode::BAD_GATEWAY, text)
+            let status = StatusCode::BAD_GATEWAY;
+            let refusal = Refusal::plain(Fault::unavailable(text, None), status, text);
+            Refusal { always: Some(status), ..refusal }
         }
         other => other.into(),
     })?;
     Ok(Some((StatusCode::ACCEPTED, Json(Done { status: "forwarded" })).into_response()))
 }
 
-/// Takes a message (`POST /messages`) for the gateway that `to_user_address` names; the answer is
-/// 202 then. `None` when it names nobody elsewhere, and nothing was done.
+/// Takes a message (`POST /messages`) for the gateway that `to_user_address` names, or that its
+/// recipient belongs to; the answer is 202 then. `None` when that is nobody elsewhere, and nothing
+/// was done.
 pub(in super::super) async fn forward_message(
     state: &HushNetState,
     caller: &Caller,
     address: Option<&str>,
-    message: impl FnOnce() -> OutgoingMessage,
+    message: &Outgoing,
 ) -> Result<Option<Response>, Refusal> {
     let federation = &state.federation;
-    let Some(to) = federation.elsewhere("to_user_address", address)? else { return Ok(None) };
+    let to = federation.elsewhere("to_user_address", address, Some(message.to)).await?;
+    let Some(to) = to else { return Ok(None) };
     state.messenger.allowances.messages(caller.device.session, 1)?;
     state.gate.messages(&caller.visitor, 1)?;
     let from = (&*caller.member, &caller.device);
-    federation.forward_message(from, &to, message()).await?;
+    federation.forward_message(from, &to, message).await?;
     Ok(Some((StatusCode::ACCEPTED, Json(Done { status: "queued" })).into_response()))
 }
 

@@ -20,6 +20,7 @@ use super::super::auth::counted;
 use super::super::body::{parse, read, require_json};
 use super::super::contract::Style;
 use super::super::error::Refusal;
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
 use crate::domain::messenger::federation::{NodeError, NodeRequestHead};
@@ -45,7 +46,7 @@ const REMEMBERED: Duration = Duration::from_secs(2 * 60);
 const LONGEST_NONCE: usize = 64;
 
 /// Another gateway that we know, with an empty request.
-pub(super) struct Peer(pub(super) NodeId);
+pub(super) struct Peer;
 
 /// A request of another gateway with a JSON body.
 pub(super) struct PeerBody {
@@ -70,9 +71,9 @@ impl FromRequestParts<Arc<HushNetState>> for Peer {
         state: &Arc<HushNetState>,
     ) -> Result<Self, Refusal> {
         let claim = Claim::judge(parts, state).await?;
-        let peer = claim.finish(parts, state, b"").await?;
+        claim.finish(parts, state, b"").await?;
         Course::begin_work_of(&parts.extensions);
-        Ok(Self(peer))
+        Ok(Self)
     }
 }
 
@@ -156,7 +157,7 @@ impl Claim {
             None if self.node.is_strong => return Err(missing(BODY_SIGNATURE)),
             None => false,
         };
-        let used_at = crate::domain::clock::Timestamp::from_micros(self.seconds * 1_000_000);
+        let used_at = Timestamp::from_micros(self.seconds * 1_000_000);
         let ends_at = used_at.plus(REMEMBERED);
         if !store.claim_nonce(id, self.nonce, ends_at).await? {
             return Err(unauthorized("replayed nonce"));

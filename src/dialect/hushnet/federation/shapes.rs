@@ -227,7 +227,7 @@ pub(super) struct Acknowledgement {
 /// That something was done.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HushNetFederationStatus)]
-pub(super) struct Done {
+pub(in super::super) struct Done {
     /// What.
     #[schema(example = "ok")]
     pub(super) status: &'static str,

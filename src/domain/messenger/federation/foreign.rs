@@ -7,7 +7,7 @@
 use std::fmt;
 
 use aes_gcm::aes::Aes128;
-use aes_gcm::aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit as _};
+use aes_gcm::aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt};
 use hmac::{Hmac, KeyInit, Mac};
 use sealpost_sdk::ids::Id;
 use sha2::Sha256;

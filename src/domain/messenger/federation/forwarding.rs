@@ -8,10 +8,11 @@ use super::{Bundle, Federation, NodeError};
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::messenger::chat::LatestMessage;
+use crate::domain::messenger::introducing::Greeting;
 use crate::domain::messenger::member::{Member, MemberDevice, RemoteDevice};
 use crate::domain::messenger::node::Address;
 use crate::domain::messenger::outbox::NewLetter;
-use crate::domain::messenger::sending::{HEADER_LIMIT, LOGICAL_LIMIT};
+use crate::domain::messenger::sending::{HEADER_LIMIT, LOGICAL_LIMIT, Outgoing, Part};
 use crate::domain::ports::{KnownNode, NodeAnswer, NodeRequest};
 
 /// Letters that may wait from one device for one gateway.
@@ -19,44 +20,6 @@ const MOST_LETTERS: u32 = 10_000;
 
 /// Devices that another gateway is believed to have of one member.
 pub(super) const MOST_DEVICES: usize = 100;
-
-/// An introduction for a device of another gateway. The texts are their sender's, handed on as they
-/// are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingIntroduction {
-    /// The device that it is for, by its id here.
-    pub to: SessionId,
-    /// The ephemeral key.
-    pub ephemeral_key: String,
-    /// The sender's own agreement key.
-    pub sender_key: String,
-    /// The recipient's one-time prekey that was used; empty for none.
-    pub one_time_key: String,
-    /// The first message.
-    pub ciphertext: String,
-}
-
-/// A message for devices of another gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingMessage {
-    /// The sender's id for it.
-    pub logical: String,
-    /// The chat here that it belongs to, if the sender has one.
-    pub chat: Option<ConversationId>,
-    /// One part for each device.
-    pub parts: Vec<OutgoingPart>,
-}
-
-/// What one device gets of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingPart {
-    /// The device, by its id here.
-    pub to: SessionId,
-    /// The header, JSON, byte for byte as it was written.
-    pub header: String,
-    /// The ciphertext.
-    pub ciphertext: String,
-}
 
 impl Federation {
     /// The prekeys of a member of another gateway: one of each device's is given out there. The
@@ -85,14 +48,14 @@ impl Federation {
         &self,
         from: (&Member, &MemberDevice),
         to: &Address,
-        introductions: Vec<OutgoingIntroduction>,
+        introductions: &[Greeting],
     ) -> Result<(), NodeError> {
         self.check_number("sessions_init", introductions.len())?;
         let node = self.resolve(&to.node).await?;
         if introductions.is_empty() {
             return Ok(());
         }
-        let body = self.introductions(from, to, &introductions)?;
+        let body = self.introductions(from, to, introductions)?;
         let answer = self.ask(&node, NodeRequest::Introductions(body.into())).await?;
         match answer.status {
             200..=299 => Ok(self.befriend(from.0, to, &node).await?),
@@ -105,26 +68,26 @@ impl Federation {
         &self,
         (member, device): (&Member, &MemberDevice),
         to: &Address,
-        introductions: &[OutgoingIntroduction],
+        introductions: &[Greeting],
     ) -> Result<Vec<u8>, NodeError> {
-        let init = |one| {
-            let OutgoingIntroduction { to: device, ephemeral_key, sender_key, .. } = one;
-            Init {
-                recipient_device_id: self.ids.there(&to.node, *device),
-                ephemeral_pubkey: ephemeral_key,
-                sender_prekey_pub: sender_key,
-                otpk_used: &one.one_time_key,
-                ciphertext: &one.ciphertext,
-            }
-        };
         let body = Introductions {
             from_federated_address: self.address_of(member)?,
             from_device_id: device.id,
             from_identity_pubkey: &device.identity_key,
             to_user: to.name.as_str(),
-            sessions_init: introductions.iter().map(init).collect(),
+            sessions_init: introductions.iter().map(|one| self.init(to, one)).collect(),
         };
         json(&body)
+    }
+
+    fn init<'a>(&self, to: &Address, one: &'a Greeting) -> Init<'a> {
+        Init {
+            recipient_device_id: self.ids.there(&to.node, one.to),
+            ephemeral_pubkey: &one.ephemeral_key,
+            sender_prekey_pub: &one.sender_key,
+            otpk_used: &one.one_time_key,
+            ciphertext: &one.ciphertext,
+        }
     }
 
     /// Makes the chat of a member here and one elsewhere, who is there from now on.
@@ -184,9 +147,9 @@ impl Federation {
         &self,
         from: (&Member, &MemberDevice),
         to: &Address,
-        message: OutgoingMessage,
+        message: &Outgoing,
     ) -> Result<(), NodeError> {
-        self.check(&message)?;
+        self.check(message)?;
         match self.resolve(&to.node).await {
             Err(NodeError::RegistryUnreachable | NodeError::Unreachable) | Ok(_) => {}
             Err(error) => return Err(error),
@@ -194,14 +157,14 @@ impl Federation {
         if message.parts.is_empty() {
             return Ok(());
         }
-        let body = self.message(from, to, &message)?;
+        let body = self.message(from, to, message)?;
         let digest = half(&body);
         let gateway = &self.messenger.gateway;
         let at = gateway.clock.now();
         let letter = NewLetter {
             node: to.node.clone(),
             sender: from.1.session,
-            logical: message.logical,
+            logical: message.logical.clone(),
             digest,
             body,
             at,
@@ -213,7 +176,7 @@ impl Federation {
         Ok(self.note_latest(from.0, message.chat, latest).await?)
     }
 
-    fn check(&self, message: &OutgoingMessage) -> Result<(), Fault> {
+    fn check(&self, message: &Outgoing) -> Result<(), Fault> {
         let within = |field: &'static str, actual: usize, most: usize| match actual <= most {
             true => Ok(()),
             false => Err(Fault::invalid(field, format!("has {actual}, the limit is {most}"))),
@@ -225,8 +188,8 @@ impl Federation {
         self.check_number("payloads", message.parts.len())?;
         for part in &message.parts {
             let most = self.messenger.gateway.limits.ciphertext_bytes;
-            within("bytes of header", part.header.len(), HEADER_LIMIT)?;
-            within("bytes of ciphertext", part.ciphertext.len(), most)?;
+            within("bytes of header", part.sealed.header.len(), HEADER_LIMIT)?;
+            within("bytes of ciphertext", part.sealed.ciphertext.len(), most)?;
         }
         Ok(())
     }
@@ -243,16 +206,10 @@ impl Federation {
         &self,
         (member, device): (&Member, &MemberDevice),
         to: &Address,
-        message: &OutgoingMessage,
+        message: &Outgoing,
     ) -> Result<Vec<u8>, NodeError> {
-        let payload = |part| {
-            let OutgoingPart { to: device, header, ciphertext } = part;
-            let header: &RawValue = serde_json::from_str(header)
-                .map_err(|_| Fault::invalid("header", "is not JSON"))?;
-            let to_device_id = self.ids.there(&to.node, *device);
-            Ok(Payload { to_device_id, header, ciphertext })
-        };
-        let payloads: Result<_, Fault> = message.parts.iter().map(payload).collect();
+        let payloads = message.parts.iter().map(|part| self.payload(to, part));
+        let payloads: Result<_, Fault> = payloads.collect();
         let body = Message {
             logical_msg_id: &message.logical,
             from_federated_address: self.address_of(member)?,
@@ -264,14 +221,22 @@ impl Federation {
         json(&body)
     }
 
+    fn payload<'a>(&self, to: &Address, part: &'a Part) -> Result<Payload<'a>, Fault> {
+        let header: &RawValue = serde_json::from_slice(&part.sealed.header)
+            .map_err(|_| Fault::invalid("header", "is not JSON"))?;
+        let ciphertext = std::str::from_utf8(&part.sealed.ciphertext)
+            .map_err(|_| Fault::invalid("ciphertext", "is no text"))?;
+        let to_device_id = self.ids.there(&to.node, part.device);
+        Ok(Payload { to_device_id, header, ciphertext })
+    }
+
     /// Something has happened in a chat, if the sender takes part in one of that id.
     async fn note_latest(
         &self,
         member: &Member,
-        chat: Option<ConversationId>,
+        chat: ConversationId,
         latest: LatestMessage,
     ) -> Result<(), Fault> {
-        let Some(chat) = chat else { return Ok(()) };
         let found = self.messenger.gateway.store.conversations(&[chat]).await?.pop();
         if let Some(chat) = found.filter(|chat| chat.has(member.user)) {
             self.messenger.latest.note(chat.number, latest);
