@@ -31,7 +31,7 @@ pub use chat::{Chat, ChatMember, LatestMessage};
 pub use event::MemberEvent;
 pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
 pub use member::{
-    DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
+    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
     NewEnrolment, NewMember, RemoteDevice, SignedKey,
 };
 pub use name::MemberName;
