@@ -15,10 +15,12 @@ pub mod error;
 mod federation;
 mod introductions;
 mod keys;
+mod login;
 mod messages;
 mod openapi;
 mod path;
 mod pending;
+mod query;
 mod root;
 pub mod socket;
 mod times;
@@ -84,6 +86,7 @@ pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
         .merge(enrolling::routes())
         .merge(devices::routes())
         .merge(keys::routes())
+        .merge(login::routes())
         .merge(introductions::routes())
         .merge(chats::routes())
         .merge(messages::routes())

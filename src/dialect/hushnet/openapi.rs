@@ -10,7 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::root;
+use super::{devices, enrolling, keys, login, root, users};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -51,7 +51,13 @@ pub fn openapi() -> Document {
 
 /// The parts of the files beside this one.
 fn parts() -> Vec<Document> {
-    Vec::new()
+    vec![
+        devices::openapi(),
+        enrolling::openapi(),
+        keys::openapi(),
+        login::openapi(),
+        users::openapi(),
+    ]
 }
 
 fn add_shared(operation: &mut Operation) {
