@@ -14,6 +14,7 @@ pub mod event;
 pub mod introducing;
 pub mod introduction;
 pub mod member;
+pub mod missed;
 pub mod name;
 pub mod reading;
 pub mod receipt;
