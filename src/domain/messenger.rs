@@ -5,12 +5,16 @@
 //! no other session. It leaves prekeys here; whoever wants to write to it introduces itself first,
 //! the device confirms, and that makes the chat of the two accounts, which is a conversation.
 
+pub mod actor;
 pub mod allowance;
 pub mod chat;
 pub mod chatting;
+pub mod content;
 pub mod devices;
 pub mod enrolment;
 pub mod event;
+pub mod grouping;
+pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
 pub mod member;
@@ -26,12 +30,14 @@ use std::time::Duration;
 use super::gateway::Gateway;
 use allowance::Allowances;
 use chatting::Latest;
+use handed_out::HandedOut;
 
+pub use actor::Actor;
 pub use chat::{Chat, ChatMember, LatestMessage};
 pub use event::MemberEvent;
 pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
 pub use member::{
-    DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
+    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
     NewEnrolment, NewMember, RemoteDevice, SignedKey,
 };
 pub use name::MemberName;
@@ -72,4 +78,6 @@ pub struct Messenger {
     pub allowances: Allowances,
     /// The newest message of each chat, not yet on disk.
     pub latest: Latest,
+    /// What devices were given and have not acknowledged.
+    pub handed_out: HandedOut,
 }

@@ -2,6 +2,7 @@
 
 use super::name::MemberName;
 use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
 use crate::domain::conversation::{ConversationCategory, Role};
 use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, MessageId, UserId};
 
@@ -54,4 +55,10 @@ pub struct ChatMember {
     pub relay: Option<String>,
     /// What it may do.
     pub role: Role,
+}
+
+/// Why a chat does not get the id that somebody wants for it.
+#[must_use]
+pub fn id_is_taken() -> Fault {
+    Fault::conflict("chat_id", "is that of another conversation")
 }
