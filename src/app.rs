@@ -7,6 +7,7 @@ pub mod checkup;
 pub mod directory;
 pub mod entropy;
 mod files;
+mod hushnet;
 mod listeners;
 mod openapi;
 mod outside;
@@ -32,10 +33,13 @@ use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::delivery::notifier::Notifier;
+use crate::dialect::hushnet::{self as hushnet_dialect, HushNetState};
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
+use crate::domain::account::Dialect;
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::messenger::Messenger;
 use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
@@ -69,6 +73,8 @@ pub struct App {
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
     phones: Arc<TextSecureState>,
+    /// HushNet's dialect, if it is spoken.
+    hushnet: Option<Arc<HushNetState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -185,12 +191,21 @@ impl App {
             relays: relays::open(config)?,
         };
         let phones = Arc::new(phones.state(config, &seed));
+        let hushnet = hushnet::Parts {
+            gateway: gateway.clone(),
+            hub: hub.clone(),
+            gate: gate.clone(),
+            leftovers: leftovers.clone(),
+            sockets: sockets.clone(),
+        };
+        let hushnet = hushnet.state(config, &seed);
         let mut tasks = JoinSet::new();
         tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
         tasks.spawn(upkeep::run(gateway.clone()));
         tasks.spawn(files::run(files.clone()));
         relays::follow(&mut tasks, config, &phones.switchboard);
+        hushnet::follow(&mut tasks, hushnet.as_ref());
         Ok(Self {
             config: config.clone(),
             gateway,
@@ -201,6 +216,7 @@ impl App {
             files,
             urls,
             phones,
+            hushnet,
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -230,6 +246,12 @@ impl App {
         &self.phones.switchboard
     }
 
+    /// The rules of HushNet's members, if that dialect is spoken.
+    #[must_use]
+    pub fn messenger(&self) -> Option<&Arc<Messenger>> {
+        self.hushnet.as_ref().map(|state| &state.messenger)
+    }
+
     /// Attachments.
     #[must_use]
     pub fn files(&self) -> &Arc<Files> {
@@ -257,10 +279,7 @@ impl App {
             .merge(start::router(self.server_public_key.clone()))
             .merge(crate::http::openapi::router(openapi_yaml(prefix)));
         let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
-        let phones = self.config.dialects.textsecure.is_beside_others();
-        let phones = phones.then(|| textsecure::router(self.phones.clone(), self.guard()));
-        let below = phones.map(|phones| (textsecure::PARTS, phones));
-        let others = Others { below, sockets: Some(sockets) };
+        let others = Others { below: self.beside_others(), sockets: Some(sockets) };
         layers::apply(router, others, self.gateway.entropy.clone())
     }
 
@@ -270,6 +289,29 @@ impl App {
         let phones = textsecure::router(self.phones.clone(), self.guard());
         let router = phones.merge(self.blobs_router());
         layers::apply(router, Others::default(), self.gateway.entropy.clone())
+    }
+
+    /// What HushNet's clients may ask where nothing else is served, if that dialect is spoken.
+    pub fn hushnet_router(&self) -> Option<Router> {
+        let router = hushnet_dialect::router(self.hushnet.clone()?, self.guard());
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
+    /// Dialects at the address of all others, with what their paths are below.
+    fn beside_others(&self) -> Vec<(String, Router)> {
+        let mut below = Vec::new();
+        let dialects = &self.config.dialects;
+        if dialects.textsecure.is_beside_others() {
+            let phones = textsecure::router(self.phones.clone(), self.guard());
+            below.extend(textsecure::PLACES.map(|place| (place.to_owned(), phones.clone())));
+        }
+        if let Some(state) = self.hushnet.as_ref().filter(|_| dialects.hushnet.is_beside_others()) {
+            let router = hushnet_dialect::router(state.clone(), self.guard());
+            below.push((dialects.hushnet.mounted_at().to_owned(), router));
+            let sockets = hushnet_dialect::root_socket_router(state.clone(), self.guard());
+            below.push((hushnet_dialect::ROOT_SOCKETS.to_owned(), sockets));
+        }
+        below
     }
 
     fn blobs_router(&self) -> Router {
@@ -312,14 +354,19 @@ impl App {
         Ok(())
     }
 
-    /// Makes the admin socket, and the listener for phones if they have an address of their own, and
+    /// Makes the admin socket, and the listeners of dialects that have addresses of their own, and
     /// writes into the lock file where this gateway is reached.
     ///
     /// # Errors
     /// When one of them cannot be made or the lock file cannot be written.
     pub fn bind(&mut self, listener: TcpListener) -> Result<Bound, AppError> {
-        let phones = self.config.dialects.textsecure.own_address();
-        let bound = listeners::bind(listener, phones, &mut self.directory)?;
+        let dialects = &self.config.dialects;
+        let own = [
+            (Dialect::TextSecure, dialects.textsecure.own_address()),
+            (Dialect::HushNet, dialects.hushnet.own_address()),
+        ];
+        let own = own.into_iter().filter_map(|(dialect, address)| Some((dialect, address?)));
+        let bound = listeners::bind(listener, own.collect(), &mut self.directory)?;
         self.address = OnceLock::from(bound.address());
         Ok(bound)
     }
@@ -334,10 +381,15 @@ impl App {
         let routers = Routers {
             clients: self.router(),
             operators: self.admin_router(),
-            phones: self.phones_router(),
+            own: self.own_routers(),
         };
         listeners::run(bound, routers, &self.config.http, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
+    }
+
+    fn own_routers(&self) -> Vec<(Dialect, Router)> {
+        let hushnet = self.hushnet_router().map(|router| (Dialect::HushNet, router));
+        [(Dialect::TextSecure, self.phones_router())].into_iter().chain(hushnet).collect()
     }
 
     fn mixin_state(&self) -> MixinState {

@@ -7,6 +7,7 @@ pub mod client;
 pub mod contract;
 pub mod entropy;
 pub mod group;
+pub mod hush;
 pub mod log;
 pub mod mute;
 pub mod newcomer;
@@ -17,6 +18,7 @@ pub mod proxy;
 
 pub use actor::{Actor, Item, Person};
 pub use app::{Answer, TestApp};
+pub use hush::HushDevice;
 pub use newcomer::Newcomer;
 pub use phone::Phone;
 pub use proxy::LossyProxy;

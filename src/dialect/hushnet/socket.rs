@@ -8,7 +8,6 @@
 mod events;
 mod query;
 mod session;
-mod vouched;
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -22,7 +21,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use self::session::Means;
-use self::vouched::Vouched;
 use super::auth::Caller;
 use super::error::{Contract, Refusal};
 use super::{HushNetState, Routes};
@@ -43,31 +41,18 @@ pub struct Sockets {
     places: Arc<Places>,
     users: Arc<Shares<AccountNumber>>,
     addresses: Arc<Shares<IpAddr>>,
-    /// Who was at which address.
-    vouched: Vouched,
 }
 
 impl Sockets {
-    /// None yet. A member may have `per_user` at the same time, an address `per_address`.
+    /// None yet. A member may have `per_user` at the same time, an address `per_address`; 0 for any
+    /// number.
     #[must_use]
-    pub fn new(places: Arc<Places>, per_user: u32, per_address: u32) -> Self {
+    pub fn new(places: Arc<Places>, per_user: u64, per_address: u64) -> Self {
+        let most = |limit| if limit == 0 { u64::MAX } else { limit };
         Self {
             places,
-            users: Arc::new(Shares::new(per_user.into())),
-            addresses: Arc::new(Shares::new(per_address.into())),
-            vouched: Vouched::default(),
-        }
-    }
-}
-
-impl HushNetState {
-    /// Notes that a device has just proved who it is at an address, by a signed request or by
-    /// logging in: for a while its member's sockets may be opened from there without credentials. A
-    /// device that signs all of its requests signs handshakes as well, and vouches for nobody.
-    pub fn vouch(&self, member: &Member, device: SessionNumber, address: Option<IpAddr>) {
-        if !member.devices.iter().any(|it| it.session == device && it.is_strong) {
-            let now = self.messenger.gateway.clock.now();
-            self.sockets.vouched.note(member.user, address, device, now);
+            users: Arc::new(Shares::new(most(per_user))),
+            addresses: Arc::new(Shares::new(most(per_address))),
         }
     }
 }
@@ -117,10 +102,7 @@ async fn answer(
 ) -> Response {
     // A handshake has no body.
     let (parts, _) = request.into_parts();
-    match accept(state, user, contract, parts).await {
-        Ok(answer) => answer,
-        Err(refusal) => refusal.under(contract).into_response(),
-    }
+    accept(state, user, contract, parts).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn accept(
@@ -185,9 +167,9 @@ async fn identify(
         return Ok(caller.device.session);
     }
     let now = state.messenger.gateway.clock.now();
-    let vouched = state.sockets.vouched.device(member.user, address, now);
-    let vouched = vouched.filter(|_| !state.settings.socket_auth_required);
-    vouched.ok_or_else(|| stranger(state, address))
+    let device = state.verified.device_here(member.account, address, now);
+    let device = device.filter(|_| !state.settings.socket_auth_required);
+    device.ok_or_else(|| stranger(state, address))
 }
 
 /// The answer to somebody whom no device vouches for.

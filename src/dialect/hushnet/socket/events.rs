@@ -8,7 +8,7 @@
 use serde::Serialize;
 
 use crate::dialect::hushnet::error::Contract;
-use crate::domain::clock::Timestamp;
+use crate::dialect::hushnet::times::{naive, utc};
 use crate::domain::messenger::MemberEvent;
 
 /// What is told, with its members in the order in which the original writes them.
@@ -91,7 +91,7 @@ impl Payload {
                 message_id: message.to_string(),
                 device_id: device.to_string(),
                 status: if *is_read { "read" } else { "delivered" },
-                at: at.to_string(),
+                at: utc(*at),
             },
         }
     }
@@ -107,14 +107,10 @@ impl Payload {
     }
 }
 
-/// A time in UTC that does not say so.
-fn naive(at: Timestamp) -> String {
-    at.to_string().trim_end_matches('Z').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::clock::Timestamp;
     use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
     use crate::domain::messenger::introduction::IntroductionId;
 

@@ -16,6 +16,9 @@ use crate::domain::ids::{AccountNumber, ConversationId, SessionNumber, UserId};
 use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
 use crate::domain::messenger::MemberPolicy;
 use crate::domain::messenger::allowance::Allowances;
+use crate::domain::messenger::chatting::Latest;
+use crate::domain::messenger::enrolment::EnrolmentKey;
+use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::ports::{Entropy, Hint};
 use crate::domain::{Gateway, Limits};
 use crate::storage::MemoryStore;
@@ -57,7 +60,9 @@ impl World {
         let messenger = Messenger {
             allowances: Allowances::unlimited(gateway.clock.clone()),
             policy: MemberPolicy::default(),
-            latest: Default::default(),
+            enrolment_key: EnrolmentKey::derive(&[0; 32]),
+            latest: Latest::default(),
+            handed_out: HandedOut::default(),
             gateway,
         };
         Self { messenger: Arc::new(messenger), gate, hub }

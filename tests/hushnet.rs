@@ -1,0 +1,3 @@
+//! What HushNet's clients see of the gateway.
+
+mod mounting;
