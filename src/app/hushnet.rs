@@ -2,8 +2,10 @@
 //! does not speak it has nothing of it in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::config::dialects::HushNet;
@@ -18,9 +20,13 @@ use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::{MemberPolicy, Messenger};
+use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+
+/// Between two times at which the newest messages of chats are written down.
+const LATEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What members share with everybody else.
 pub(super) struct Parts {
@@ -65,7 +71,26 @@ impl Parts {
 }
 
 /// Starts what runs in the background for members.
-pub(super) fn follow(_tasks: &mut JoinSet<()>, _state: Option<&Arc<HushNetState>>) {}
+pub(super) fn follow(tasks: &mut JoinSet<()>, state: Option<&Arc<HushNetState>>) {
+    if let Some(state) = state {
+        tasks.spawn(write_latest(state.messenger.clone()));
+    }
+}
+
+/// Writes down the newest messages of chats, for ever; the caller ends it by dropping it.
+async fn write_latest(messenger: Arc<Messenger>) {
+    loop {
+        sleep(LATEST_PAUSE).await;
+        finish(&messenger).await;
+    }
+}
+
+/// Writes down what is only in memory; for the last time before a stop.
+pub(super) async fn finish(messenger: &Messenger) {
+    if let Err(fault) = messenger.write_latest().await {
+        tracing::warn!("could not write down when something last happened: {}", chain(&fault));
+    }
+}
 
 fn policy(settings: &HushNet) -> MemberPolicy {
     MemberPolicy {

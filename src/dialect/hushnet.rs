@@ -13,6 +13,7 @@ mod devices;
 mod enrolling;
 pub mod error;
 mod federation;
+mod groups;
 mod introductions;
 mod keys;
 mod messages;
@@ -24,6 +25,7 @@ pub mod socket;
 mod times;
 mod users;
 mod views;
+mod written;
 
 pub use openapi::openapi;
 
@@ -86,6 +88,7 @@ pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
         .merge(keys::routes())
         .merge(introductions::routes())
         .merge(chats::routes())
+        .merge(groups::routes())
         .merge(messages::routes())
         .merge(pending::routes())
         .merge(acknowledging::routes())

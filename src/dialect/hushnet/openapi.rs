@@ -10,7 +10,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::root;
+use super::{acknowledging, chats, groups, introductions, messages, pending, root};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -51,7 +51,14 @@ pub fn openapi() -> Document {
 
 /// The parts of the files beside this one.
 fn parts() -> Vec<Document> {
-    Vec::new()
+    vec![
+        introductions::openapi(),
+        chats::openapi(),
+        groups::openapi(),
+        messages::openapi(),
+        pending::openapi(),
+        acknowledging::openapi(),
+    ]
 }
 
 fn add_shared(operation: &mut Operation) {

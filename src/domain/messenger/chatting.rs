@@ -36,11 +36,21 @@ impl Latest {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&chat).copied()
     }
 
-    /// All that is not on disk; whoever takes it writes it down, or notes it again.
+    /// All that is not on disk.
     #[must_use]
-    pub fn take(&self) -> Vec<(ConversationNumber, LatestMessage)> {
+    pub fn all(&self) -> Vec<(ConversationNumber, LatestMessage)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|(chat, message)| (*chat, *message)).collect()
+    }
+
+    /// Forgets what is on disk by now; what is newer stays.
+    pub fn written(&self, latest: &[(ConversationNumber, LatestMessage)]) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *known).into_iter().collect()
+        for (chat, message) in latest {
+            if known.get(chat) == Some(message) {
+                known.remove(chat);
+            }
+        }
     }
 }
 
@@ -114,15 +124,12 @@ impl Messenger {
     /// # Errors
     /// Only when the store fails; nothing is forgotten then.
     pub async fn write_latest(&self) -> Result<(), Fault> {
-        let latest = self.latest.take();
-        if latest.is_empty() {
-            return Ok(());
+        let latest = self.latest.all();
+        if !latest.is_empty() {
+            self.gateway.store.note_latest(latest.clone()).await?;
+            self.latest.written(&latest);
         }
-        let written = self.gateway.store.note_latest(latest.clone()).await;
-        if written.is_err() {
-            latest.into_iter().for_each(|(chat, message)| self.latest.note(chat, message));
-        }
-        written
+        Ok(())
     }
 }
 
@@ -144,7 +151,12 @@ mod tests {
         latest.note(chat, message(2, 9));
         latest.note(chat, message(3, 7));
         assert_eq!(latest.of(chat), Some(message(2, 9)));
-        assert_eq!(latest.take(), [(chat, message(2, 9))]);
+        let old = latest.all();
+        assert_eq!(old, [(chat, message(2, 9))]);
+        latest.note(chat, message(4, 10));
+        latest.written(&old);
+        assert_eq!(latest.of(chat), Some(message(4, 10)));
+        latest.written(&latest.all());
         assert_eq!(latest.of(chat), None);
     }
 }

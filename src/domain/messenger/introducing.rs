@@ -19,6 +19,9 @@ pub const INTRODUCTION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The longest text of a key, in bytes.
 pub const KEY_LIMIT: usize = 256;
 
+/// The field of the refusal of an introduction to the sender itself.
+pub const ITSELF: &str = "recipient";
+
 /// What a device leaves for another one.
 #[derive(Clone, Debug)]
 pub struct Greeting {
@@ -68,7 +71,7 @@ impl Messenger {
             return Err(Fault::invalid("sessions_init", reason));
         }
         if user == Some(from.user) || greetings.iter().any(|one| one.to == from.device) {
-            return Err(Fault::invalid("recipient_device_id", "is the sender itself"));
+            return Err(Fault::invalid(ITSELF, "is the sender itself"));
         }
         greetings.iter().try_for_each(|one| self.check_greeting(one))?;
         if greetings.is_empty() {
