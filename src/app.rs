@@ -231,6 +231,9 @@ impl App {
         self.sockets.close(self.config.http.stop_timeout()).await;
         self.leftovers.close(self.config.http.stop_timeout()).await;
         self.tasks.shutdown().await;
+        if let Some(messenger) = self.messenger() {
+            hushnet::finish(messenger).await;
+        }
         self.gateway.store.close().await;
     }
 

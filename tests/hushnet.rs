@@ -1,3 +1,7 @@
 //! What HushNet's clients see of the gateway.
 
+mod line;
+mod load;
 mod mounting;
+mod socket_guests;
+mod sockets;

@@ -2,8 +2,10 @@
 //! does not speak it has nothing of it in memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::config::dialects::HushNet;
@@ -16,10 +18,15 @@ use crate::domain::Gateway;
 use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
+use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::{MemberPolicy, Messenger};
+use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+
+/// Between two times at which the newest messages of chats are written down.
+const LATEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What members share with everybody else.
 pub(super) struct Parts {
@@ -45,6 +52,7 @@ impl Parts {
             allowances: Allowances::new(clock, settings.profile()),
             enrolment_key: EnrolmentKey::derive(seed),
             latest: Latest::default(),
+            handed_out: HandedOut::default(),
         };
         Some(Arc::new(HushNetState {
             messenger: Arc::new(messenger),
@@ -52,14 +60,37 @@ impl Parts {
             gate: self.gate,
             settings: dialect(config),
             verified,
-            sockets: Sockets::new(self.sockets),
+            sockets: Sockets::new(
+                self.sockets,
+                settings.profile().sockets,
+                config.http.address_connections.into(),
+            ),
             leftovers: self.leftovers,
         }))
     }
 }
 
 /// Starts what runs in the background for members.
-pub(super) fn follow(_tasks: &mut JoinSet<()>, _state: Option<&Arc<HushNetState>>) {}
+pub(super) fn follow(tasks: &mut JoinSet<()>, state: Option<&Arc<HushNetState>>) {
+    if let Some(state) = state {
+        tasks.spawn(write_latest(state.messenger.clone()));
+    }
+}
+
+/// Writes down the newest messages of chats, for ever; the caller ends it by dropping it.
+async fn write_latest(messenger: Arc<Messenger>) {
+    loop {
+        sleep(LATEST_PAUSE).await;
+        finish(&messenger).await;
+    }
+}
+
+/// Writes down what is only in memory; for the last time before a stop.
+pub(super) async fn finish(messenger: &Messenger) {
+    if let Err(fault) = messenger.write_latest().await {
+        tracing::warn!("could not write down when something last happened: {}", chain(&fault));
+    }
+}
 
 fn policy(settings: &HushNet) -> MemberPolicy {
     MemberPolicy {

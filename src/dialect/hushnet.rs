@@ -13,6 +13,7 @@ mod devices;
 mod enrolling;
 pub mod error;
 mod federation;
+mod groups;
 mod introductions;
 mod keys;
 mod login;
@@ -26,6 +27,7 @@ pub mod socket;
 mod times;
 mod users;
 mod views;
+mod written;
 
 pub use openapi::openapi;
 
@@ -89,6 +91,7 @@ pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
         .merge(login::routes())
         .merge(introductions::routes())
         .merge(chats::routes())
+        .merge(groups::routes())
         .merge(messages::routes())
         .merge(pending::routes())
         .merge(acknowledging::routes())

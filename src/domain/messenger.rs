@@ -5,15 +5,20 @@
 //! no other session. It leaves prekeys here; whoever wants to write to it introduces itself first,
 //! the device confirms, and that makes the chat of the two accounts, which is a conversation.
 
+pub mod actor;
 pub mod allowance;
 pub mod chat;
 pub mod chatting;
+pub mod content;
 pub mod devices;
 pub mod enrolment;
 pub mod event;
+pub mod grouping;
+pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
 pub mod member;
+pub mod missed;
 pub mod name;
 pub mod reading;
 pub mod receipt;
@@ -26,13 +31,15 @@ use super::gateway::Gateway;
 use allowance::Allowances;
 use chatting::Latest;
 use enrolment::EnrolmentKey;
+use handed_out::HandedOut;
 
+pub use actor::Actor;
 pub use chat::{Chat, ChatMember, LatestMessage};
 pub use event::MemberEvent;
 pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
 pub use member::{
-    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
-    NewEnrolment, NewMember, RemoteDevice, SignedKey,
+    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice,
+    MemberDeviceChange, NewEnrolment, NewMember, RemoteDevice, SignedKey,
 };
 pub use name::MemberName;
 pub use receipt::Receipt;
@@ -77,4 +84,6 @@ pub struct Messenger {
     pub enrolment_key: EnrolmentKey,
     /// The newest message of each chat, not yet on disk.
     pub latest: Latest,
+    /// What devices were given and have not acknowledged.
+    pub handed_out: HandedOut,
 }

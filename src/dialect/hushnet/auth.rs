@@ -225,8 +225,12 @@ impl HushNetState {
     }
 
     /// Notes that a device has just proved who it is.
-    pub(super) fn heard(&self, member: &Member, _device: &MemberDevice, address: Option<IpAddr>) {
-        self.verified.was_here(member.account, address, self.messenger.gateway.clock.now());
+    pub(super) fn heard(&self, member: &Member, device: &MemberDevice, address: Option<IpAddr>) {
+        // Who signs all of a request signs handshakes as well.
+        if !device.is_strong {
+            let now = self.messenger.gateway.clock.now();
+            self.verified.was_here(member.account, device.session, address, now);
+        }
     }
 }
 

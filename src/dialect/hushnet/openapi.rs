@@ -10,7 +10,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::{devices, enrolling, keys, login, root, users};
+use super::{
+    acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages, pending,
+    root, users,
+};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -57,6 +60,12 @@ fn parts() -> Vec<Document> {
         keys::openapi(),
         login::openapi(),
         users::openapi(),
+        introductions::openapi(),
+        chats::openapi(),
+        groups::openapi(),
+        messages::openapi(),
+        pending::openapi(),
+        acknowledging::openapi(),
     ]
 }
 

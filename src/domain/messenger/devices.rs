@@ -1,7 +1,6 @@
 //! Devices of members: enrolled, changed, ended; and members themselves, as far as their devices
 //! come with them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -242,8 +241,7 @@ impl Messenger {
     }
 
     fn tell_of_devices(&self, account: AccountNumber, user: UserId) {
-        let event = Arc::new(MemberEvent::Device { user });
-        self.gateway.bus.publish(Hint::Member { account, event });
+        self.tell(account, MemberEvent::Device { user });
     }
 }
 
