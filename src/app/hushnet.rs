@@ -60,7 +60,11 @@ impl Parts {
             gate: self.gate,
             settings: dialect(config),
             verified,
-            sockets: Sockets::new(self.sockets),
+            sockets: Sockets::new(
+                self.sockets,
+                settings.profile().sockets,
+                config.http.address_connections.into(),
+            ),
             leftovers: self.leftovers,
         }))
     }

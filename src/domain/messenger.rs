@@ -18,6 +18,7 @@ pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
 pub mod member;
+pub mod missed;
 pub mod name;
 pub mod reading;
 pub mod receipt;
@@ -37,8 +38,8 @@ pub use chat::{Chat, ChatMember, LatestMessage};
 pub use event::MemberEvent;
 pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
 pub use member::{
-    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
-    NewEnrolment, NewMember, RemoteDevice, SignedKey,
+    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice,
+    MemberDeviceChange, NewEnrolment, NewMember, RemoteDevice, SignedKey,
 };
 pub use name::MemberName;
 pub use receipt::Receipt;

@@ -85,13 +85,15 @@ mod tests {
 
     #[test]
     fn what_was_kept_comes_back_byte_for_byte() {
-        for one in [sealed(r#"{"zz":1, "a":1.10,"a":2}"#, "abc"), sealed("null", ""), sealed("", "x")]
+        for one in
+            [sealed(r#"{"zz":1, "a":1.10,"a":2}"#, "abc"), sealed("null", ""), sealed("", "x")]
         {
             let bytes = one.to_bytes().unwrap();
             assert_eq!(bytes.len(), 4 + one.size());
             assert_eq!(Sealed::from_bytes(&bytes), Some(one));
         }
-        let shared = Shared { logical: "id \"of\" theirs".to_owned(), to: UserId::from_bytes([7; 16]) };
+        let shared =
+            Shared { logical: "id \"of\" theirs".to_owned(), to: UserId::from_bytes([7; 16]) };
         assert_eq!(Shared::from_bytes(&shared.to_bytes()), Some(shared));
     }
 

@@ -140,18 +140,16 @@ impl Messenger {
     ) -> Result<Leased, Fault> {
         let gateway = &self.gateway;
         let now = gateway.clock.now();
-        let never = Isolation {
-            after: u32::MAX,
-            set_aside_after: u32::MAX,
-            gap_id: gateway.random_id(),
-        };
+        let never =
+            Isolation { after: u32::MAX, set_aside_after: u32::MAX, gap_id: gateway.random_id() };
         let request = LeaseRequest {
             inbox: reader.inbox(),
             limit: limit.min(gateway.limits.inbox_page),
             max_bytes,
             now,
             until: now.plus(gateway.limits.lease),
-            not_before: after.map(|after| Timestamp::from_micros(after.as_micros().saturating_add(1))),
+            not_before: after
+                .map(|after| Timestamp::from_micros(after.as_micros().saturating_add(1))),
             isolation: never,
         };
         gateway.store.lease(request).await
