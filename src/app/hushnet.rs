@@ -73,7 +73,11 @@ impl Parts {
             gate: self.gate,
             settings: dialect(config),
             verified,
-            sockets: Sockets::new(self.sockets),
+            sockets: Sockets::new(
+                self.sockets,
+                settings.profile().sockets,
+                config.http.address_connections.into(),
+            ),
             leftovers: self.leftovers,
         };
         Ok(Some(Open { state: Arc::new(state), bell }))

@@ -19,6 +19,7 @@ pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
 pub mod member;
+pub mod missed;
 pub mod name;
 pub mod node;
 pub mod outbox;

@@ -113,24 +113,25 @@ enum AnyIntroduction {
 /// That introductions wait.
 #[derive(Serialize, ToSchema)]
 #[schema(as = HushNetIntroduced)]
-struct Introduced {
-    /// Always `ok`.
-    #[schema(example = "ok")]
-    status: &'static str,
-}
-
-/// An introduction that waits, as the documentation has it.
-#[derive(Serialize, ToSchema)]
-#[schema(as = HushNetSingleIntroduced)]
-struct IntroducedOne {
-    /// Its id.
-    session_id: IntroductionId,
-    /// Always `pending`.
-    #[schema(example = "pending")]
-    status: &'static str,
-    /// When it came.
-    #[schema(example = "2025-11-02T10:30:00Z")]
-    created_at: String,
+#[serde(untagged)]
+enum Introduced {
+    /// As the documentation has it.
+    Document {
+        /// Its id.
+        session_id: IntroductionId,
+        /// Always `pending`.
+        #[schema(example = "pending")]
+        status: &'static str,
+        /// When it came.
+        #[schema(example = "2025-11-02T10:30:00Z")]
+        created_at: String,
+    },
+    /// As the server's contract has it.
+    Server {
+        /// Always `ok`.
+        #[schema(example = "ok")]
+        status: &'static str,
+    },
 }
 
 /// `POST /sessions`: leaves introductions for devices.
@@ -140,7 +141,7 @@ struct IntroducedOne {
     description = "Leaves an introduction for each device, for all of them or for none, until the devices confirm. The one-time prekeys that are named are used up. With `sessions_init` as the original's server has it, with `recipient_device_id` as the documentation has it. A repetition is the same introduction.",
     request_body = AnyIntroduction,
     responses(
-        (status = 201, body = Introduced, description = "They wait (`sessions_init`); the documentation's answer has `session_id`, `status` and `created_at`"),
+        (status = 201, body = Introduced, description = "They wait"),
         (status = 202, body = Forwarded, description = "The gateway that the recipient belongs to has them"),
         (status = 400, description = "The body is not JSON, or an introduction is for the sender itself"),
         (status = 401, description = "No live device signs with this key"),
@@ -174,7 +175,7 @@ async fn introduce_to_devices(state: &HushNetState, signed: &Signed) -> Result<R
     }
     let introduced = state.messenger.introduce(actor(&signed.caller), user, greetings).await;
     introduced.map_err(refused)?;
-    Ok((StatusCode::CREATED, Json(Introduced { status: "ok" })).into_response())
+    Ok((StatusCode::CREATED, Json(Introduced::Server { status: "ok" })).into_response())
 }
 
 async fn introduce_to_device(state: &HushNetState, signed: &Signed) -> Result<Response, Refusal> {
@@ -201,7 +202,8 @@ async fn introduce_to_device(state: &HushNetState, signed: &Signed) -> Result<Re
     let introduced = introduced.map_err(refused)?;
     let introduced = introduced.first().ok_or(Fault::NotFound { what: "device" })?;
     let created_at = times::utc(introduced.at);
-    let answer = IntroducedOne { session_id: introduced.id, status: "pending", created_at };
+    let session_id = introduced.id;
+    let answer = Introduced::Document { session_id, status: "pending", created_at };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 

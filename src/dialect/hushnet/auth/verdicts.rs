@@ -6,9 +6,10 @@ use std::time::Duration;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use super::nonces::Nonces;
 use super::weak::Weak;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::AccountNumber;
+use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::limits::network_of;
 use crate::sdk::keys::VerifyingKey;
 
@@ -24,16 +25,18 @@ const REMEMBERED: u64 = 100_000;
 /// Signatures that were found right a moment ago, and where members were.
 pub struct Verified {
     right: Cache<[u8; 32], VerifyingKey>,
-    heard: Cache<(AccountNumber, Option<IpAddr>), Timestamp>,
+    heard: Cache<(AccountNumber, Option<IpAddr>), (SessionNumber, Timestamp)>,
+    pub(super) nonces: Nonces,
 }
 
 impl Verified {
-    /// Nothing is known yet.
+    /// Nothing is known yet; strong signatures of before `began` are refused.
     #[must_use]
-    pub fn new(_began: Timestamp) -> Self {
+    pub fn new(began: Timestamp) -> Self {
         Self {
             right: Cache::builder().max_capacity(REMEMBERED).time_to_live(GOOD).build(),
             heard: Cache::builder().max_capacity(REMEMBERED).time_to_live(HEARD).build(),
+            nonces: Nonces::new(began),
         }
     }
 
@@ -48,22 +51,28 @@ impl Verified {
         self.right.insert(digest(weak), key);
     }
 
-    /// Notes that a member has signed a request, or logged in, from an address. All programs on this
-    /// machine have the same one.
-    pub fn was_here(&self, account: AccountNumber, address: Option<IpAddr>, now: Timestamp) {
-        self.heard.insert((account, address.map(network_of)), now);
+    /// Notes that a member's device has signed a request, or logged in, from an address. All programs
+    /// on this machine have the same one.
+    pub fn was_here(
+        &self,
+        account: AccountNumber,
+        device: SessionNumber,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) {
+        self.heard.insert((account, address.map(network_of)), (device, now));
     }
 
-    /// Whether that was so within ten minutes.
+    /// The device of a member that was the last there, if that is not ten minutes ago.
     #[must_use]
-    pub fn is_from_here(
+    pub fn device_here(
         &self,
         account: AccountNumber,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> bool {
-        let heard = self.heard.get(&(account, address.map(network_of)));
-        heard.is_some_and(|heard| heard >= now.minus(HEARD))
+    ) -> Option<SessionNumber> {
+        let (device, heard) = self.heard.get(&(account, address.map(network_of)))?;
+        (heard >= now.minus(HEARD)).then_some(device)
     }
 }
 
@@ -84,13 +93,15 @@ mod tests {
     fn an_address_is_known_for_ten_minutes() {
         let verified = Verified::new(Timestamp::default());
         let (account, now) = (AccountNumber(1), Timestamp::from_micros(1_700_000_000_000_000));
-        let here = Some(IpAddr::from([203, 0, 113, 1]));
-        verified.was_here(account, here, now);
+        let (here, phone) = (Some(IpAddr::from([203, 0, 113, 1])), SessionNumber(7));
+        verified.was_here(account, phone, here, now);
         let later = |seconds| now.plus(Duration::from_secs(seconds));
-        assert!(verified.is_from_here(account, here, later(600)));
-        assert!(!verified.is_from_here(account, here, later(601)));
-        assert!(!verified.is_from_here(AccountNumber(2), here, now));
-        assert!(!verified.is_from_here(account, None, now));
+        assert_eq!(verified.device_here(account, here, later(600)), Some(phone));
+        assert_eq!(verified.device_here(account, here, later(601)), None);
+        assert_eq!(verified.device_here(AccountNumber(2), here, now), None);
+        assert_eq!(verified.device_here(account, None, now), None);
+        verified.was_here(account, SessionNumber(8), here, later(1));
+        assert_eq!(verified.device_here(account, here, later(1)), Some(SessionNumber(8)));
     }
 
     #[test]
