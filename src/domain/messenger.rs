@@ -30,8 +30,8 @@ pub use chat::{Chat, ChatMember, LatestMessage};
 pub use event::MemberEvent;
 pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
 pub use member::{
-    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
-    NewEnrolment, NewMember, RemoteDevice, SignedKey,
+    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice,
+    MemberDeviceChange, NewEnrolment, NewMember, RemoteDevice, SignedKey,
 };
 pub use name::MemberName;
 pub use receipt::Receipt;

@@ -2,8 +2,8 @@
 
 use super::name::MemberName;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Fault;
 use crate::domain::conversation::{ConversationCategory, Role};
+use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, MessageId, UserId};
 
 /// A chat.

@@ -73,8 +73,8 @@ impl Chats for MemoryStore {
         message: MessageId,
     ) -> Result<Vec<Receipt>, Fault> {
         let state = self.state();
-        let whole = (sender, message, SessionNumber(i64::MIN))
-            ..=(sender, message, SessionNumber(i64::MAX));
+        let whole =
+            (sender, message, SessionNumber(i64::MIN))..=(sender, message, SessionNumber(i64::MAX));
         let receipts = state.messenger.receipts.range(whole);
         let receipt = |((_, message, device), (delivered_at, read_at)): (&ReceiptKey, &Times)| {
             let device = state.seats[device].id;

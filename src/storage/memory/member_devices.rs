@@ -22,7 +22,8 @@ impl State {
     pub(super) fn enrol(&mut self, new: NewEnrolment) -> Result<EnrolledDevice, Fault> {
         let account = self.hushnet_account(new.user).map(|account| account.number);
         let member = account.and_then(|account| self.messenger.members.get(&account));
-        let (Some(account), Some(member)) = (account, member.filter(|it| it.relay.is_none())) else {
+        let (Some(account), Some(member)) = (account, member.filter(|it| it.relay.is_none()))
+        else {
             return Err(Fault::NotFound { what: "user" });
         };
         let (is_token_used, is_signer_live) = match new.permit {
@@ -170,8 +171,8 @@ impl State {
             return Ok(None);
         };
         let member = self.messenger.members.get(&account.number);
-        let is_same = member
-            .is_none_or(|it| it.relay.as_ref() == Some(&new.relay) && it.name == new.name);
+        let is_same =
+            member.is_none_or(|it| it.relay.as_ref() == Some(&new.relay) && it.name == new.name);
         match account.dialect == Dialect::HushNet && is_same {
             true => Ok(Some(account.number)),
             false => Err(RemoteDevice::refusal()),

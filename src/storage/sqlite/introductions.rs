@@ -18,8 +18,7 @@ use crate::storage::introducing::{OnFile, plan};
 use crate::storage::records;
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[ON_FILE, SAME, WAITING, FIND, DROP, IS_PAIR, OLD, FORGET];
+pub(super) const STATEMENTS: &[&str] = &[ON_FILE, SAME, WAITING, FIND, DROP, IS_PAIR, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for SqliteStore {

@@ -15,8 +15,19 @@ use crate::storage::sqlite::{prekeys, sign_in};
 
 #[cfg(test)]
 pub(in super::super) const STATEMENTS: &[&str] = &[
-    SESSIONS, SET_SIGNED, SET_LABEL, SET_STRONG, FIND, DROP, DROP_TAKEN, DROP_SENT, DROP_RECEIVED,
-    DROP_PAIRS_OF, DROP_PAIRS_WITH, RAISE, HAD_DEVICE,
+    SESSIONS,
+    SET_SIGNED,
+    SET_LABEL,
+    SET_STRONG,
+    FIND,
+    DROP,
+    DROP_TAKEN,
+    DROP_SENT,
+    DROP_RECEIVED,
+    DROP_PAIRS_OF,
+    DROP_PAIRS_WITH,
+    RAISE,
+    HAD_DEVICE,
 ];
 
 const SESSIONS: &str = "
@@ -52,10 +63,7 @@ const ADD: &str = "
 const HAD_DEVICE: &str = "UPDATE members SET had_device = 1 WHERE account = ?1";
 
 /// Puts a device on file.
-pub(super) async fn add(
-    row: Row<'_>,
-    connection: &mut SqliteConnection,
-) -> Result<(), StoreError> {
+pub(super) async fn add(row: Row<'_>, connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let doing = "adding a device";
     let add = query(ADD)
         .bind(row.session.0)
@@ -92,9 +100,7 @@ pub(super) async fn change(
             .bind(session.0)
             .bind(signed.key.as_str())
             .bind(signed.signature.as_str()),
-        MemberDeviceChange::Label(label) => {
-            query(SET_LABEL).bind(session.0).bind(label.as_deref())
-        }
+        MemberDeviceChange::Label(label) => query(SET_LABEL).bind(session.0).bind(label.as_deref()),
         MemberDeviceChange::Strong => query(SET_STRONG).bind(session.0),
     };
     let row = statement.fetch_optional(&mut *connection).await;
