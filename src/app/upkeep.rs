@@ -68,7 +68,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
         ("forget answered requests", forget_requests(gateway).await),
         ("forget used tokens", forget_used_tokens(gateway).await),
         ("forget old codes", forget_codes(gateway).await),
-        ("forget numbers of gateways", forget_nonces(gateway).await),
+        ("forget what members left", forget_members_things(gateway).await),
     ];
     let progress = parts.map(|(part, outcome)| {
         // Nothing is lost, and nothing else waits for it: the next round begins where this one did.
@@ -168,10 +168,19 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
-async fn forget_nonces(gateway: &Gateway) -> Result<Progress, Fault> {
+/// Tokens, prekeys, introductions and receipts whose time is over, and numbers of other gateways.
+async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
+    let store = &gateway.store;
     for _ in 0..STEPS {
         let now = gateway.clock.now();
-        if gateway.store.forget_nonces(now, STEP).await? < u64::from(STEP) {
+        let forgotten = [
+            store.forget_enrolments(now, STEP).await?,
+            store.forget_taken_keys(now, STEP).await?,
+            store.forget_introductions(now, STEP).await?,
+            store.forget_nonces(now, STEP).await?,
+            store.forget_receipts(now.minus(gateway.limits.message_life), STEP).await?,
+        ];
+        if forgotten.iter().all(|forgotten| *forgotten < u64::from(STEP)) {
             return Ok(Progress::Done);
         }
     }

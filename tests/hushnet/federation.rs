@@ -13,9 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use sealpost::config::dialects::hushnet::federation::{Federation, Peer};
 use sealpost::domain::clock::Clock as _;
 use sealpost::domain::messenger::federation::NodeRequestHead;
+use sealpost::domain::messenger::member::Permit;
 use sealpost::domain::messenger::node::NodeId;
 use sealpost::domain::messenger::{MemberName, NewEnrolment, NewMember, SignedKey};
-use sealpost::domain::messenger::member::Permit;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -64,8 +64,7 @@ fn serve(listener: TcpListener, router: Router) {
 /// A member with one device, which has left some one-time prekeys.
 async fn member(app: &TestApp, name: &str) -> HushDevice {
     let store = app.gateway().store.clone();
-    let (user, id, at) =
-        (app.gateway().random_id(), app.gateway().random_id(), app.clock.now());
+    let (user, id, at) = (app.gateway().random_id(), app.gateway().random_id(), app.clock.now());
     let new = NewMember { user, name: MemberName::parse(name).unwrap(), at, idle_before: at };
     store.create_member(new).await.unwrap();
     let mut device = HushDevice::new(app, name, &user.to_string());

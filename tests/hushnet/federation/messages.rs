@@ -25,7 +25,10 @@ async fn members_of_two_gateways_introduce_themselves_and_write_to_each_other() 
     assert_eq!((forwarded.status, &forwarded.json["status"]), (202, &"forwarded".into()));
     let waiting = bob.get(&pair.b, "/sessions/pending").await;
     let waiting = &waiting.json["sessions"][0];
-    assert_eq!((&waiting["ciphertext"], &waiting["recipient_device_id"]), (&"hello".into(), &bob.device.clone().into()));
+    assert_eq!(
+        (&waiting["ciphertext"], &waiting["recipient_device_id"]),
+        (&"hello".into(), &bob.device.clone().into())
+    );
     let confirmation = json!({
         "pending_session_id": waiting["id"],
         "sender_device_id": waiting["sender_device_id"],

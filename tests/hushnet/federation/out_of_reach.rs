@@ -82,10 +82,9 @@ async fn a_gateway_that_nobody_knows_or_that_is_blocked_gets_nothing() {
         ("bob@node-b.test", 403, "target node is blocked"),
         ("bob@node-c.test", 404, "target node not found in registry"),
     ] {
-        for (path, body) in [
-            ("/messages", letter(address, "one")),
-            ("/sessions", introduction(&bundle(), address)),
-        ] {
+        for (path, body) in
+            [("/messages", letter(address, "one")), ("/sessions", introduction(&bundle(), address))]
+        {
             let answer = alice.post(&app, path, body).await;
             let error = &answer.json["error"];
             assert_eq!((answer.status, error), (status, &text.into()), "{path} {address}");
@@ -132,8 +131,7 @@ async fn a_registry_leads_to_no_private_network() {
     let inside = listener().await;
     let api_url = format!("http://{}", inside.local_addr().unwrap());
     let public_key_b64 = b.peer().public_key_b64;
-    *said.lock().unwrap() =
-        (200, json!({ "api_url": api_url, "public_key_b64": public_key_b64 }));
+    *said.lock().unwrap() = (200, json!({ "api_url": api_url, "public_key_b64": public_key_b64 }));
     let keys = alice.get(&app, "/s2s/federated/bob/node-b.test/keys").await;
     let text = Value::from("failed to reach target node");
     assert_eq!((keys.status, &keys.json["error"]), (502, &text), "{keys:?}");
