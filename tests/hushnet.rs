@@ -3,5 +3,6 @@
 mod line;
 mod load;
 mod mounting;
+mod people;
 mod socket_guests;
 mod sockets;

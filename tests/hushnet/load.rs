@@ -11,7 +11,7 @@ use sealpost::config::dialects::hushnet::Limits;
 use sealpost::config::rate::Rate;
 use tokio::task::JoinSet;
 
-use super::line::{chat_of, message};
+use super::people::{befriend, message};
 use crate::harness::TestApp;
 use crate::harness::hush::HushDevice;
 
@@ -53,7 +53,7 @@ impl Scene {
         let mut senders = Vec::new();
         for number in 0..SENDERS {
             let sender = app.hush_member(&format!("sender {number}")).await;
-            let chat = chat_of(&app, &sender, &reader).await;
+            let chat = befriend(&app, &sender, &reader).await;
             senders.push((Arc::new(sender), chat));
         }
         Self { app: Arc::new(app), senders, reader: Arc::new(reader) }
@@ -67,7 +67,8 @@ impl Scene {
             writing.spawn(async move {
                 let mut sent = 0;
                 while Instant::now() < end {
-                    let body = message(&chat, &format!("{number}-{sent}"), &[&reader]);
+                    let logical = format!("{number}-{sent}");
+                    let body = message(&chat, &reader, &[&reader.device], &logical);
                     let answer = sender.post(&app, "/messages", body).await;
                     assert_eq!(answer.status, 200, "{answer:?}");
                     sent += 1;

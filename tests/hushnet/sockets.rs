@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::line::{chat_of, confirm, introduce, message, signed};
+use super::line::signed;
+use super::people::{befriend, confirmation, introduction, message};
 use crate::harness::TestApp;
 use crate::harness::hush::PREFIX;
 
@@ -19,7 +20,8 @@ async fn hn53_events_are_told_as_the_original_tells_them() {
     }
     let (mut annas, mut berts) = (app.app_line(&anna).await, app.app_line(&bert).await);
 
-    introduce(&app, &anna, &bert).await;
+    let introduced = introduction(&bert, &[&bert.device], "");
+    assert_eq!(anna.post(&app, "/sessions", introduced).await.status, 201);
     let pending = bert.get(&app, "/sessions/pending").await.json["sessions"][0].clone();
     assert_eq!(
         berts.text().await,
@@ -29,7 +31,8 @@ async fn hn53_events_are_told_as_the_original_tells_them() {
         )
     );
 
-    let chat = confirm(&app, &bert).await;
+    assert_eq!(bert.post(&app, "/sessions/confirm", confirmation(&pending)).await.status, 201);
+    let chat = anna.get(&app, "/chats").await.json[0]["id"].as_str().unwrap().to_owned();
     for (line, user) in [(&mut berts, &bert.user), (&mut annas, &anna.user)] {
         assert_eq!(
             line.text().await,
@@ -40,7 +43,7 @@ async fn hn53_events_are_told_as_the_original_tells_them() {
         );
     }
 
-    let sent = anna.post(&app, "/messages", message(&chat, "1", &[&bert, &tablet])).await;
+    let sent = anna.post(&app, "/messages", message(&chat, &bert, &[&bert.device, &tablet.device], "1")).await;
     assert_eq!((sent.status, &sent.json["success"]), (200, &json!("true")), "{sent:?}");
     for _ in 0..2 {
         assert_eq!(
@@ -69,14 +72,14 @@ async fn the_documentations_socket_tells_the_same_without_a_wrapping() {
     let (anna, bert) = (app.hush_member("anna").await, app.hush_member("bert").await);
     bert.get(&app, "/sessions/pending").await;
     let mut line = app.documented_line(&bert).await;
-    let chat = chat_of(&app, &anna, &bert).await;
+    let chat = befriend(&app, &anna, &bert).await;
     let session = json!({
         "type": "session", "user_id": bert.user,
         "sender_device_id": anna.device, "receiver_device_id": bert.device,
     });
     assert_eq!(line.event().await, session, "somebody introduces itself");
     assert_eq!(line.event().await, session, "it was confirmed");
-    anna.post(&app, "/messages", message(&chat, "1", &[&bert])).await;
+    anna.post(&app, "/messages", message(&chat, &bert, &[&bert.device], "1")).await;
     let told = json!({ "type": "message", "chat_id": chat, "user_id": bert.user });
     assert_eq!(line.event().await, told);
     app.hush_link(&bert, 0).await;
@@ -88,9 +91,9 @@ async fn the_documentations_socket_tells_the_same_without_a_wrapping() {
 async fn senders_hear_when_a_message_was_taken() {
     let app = TestApp::start_for_hushnet().await;
     let (anna, bert) = (app.hush_member("anna").await, app.hush_member("bert").await);
-    let chat = chat_of(&app, &anna, &bert).await;
+    let chat = befriend(&app, &anna, &bert).await;
     let mut line = app.documented_line(&anna).await;
-    anna.post(&app, "/messages", message(&chat, "1", &[&bert])).await;
+    anna.post(&app, "/messages", message(&chat, &bert, &[&bert.device], "1")).await;
     let waiting = bert.get(&app, "/messages/pending").await;
     let id = waiting.json[0]["id"].clone();
     assert_eq!(bert.get(&app, "/messages/pending").await.json, json!([]));
@@ -123,8 +126,8 @@ async fn the_case_of_an_id_in_the_path_does_not_matter() {
     let (anna, bert) = (app.hush_member("anna").await, app.hush_member("bert").await);
     let path = format!("/ws/{}", bert.user.to_uppercase());
     let mut line = app.hush_line(&path, &signed(&bert, &path)).await.unwrap();
-    let chat = chat_of(&app, &anna, &bert).await;
-    anna.post(&app, "/messages", message(&chat, "1", &[&bert])).await;
+    let chat = befriend(&app, &anna, &bert).await;
+    anna.post(&app, "/messages", message(&chat, &bert, &[&bert.device], "1")).await;
     for expected in ["pending_session", "session", "message"] {
         let event = line.event().await;
         assert_eq!(event["event_type"], expected);
