@@ -16,10 +16,12 @@ mod federation;
 mod groups;
 mod introductions;
 mod keys;
+mod login;
 mod messages;
 mod openapi;
 mod path;
 mod pending;
+mod query;
 mod root;
 pub mod socket;
 mod times;
@@ -86,6 +88,7 @@ pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
         .merge(enrolling::routes())
         .merge(devices::routes())
         .merge(keys::routes())
+        .merge(login::routes())
         .merge(introductions::routes())
         .merge(chats::routes())
         .merge(groups::routes())

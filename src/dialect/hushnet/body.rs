@@ -1,6 +1,7 @@
 //! Bodies: JSON of which members that nobody knows are passed over. What cannot be read is refused
 //! in the original's words, as plain text.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
@@ -11,11 +12,12 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::HushNetState;
-use super::auth::Caller;
+use super::auth::{Caller, Claim, IDENTITY_KEY};
 use super::contract::{Contract, Style};
 use super::error::Refusal;
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
+use crate::domain::messenger::DeviceOwner;
 use crate::http::body;
 use crate::http::course::Course;
 use crate::http::gate::BodyRoom;
@@ -45,19 +47,128 @@ impl FromRequest<Arc<HushNetState>> for Signed {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &Arc<HushNetState>) -> Result<Self, Refusal> {
-        let (mut parts, body) = request.into_parts();
-        let caller = match Caller::from_request_parts(&mut parts, state).await {
-            Ok(caller) => caller,
+        let (parts, body) = request.into_parts();
+        let heard = Heard::of(&parts, state, body, true).await?;
+        let caller = heard.caller.ok_or_else(|| heard.claim.unknown(state))?;
+        let contract = note(&parts, &heard.bytes);
+        Course::begin_work_of(&parts.extensions);
+        Ok(Self { caller, bytes: heard.bytes, contract, _room: heard.room })
+    }
+}
+
+/// A request with a body that is signed by a key, which need not be that of a device yet.
+pub(super) struct SelfSigned {
+    /// Whose device has the key, if one has it.
+    pub(super) caller: Option<Caller>,
+    /// The key as it was written.
+    pub(super) key_text: String,
+    /// Where the request comes from.
+    pub(super) address: Option<IpAddr>,
+    bytes: Bytes,
+    claim: Claim,
+    _room: BodyRoom,
+}
+
+impl SelfSigned {
+    /// The body, as a type.
+    ///
+    /// # Errors
+    /// As [`Signed::parse`].
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        parse(&self.bytes)
+    }
+
+    /// The refusal of a key that is nobody's.
+    pub(super) fn unknown(&self, state: &HushNetState) -> Refusal {
+        self.claim.unknown(state)
+    }
+}
+
+impl FromRequest<Arc<HushNetState>> for SelfSigned {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &Arc<HushNetState>) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let Heard { caller, claim, bytes, room } = Heard::of(&parts, state, body, false).await?;
+        let key = parts.headers.get(IDENTITY_KEY).and_then(|value| value.to_str().ok());
+        let (key_text, address) = (key.unwrap_or_default().to_owned(), claim.address);
+        Course::begin_work_of(&parts.extensions);
+        Ok(Self { caller, key_text, address, bytes, claim, _room: room })
+    }
+}
+
+/// A signed body that is read, with a signature that fits.
+struct Heard {
+    caller: Option<Caller>,
+    claim: Claim,
+    bytes: Bytes,
+    room: BodyRoom,
+}
+
+impl Heard {
+    async fn of(
+        parts: &Parts,
+        state: &HushNetState,
+        body: Body,
+        needs_device: bool,
+    ) -> Result<Self, Refusal> {
+        let (claim, owner) = match Self::begin(parts, state, needs_device).await {
+            Ok(begun) => begun,
             Err(refusal) => {
-                look(&parts, state, body).await;
+                look(parts, state, body).await;
                 return Err(refusal);
             }
         };
+        let address = claim.address;
+        let mut visitor = Visitor { account: None, address };
+        let mut caller = None;
+        match owner {
+            // Nothing of the request is known to be the device's own before its body was compared.
+            Some(owner) if claim.is_strong() => {
+                let account = owner.member.account;
+                visitor = state.gate.request(&parts.extensions, account, address)?;
+                require_json(&parts.headers)?;
+                let (bytes, room) = read(state, &visitor, body, true).await?;
+                let outcome = claim.compare(parts, &bytes);
+                let fits = outcome.as_ref().map_err(|_| Fault::unauthorized("does not fit"));
+                let own = state.gate.own(fits.copied(), &visitor, bytes.len() as u64);
+                outcome.map_err(|refusal| claim.counted(state, refusal))?;
+                own?;
+                let caller = Some(claim.settle(state, owner, visitor).await?);
+                return Ok(Self { caller, claim, bytes, room });
+            }
+            Some(owner) => {
+                let account = owner.member.account;
+                visitor = state.gate.request(&parts.extensions, account, address)?;
+                caller = Some(claim.settle(state, owner, visitor).await?);
+            }
+            None => state.gate.stranger(address)?,
+        }
         require_json(&parts.headers)?;
-        let (bytes, room) = read(state, &caller.visitor, body).await?;
-        let contract = note(&parts, &bytes);
-        Course::begin_work_of(&parts.extensions);
-        Ok(Self { caller, bytes, contract, _room: room })
+        let (bytes, room) = read(state, &visitor, body, false).await?;
+        if caller.is_none() {
+            let fits = claim.compare(parts, &bytes);
+            fits.map_err(|refusal| claim.counted(state, refusal))?;
+            claim.settle_unknown(state)?;
+        }
+        Ok(Self { caller, claim, bytes, room })
+    }
+
+    /// What can be said before the body is read.
+    async fn begin(
+        parts: &Parts,
+        state: &HushNetState,
+        needs_device: bool,
+    ) -> Result<(Claim, Option<DeviceOwner>), Refusal> {
+        let claim = Claim::of(parts, state)?;
+        let owner = claim.owner(state).await?;
+        if needs_device && owner.is_none() {
+            return Err(claim.unknown(state));
+        }
+        if !claim.is_strong() && owner.as_ref().is_some_and(|owner| owner.device.is_strong) {
+            return Err(claim.too_weak(state));
+        }
+        Ok((claim, owner))
     }
 }
 
@@ -87,7 +198,7 @@ impl FromRequest<Arc<HushNetState>> for Unsigned {
         let (mut parts, body) = request.into_parts();
         let Stranger(visitor) = Stranger::from_request_parts(&mut parts, state).await?;
         require_json(&parts.headers)?;
-        let (bytes, room) = read(state, &visitor, body).await?;
+        let (bytes, room) = read(state, &visitor, body, false).await?;
         Course::begin_work_of(&parts.extensions);
         Ok(Self { bytes, visitor, _room: room })
     }
@@ -109,21 +220,42 @@ impl FromRequestParts<Arc<HushNetState>> for Stranger {
     }
 }
 
-/// Reads a body within what its sender may send.
+/// Like [`Stranger`], for a request that may change something.
+pub struct ActingStranger;
+
+impl FromRequestParts<Arc<HushNetState>> for ActingStranger {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<HushNetState>,
+    ) -> Result<Self, Refusal> {
+        Stranger::from_request_parts(parts, state).await?;
+        Course::begin_work_of(&parts.extensions);
+        Ok(Self)
+    }
+}
+
+/// Reads a body within what its sender may send, or may have sent while that is not proved.
 async fn read(
     state: &HushNetState,
     visitor: &Visitor,
     body: Body,
+    is_unproven: bool,
 ) -> Result<(Bytes, BodyRoom), Refusal> {
     let (gate, limit) = (&state.gate, state.settings.body_limit);
+    let count = |bytes| match is_unproven {
+        true => gate.unproven_bytes(visitor, bytes),
+        false => gate.bytes(visitor, bytes),
+    };
     let (announced, exact) = (body.size_hint().lower(), body.size_hint().exact());
     if announced <= limit {
-        gate.bytes(visitor, announced)?;
+        count(announced)?;
     }
     // What does not say its size may have any.
     let room = gate.body_room(visitor, exact.unwrap_or(limit).min(limit))?;
     let bytes = body::read(body, limit).await.map_err(unreadable)?;
-    gate.bytes(visitor, (bytes.len() as u64).saturating_sub(announced))?;
+    count((bytes.len() as u64).saturating_sub(announced))?;
     Ok((bytes, room))
 }
 

@@ -10,7 +10,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::{acknowledging, chats, groups, introductions, messages, pending, root};
+use super::{
+    acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages, pending,
+    root, users,
+};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -52,6 +55,11 @@ pub fn openapi() -> Document {
 /// The parts of the files beside this one.
 fn parts() -> Vec<Document> {
     vec![
+        devices::openapi(),
+        enrolling::openapi(),
+        keys::openapi(),
+        login::openapi(),
+        users::openapi(),
         introductions::openapi(),
         chats::openapi(),
         groups::openapi(),

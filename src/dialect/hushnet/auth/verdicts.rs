@@ -6,6 +6,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use super::nonces::Nonces;
 use super::weak::Weak;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
@@ -25,15 +26,17 @@ const REMEMBERED: u64 = 100_000;
 pub struct Verified {
     right: Cache<[u8; 32], VerifyingKey>,
     heard: Cache<(AccountNumber, Option<IpAddr>), (SessionNumber, Timestamp)>,
+    pub(super) nonces: Nonces,
 }
 
 impl Verified {
-    /// Nothing is known yet.
+    /// Nothing is known yet; strong signatures of before `began` are refused.
     #[must_use]
-    pub fn new(_began: Timestamp) -> Self {
+    pub fn new(began: Timestamp) -> Self {
         Self {
             right: Cache::builder().max_capacity(REMEMBERED).time_to_live(GOOD).build(),
             heard: Cache::builder().max_capacity(REMEMBERED).time_to_live(HEARD).build(),
+            nonces: Nonces::new(began),
         }
     }
 

@@ -71,14 +71,14 @@ pub(super) fn is_now(timestamp: &str, now: Timestamp) -> Result<(), Refusal> {
 }
 
 /// Reads a signature.
-pub(super) fn signature(text: &str) -> Result<[u8; 64], Refusal> {
+pub(in crate::dialect::hushnet) fn signature(text: &str) -> Result<[u8; 64], Refusal> {
     let bad = |text| refused(StatusCode::BAD_REQUEST, text);
     let bytes = STANDARD.decode(text).map_err(|_| bad("Bad signature b64"))?;
     bytes.try_into().map_err(|_| bad("Signature must be 64 bytes"))
 }
 
 /// Reads a key.
-pub(super) fn key(text: &str) -> Result<VerifyingKey, Refusal> {
+pub(in crate::dialect::hushnet) fn key(text: &str) -> Result<VerifyingKey, Refusal> {
     let bad = |text| refused(StatusCode::BAD_REQUEST, text);
     let bytes = STANDARD.decode(text).map_err(|_| bad("Bad pubkey b64"))?;
     let bytes: [u8; 32] = bytes.try_into().map_err(|_| bad("Bad pubkey length"))?;
