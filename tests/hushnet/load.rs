@@ -31,24 +31,29 @@ struct Scene {
     reader: Arc<HushDevice>,
 }
 
+/// A gateway that lets everybody go as fast as they can.
+pub async fn unlimited() -> TestApp {
+    TestApp::start_with(|config| {
+        config.dialects.hushnet.enabled = true;
+        config.dialects.hushnet.limits = Limits::Relaxed;
+        config.limits.rate = Rate {
+            account_requests: 0,
+            account_messages: 0,
+            account_bytes: 0,
+            account_sockets: 0,
+            address_requests: 0,
+            address_messages: 0,
+            address_bytes: 0,
+            address_sockets: 0,
+            address_strangers: 0,
+        };
+    })
+    .await
+}
+
 impl Scene {
     async fn new() -> Self {
-        let app = TestApp::start_with(|config| {
-            config.dialects.hushnet.enabled = true;
-            config.dialects.hushnet.limits = Limits::Relaxed;
-            config.limits.rate = Rate {
-                account_requests: 0,
-                account_messages: 0,
-                account_bytes: 0,
-                account_sockets: 0,
-                address_requests: 0,
-                address_messages: 0,
-                address_bytes: 0,
-                address_sockets: 0,
-                address_strangers: 0,
-            };
-        })
-        .await;
+        let app = unlimited().await;
         let reader = app.hush_member("reader").await;
         let mut senders = Vec::new();
         for number in 0..SENDERS {
