@@ -11,8 +11,8 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
-    acknowledging, chats, devices, enrolling, federation, groups, introductions, keys, login, messages, pending,
-    root, users,
+    acknowledging, chats, devices, enrolling, federation, groups, introductions, keys, login,
+    messages, pending, root, socket, users,
 };
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
@@ -75,6 +75,7 @@ fn parts() -> Vec<Document> {
         pending::openapi(),
         acknowledging::openapi(),
         federation::openapi(),
+        socket::openapi(),
     ]
 }
 
