@@ -4,6 +4,7 @@
 //! got a prefix, so a signature may be over the path from `/s2s` on, over the whole path as it came,
 //! or below the address that other gateways know.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::super::HushNetState;
-use super::super::auth::counted;
 use super::super::body::{parse, read, require_json};
 use super::super::contract::Style;
 use super::super::error::Refusal;
@@ -84,7 +84,7 @@ impl FromRequest<Arc<HushNetState>> for PeerBody {
         let (parts, body) = request.into_parts();
         let claim = Claim::judge(&parts, state).await?;
         require_json(&parts.headers)?;
-        let (bytes, room) = read(state, &Visitor::default(), body).await?;
+        let (bytes, room) = read(state, &Visitor::default(), body, false).await?;
         let peer = claim.finish(&parts, state, &bytes).await?;
         Course::begin_work_of(&parts.extensions);
         Ok(Self { peer, bytes, _room: room })
@@ -225,6 +225,19 @@ fn targets(parts: &Parts, state: &HushNetState) -> Vec<String> {
     targets.dedup();
     targets
 }
+
+/// A refusal of a gateway's credentials, or that there were too many from this address.
+fn counted(state: &HushNetState, refusal: Refusal, address: Option<IpAddr>) -> Refusal {
+    let is_wrong = refusal.text.as_deref().is_some_and(|text| WRONG.contains(&text));
+    let counted = state.gate.stranger(address).and_then(|()| match is_wrong {
+        true => state.messenger.allowances.authentication(address),
+        false => Ok(()),
+    });
+    counted.map_or_else(Into::into, |()| refusal)
+}
+
+/// What is said of a signature that somebody tries.
+const WRONG: [&str; 2] = ["invalid node signature", "invalid body signature"];
 
 fn find<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Refusal> {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
