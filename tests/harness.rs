@@ -18,7 +18,6 @@ pub mod proxy;
 
 pub use actor::{Actor, Item, Person};
 pub use app::{Answer, TestApp};
-pub use hush::HushDevice;
 pub use newcomer::Newcomer;
 pub use phone::Phone;
 pub use proxy::LossyProxy;

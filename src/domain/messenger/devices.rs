@@ -15,7 +15,6 @@ use super::member::{
     NewMember, Permit, SignedKey,
 };
 use super::name::MemberName;
-use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::ports::Hint;
