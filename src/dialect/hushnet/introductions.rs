@@ -149,6 +149,7 @@ enum Introduced {
         (status = 404, description = "One of the devices is unknown, or not that member's. Nothing was kept"),
         (status = 409, description = "A one-time prekey is not there any more: to be done again with another one. Nothing was kept"),
         (status = 422, description = "A member of the body does not fit, or is too long"),
+        (status = 502, description = "The gateway that the recipient belongs to, or who knows it, does not answer as it should"),
         (status = 503, body = ErrorBody, description = "Too much waits for a device"),
     ),
     security(("device" = [])),

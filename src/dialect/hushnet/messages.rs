@@ -145,6 +145,7 @@ struct SentToDevice {
         (status = 403, body = ErrorBody, description = "Sender or recipient take no part in the chat, or the recipient's gateway is blocked"),
         (status = 404, body = ErrorBody, description = "No such chat, or one of the devices is no live one of the recipient's. Nothing was sent"),
         (status = 422, description = "A member of the body does not fit, or is too long"),
+        (status = 502, description = "The gateway that the recipient belongs to, or who knows it, does not answer as it should"),
         (status = 429, body = ErrorBody, description = "Too many messages in a minute"),
         (status = 503, body = ErrorBody, description = "Too much waits for a device; to be sent again later"),
     ),

@@ -54,9 +54,8 @@ async fn keys(
     Path((name, node)): Path<(String, String)>,
     Acting(_caller): Acting,
 ) -> Result<Json<Vec<BundleBody>>, Refusal> {
-    let address = format!("{name}@{node}");
-    let address = Address::parse("address", &address)?;
-    keys_of(&state, address.ok_or(Fault::NotFound { what: "user" })?).await
+    let address = read(&format!("{name}@{node}"))?;
+    keys_of(&state, address.ok_or_else(unknown)?).await
 }
 
 /// `GET /users/federated/{address}/keys`: the same by address, as the documentation has it.
@@ -81,12 +80,22 @@ async fn documented_keys(
     PathText(address): PathText,
     Acting(_caller): Acting,
 ) -> Result<Json<Vec<BundleBody>>, Refusal> {
-    let address = Address::parse("address", &address)?;
+    let address = read(&address)?;
     let no_address = || {
         let text = "invalid federated address, expected user@node";
         Refusal::worded(Fault::malformed(text), StatusCode::BAD_REQUEST, text)
     };
     keys_of(&state, address.ok_or_else(no_address)?).await
+}
+
+/// What an address says. Nobody has one that is none.
+fn read(address: &str) -> Result<Option<Address>, Refusal> {
+    Address::parse("address", address).map_err(|_| unknown())
+}
+
+fn unknown() -> Refusal {
+    let fault = Fault::NotFound { what: "user" };
+    Refusal::worded(fault, StatusCode::NOT_FOUND, "user not found")
 }
 
 async fn keys_of(state: &HushNetState, address: Address) -> Result<Json<Vec<BundleBody>>, Refusal> {
@@ -99,9 +108,7 @@ async fn keys_of(state: &HushNetState, address: Address) -> Result<Json<Vec<Bund
         false => federation.keys_elsewhere(&address).await,
     };
     let bundles = bundles.map_err(|error| match error {
-        NodeError::Fault(fault @ Fault::NotFound { what: "user" }) => {
-            Refusal::worded(fault, StatusCode::NOT_FOUND, "user not found")
-        }
+        NodeError::Fault(Fault::NotFound { what: "user" }) => unknown(),
         other => other.into(),
     })?;
     Ok(Json(bundles.into_iter().map(Into::into).collect()))

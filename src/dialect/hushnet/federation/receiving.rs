@@ -67,6 +67,8 @@ async fn info(State(state): State<Arc<HushNetState>>) -> Result<Json<Info>, Refu
     responses(
         (status = 200, body = Vec<DeviceBody>, description = "The devices"),
         (status = 401, description = "No gateway that is known has signed this"),
+        (status = 403, description = "The calling gateway is blocked"),
+        (status = 502, description = "Who knows the calling gateway does not answer as it should"),
         (status = 404, body = ErrorBody, description = "There is no such member here"),
     ),
     security(("node" = [])),
@@ -90,6 +92,8 @@ async fn devices(
     responses(
         (status = 200, body = Vec<BundleBody>, description = "The prekeys"),
         (status = 401, description = "No gateway that is known has signed this"),
+        (status = 403, description = "The calling gateway is blocked"),
+        (status = 502, description = "Who knows the calling gateway does not answer as it should"),
         (status = 404, body = ErrorBody, description = "There is no such member here"),
     ),
     security(("node" = [])),
@@ -113,7 +117,8 @@ async fn keys(
     responses(
         (status = 200, body = Done, description = "They wait for their devices"),
         (status = 401, description = "No gateway that is known has signed this"),
-        (status = 403, body = ErrorBody, description = "The sender is not one of the calling gateway's"),
+        (status = 502, description = "Who knows the calling gateway does not answer as it should"),
+        (status = 403, description = "The calling gateway is blocked, or the sender is not one of its own"),
         (status = 404, body = ErrorBody, description = "There is no such member, or one of the devices is no live one of its. Nothing was kept"),
         (status = 409, body = ErrorBody, description = "A one-time prekey is not there any more"),
         (status = 422, description = "A member of the body does not fit"),
@@ -141,7 +146,8 @@ async fn introduce(
     responses(
         (status = 200, body = Acknowledgement, description = "It waits for its devices, now (`delivered`) or since before (`duplicate`)"),
         (status = 401, description = "No gateway that is known has signed this"),
-        (status = 403, body = ErrorBody, description = "The sender is not one of the calling gateway's, or has not introduced itself"),
+        (status = 502, description = "Who knows the calling gateway does not answer as it should"),
+        (status = 403, description = "The calling gateway is blocked, or the sender is not one of its own or has not introduced itself"),
         (status = 404, body = ErrorBody, description = "There is no such member, or one of the devices is no live one of its. Nothing was kept"),
         (status = 422, description = "A member of the body does not fit"),
         (status = 503, body = ErrorBody, description = "Too much waits for a device; to be brought again later"),
@@ -172,6 +178,8 @@ async fn deliver(
     responses(
         (status = 200, body = Done, description = "Noted"),
         (status = 401, description = "No gateway that is known has signed this"),
+        (status = 403, description = "The calling gateway is blocked"),
+        (status = 502, description = "Who knows the calling gateway does not answer as it should"),
         (status = 422, description = "A member of the body does not fit"),
     ),
     security(("node" = [])),

@@ -1,7 +1,6 @@
 //! What other gateways bring for members here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -16,9 +15,6 @@ use crate::domain::messenger::member::{DeviceOwner, Member};
 use crate::domain::messenger::name::MemberName;
 use crate::domain::messenger::node::{Address, NodeId};
 use crate::domain::messenger::sending::{Outgoing, Part};
-
-/// A prekey that was given out may be named for so long.
-const TAKEN_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Introductions of one device that are looked through.
 const LOOKED_THROUGH: u32 = 1000;
@@ -76,10 +72,7 @@ impl Federation {
     /// # Errors
     /// Only when the store fails.
     pub async fn keys_here(&self, member: &Member) -> Result<Vec<Bundle>, Fault> {
-        let gateway = &self.messenger.gateway;
-        let sessions: Vec<_> = member.devices.iter().map(|device| device.session).collect();
-        let until = gateway.clock.now().plus(TAKEN_LIFE);
-        let taken = gateway.store.take_one_time_keys(&sessions, until).await?;
+        let taken = self.messenger.take_keys(member).await?;
         let bundles = member.devices.iter().zip(taken).map(|(device, taken)| Bundle {
             device_id: device.id,
             identity_pubkey: device.identity_key.clone(),
