@@ -255,7 +255,7 @@ impl App {
         };
         let own = health::router(self.gateway.clone())
             .merge(start::router(self.server_public_key.clone()))
-            .merge(crate::http::openapi::router(openapi_yaml(prefix)));
+            .merge(self.openapi_router());
         let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
         let phones = self.config.dialects.textsecure.is_beside_others();
         let phones = phones.then(|| textsecure::router(self.phones.clone(), self.guard()));
@@ -270,6 +270,11 @@ impl App {
         let phones = textsecure::router(self.phones.clone(), self.guard());
         let router = phones.merge(self.blobs_router());
         layers::apply(router, Others::default(), self.gateway.entropy.clone())
+    }
+
+    fn openapi_router(&self) -> Router {
+        let prefix = self.config.dialects.mixin.path_prefix.clone();
+        crate::http::openapi::router(move || openapi_yaml(&prefix))
     }
 
     fn blobs_router(&self) -> Router {
@@ -334,7 +339,7 @@ impl App {
         let routers = Routers {
             clients: self.router(),
             operators: self.admin_router(),
-            phones: self.phones_router(),
+            phones: bound.phones_address().map(|_| self.phones_router()),
         };
         listeners::run(bound, routers, &self.config.http, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
