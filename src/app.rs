@@ -68,7 +68,7 @@ pub struct App {
     gate: Arc<Gate>,
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
-    phones: Arc<TextSecureState>,
+    phones: Option<Arc<TextSecureState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -171,27 +171,7 @@ impl App {
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
         let leftovers = Leftovers::new(most, config.http.request_timeout());
         let leftovers = Arc::new(leftovers);
-        let notifier = Arc::new(Notifier::new(hub.clone()));
-        let phones = phones::Parts {
-            gateway: gateway.clone(),
-            hub: hub.clone(),
-            gate: gate.clone(),
-            files: files.clone(),
-            urls: urls.clone(),
-            leftovers: leftovers.clone(),
-            sockets: sockets.clone(),
-            outside: outside::open(config, &gateway).await.map_err(Box::new)?,
-            notifier: notifier.clone(),
-            relays: relays::open(config)?,
-        };
-        let phones = Arc::new(phones.state(config, &seed));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
-        tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
-        tasks.spawn(upkeep::run(gateway.clone()));
-        tasks.spawn(files::run(files.clone()));
-        relays::follow(&mut tasks, config, &phones.switchboard);
-        Ok(Self {
+        let mut app = Self {
             config: config.clone(),
             gateway,
             hub,
@@ -200,13 +180,42 @@ impl App {
             gate,
             files,
             urls,
-            phones,
+            phones: None,
             server_public_key,
             started_at,
             address: OnceLock::new(),
-            tasks,
+            tasks: JoinSet::new(),
             directory,
-        })
+        };
+        app.tasks.spawn(app.hub.clone().run(app.gateway.bus.subscribe()));
+        app.tasks.spawn(upkeep::run(app.gateway.clone()));
+        app.tasks.spawn(files::run(app.files.clone()));
+        if app.config.dialects.textsecure.enabled {
+            app.open_phones(&seed).await?;
+        }
+        Ok(app)
+    }
+
+    /// Makes what phones are served with, and starts what runs for them in the background.
+    async fn open_phones(&mut self, seed: &[u8; 32]) -> Result<(), AppError> {
+        let notifier = Arc::new(Notifier::new(self.hub.clone()));
+        let parts = phones::Parts {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            files: self.files.clone(),
+            urls: self.urls.clone(),
+            leftovers: self.leftovers.clone(),
+            sockets: self.sockets.clone(),
+            outside: outside::open(&self.config, &self.gateway).await.map_err(Box::new)?,
+            notifier: notifier.clone(),
+            relays: relays::open(&self.config)?,
+        };
+        let phones = Arc::new(parts.state(&self.config, seed));
+        self.tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
+        relays::follow(&mut self.tasks, &self.config, &phones.switchboard);
+        self.phones = Some(phones);
+        Ok(())
     }
 
     /// Stops the background, finishes what the store has taken, and lets go of the directory.
@@ -224,10 +233,10 @@ impl App {
         &self.gateway
     }
 
-    /// The rules of phones.
+    /// The rules of phones, where they are served.
     #[must_use]
-    pub fn switchboard(&self) -> &Arc<Switchboard> {
-        &self.phones.switchboard
+    pub fn switchboard(&self) -> Option<&Arc<Switchboard>> {
+        self.phones.as_ref().map(|phones| &phones.switchboard)
     }
 
     /// Attachments.
@@ -257,8 +266,9 @@ impl App {
             .merge(start::router(self.server_public_key.clone()))
             .merge(self.openapi_router());
         let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
-        let phones = self.config.dialects.textsecure.is_beside_others();
-        let phones = phones.then(|| textsecure::router(self.phones.clone(), self.guard()));
+        let phones = self.phones.clone();
+        let phones = phones.filter(|_| self.config.dialects.textsecure.is_beside_others());
+        let phones = phones.map(|phones| textsecure::router(phones, self.guard()));
         let below = phones.map(|phones| (textsecure::PARTS, phones));
         let others = Others { below, sockets: Some(sockets) };
         layers::apply(router, others, self.gateway.entropy.clone())
@@ -266,10 +276,10 @@ impl App {
 
     /// What phones may ask where nothing else is served: their protocol, and the bytes of
     /// attachments, whose addresses may lead there.
-    pub fn phones_router(&self) -> Router {
-        let phones = textsecure::router(self.phones.clone(), self.guard());
+    pub fn phones_router(&self) -> Option<Router> {
+        let phones = textsecure::router(self.phones.clone()?, self.guard());
         let router = phones.merge(self.blobs_router());
-        layers::apply(router, Others::default(), self.gateway.entropy.clone())
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
     }
 
     fn openapi_router(&self) -> Router {
@@ -296,7 +306,7 @@ impl App {
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
-            switchboard: self.switchboard().clone(),
+            switchboard: self.switchboard().cloned(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
@@ -339,7 +349,7 @@ impl App {
         let routers = Routers {
             clients: self.router(),
             operators: self.admin_router(),
-            phones: bound.phones_address().map(|_| self.phones_router()),
+            phones: bound.phones_address().and_then(|_| self.phones_router()),
         };
         listeners::run(bound, routers, &self.config.http, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;

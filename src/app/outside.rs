@@ -43,13 +43,9 @@ pub enum OutsideError {
     Kept(#[source] Fault),
 }
 
-/// Those whom the settings name; nobody at all while phones are not served.
+/// Those whom the settings name.
 pub(super) async fn open(config: &Config, gateway: &Gateway) -> Result<Outside, OutsideError> {
     let settings = &config.dialects.textsecure;
-    if !settings.enabled {
-        let codes = Arc::new(Carriers::outbox(&settings.codes));
-        return Ok(Outside { codes, push: Arc::new(Services::none()) });
-    }
     let own = config.outbound.private_networks();
     let services = client(config, own.clone(), Protocol::Any)?;
     let codes = Carriers::open(&settings.codes, &services, &gateway.clock)?;

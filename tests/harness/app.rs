@@ -152,7 +152,7 @@ impl TestApp {
 
     /// The rules of phones.
     pub fn switchboard(&self) -> Arc<Switchboard> {
-        self.app.as_ref().unwrap().switchboard().clone()
+        self.app.as_ref().unwrap().switchboard().unwrap().clone()
     }
 
     /// Serves on loopback for as long as the runtime of the test lives; returns `127.0.0.1:port`.
