@@ -14,6 +14,7 @@ mod phones;
 mod relays;
 mod settings;
 mod upkeep;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +53,7 @@ use crate::storage;
 pub use self::listeners::Bound;
 pub use self::openapi::{openapi_document, openapi_yaml};
 pub use self::outside::OutsideError;
+pub use self::vault::VaultError;
 pub use crate::config::Config;
 pub use crate::http::fault_log::chain;
 
@@ -107,6 +109,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Secrets at rest cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
     Outside(#[from] Box<OutsideError>),
@@ -146,7 +151,7 @@ impl App {
     /// Starts what runs in the background, on a store that is open already.
     ///
     /// # Errors
-    /// When the gateway's own key or the folder of attachments cannot be used.
+    /// When the gateway's own key, the vault's or the folder of attachments cannot be used.
     pub async fn around(
         store: Arc<dyn Store>,
         directory: DataDirectory,
@@ -159,6 +164,7 @@ impl App {
         let limits = config.limits.for_domain();
         let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits });
         let seed = own_seed(&gateway).await?;
+        let vault = vault::open(config, &directory, &gateway).await?;
         let server_public_key = SigningKey::from_seed(&seed).verifying_key().to_hex().into();
         let gate = settings::gate(config, &gateway);
         let files = files::open(config, &directory, &gateway)?;
@@ -180,11 +186,11 @@ impl App {
             urls: urls.clone(),
             leftovers: leftovers.clone(),
             sockets: sockets.clone(),
-            outside: outside::open(config, &gateway).await.map_err(Box::new)?,
+            outside: outside::open(config, &gateway, &vault).await.map_err(Box::new)?,
             notifier: notifier.clone(),
             relays: relays::open(config)?,
         };
-        let phones = Arc::new(phones.state(config, &seed));
+        let phones = Arc::new(phones.state(config, vault));
         let mut tasks = JoinSet::new();
         tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
         tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
