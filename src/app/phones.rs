@@ -73,6 +73,8 @@ fn policy(settings: &TextSecure) -> PhonePolicy {
     PhonePolicy {
         code_life: settings.code_life(),
         code_attempts: settings.code_attempts,
+        codes_per_day: settings.codes_per_day,
+        code_tries_per_day: settings.code_tries_per_day,
         devices: settings.devices,
         token_key: settings.token_key().map(TokenKey::new),
     }

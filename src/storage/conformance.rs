@@ -163,6 +163,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_new_code_takes_the_place_of_the_old_one,
         tries_at_once_are_all_counted,
         the_operator_sees_what_there_is_to_hand_over,
+        codes_of_a_day_are_counted_together,
+        tries_of_a_day_are_counted_together,
+        who_proved_a_number_begins_anew,
+        the_operator_is_told_of_the_code_on_file_alone,
         old_codes_are_forgotten_a_few_at_a_time;
     sending:
         a_relation_is_one_sided_and_the_last_word_counts,

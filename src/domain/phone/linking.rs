@@ -64,7 +64,7 @@ impl Switchboard {
             return Err(LinkError::Full { current, most });
         }
         let code = fresh_code(&*self.gateway.entropy);
-        self.keep_code(CodePurpose::Link, phone.number.clone(), &code, None).await?;
+        self.keep_code(CodePurpose::Link, phone.number.clone(), &code).await?;
         Ok(code)
     }
 

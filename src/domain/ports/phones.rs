@@ -9,8 +9,8 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
-    CodePurpose, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink, NewPhone,
-    OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact,
+    CodeTry, CodeUse, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink,
+    NewPhone, OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact, Transport,
 };
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
 
@@ -105,22 +105,26 @@ pub trait Prekeys: Send + Sync {
 /// Codes that prove a number or allow a device.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// Keeps a code in the place of any other for its number and purpose.
+    /// Keeps a code in the place of any other for its number and purpose, and counts it.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when as many were made within a window as may be.
     async fn put_code(&self, code: NewCode) -> Result<(), Fault>;
+
+    /// Notes that the operator has to hand a code over, if it is still the one on file.
+    async fn hand_over(&self, code: CodeUse, transport: Transport) -> Result<(), Fault>;
 
     /// Counts a try and returns the code, unless there is none, its time is over, or it was tried
     /// `most` times before.
-    async fn try_code(
-        &self,
-        purpose: CodePurpose,
-        number: &PhoneNumber,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<Option<PendingCode>, Fault>;
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when codes were tried as often within a window as they may be.
+    async fn try_code(&self, attempt: CodeTry) -> Result<Option<PendingCode>, Fault>;
 
     /// Codes that the operator has to hand over and that are still good, the oldest first.
     async fn outbox(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxCode>, Fault>;
 
-    /// Forgets at most `limit` codes whose time is over; returns how many.
+    /// Forgets at most `limit` codes whose time is over, and that of their window too; returns how
+    /// many.
     async fn forget_codes(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
 }

@@ -10,8 +10,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
-    CodePurpose, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink, NewPhone,
-    OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact,
+    CodeTry, CodeUse, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink,
+    NewPhone, OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact, Transport,
 };
 use crate::domain::ports::{Codes, Phones, Prekeys};
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
@@ -193,14 +193,12 @@ impl Codes for CachedStore {
         self.inner.put_code(code).await
     }
 
-    async fn try_code(
-        &self,
-        purpose: CodePurpose,
-        number: &PhoneNumber,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<Option<PendingCode>, Fault> {
-        self.inner.try_code(purpose, number, now, most).await
+    async fn hand_over(&self, code: CodeUse, transport: Transport) -> Result<(), Fault> {
+        self.inner.hand_over(code, transport).await
+    }
+
+    async fn try_code(&self, attempt: CodeTry) -> Result<Option<PendingCode>, Fault> {
+        self.inner.try_code(attempt).await
     }
 
     async fn outbox(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxCode>, Fault> {

@@ -1,7 +1,8 @@
 //! Stories about registering a number, and about what belongs to one dialect alone.
 
 use super::phone_scene::{
-    DEVICE_LIMIT, code_use, is_forbidden, new_code, new_device, new_phone, number, prekeys, push,
+    DEVICE_LIMIT, code_try, code_use, is_forbidden, new_code, new_device, new_phone, number,
+    prekeys, push,
 };
 use super::scene::{START, Scene, at, ids, message_ids, user_id};
 use crate::domain::Fault;
@@ -117,7 +118,7 @@ pub(super) async fn registering_leaves_no_code_of_the_number(scene: Scene) {
     let code = code_use(CodePurpose::Link, 1, 7);
     let link = NewLink { account, device: new_device(3), most: DEVICE_LIMIT, code, at: START };
     assert!(is_forbidden(&scene.store.link_device(link).await));
-    let tried = scene.store.try_code(CodePurpose::Link, &number(2), START, 5).await.unwrap();
+    let tried = scene.store.try_code(code_try(CodePurpose::Link, 2, START, 5)).await.unwrap();
     assert!(tried.is_some(), "that of another number stays");
 }
 

@@ -32,6 +32,8 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
     codes::TRY,
     codes::OUTBOX,
     codes::OLD,
