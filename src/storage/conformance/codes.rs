@@ -98,7 +98,7 @@ pub(super) async fn old_codes_are_forgotten_a_few_at_a_time(scene: Scene) {
         scene.put_code(n, n).await;
     }
     let mut later = new_code(CodePurpose::Register, 6, 6);
-    later.expires_at = at(901);
+    (later.expires_at, later.window.ends_at) = (at(901), at(DAY + 1));
     scene.store.put_code(later).await.unwrap();
     assert_eq!(scene.store.forget_codes(at(899), 10).await.unwrap(), 0);
     // As long as their window lasts, what was counted is kept.
