@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     CodeTry, CodeUse, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink,
@@ -58,6 +59,10 @@ pub trait Phones: Send + Sync {
 
     /// Whether a device may still act.
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault>;
+
+    /// Where messages wait for the device with this session; `None` when there is none, or it has
+    /// ended.
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault>;
 
     /// Those of these that are listed, in the order of `tokens`. What is here wins over what
     /// another gateway says.

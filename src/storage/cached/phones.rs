@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::{CachedStore, Caches};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     CodeTry, CodeUse, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink,
@@ -135,6 +136,10 @@ impl Phones for CachedStore {
             true => Ok(true),
             false => self.inner.device_is_live(session).await,
         }
+    }
+
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        self.inner.device_inbox(session).await
     }
 
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {

@@ -97,6 +97,9 @@ pub(super) async fn an_unlinked_device_ends_alone(scene: Scene) {
     let ended = scene.store.unlink_device(account, DeviceNumber(2), at(1)).await.unwrap();
     assert_eq!((ended.account, ended.device), (account, DeviceNumber(2)));
     assert_eq!(ended.ended, [linked.session]);
+    let inbox = scene.store.device_inbox(primary.id).await.unwrap();
+    assert_eq!(inbox, Some(before.inbox(primary)));
+    assert_eq!(scene.store.device_inbox(linked.id).await.unwrap(), None);
     let after = scene.known_phone(2).await;
     assert!(after.generation > before.generation);
     assert_eq!(after.devices, std::slice::from_ref(primary));

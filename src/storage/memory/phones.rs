@@ -9,7 +9,8 @@ use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::account::{AccountKind, Dialect, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     CodePurpose, Contact, ContactToken, Device, DeviceChange, DeviceNumber, NewLink, NewPhone,
@@ -69,6 +70,13 @@ impl Phones for MemoryStore {
 
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
         Ok(self.state().devices.contains_key(&session))
+    }
+
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        let state = self.state();
+        let found = state.devices.values().find(|kept| kept.device.id == session);
+        let inbox = |account: AccountNumber, session| InboxKey { shard: account.shard(), session };
+        Ok(found.map(|kept| inbox(kept.account, kept.device.session)))
     }
 
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {

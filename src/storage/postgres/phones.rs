@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use sqlx::query;
 
 use super::PostgresStore;
-use super::rows::count;
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     Contact, ContactToken, DeviceChange, DeviceNumber, NewLink, NewPhone, Phone, PhoneNumber,
@@ -41,6 +42,11 @@ pub(super) const PHONE: &str = concat!(
 
 pub(super) const IS_LIVE: &str = "
     SELECT count(*) AS devices FROM devices WHERE session = $1";
+
+pub(super) const INBOX: &str = "
+    SELECT devices.account, devices.session
+    FROM sessions JOIN devices ON devices.session = sessions.number
+    WHERE sessions.id = $1";
 
 const COUNT: &str = "SELECT count(*) AS phones FROM phones";
 
@@ -92,6 +98,17 @@ impl Phones for PostgresStore {
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
         let found = query(IS_LIVE).bind(session.0).fetch_one(&mut self.reader().await?).await;
         Ok(count(&found.map_err(during("looking for a device"))?, "devices")? > 0)
+    }
+
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        let row = query(INBOX)
+            .bind(session.as_bytes().to_vec())
+            .fetch_optional(&mut self.reader().await?)
+            .await;
+        let Some(row) = row.map_err(during("looking for a device"))? else { return Ok(None) };
+        let (account, session) = (value(&row, "account")?, value(&row, "session")?);
+        let (account, session) = (AccountNumber(account), SessionNumber(session));
+        Ok(Some(InboxKey { shard: account.shard(), session }))
     }
 
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {

@@ -60,6 +60,7 @@ const OTHERS: &[&str] = &[
     notices::LIVE_SESSIONS,
     phones::PHONE,
     phones::IS_LIVE,
+    phones::INBOX,
     prekeys::COUNT,
     prekeys::SIGNED,
     prekeys::SET_LAST_RESORT,

@@ -61,6 +61,7 @@ const STATEMENTS: &[&str] = &[
     inbox::HANDED_OUT,
     phones::PHONE,
     phones::IS_LIVE,
+    phones::INBOX,
     prekeys::COUNT,
     prekeys::ALWAYS,
     prekeys::SET_LAST_RESORT,
