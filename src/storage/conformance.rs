@@ -142,6 +142,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         two_links_at_once_get_two_numbers,
         an_unlinked_device_ends_alone,
         notifications_go_to_one_place,
+        what_phones_change_concerns_nobody_in_other_dialects,
         a_change_of_what_is_no_more_does_nothing;
     contacts:
         a_phone_is_listed_while_it_is_active,

@@ -121,12 +121,12 @@ impl Switchboard {
         }
     }
 
-    /// Tells everybody what has changed.
+    /// Tells those who read for devices that have ended. Nobody else waits for changes of phones: who
+    /// knows an old list of devices finds out when a message is refused.
     pub(super) fn announce(&self, registered: &Registered) {
         for session in &registered.ended {
             self.gateway.bus.publish(Hint::SessionEnded(*session));
         }
-        self.gateway.bus.publish(Hint::RosterChanged(registered.account));
     }
 
     async fn refuse_if_elsewhere(&self, number: &PhoneNumber) -> Result<(), ProofError> {

@@ -15,8 +15,8 @@ use crate::domain::phone::{
 };
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
 
-/// Phones and their numbered devices. Every change raises the generation of the account's roster,
-/// and says in the same transaction whether the phone is listed: it is while it is active.
+/// Phones and their numbered devices. Every change raises the generation of the account's roster
+/// (other dialects' log of changes has nothing of it), and says in the same transaction whether the phone is listed: it is while it is active.
 #[async_trait]
 pub trait Phones: Send + Sync {
     /// The phone of that number; `None` when it never registered. May be as old as a cache is.

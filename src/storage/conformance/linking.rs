@@ -141,6 +141,20 @@ pub(super) async fn notifications_go_to_one_place(scene: Scene) {
     }
 }
 
+pub(super) async fn what_phones_change_concerns_nobody_in_other_dialects(scene: Scene) {
+    let bot = scene.device(9).await;
+    let start = scene.store.newest_change().await.unwrap();
+    let account = scene.phone(1).await.account;
+    scene.link(1, 2).await.unwrap();
+    let phone = scene.known_phone(1).await;
+    let change = DeviceChange::SetPush(push(PushKind::Gcm, 1));
+    scene.store.change_device(phone.devices[0].session, change).await.unwrap();
+    scene.store.unlink_device(account, DeviceNumber(2), at(1)).await.unwrap();
+    assert_eq!(scene.store.newest_change().await.unwrap(), start);
+    let told = scene.store.changed_contacts(bot.account, start, 10).await.unwrap();
+    assert!(told.users.is_empty() && told.cursor == start);
+}
+
 pub(super) async fn a_change_of_what_is_no_more_does_nothing(scene: Scene) {
     let account = scene.phone(1).await.account;
     scene.link(1, 2).await.unwrap();

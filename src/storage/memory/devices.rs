@@ -44,7 +44,7 @@ impl State {
         let found = linked.map(|(_, session)| session).next();
         let session = found.ok_or(Fault::NotFound { what: "device" })?;
         self.end_device(session);
-        self.raise_generation(account);
+        self.raise_own(account);
         Ok(Registered { account, device, ended: vec![session] })
     }
 
@@ -102,6 +102,6 @@ impl State {
         if let Some(phone) = self.phones.get_mut(&account) {
             phone.is_listed = is_listed;
         }
-        self.raise_generation(account);
+        self.raise_own(account);
     }
 }

@@ -166,7 +166,8 @@ async fn forget(
     Ok(Ok(forgotten.map_err(during("forgetting codes"))?.rows_affected()))
 }
 
-pub(super) const READ: &str = "SELECT code FROM codes WHERE purpose = $1 AND number = $2";
+pub(super) const READ: &str =
+    "SELECT code FROM codes WHERE purpose = $1 AND number = $2 FOR UPDATE";
 
 /// Whether a code is still the one on file; nothing is written, so the caller may still refuse.
 pub(super) async fn check(

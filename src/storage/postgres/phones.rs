@@ -69,11 +69,11 @@ impl Phones for PostgresStore {
     }
 
     async fn register_phone(&self, new: NewPhone) -> Result<Registered, Fault> {
-        self.change_roster(new, |new, link| Box::pin(register::register(new, link))).await
+        self.write(new, |new, link| Box::pin(register::register(new, link))).await
     }
 
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault> {
-        self.change_roster(new, |new, link| Box::pin(register::link(new, link))).await
+        self.write(new, |new, link| Box::pin(register::link(new, link))).await
     }
 
     async fn unlink_device(
@@ -83,7 +83,7 @@ impl Phones for PostgresStore {
         at: Timestamp,
     ) -> Result<Registered, Fault> {
         let input = (account, device, at);
-        self.change_roster(input, |input, link| Box::pin(register::unlink(input, link))).await
+        self.write(input, |input, link| Box::pin(register::unlink(input, link))).await
     }
 
     async fn change_device(
@@ -92,7 +92,7 @@ impl Phones for PostgresStore {
         change: DeviceChange,
     ) -> Result<(), Fault> {
         let input = (session, change);
-        self.change_roster(input, |input, link| Box::pin(devices::change(input, link))).await
+        self.write(input, |input, link| Box::pin(devices::change(input, link))).await
     }
 
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {

@@ -1,5 +1,6 @@
 //! Registering numbers, linking devices and unlinking them: each is one transaction, with everything
-//! that follows from it. They change rosters, so they come one after the other.
+//! that follows from it. Each locks the phone's account first, so those of one phone come one after
+//! the other.
 
 use sqlx::query;
 
@@ -14,13 +15,13 @@ use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::codes;
 use crate::storage::postgres::link::Link;
 use crate::storage::postgres::rows::value;
-use crate::storage::postgres::sign_in::raise_generation;
 
 /// Makes the number's account if it has none, ends all that it had, and makes its first device.
 pub(super) async fn register(
     new: &NewPhone,
     link: &mut Link<'_>,
 ) -> Result<Result<Registered, Fault>, StoreError> {
+    let account = account(new, link).await?;
     if let Some(code) = &new.code
         && let Err(refused) = codes::check(code, link).await?
     {
@@ -28,7 +29,6 @@ pub(super) async fn register(
     }
     // Nor is anything left of a code that would link a device to what there is no more.
     codes::drop_all(&new.number, link).await?;
-    let account = account(new, link).await?;
     let ended = devices::sessions(account, link).await?;
     for session in &ended {
         let inbox = InboxKey { shard: account.shard(), session: *session };
@@ -41,7 +41,8 @@ pub(super) async fn register(
     Ok(Ok(Registered { account, device, ended }))
 }
 
-/// A number keeps its account for ever.
+/// A number keeps its account for ever. Whether it is made or there already, its row is locked from
+/// then on.
 const ACCOUNT: &str = "
     INSERT INTO accounts (id, dialect, external_name, kind, full_name, created_at)
     VALUES ($1, $2, $3, $4, '', $5)
@@ -83,6 +84,7 @@ pub(super) async fn link(
     new: &NewLink,
     link: &mut Link<'_>,
 ) -> Result<Result<Registered, Fault>, StoreError> {
+    devices::lock(new.account, link).await?;
     if let Err(refused) = codes::check(&new.code, link).await? {
         return Ok(Err(refused));
     }
@@ -93,7 +95,7 @@ pub(super) async fn link(
     codes::drop_used(&new.code, link).await?;
     let (account, device) = (new.account, DeviceNumber(numbers.highest + 1));
     devices::add(Place { account, number: device }, &new.device, new.at, link).await?;
-    raise_generation(link, account).await?;
+    devices::raise_own(account, link).await?;
     Ok(Ok(Registered { account, device, ended: Vec::new() }))
 }
 
@@ -102,6 +104,7 @@ pub(super) async fn unlink(
     (account, device, at): &(AccountNumber, DeviceNumber, Timestamp),
     link: &mut Link<'_>,
 ) -> Result<Result<Registered, Fault>, StoreError> {
+    devices::lock(*account, link).await?;
     let place = Place { account: *account, number: *device };
     let found = match *device == DeviceNumber::PRIMARY {
         true => None,
@@ -111,6 +114,6 @@ pub(super) async fn unlink(
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
     devices::end(InboxKey { shard: account.shard(), session }, *at, link).await?;
-    raise_generation(link, *account).await?;
+    devices::raise_own(*account, link).await?;
     Ok(Ok(Registered { account: *account, device: *device, ended: vec![session] }))
 }

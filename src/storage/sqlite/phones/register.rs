@@ -14,7 +14,6 @@ use crate::storage::error::{StoreError, during};
 use crate::storage::sqlite::codes;
 use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::rows::value;
-use crate::storage::sqlite::sign_in::raise_generation;
 
 /// Makes the number's account if it has none, ends all that it had, and makes its first device.
 pub(super) async fn register(
@@ -97,7 +96,7 @@ pub(super) async fn link(
     codes::drop_used(&new.code, connection).await?;
     let (account, device) = (new.account, DeviceNumber(numbers.highest + 1));
     devices::add(Place { account, number: device }, &new.device, new.at, connection).await?;
-    raise_generation(connection, account).await?;
+    devices::raise_own(account, connection).await?;
     Ok(Ok(Registered { account, device, ended: Vec::new() }))
 }
 
@@ -116,6 +115,6 @@ pub(super) async fn unlink(
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
     devices::end(InboxKey { shard: account.shard(), session }, *at, connection, inboxes).await?;
-    raise_generation(connection, *account).await?;
+    devices::raise_own(*account, connection).await?;
     Ok(Ok(Registered { account: *account, device: *device, ended: vec![session] }))
 }
