@@ -139,6 +139,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         devices_are_numbered_after_the_highest,
         there_are_no_more_devices_than_the_limit,
         a_link_needs_its_code_and_a_first_device,
+        who_lost_the_number_links_nothing,
         two_links_at_once_get_two_numbers,
         an_unlinked_device_ends_alone,
         notifications_go_to_one_place,

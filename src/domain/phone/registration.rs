@@ -10,6 +10,7 @@ use super::device::{
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
 use super::switchboard::Switchboard;
+use super::verification::register_context;
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionId;
 use crate::domain::ports::Hint;
@@ -58,7 +59,8 @@ impl Switchboard {
         code: &str,
     ) -> Result<Proof, ProofError> {
         self.limits.take(PhoneLimit::Registrations, number.as_str(), 1)?;
-        let code = self.try_code(CodePurpose::Register, &number, code).await?;
+        let context = register_context(&number);
+        let code = self.try_code(CodePurpose::Register, &context, &number, code).await?;
         self.refuse_if_elsewhere(&number).await?;
         Ok(Proof { number, code: Some(code) })
     }
@@ -129,7 +131,11 @@ impl Switchboard {
         }
     }
 
+    /// A number that has registered here is here, whether messages reach it at present or not.
     async fn refuse_if_elsewhere(&self, number: &PhoneNumber) -> Result<(), ProofError> {
+        if self.gateway.store.phone(number).await?.is_some() {
+            return Ok(());
+        }
         let listed = self.look_up(&[ContactToken::of(number)]).await?;
         if listed.iter().any(|contact| contact.relay.is_some()) {
             return Err(ProofError::Elsewhere);

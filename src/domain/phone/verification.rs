@@ -9,6 +9,7 @@ use super::number::PhoneNumber;
 use super::switchboard::Switchboard;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
+use crate::domain::ids::SessionId;
 use crate::domain::ports::{CodeDelivery, CodeMessage, Entropy};
 use crate::domain::vault::Sealed;
 
@@ -52,12 +53,13 @@ impl Switchboard {
         };
         self.limits.take(limit, number.as_str(), 1)?;
         if let Some(fixed) = self.codes.fixed(&number) {
-            self.keep_code(CodePurpose::Register, number, &fixed).await?;
+            self.keep_code(CodePurpose::Register, &register_context(&number), number, &fixed).await?;
             return Ok(());
         }
         let code = fresh_code(&*self.gateway.entropy);
         // On file first: what is handed over is good, and what was not counted costs nothing.
-        let kept = self.keep_code(CodePurpose::Register, number.clone(), &code).await?;
+        let (purpose, context) = (CodePurpose::Register, register_context(&number));
+        let kept = self.keep_code(purpose, &context, number.clone(), &code).await?;
         let message = CodeMessage { number, transport, code };
         match self.codes.deliver(&message).await? {
             CodeDelivery::Sent => Ok(()),
@@ -74,7 +76,7 @@ impl Switchboard {
         self.limits.take(PhoneLimit::SmsCodes, number.as_str(), 1)?;
         let code = self.codes.fixed(&number);
         let code = code.unwrap_or_else(|| fresh_code(&*self.gateway.entropy));
-        self.keep_code(CodePurpose::Register, number, &code).await?;
+        self.keep_code(CodePurpose::Register, &register_context(&number), number, &code).await?;
         Ok(code)
     }
 
@@ -85,8 +87,7 @@ impl Switchboard {
     pub async fn waiting_codes(&self, limit: u32) -> Result<Vec<WaitingCode>, Fault> {
         let waiting = self.gateway.store.outbox(self.gateway.clock.now(), limit).await?;
         let shown = waiting.into_iter().map(|kept| {
-            let context = code_context(CodePurpose::Register, &kept.number);
-            let code = self.vault.open(&context, &kept.code)?;
+            let code = self.vault.open(&register_context(&kept.number), &kept.code)?;
             Ok(WaitingCode {
                 code: Zeroizing::new(String::from_utf8_lossy(&code).into_owned()),
                 number: kept.number,
@@ -104,11 +105,11 @@ impl Switchboard {
     pub(super) async fn keep_code(
         &self,
         purpose: CodePurpose,
+        context: &str,
         number: PhoneNumber,
         code: &str,
     ) -> Result<CodeUse, Fault> {
-        let context = code_context(purpose, &number);
-        let code = self.vault.seal(&*self.gateway.entropy, &context, code.as_bytes());
+        let code = self.vault.seal(&*self.gateway.entropy, context, code.as_bytes());
         let kept = CodeUse { purpose, number, code };
         self.put_code(&kept, self.policy.codes_per_day).await?;
         Ok(kept)
@@ -136,6 +137,7 @@ impl Switchboard {
     pub(super) async fn try_code(
         &self,
         purpose: CodePurpose,
+        context: &str,
         number: &PhoneNumber,
         given: &str,
     ) -> Result<CodeUse, Fault> {
@@ -148,17 +150,22 @@ impl Switchboard {
             window: Window::beginning(now, self.policy.code_tries_per_day),
         };
         let kept = self.gateway.store.try_code(attempt).await?;
-        let context = code_context(purpose, number);
         let (is_kept, kept) = match kept {
             Some(kept) => (true, kept.code),
-            None => (false, self.decoy(purpose, &context).await?),
+            None => (false, self.decoy(purpose, context).await?),
         };
-        let code = self.vault.open(&context, &kept)?;
+        let wrong = || Fault::forbidden("the code is wrong");
+        let code = match (self.vault.open(context, &kept), purpose) {
+            (Ok(code), _) => code,
+            // A first device asked for it that is no more.
+            (Err(_), CodePurpose::Link) => return Err(wrong()),
+            (Err(fault), CodePurpose::Register) => return Err(fault),
+        };
         // Codes are often written with a dash in their middle.
         let given = Zeroizing::new(given.replace('-', ""));
         let is_right = bool::from(code.as_slice().ct_eq(given.as_bytes()));
         if !(is_kept && is_right) {
-            return Err(Fault::forbidden("the code is wrong"));
+            return Err(wrong());
         }
         Ok(CodeUse { purpose, number: number.clone(), code: kept })
     }
@@ -176,9 +183,16 @@ impl Switchboard {
     }
 }
 
-/// What a code is sealed for: it opens for no other number and nothing else.
-fn code_context(purpose: CodePurpose, number: &PhoneNumber) -> String {
-    format!("code {} {}", purpose.as_str(), number.as_str())
+/// What a code is sealed for that proves a number: it opens for no other one and nothing else.
+pub(super) fn register_context(number: &PhoneNumber) -> String {
+    format!("code register {}", number.as_str())
+}
+
+/// What a code is sealed for that links a device: it opens as long as this is the number's first
+/// device. Who asked for it and lost the number since lets nobody in.
+pub(super) fn link_context(number: &PhoneNumber, first: Option<SessionId>) -> String {
+    let first = first.map(|first| first.to_string()).unwrap_or_default();
+    format!("code link {} {first}", number.as_str())
 }
 
 const FEWEST: u32 = 100_000;

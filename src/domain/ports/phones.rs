@@ -35,18 +35,21 @@ pub trait Phones: Send + Sync {
     /// Links a device.
     ///
     /// # Errors
-    /// [`Fault::Forbidden`] when the code is not on file any more or the account has no device,
+    /// [`Fault::Forbidden`] when the code is not on file any more or the account has another first
+    /// device,
     /// [`Fault::TooLarge`] when it has all the devices that it may have; the code is still good then.
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault>;
 
-    /// Ends a device that is not the first one.
+    /// Ends a device that is not the first one; the first one, which is `first`, wants it.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] when there is no such device.
+    /// [`Fault::Unauthorized`] when `first` is not the first one any more, [`Fault::NotFound`] when
+    /// there is no such device.
     async fn unlink_device(
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault>;
 

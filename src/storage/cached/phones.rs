@@ -107,10 +107,11 @@ impl Phones for CachedStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
         self.change(
-            move |inner| async move { inner.unlink_device(account, device, at).await },
+            move |inner| async move { inner.unlink_device(account, device, first, at).await },
             move |caches, _| caches.forget_phone_of(account),
         )
         .await

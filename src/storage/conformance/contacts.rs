@@ -49,7 +49,7 @@ pub(super) async fn a_phone_is_listed_while_it_is_active(scene: Scene) {
     }
     scene.link(1, 2).await.unwrap();
     assert_eq!(scene.contacts([1]).await, [], "the first device decides");
-    scene.store.unlink_device(account, DeviceNumber(2), at(1)).await.unwrap();
+    scene.store.unlink_device(account, DeviceNumber(2), first, at(1)).await.unwrap();
     assert_eq!(scene.contacts([1]).await, []);
     let fetching = NewPhone { device: new_device(3), supports_sms: false, ..new_phone(1) };
     scene.store.register_phone(fetching).await.unwrap();

@@ -126,10 +126,11 @@ impl Scene {
     pub async fn link(&self, n: u16, device: u16) -> Result<Registered, Fault> {
         let code = new_code(CodePurpose::Link, n, device);
         self.store.put_code(code).await.unwrap();
-        let account = self.store.phone(&number(n)).await.unwrap().unwrap().account;
+        let phone = self.store.phone(&number(n)).await.unwrap().unwrap();
+        let (account, first) = (phone.account, phone.devices[0].session);
         let code = code_use(CodePurpose::Link, n, device);
         let device = new_device(device);
-        let link = NewLink { account, device, most: DEVICE_LIMIT, code, at: START };
+        let link = NewLink { account, first, device, most: DEVICE_LIMIT, code, at: START };
         self.store.link_device(link).await
     }
 

@@ -54,9 +54,10 @@ impl Phones for MemoryStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         _at: Timestamp,
     ) -> Result<Registered, Fault> {
-        self.change().unlink_device(account, device)
+        self.change().unlink_device(account, device, first)
     }
 
     async fn change_device(

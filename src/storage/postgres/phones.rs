@@ -22,6 +22,7 @@ use crate::domain::phone::{
     Registered, RelayContact,
 };
 use crate::domain::ports::Phones;
+use self::register::Unlinking;
 use crate::storage::error::during;
 use crate::storage::records::{self, device_columns};
 
@@ -80,9 +81,10 @@ impl Phones for PostgresStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
-        let input = (account, device, at);
+        let input = Unlinking { account, device, first, at };
         self.write(input, |input, link| Box::pin(register::unlink(input, link))).await
     }
 

@@ -22,6 +22,7 @@ use crate::domain::phone::{
     Registered, RelayContact,
 };
 use crate::domain::ports::Phones;
+use self::register::Unlinking;
 use crate::storage::error::during;
 use crate::storage::records::{self, device_columns};
 
@@ -82,9 +83,10 @@ impl Phones for SqliteStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
-        self.fill((account, device, at), 0, |input, connection, inboxes| {
+        self.fill(Unlinking { account, device, first, at }, 0, |input, connection, inboxes| {
             Box::pin(register::unlink(input, connection, inboxes))
         })
         .await
