@@ -85,3 +85,6 @@ CREATE TABLE relay_contacts (
     relay        TEXT   NOT NULL,
     supports_sms BIGINT NOT NULL
 );
+
+-- For when another gateway is named no more.
+CREATE INDEX relay_contacts_relay ON relay_contacts (relay);

@@ -85,3 +85,6 @@ CREATE TABLE relay_contacts (
     relay        TEXT    NOT NULL,
     supports_sms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- For when another gateway is named no more.
+CREATE INDEX relay_contacts_relay ON relay_contacts (relay);

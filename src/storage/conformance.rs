@@ -150,6 +150,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         contacts_come_in_the_order_of_the_question,
         what_is_here_wins_over_what_another_gateway_says,
         a_contact_is_one_gateways,
+        contacts_of_a_gateway_are_forgotten_a_few_at_a_time,
         phones_are_listed_in_pages;
     prekeys:
         prekeys_are_given_out_in_order_and_then_the_last_resort,

@@ -81,6 +81,12 @@ pub trait Phones: Send + Sync {
     /// Notes what another gateway says: an active contact is listed as that gateway's unless
     /// somebody else has it, one that is not active is listed as that gateway's no more.
     async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault>;
+
+    /// The names of the gateways that contacts are listed for.
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault>;
+
+    /// Forgets at most `limit` contacts of another gateway; returns how many.
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault>;
 }
 
 /// Prekeys of devices.

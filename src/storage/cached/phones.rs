@@ -158,6 +158,14 @@ impl Phones for CachedStore {
     async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault> {
         self.inner.merge_contacts(relay, contacts).await
     }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        self.inner.listed_relays().await
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_contacts(relay, limit).await
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! Phones and contacts in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -132,6 +132,20 @@ impl Phones for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        let state = self.state();
+        let relays = state.relay_contacts.values().map(|relayed| relayed.relay.clone());
+        Ok(relays.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        let mut state = self.change();
+        let of_it = state.relay_contacts.iter().filter(|(_, relayed)| relayed.relay == relay);
+        let gone: Vec<_> = of_it.map(|(token, _)| *token).take(limit as usize).collect();
+        state.relay_contacts.retain(|token, _| !gone.contains(token));
+        Ok(gone.len() as u64)
     }
 }
 

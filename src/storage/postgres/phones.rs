@@ -136,4 +136,15 @@ impl Phones for PostgresStore {
         })
         .await
     }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        Ok(contacts::relays(&mut self.reader().await?).await?)
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        self.tidy((relay.to_owned(), limit), |input, link| {
+            Box::pin(contacts::forget(input, link))
+        })
+        .await
+    }
 }

@@ -139,4 +139,15 @@ impl Phones for SqliteStore {
         })
         .await
     }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        Ok(contacts::relays(&self.readers).await?)
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        self.change((relay.to_owned(), limit), |input, connection| {
+            Box::pin(contacts::forget(input, connection))
+        })
+        .await
+    }
 }
