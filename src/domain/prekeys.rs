@@ -128,6 +128,8 @@ pub struct TakenPrekey {
     pub prekey: Option<Prekey>,
     /// The signed one, if it has one.
     pub signed: Option<SignedPrekey>,
+    /// The key by which the device's account is known to others at that moment, as its owner wrote it.
+    pub identity: Option<String>,
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub trait Prekeys: Send + Sync {
 
     /// Gives out a prekey of each of these devices, in their order: of its ordinary ones that with
     /// the lowest number, which goes, or else its last resort, which stays. No ordinary one is
-    /// given out twice, whoever asks at the same time.
+    /// given out twice, whoever asks at the same time. The identity key is that of the same moment.
     async fn take_prekeys(&self, sessions: &[SessionNumber]) -> Result<Vec<TakenPrekey>, Fault>;
 
     /// How many ordinary ones a device has.

@@ -78,6 +78,7 @@ pub(super) async fn prekeys_take_the_place_of_the_earlier_ones(scene: Scene) {
     none.identity = identity("second");
     scene.store.replace_prekeys(none).await.unwrap();
     assert_eq!(scene.known_phone(1).await.identity_key.as_deref(), Some("second"));
+    assert_eq!(scene.take(session).await.identity.as_deref(), Some("second"));
     assert_eq!(scene.take_id(session).await, None, "the last resort went as well");
 }
 
