@@ -14,6 +14,7 @@ mod phones;
 mod relays;
 mod settings;
 mod upkeep;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,6 +53,7 @@ use crate::storage;
 pub use self::listeners::Bound;
 pub use self::openapi::{openapi_document, openapi_yaml};
 pub use self::outside::OutsideError;
+pub use self::vault::VaultError;
 pub use crate::config::Config;
 pub use crate::http::fault_log::chain;
 
@@ -107,6 +109,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Secrets at rest cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
     Outside(#[from] Box<OutsideError>),
@@ -146,7 +151,7 @@ impl App {
     /// Starts what runs in the background, on a store that is open already.
     ///
     /// # Errors
-    /// When the gateway's own key or the folder of attachments cannot be used.
+    /// When the gateway's own key, the vault's or the folder of attachments cannot be used.
     pub async fn around(
         store: Arc<dyn Store>,
         directory: DataDirectory,
@@ -191,13 +196,15 @@ impl App {
         app.tasks.spawn(upkeep::run(app.gateway.clone()));
         app.tasks.spawn(files::run(app.files.clone()));
         if app.config.dialects.textsecure.enabled {
-            app.open_phones(&seed).await?;
+            app.open_phones().await?;
         }
         Ok(app)
     }
 
     /// Makes what phones are served with, and starts what runs for them in the background.
-    async fn open_phones(&mut self, seed: &[u8; 32]) -> Result<(), AppError> {
+    async fn open_phones(&mut self) -> Result<(), AppError> {
+        let vault = vault::open(&self.config, &self.directory, &self.gateway).await?;
+        let outside = outside::open(&self.config, &self.gateway, &vault).await.map_err(Box::new)?;
         let notifier = Arc::new(Notifier::new(self.hub.clone()));
         let parts = phones::Parts {
             gateway: self.gateway.clone(),
@@ -207,11 +214,11 @@ impl App {
             urls: self.urls.clone(),
             leftovers: self.leftovers.clone(),
             sockets: self.sockets.clone(),
-            outside: outside::open(&self.config, &self.gateway).await.map_err(Box::new)?,
+            outside,
             notifier: notifier.clone(),
             relays: relays::open(&self.config)?,
         };
-        let phones = Arc::new(parts.state(&self.config, seed));
+        let phones = Arc::new(parts.state(&self.config, vault));
         self.tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
         relays::follow(&mut self.tasks, &self.config, &phones.switchboard);
         self.phones = Some(phones);

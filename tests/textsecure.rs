@@ -24,4 +24,5 @@ mod socket_provisioning;
 mod stale_phones;
 mod tokens;
 mod two_phones;
+mod vault;
 mod voice;

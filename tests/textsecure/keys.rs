@@ -287,3 +287,19 @@ async fn no_key_is_given_out_twice_however_many_ask_at_once() {
     assert_eq!(given.len(), 100);
     assert!(given.values().all(|times| *times == 1), "{given:?}");
 }
+
+#[tokio::test]
+async fn what_is_too_much_or_too_long_changes_nothing() {
+    let app = unlimited().await;
+    let anna = app.phone(ANNA).await;
+    leaves(&app, &anna, "anna", 0..3).await;
+    assert_eq!(anna.put(&app, "/v1/keys", list("anna", 0..501)).await.status, 413);
+    let long = list(&"x".repeat(600), 0..1);
+    assert_eq!(anna.put(&app, "/v1/keys", long).await.status, 415);
+    let mut below = list("anna", 0..1);
+    below["keys"][0]["keyId"] = json!(-1);
+    assert_eq!(anna.put(&app, "/v1/keys", below).await.status, 415);
+    let signed = json!({ "keyId": 1, "publicKey": "x", "signature": "x".repeat(513) });
+    assert_eq!(anna.put(&app, "/v2/keys/signed", signed).await.status, 415);
+    assert_eq!(count(&app, &anna).await, 3);
+}

@@ -27,6 +27,17 @@ async fn what_was_read_comes_again_until_it_is_deleted() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_never_deleted_comes_again_for_ever() {
+    let app = unlimited().await;
+    let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);
+    says(&app, &anna, &[&bert], "one").await;
+    for round in 0..21 {
+        assert_eq!(texts(&app, &bert).await, ["one"], "round {round}");
+        app.clock.advance(LEASE);
+    }
+}
+
+#[tokio::test]
 async fn of_two_messages_of_one_time_the_oldest_is_deleted_first() {
     let app = unlimited().await;
     let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);

@@ -1,7 +1,9 @@
 //! Where a device is woken, and what that has to do with being listed.
 
+use futures_util::{FutureExt, StreamExt};
 use sealpost::domain::phone::push_address::Endpoint;
 use sealpost::domain::phone::{PhoneNumber, PushKind};
+use sealpost::domain::ports::Hint;
 use serde_json::json;
 
 use crate::harness::{Phone, TestApp};
@@ -146,4 +148,28 @@ async fn an_id_that_is_none_is_refused() {
     assert_eq!(stranger.put(&app, "/v1/accounts/gcm/", body).await.status, 401);
     assert_eq!(stranger.delete(&app, "/v1/accounts/gcm/").await.status, 401);
     assert_eq!(kept(&app).await, None);
+}
+
+#[tokio::test]
+async fn an_id_that_is_known_already_changes_nothing_and_no_change_wakes_other_dialects() {
+    let app = TestApp::start_for_phones().await;
+    let mut hints = app.gateway().bus.subscribe();
+    let phone = sleeper(&app).await;
+    let number = PhoneNumber::parse(NUMBER).unwrap();
+    let generation = async || {
+        let found = app.gateway().store.fresh_phone(&number).await.unwrap();
+        found.unwrap().generation
+    };
+    let mut seen = generation().await;
+    for (id, is_news) in [("one", true), ("one", false), ("two", true), ("one", true)] {
+        let body = json!({ "gcmRegistrationId": id });
+        let answer = phone.put(&app, "/v1/accounts/gcm/", body).await;
+        assert!(answer.status < 300, "{answer:?}");
+        let now = generation().await;
+        assert_eq!(now > seen, is_news, "{id}");
+        seen = now;
+    }
+    while let Some(Some(hint)) = hints.next().now_or_never() {
+        assert!(!matches!(hint, Hint::RosterChanged(_)), "{hint:?}");
+    }
 }

@@ -159,7 +159,7 @@ async fn replace(
         signed: None,
         identity: Some(Identity { account: caller.phone.account, key: identity }),
     };
-    state.switchboard.gateway.store.replace_prekeys(new).await?;
+    state.switchboard.gateway.store.replace_prekeys(new.checked()?).await?;
     Ok(StatusCode::OK)
 }
 

@@ -97,7 +97,7 @@ async fn read(
     let inbox = caller.phone.inbox(&caller.device);
     let mut messages = Vec::new();
     for _ in 0..EMPTY_PAGES {
-        let page = gateway.lease_page(inbox, u32::MAX, u64::MAX, None).await?;
+        let page = gateway.lease_for_device(inbox, u32::MAX, u64::MAX, None).await?;
         let (ours, others): (Vec<_>, Vec<_>) =
             page.messages.iter().map(|waiting| (waiting, opened(waiting))).partition(is_ours);
         let others = others.into_iter().map(|(waiting, _)| waiting.message_id).collect();

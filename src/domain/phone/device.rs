@@ -214,6 +214,8 @@ pub struct NewPhone {
 pub struct NewLink {
     /// The account.
     pub account: AccountNumber,
+    /// Its first device, which asked for the code.
+    pub first: SessionNumber,
     /// The device; it gets the number after the account's highest.
     pub device: NewDevice,
     /// The devices that the account may have, this one included.
@@ -240,6 +242,12 @@ impl NewLink {
         }
         Ok(())
     }
+}
+
+/// What is said to a device that is not its phone's first one, or no more.
+#[must_use]
+pub fn not_the_first() -> Fault {
+    Fault::unauthorized("only the first device may do this")
 }
 
 /// What registering, or unlinking, changed.

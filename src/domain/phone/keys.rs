@@ -83,7 +83,8 @@ impl Switchboard {
         if devices.is_empty() {
             return Err(NOBODY);
         }
-        Ok(PhoneKeys { identity: phone.identity_key.clone(), devices })
+        let identity = taken.into_iter().find_map(|taken| taken.identity);
+        Ok(PhoneKeys { identity, devices })
     }
 }
 

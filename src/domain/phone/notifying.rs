@@ -9,7 +9,7 @@ use super::switchboard::Switchboard;
 use crate::domain::error::Fault;
 use crate::domain::ids::AccountNumber;
 use crate::domain::inbox::Slot;
-use crate::domain::ports::{Hint, Notification, Pushed};
+use crate::domain::ports::{Notification, Pushed};
 
 /// The largest envelope that a notification carries: encrypted and in base64 it has some four
 /// thousand bytes, which is all that services take. For what is larger a device is woken.
@@ -69,7 +69,7 @@ impl Switchboard {
     /// # Errors
     /// When the device's secrets cannot be read, or the store fails.
     pub async fn carry(&self, note: Note, dress: Dress) -> Result<Pushed, Fault> {
-        let Note { account, device, address: from, envelope } = note;
+        let Note { device, address: from, envelope, .. } = note;
         let notification = match envelope {
             Some(envelope) => self.dressed(&device, &envelope, dress)?,
             None => Notification::Wake,
@@ -87,7 +87,6 @@ impl Switchboard {
             Pushed::Taken | Pushed::Failed | Pushed::NotSetUp => return Ok(pushed),
         };
         self.gateway.store.change_device(device.session, change).await?;
-        self.gateway.bus.publish(Hint::RosterChanged(account));
         Ok(pushed)
     }
 

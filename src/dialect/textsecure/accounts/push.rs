@@ -306,7 +306,7 @@ async fn clear(
     kinds: &[PushKind],
 ) -> Result<StatusCode, Problem> {
     for kind in kinds {
-        state.switchboard.clear_push(&caller.phone, &caller.device, *kind).await?;
+        state.switchboard.clear_push(&caller.device, *kind).await?;
     }
     Ok(StatusCode::OK)
 }

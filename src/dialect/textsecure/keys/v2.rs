@@ -174,7 +174,7 @@ async fn replace(
         signed: Some(list.signed_pre_key.into()),
         identity: Some(Identity { account: caller.phone.account, key: list.identity_key }),
     };
-    state.switchboard.gateway.store.replace_prekeys(new).await?;
+    state.switchboard.gateway.store.replace_prekeys(new.checked()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -248,7 +248,8 @@ async fn sign(
     Json { caller, body: key, .. }: Json<SignedKey>,
 ) -> Result<StatusCode, Problem> {
     let store = &state.switchboard.gateway.store;
-    store.put_signed_prekey(caller.device.session, key.into()).await?;
+    let key = SignedPrekey::from(key).checked()?;
+    store.put_signed_prekey(caller.device.session, key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -226,6 +226,19 @@ async fn a_client_that_does_not_read_is_dropped_and_what_it_never_got_does_not_c
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_no_client_acknowledges_comes_again_for_ever() {
+    let world = World::new().await;
+    world.send(10).await;
+    for round in 0..21 {
+        let (mut client, socket) = world.socket(Language::Json, 4096).await;
+        let got = timeout(Duration::from_secs(5), client.next()).await;
+        assert!(got.is_ok_and(|got| got.is_some()), "round {round}");
+        drop(client);
+        socket.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_client_acknowledged_is_gone_though_it_has_hung_up() {
     let world = World::new().await;
     world.send(10).await;
