@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::{from_fn, map_response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
@@ -32,7 +33,7 @@ use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
-use crate::delivery::notifier::Notifier;
+use crate::delivery::notifier::{Dressed, Notifier};
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
@@ -219,7 +220,11 @@ impl App {
             relays: relays::open(&self.config)?,
         };
         let phones = Arc::new(parts.state(&self.config, vault));
-        self.tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
+        let carrier = Dressed {
+            switchboard: phones.switchboard.clone(),
+            dress: textsecure::notifying::dress,
+        };
+        self.tasks.spawn(notifier.run(Arc::new(carrier)));
         relays::follow(&mut self.tasks, &self.config, &phones.switchboard);
         self.phones = Some(phones);
         Ok(())
@@ -301,7 +306,13 @@ impl App {
             self.urls.clone(),
             settings::blobs(&self.config),
         );
-        layers::guard(blobs, Guard { patience: self.upload_patience(), ..self.guard() })
+        let guard = Guard { patience: self.upload_patience(), ..self.guard() };
+        let router = layers::guard(blobs, guard).layer(map_response(blobs::say_when));
+        match self.config.dialects.textsecure.enabled {
+            // Some of that protocol's clients are pages.
+            true => router.layer(from_fn(textsecure::cors::surround)),
+            false => router,
+        }
     }
 
     /// What operators may ask; never to be served to anybody else.

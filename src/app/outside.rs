@@ -9,7 +9,7 @@ use crate::domain::vault::{Sealed, Vault};
 use crate::domain::{Fault, Gateway};
 use crate::outside::client::{Client, ClientError, ClientSettings, Protocol};
 use crate::outside::codes::{Carriers, MailError};
-use crate::outside::push::{Means, PAUSES, PushError, Services, VapidKey};
+use crate::outside::push::{Means, PushError, Services, VapidKey};
 use crate::outside::reach::Reach;
 use crate::outside::signed::KeyError;
 
@@ -62,7 +62,6 @@ pub(super) async fn open(
         contact: contact(&config.http.public_url),
         clock: gateway.clock.clone(),
         entropy: gateway.entropy.clone(),
-        pauses: PAUSES,
     };
     let push = Services::open(&settings.push, means)?;
     Ok(Outside { codes: Arc::new(codes), push: Arc::new(push) })

@@ -20,6 +20,7 @@ use crate::config::dialects::textsecure::federation::{Federation, Peer};
 use crate::domain::phone::keys::Wanted;
 use crate::domain::phone::{ContactToken, RelayContact};
 use crate::domain::ports::{RelayAnswer, RelayError, RelayRequest, Relays};
+use crate::http::fault_log::chain;
 
 /// The largest answer: a page of ten thousand contacts has less.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -238,7 +239,7 @@ fn is_for_the_phone(status: u16) -> bool {
 }
 
 fn unreachable(relay: &str, error: &AskError) -> RelayError {
-    tracing::warn!(relay, "cannot ask another gateway: {error}");
+    tracing::warn!(relay, "cannot ask another gateway: {}", chain(error));
     RelayError::Unreachable
 }
 

@@ -143,7 +143,7 @@ pub fn clock() -> Arc<TestClock> {
     Arc::new(TestClock::at(Timestamp::from_micros(NOW * 1_000_000)))
 }
 
-/// The services that these settings name, on loopback and without pauses.
+/// The services that these settings name, on loopback.
 pub fn services(settings: &PushServices, clock: &Arc<TestClock>) -> Services {
     let means = Means {
         services: client(Protocol::Any),
@@ -153,7 +153,6 @@ pub fn services(settings: &PushServices, clock: &Arc<TestClock>) -> Services {
         contact: "https://gateway.example".to_owned(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::new(1)),
-        pauses: [Duration::ZERO; 2],
     };
     Services::open(settings, means).unwrap()
 }

@@ -49,6 +49,8 @@ impl Push for Nobody {
 
 impl Notifier for Nobody {
     fn stored(&self, _phone: &Phone, _device: &Device, _envelope: &Bytes) {}
+
+    fn left(&self, _phone: &Phone, _device: &Device) {}
 }
 
 fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {

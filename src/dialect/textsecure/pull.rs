@@ -15,6 +15,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::envelope::Envelope;
+use super::error::method_not_allowed;
 use super::paths::{Acting, Routes, route};
 use super::receipts;
 use crate::domain::error::Fault;
@@ -25,7 +26,7 @@ use crate::http::problem::Problem;
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(Routes::new(), "/v1/messages", get(read));
+    let routes = route(Routes::new(), "/v1/messages", get(read).head(method_not_allowed));
     route(routes, "/v1/messages/{source}/{timestamp}", delete(acknowledge))
 }
 

@@ -109,6 +109,14 @@ impl Endpoint {
         Zeroizing::new(serde_json::to_vec(self).unwrap_or_default())
     }
 
+    /// The host that the URL names, with its port, or as much as there is of one.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let behind = self.url.split_once("://").map_or(self.url.as_str(), |(_, behind)| behind);
+        let authority = behind.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase()
+    }
+
     /// The endpoint that was kept as these bytes.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -141,5 +149,17 @@ mod tests {
         let bare = Endpoint { keys: None, ..endpoint };
         assert_eq!(Endpoint::from_bytes(&bare.to_bytes()), Some(bare.clone()));
         assert_eq!(format!("{bare:?}"), "Endpoint(..)");
+    }
+
+    #[test]
+    fn an_endpoint_is_at_a_host() {
+        for (url, host) in [
+            ("https://push.example/7734", "push.example"),
+            ("http://Anna:x@Push.example:8080?7734", "push.example:8080"),
+            ("https://[2001:db8::1]#x", "[2001:db8::1]"),
+            ("none", "none"),
+        ] {
+            assert_eq!(Endpoint { url: url.to_owned(), keys: None }.host(), host);
+        }
     }
 }

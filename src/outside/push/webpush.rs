@@ -12,7 +12,7 @@ use reqwest::Url;
 
 use super::encryption::{LARGEST_BODY, OVERHEAD, SubscriptionKeys, encrypt};
 use super::vapid::VapidKey;
-use super::{Attempt, Service};
+use super::{Service, by_status, without_answer};
 use crate::domain::clock::Clock;
 use crate::domain::phone::push_address::Endpoint;
 use crate::domain::ports::{Entropy, Notification, Pushed};
@@ -44,9 +44,9 @@ pub(super) struct WebPush {
 impl Service for WebPush {
     const NAME: &'static str = "webpush";
 
-    async fn attempt(&self, address: &[u8], what: &Notification) -> Attempt {
+    async fn attempt(&self, address: &[u8], what: &Notification) -> Pushed {
         let Some(endpoint) = Endpoint::from_bytes(address) else {
-            return Attempt::Settled(Pushed::Failed);
+            return Pushed::Failed;
         };
         let room = LARGEST_BODY - if endpoint.keys.is_some() { OVERHEAD } else { 0 };
         let text = match what {
@@ -65,11 +65,11 @@ impl Service for WebPush {
 }
 
 impl WebPush {
-    fn judge(attempt: Result<Answer, AskError>) -> Attempt {
+    fn judge(attempt: Result<Answer, AskError>) -> Pushed {
         match attempt {
-            Ok(answer) if matches!(answer.status, 404 | 410) => Attempt::Settled(Pushed::Dead),
-            Ok(answer) => Attempt::by_status(Self::NAME, &answer),
-            Err(error) => Attempt::without_answer(Self::NAME, &error),
+            Ok(answer) if matches!(answer.status, 404 | 410) => Pushed::Dead,
+            Ok(answer) => by_status(Self::NAME, &answer),
+            Err(error) => without_answer(Self::NAME, &error),
         }
     }
 
