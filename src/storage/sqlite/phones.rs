@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::query;
 
+use self::register::Unlinking;
 use super::SqliteStore;
 use super::rows::{count, value};
 use crate::domain::Fault;
@@ -22,7 +23,6 @@ use crate::domain::phone::{
     Registered, RelayContact,
 };
 use crate::domain::ports::Phones;
-use self::register::Unlinking;
 use crate::storage::error::during;
 use crate::storage::records::{self, device_columns};
 
@@ -51,10 +51,15 @@ pub(super) const INBOX: &str = "
 
 const COUNT: &str = "SELECT count(*) AS phones FROM phones";
 
+/// Accounts are looked up for the page alone, and not for all that is passed over.
 const PAGE: &str = "
-    SELECT accounts.external_name, phones.token, phones.supports_sms, phones.is_listed
-    FROM phones CROSS JOIN accounts ON accounts.number = phones.account
-    ORDER BY phones.account LIMIT ?2 OFFSET ?1";
+    SELECT accounts.external_name, page.token, page.supports_sms, page.is_listed
+    FROM (
+        SELECT account, token, supports_sms, is_listed FROM phones
+        ORDER BY account LIMIT ?2 OFFSET ?1
+    ) AS page
+    CROSS JOIN accounts ON accounts.number = page.account
+    ORDER BY page.account";
 
 #[async_trait]
 impl Phones for SqliteStore {
