@@ -53,7 +53,8 @@ impl Switchboard {
         };
         self.limits.take(limit, number.as_str(), 1)?;
         if let Some(fixed) = self.codes.fixed(&number) {
-            self.keep_code(CodePurpose::Register, &register_context(&number), number, &fixed).await?;
+            self.keep_code(CodePurpose::Register, &register_context(&number), number, &fixed)
+                .await?;
             return Ok(());
         }
         let code = fresh_code(&*self.gateway.entropy);

@@ -24,9 +24,17 @@ pub(super) async fn devices_are_numbered_after_the_highest(scene: Scene) {
     let both = scene.known_phone(1).await;
     assert!(both.generation > phone.generation);
     assert_eq!((numbers(&both), both.devices[1].registration), (vec![1, 2, 3], 2));
-    scene.store.unlink_device(phone.account, DeviceNumber(2), phone.devices[0].session, at(1)).await.unwrap();
+    scene
+        .store
+        .unlink_device(phone.account, DeviceNumber(2), phone.devices[0].session, at(1))
+        .await
+        .unwrap();
     assert_eq!(scene.link(1, 4).await.unwrap().device, DeviceNumber(4));
-    scene.store.unlink_device(phone.account, DeviceNumber(4), phone.devices[0].session, at(1)).await.unwrap();
+    scene
+        .store
+        .unlink_device(phone.account, DeviceNumber(4), phone.devices[0].session, at(1))
+        .await
+        .unwrap();
     assert_eq!(scene.link(1, 5).await.unwrap().device, DeviceNumber(4), "it is free again");
     assert_eq!(numbers(&*scene.known_phone(1).await), [1, 3, 4]);
 }
@@ -39,7 +47,11 @@ pub(super) async fn there_are_no_more_devices_than_the_limit(scene: Scene) {
     let refused = scene.link(1, 4).await;
     assert!(matches!(refused, Err(Fault::TooLarge { actual: 4, limit: 3, .. })), "{refused:?}");
     assert_eq!(scene.known_phone(1).await, before);
-    scene.store.unlink_device(phone.account, DeviceNumber(3), phone.devices[0].session, at(1)).await.unwrap();
+    scene
+        .store
+        .unlink_device(phone.account, DeviceNumber(3), phone.devices[0].session, at(1))
+        .await
+        .unwrap();
     let code = code_use(CodePurpose::Link, 1, 4);
     let (account, first) = (phone.account, phone.devices[0].session);
     let (device, most) = (new_device(4), DEVICE_LIMIT);

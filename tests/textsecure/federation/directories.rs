@@ -89,7 +89,7 @@ fn tokens_are_those_of_the_protocol() {
 
 #[tokio::test]
 async fn contacts_of_a_gateway_that_is_named_no_more_go_and_block_nobody() {
-    let app = unlimited_with(|it| it.federation = with_peer("new")).await;
+    let app = unlimited_with(|it| it.dialects.textsecure.federation = with_peer("new")).await;
     let (switchboard, store) = (app.switchboard(), app.gateway().store.clone());
     let numbers = [ANNA, BERT, CARL].map(|number| PhoneNumber::parse(number).unwrap());
     let contacts = numbers.map(|number| RelayContact {
