@@ -5,6 +5,8 @@
 //! The gateway neither makes them nor looks at what they are: it keeps the strings of their owner, if
 //! they are short enough, and gives them back byte for byte.
 
+use std::fmt;
+
 use super::error::Fault;
 use super::ids::{AccountNumber, SessionNumber};
 
@@ -15,7 +17,7 @@ pub const MOST_ORDINARY: usize = 500;
 pub const LONGEST_STRING: usize = 512;
 
 /// A public key for one conversation's beginning.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Prekey {
     /// The owner's number for it.
     pub id: i64,
@@ -31,7 +33,7 @@ impl Prekey {
 }
 
 /// A prekey that serves for a longer time, with its owner's signature.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignedPrekey {
     /// The owner's number for it.
     pub id: i64,
@@ -111,7 +113,7 @@ fn check_string(field: &'static str, string: &str) -> Result<(), Fault> {
 }
 
 /// The key by which an account is known to others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The account.
     pub account: AccountNumber,
@@ -120,7 +122,7 @@ pub struct Identity {
 }
 
 /// What was given out for one device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TakenPrekey {
     /// The device.
     pub session: SessionNumber,
@@ -130,6 +132,32 @@ pub struct TakenPrekey {
     pub signed: Option<SignedPrekey>,
     /// The key by which the device's account is known to others at that moment, as its owner wrote it.
     pub identity: Option<String>,
+}
+
+impl fmt::Debug for Prekey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prekey({}, ..)", self.id)
+    }
+}
+
+impl fmt::Debug for SignedPrekey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedPrekey({}, ..)", self.id)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({:?}, ..)", self.account)
+    }
+}
+
+impl fmt::Debug for TakenPrekey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("TakenPrekey");
+        shown.field("session", &self.session).field("prekey", &self.prekey);
+        shown.field("signed", &self.signed).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +184,26 @@ mod tests {
         };
         change(&mut new);
         new.checked().err().map(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn a_debug_print_shows_no_key() {
+        let (account, session, key) = (AccountNumber(1), SessionNumber(1), "7734".to_owned());
+        let prekey = Prekey { id: 5, public_key: key.clone() };
+        let signed = SignedPrekey { id: 6, public_key: key.clone(), signature: key.clone() };
+        let identity = Some(Identity { account, key: key.clone() });
+        let taken = TakenPrekey {
+            session,
+            prekey: Some(prekey.clone()),
+            signed: Some(signed.clone()),
+            identity: Some(key),
+        };
+        let (ordinary, last_resort, signed) = (vec![prekey.clone()], Some(prekey), Some(signed));
+        let new = NewPrekeys { session, ordinary, last_resort, signed, identity };
+        for shown in [format!("{new:?}"), format!("{taken:?}")] {
+            assert!(!shown.contains("7734"), "{shown}");
+            assert!(shown.contains("Prekey(5, ..)") && shown.contains("(6, ..)"), "{shown}");
+        }
     }
 
     #[test]

@@ -51,10 +51,15 @@ pub(super) const INBOX: &str = "
 
 const COUNT: &str = "SELECT count(*) AS phones FROM phones";
 
+/// Accounts are looked up for the page alone, and not for all that is passed over.
 const PAGE: &str = "
-    SELECT accounts.external_name, phones.token, phones.supports_sms, phones.is_listed
-    FROM phones JOIN accounts ON accounts.number = phones.account
-    ORDER BY phones.account LIMIT $2 OFFSET $1";
+    SELECT accounts.external_name, page.token, page.supports_sms, page.is_listed
+    FROM (
+        SELECT account, token, supports_sms, is_listed FROM phones
+        ORDER BY account LIMIT $2 OFFSET $1
+    ) AS page
+    JOIN accounts ON accounts.number = page.account
+    ORDER BY page.account";
 
 #[async_trait]
 impl Phones for PostgresStore {
