@@ -253,12 +253,4 @@ mod tests {
             assert!(matches!(refused, VaultError::Length { .. }), "{refused}");
         }
     }
-
-    #[tokio::test]
-    async fn a_gateway_without_phones_makes_no_key() {
-        let mut scene = Scene::new();
-        scene.config.dialects.textsecure.enabled = false;
-        scene.open("a").await.unwrap();
-        assert!(!scene.file("a/vault.key").exists());
-    }
 }

@@ -16,6 +16,9 @@ async fn by_default_it_is_not_spoken() {
     let path = "/v1/accounts/sms/code/+14152222222";
     let answer = app.answer(request(Method::GET, path, None, &Value::Null)).await;
     assert_eq!((answer.status, &answer.json["error"]["status"]), (404, &404.into()), "{answer:?}");
+    let key = app.data().join("vault.key");
+    assert!(!key.exists(), "there is nothing to seal");
+    assert!(TestApp::start_for_phones().await.data().join("vault.key").exists());
 }
 
 #[tokio::test]

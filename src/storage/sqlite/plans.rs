@@ -146,6 +146,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
                 "pair",
                 "surplus",
                 "waiting",
+                "named",
                 "CONSTANT ROW",
             ];
             let scan = step.strip_prefix("SCAN ");
