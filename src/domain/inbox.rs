@@ -250,6 +250,17 @@ impl Waiting {
     }
 }
 
+/// A part of an inbox to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// Behind this message, or from the first one on.
+    pub after: Option<Order>,
+    /// Messages at most.
+    pub limit: u32,
+    /// Bytes of their bodies and slots at most; a single message may have more.
+    pub max_bytes: u64,
+}
+
 impl Gateway {
     /// Hands out what waits in an inbox, and holds it for this reader for a while. A message that
     /// was handed out in vain several times comes alone, and what stands before such a one comes

@@ -114,6 +114,10 @@ impl Push for Services {
         }
     }
 
+    async fn probe(&self, url: &str) -> Option<bool> {
+        self.webpush.as_ref()?.probe(url).await
+    }
+
     fn web_push_key(&self) -> Option<String> {
         self.webpush.as_ref().map(|webpush| webpush.vapid.public())
     }

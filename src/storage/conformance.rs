@@ -7,11 +7,11 @@ pub mod scene;
 
 mod accounts;
 mod attachments;
+mod browse;
 mod changes;
 mod codes;
 mod contacts;
 mod conversations;
-mod handed_out;
 mod inbox;
 mod isolation;
 mod linking;
@@ -122,11 +122,12 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         expired_messages_are_not_handed_out,
         what_is_not_handed_out_hides_nothing_behind_it,
         older_messages_can_be_left_where_they_are;
-    handed_out:
-        what_was_handed_out_is_found_until_it_is_acknowledged,
-        what_was_not_sent_was_not_handed_out,
+    browse:
+        what_waits_is_found_handed_out_or_not,
+        an_inbox_is_looked_through_in_stretches,
+        any_message_can_be_withdrawn,
         what_is_set_aside_is_found_elsewhere,
-        what_an_ended_session_was_handed_is_not_found;
+        what_waited_for_an_ended_session_is_not_found;
     phones:
         a_phone_is_registered_with_its_first_device,
         registering_again_ends_everything,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::letters::{ANNA, BERT, CARL, NOBODY, link_silent, retry_after, unlimited};
@@ -150,6 +151,18 @@ async fn where_nobody_can_begin_to_write_nothing_is_found() {
         assert_eq!(answer.status, 404, "{path}");
     }
     leaves(&app, &bert, "bert", [1]).await;
+    for version in ["v1", "v2"] {
+        let other = format!("/{version}/keys/{BERT}/22");
+        assert_eq!(
+            anna.get(&app, &other).await.status,
+            404,
+            "no such device, though keys were left"
+        );
+        for path in [other, format!("/{version}/keys"), format!("/{version}/keys/{BERT}/1")] {
+            let answer = app.stranger(Method::GET, &path, &Value::Null).await;
+            assert_eq!(answer.status, 401, "{path}");
+        }
+    }
     assert_eq!(fetch(&app, &anna, &format!("{BERT}?relay=there")).await.status, 404);
     assert_eq!(anna.get(&app, &format!("/v2/keys/{BERT}")).await.status, 404, "no such path");
     let wrong = Phone { password: "wrong".into(), ..anna.clone() };

@@ -53,6 +53,24 @@ async fn a_push_id_makes_a_phone_reachable_and_listed() {
 }
 
 #[tokio::test]
+async fn a_phone_without_its_only_id_is_as_good_as_unknown() {
+    let app = TestApp::start_for_phones().await;
+    let (phone, asker) = (sleeper(&app).await, app.phone("+14152222223").await);
+    let key = |id: u64| json!({ "keyId": id, "publicKey": "public", "identityKey": "identity" });
+    let keys = json!({ "lastResortKey": key(16_777_215), "keys": [key(1)] });
+    assert_eq!(phone.put(&app, "/v1/keys", keys).await.status, 200);
+    let write = json!({ "messages": [{ "type": 1, "body": "YQ==" }] });
+    let statuses = async || {
+        let message = asker.put(&app, &format!("/v1/messages/{NUMBER}"), write.clone()).await;
+        [message.status, asker.get(&app, &format!("/v1/keys/{NUMBER}/1")).await.status]
+    };
+    phone.put(&app, "/v1/accounts/apn/", json!({"apnRegistrationId": "00ff"})).await;
+    assert_eq!(statuses().await, [200, 200]);
+    assert_eq!(phone.delete(&app, "/v1/accounts/apn/").await.status, 200);
+    assert_eq!(statuses().await, [404, 404]);
+}
+
+#[tokio::test]
 async fn who_fetches_stays_listed_without_an_id() {
     let app = TestApp::start_for_phones().await;
     let (phone, asker) = (app.phone(NUMBER).await, app.phone("+14152222223").await);

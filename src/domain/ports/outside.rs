@@ -128,6 +128,11 @@ pub trait Push: Send + Sync {
     /// Asks the service, once, to carry a notification to the device at that address.
     async fn push(&self, kind: PushKind, address: &[u8], notification: Notification) -> Pushed;
 
+    /// Whether what answers at a URL calls itself UnifiedPush; nothing when nobody says.
+    async fn probe(&self, _url: &str) -> Option<bool> {
+        None
+    }
+
     /// The public key by which services for Web Push know this gateway, if it uses any.
     fn web_push_key(&self) -> Option<String> {
         None

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::Url;
+use serde::Deserialize;
 
 use super::encryption::{LARGEST_BODY, OVERHEAD, SubscriptionKeys, encrypt};
 use super::vapid::VapidKey;
@@ -64,7 +65,25 @@ impl Service for WebPush {
     }
 }
 
+/// How a server says that it is one for UnifiedPush.
+#[derive(Deserialize)]
+struct Discovery {
+    unifiedpush: DiscoveredVersion,
+}
+
+#[derive(Deserialize)]
+struct DiscoveredVersion {
+    version: u64,
+}
+
 impl WebPush {
+    /// Whether what answers at a URL calls itself UnifiedPush; nothing when nobody says.
+    pub(super) async fn probe(&self, url: &str) -> Option<bool> {
+        let answer = self.client.get(Post::empty(url)).await.ok()?;
+        let found = answer.json::<Discovery>().is_some_and(|it| it.unifiedpush.version == 1);
+        (!matches!(answer.status, 429 | 500..600)).then(|| answer.is_success() && found)
+    }
+
     fn judge(attempt: Result<Answer, AskError>) -> Pushed {
         match attempt {
             Ok(answer) if matches!(answer.status, 404 | 410) => Pushed::Dead,

@@ -5,10 +5,10 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, changes, claims, clear, codes, connect,
-    conversations, expire, forget, fronts, gaps, handed_out, inbox, lease, notices, phones,
-    prekeys, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors,
-    sweep, top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, claims, clear, codes,
+    connect, conversations, expire, forget, fronts, gaps, inbox, lease, notices, phones, prekeys,
+    relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep,
+    top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -53,7 +53,7 @@ const OTHERS: &[&str] = &[
     fronts::FIRST,
     gaps::LEAVE,
     gaps::FREE_MARKERS,
-    handed_out::HANDED_OUT,
+    browse::BROWSE,
     inbox::HANDED_OUT,
     lease::LEASE,
     notices::LEAVE,

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, changes, claims, clear, codes, conversations, expire, gaps,
-    groups, handed_out, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
+    accept, accounts, attachments, browse, changes, claims, clear, codes, conversations, expire,
+    gaps, groups, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
     rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
@@ -56,7 +56,7 @@ const STATEMENTS: &[&str] = &[
     groups::REMOVE,
     groups::SET_ROLES,
     groups::MUTE,
-    handed_out::HANDED_OUT,
+    browse::BROWSE,
     inbox::FREE,
     inbox::HANDED_OUT,
     phones::PHONE,
