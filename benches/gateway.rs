@@ -26,6 +26,8 @@ mod measure;
 mod numbers;
 #[path = "gateway/pace.rs"]
 mod pace;
+#[path = "gateway/phones.rs"]
+mod phones;
 #[path = "gateway/postgres_crowd.rs"]
 mod postgres_crowd;
 #[path = "gateway/postgres_floor.rs"]
@@ -162,7 +164,16 @@ async fn accepting(
         all.push(accept::measure(template, shape, effort).await);
         progress.measured(arguments, database, &shape);
     }
-    let tables = [table::accepted(&all), table::processors(&all), table::promises(database, &all)];
+    let mut tables = vec![table::accepted(&all), table::processors(&all)];
+    let mut promises = table::promises(database, &all);
+    if phones::is_wanted(arguments) {
+        let effort = Effort { rounds: arguments.rounds, scale: arguments.scale, alone: false };
+        let compared = phones::measure(template, effort).await;
+        progress.measured(arguments, database, &phones::SHAPE);
+        tables.push(compared.rows());
+        compared.promise(&mut promises);
+    }
+    tables.push(promises);
     tables.join("\n")
 }
 

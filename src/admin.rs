@@ -1,4 +1,5 @@
-//! The operator's API: accounts, sessions, tokens, invitations and the gateway's state.
+//! The operator's API: accounts, sessions, tokens, invitations, codes for phones and the gateway's
+//! state.
 //!
 //! It listens on a Unix socket in the data directory that only the directory's owner may open;
 //! that is its authentication. The `sealpost` command speaks it too, over the socket when a
@@ -11,6 +12,7 @@ mod request;
 mod sessions;
 mod set_aside;
 mod status;
+mod textsecure;
 mod tokens;
 pub mod types;
 
@@ -22,6 +24,7 @@ use axum::routing::{delete, get, post};
 
 use crate::domain::Gateway;
 use crate::domain::clock::Timestamp;
+use crate::domain::phone::Switchboard;
 use crate::http::problem;
 
 /// What the operator's API works with.
@@ -37,6 +40,8 @@ pub struct AdminState {
     pub address: Option<SocketAddr>,
     /// How many sockets are open.
     pub sockets: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// The rules of phones.
+    pub switchboard: Option<Arc<Switchboard>>,
 }
 
 /// The operator's API, problem documents included.
@@ -61,6 +66,7 @@ pub fn router(state: AdminState) -> Router {
         )
         .route("/admin/v1/invites", get(invites::list).post(invites::create))
         .route("/admin/v1/invites/{invite_id}", delete(invites::revoke))
+        .route("/admin/v1/textsecure/codes", get(textsecure::codes))
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
         .with_state(state)

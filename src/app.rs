@@ -9,8 +9,12 @@ pub mod entropy;
 mod files;
 mod listeners;
 mod openapi;
+mod outside;
+mod phones;
+mod relays;
 mod settings;
 mod upkeep;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,32 +22,39 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::{from_fn, map_response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use self::directory::{DataDirectory, DirectoryError};
 use self::entropy::{EntropyError, SystemEntropy};
-use self::listeners::ListenError;
+use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
-use crate::dialect::mixin::blaze::Places;
+use crate::delivery::notifier::{Dressed, Notifier};
 use crate::dialect::mixin::{self, MixinState};
+use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
 use crate::http::blobs::{self, BlobUrls};
 use crate::http::gate::Gate;
-use crate::http::layers::{self, Guard, Patience};
+use crate::http::layers::{self, Guard, Others, Patience};
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 use crate::http::{health, problem, start};
+use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
 pub use self::listeners::Bound;
 pub use self::openapi::{openapi_document, openapi_yaml};
+pub use self::outside::OutsideError;
+pub use self::vault::VaultError;
 pub use crate::config::Config;
 pub use crate::http::fault_log::chain;
 
@@ -60,6 +71,7 @@ pub struct App {
     gate: Arc<Gate>,
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
+    phones: Option<Arc<TextSecureState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -98,6 +110,15 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Secrets at rest cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Those who hand codes over or wake phones cannot be asked.
+    #[error(transparent)]
+    Outside(#[from] Box<OutsideError>),
+    /// Another gateway cannot be asked.
+    #[error(transparent)]
+    Relays(#[from] Box<PeerError>),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -131,7 +152,7 @@ impl App {
     /// Starts what runs in the background, on a store that is open already.
     ///
     /// # Errors
-    /// When the gateway's own key or the folder of attachments cannot be used.
+    /// When the gateway's own key, the vault's or the folder of attachments cannot be used.
     pub async fn around(
         store: Arc<dyn Store>,
         directory: DataDirectory,
@@ -150,29 +171,63 @@ impl App {
         let urls = files::urls(config, &seed);
         let hub = Arc::new(Hub::default());
         let sockets = Places::new(config.http.sockets, config.limits.sockets_per_session);
+        let sockets = Arc::new(sockets);
         // As many as there may be clients to leave them behind.
         let clients = u64::from(config.http.connections) + u64::from(config.http.sockets);
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
         let leftovers = Leftovers::new(most, config.http.request_timeout());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
-        tasks.spawn(upkeep::run(gateway.clone()));
-        tasks.spawn(files::run(files.clone()));
-        Ok(Self {
+        let leftovers = Arc::new(leftovers);
+        let mut app = Self {
             config: config.clone(),
             gateway,
             hub,
-            sockets: Arc::new(sockets),
-            leftovers: Arc::new(leftovers),
+            sockets,
+            leftovers,
             gate,
             files,
             urls,
+            phones: None,
             server_public_key,
             started_at,
             address: OnceLock::new(),
-            tasks,
+            tasks: JoinSet::new(),
             directory,
-        })
+        };
+        app.tasks.spawn(app.hub.clone().run(app.gateway.bus.subscribe()));
+        app.tasks.spawn(upkeep::run(app.gateway.clone()));
+        app.tasks.spawn(files::run(app.files.clone()));
+        if app.config.dialects.textsecure.enabled {
+            app.open_phones().await?;
+        }
+        Ok(app)
+    }
+
+    /// Makes what phones are served with, and starts what runs for them in the background.
+    async fn open_phones(&mut self) -> Result<(), AppError> {
+        let vault = vault::open(&self.config, &self.directory, &self.gateway).await?;
+        let outside = outside::open(&self.config, &self.gateway, &vault).await.map_err(Box::new)?;
+        let notifier = Arc::new(Notifier::new(self.hub.clone()));
+        let parts = phones::Parts {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            files: self.files.clone(),
+            urls: self.urls.clone(),
+            leftovers: self.leftovers.clone(),
+            sockets: self.sockets.clone(),
+            outside,
+            notifier: notifier.clone(),
+            relays: relays::open(&self.config)?,
+        };
+        let phones = Arc::new(parts.state(&self.config, vault));
+        let carrier = Dressed {
+            switchboard: phones.switchboard.clone(),
+            dress: textsecure::notifying::dress,
+        };
+        self.tasks.spawn(notifier.run(Arc::new(carrier)));
+        relays::follow(&mut self.tasks, &self.config, &phones.switchboard);
+        self.phones = Some(phones);
+        Ok(())
     }
 
     /// Stops the background, finishes what the store has taken, and lets go of the directory.
@@ -188,6 +243,12 @@ impl App {
     #[must_use]
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// The rules of phones, where they are served.
+    #[must_use]
+    pub fn switchboard(&self) -> Option<&Arc<Switchboard>> {
+        self.phones.as_ref().map(|phones| &phones.switchboard)
     }
 
     /// Attachments.
@@ -215,17 +276,43 @@ impl App {
         };
         let own = health::router(self.gateway.clone())
             .merge(start::router(self.server_public_key.clone()))
-            .merge(crate::http::openapi::router(openapi_yaml(prefix)));
-        let router = router.merge(layers::guard(own, self.guard()));
+            .merge(self.openapi_router());
+        let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
+        let phones = self.phones.clone();
+        let phones = phones.filter(|_| self.config.dialects.textsecure.is_beside_others());
+        let phones = phones.map(|phones| textsecure::router(phones, self.guard()));
+        let below = phones.map(|phones| (textsecure::PARTS, phones));
+        let others = Others { below, sockets: Some(sockets) };
+        layers::apply(router, others, self.gateway.entropy.clone())
+    }
+
+    /// What phones may ask where nothing else is served: their protocol, and the bytes of
+    /// attachments, whose addresses may lead there.
+    pub fn phones_router(&self) -> Option<Router> {
+        let phones = textsecure::router(self.phones.clone()?, self.guard());
+        let router = phones.merge(self.blobs_router());
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
+    fn openapi_router(&self) -> Router {
+        let prefix = self.config.dialects.mixin.path_prefix.clone();
+        crate::http::openapi::router(move || openapi_yaml(&prefix))
+    }
+
+    fn blobs_router(&self) -> Router {
         let blobs = blobs::router(
             self.gate.clone(),
             self.files.clone(),
             self.urls.clone(),
             settings::blobs(&self.config),
         );
-        let uploads = Guard { patience: self.upload_patience(), ..self.guard() };
-        let router = router.merge(layers::guard(blobs, uploads));
-        layers::apply(router, Some(sockets), self.gateway.entropy.clone())
+        let guard = Guard { patience: self.upload_patience(), ..self.guard() };
+        let router = layers::guard(blobs, guard).layer(map_response(blobs::say_when));
+        match self.config.dialects.textsecure.enabled {
+            // Some of that protocol's clients are pages.
+            true => router.layer(from_fn(textsecure::cors::surround)),
+            false => router,
+        }
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -237,10 +324,11 @@ impl App {
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
+            switchboard: self.switchboard().cloned(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
-        layers::apply(router, None, self.gateway.entropy.clone())
+        layers::apply(router, Others::default(), self.gateway.entropy.clone())
     }
 
     /// [`Self::bind`] and [`Self::run`] in one.
@@ -257,12 +345,14 @@ impl App {
         Ok(())
     }
 
-    /// Makes the admin socket and writes into the lock file where this gateway is reached.
+    /// Makes the admin socket, and the listener for phones if they have an address of their own, and
+    /// writes into the lock file where this gateway is reached.
     ///
     /// # Errors
-    /// When the socket cannot be made or the lock file cannot be written.
+    /// When one of them cannot be made or the lock file cannot be written.
     pub fn bind(&mut self, listener: TcpListener) -> Result<Bound, AppError> {
-        let bound = listeners::bind(listener, &mut self.directory)?;
+        let phones = self.config.dialects.textsecure.own_address();
+        let bound = listeners::bind(listener, phones, &mut self.directory)?;
         self.address = OnceLock::from(bound.address());
         Ok(bound)
     }
@@ -274,7 +364,12 @@ impl App {
             // Readers that wait for messages would hold up everything else.
             self.hub.close();
         };
-        listeners::run(bound, self.router(), self.admin_router(), &self.config.http, stop).await;
+        let routers = Routers {
+            clients: self.router(),
+            operators: self.admin_router(),
+            phones: bound.phones_address().and_then(|_| self.phones_router()),
+        };
+        listeners::run(bound, routers, &self.config.http, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
     }
 

@@ -16,6 +16,7 @@ mod output;
 mod serve;
 mod session;
 mod set_aside;
+mod textsecure;
 mod user;
 
 use std::path::PathBuf;
@@ -84,6 +85,9 @@ enum Command {
     /// Make, list and revoke invitations to sign up
     #[command(subcommand)]
     Invite(invite::Command),
+    /// See the codes with which phones register
+    #[command(subcommand)]
+    Textsecure(textsecure::Command),
     /// Print the OpenAPI document (YAML)
     ///
     /// A running gateway serves the same document at /openapi.yaml.
@@ -136,6 +140,7 @@ async fn change(command: Command, config: &Config) -> Result<(), CommandError> {
         Command::User(command) => user::run(command, config).await,
         Command::Session(command) => session::run(command, config).await,
         Command::Invite(command) => invite::run(command, config).await,
+        Command::Textsecure(command) => textsecure::run(command, config).await,
         Command::Serve(_) | Command::Demo(_) | Command::Openapi | Command::Doctor => Ok(()),
     }
 }

@@ -8,7 +8,9 @@ pub mod database;
 pub mod dialects;
 pub mod http;
 pub mod limits;
+pub mod outbound;
 pub mod rate;
+pub mod secret;
 mod source;
 pub mod storage;
 pub mod telemetry;
@@ -22,6 +24,8 @@ pub use database::Database;
 pub use dialects::Dialects;
 pub use http::Http;
 pub use limits::Limits;
+pub use outbound::Outbound;
+pub use secret::Secret;
 pub use source::{Environment, Flags};
 pub use storage::Storage;
 pub use telemetry::Telemetry;
@@ -40,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// Encrypted files.
     pub attachments: Attachments,
+    /// Requests that the gateway makes to others.
+    pub outbound: Outbound,
     /// The protocols.
     pub dialects: Dialects,
     /// Logs.
@@ -118,7 +124,8 @@ impl Config {
         self.limits.validate()?;
         self.http.has_room_for(self.limits.body_bytes)?;
         self.attachments.validate()?;
-        self.dialects.mixin.validate()?;
+        self.outbound.validate()?;
+        self.dialects.validate()?;
         self.telemetry.validate()
     }
 }

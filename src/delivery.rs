@@ -6,6 +6,7 @@
 pub mod changes;
 mod held;
 pub mod hub;
+pub mod notifier;
 pub mod poll;
 pub mod pump;
 

@@ -89,6 +89,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let temporary = temporary.map_err(DemoError::TemporaryDirectory)?;
     let mut config = Config::default();
     config.storage.data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
+    config.dialects.textsecure.enabled = true;
 
     let start = tokio::time::Instant::now();
     let mut app = App::open_here(&config).await?;

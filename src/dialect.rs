@@ -2,3 +2,4 @@
 //! [`crate::domain`] and back; deleting a folder and its line here removes a protocol.
 
 pub mod mixin;
+pub mod textsecure;

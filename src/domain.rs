@@ -16,7 +16,10 @@ pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod limits;
+pub mod password;
+pub mod phone;
 pub mod ports;
+pub mod prekeys;
 pub mod reader;
 pub mod relationship;
 pub mod roster;
@@ -24,6 +27,7 @@ pub mod session;
 pub mod sign_up;
 pub mod submit;
 pub mod top_up;
+pub mod vault;
 
 pub use error::Fault;
 pub use gateway::{Gateway, Limits};

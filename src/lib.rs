@@ -8,7 +8,7 @@
 //!   [`dialect::mixin::messages`].
 //! - [`domain`] holds the rules. Its heart is [`domain::submit`]: what becomes of a batch.
 //! - [`storage`] keeps accounts, sessions and messages; [`bus`] carries hints.
-//! - [`delivery`] hands out what waits.
+//! - [`delivery`] hands out what waits; [`outside`] asks others to wake phones and to hand codes over.
 //! - [`app`] puts it all together; [`config`] and [`telemetry`] are what it is told and what it
 //!   tells.
 //! - [`admin`] is the operator's API, [`cli`] the command, [`demo`] a story to watch.
@@ -25,6 +25,7 @@ pub mod demo;
 pub mod dialect;
 pub mod domain;
 pub mod http;
+pub mod outside;
 pub mod storage;
 pub mod telemetry;
 

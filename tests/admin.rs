@@ -1,6 +1,7 @@
 //! The operator's API, over the real router on a real database.
 
 mod accounts;
+mod codes;
 mod invites;
 mod sessions;
 mod set_aside;

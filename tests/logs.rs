@@ -1,8 +1,6 @@
 //! Nothing that is secret, and nothing that somebody wrote, gets into the log: not even when
 //! everything is logged and much goes wrong.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -12,36 +10,15 @@ use serde_json::json;
 
 use crate::harness::TestApp;
 use crate::harness::actor::with_token;
+use crate::harness::log::Log;
 
 const PLAINTEXT: &str = "the cat sleeps at noon";
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_token_key_or_body_is_ever_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let logging = tracing::subscriber::set_default(subscriber);
+    let log = Log::listen();
     let secrets = much_happens().await;
-    drop(logging);
-
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.end();
     for expected in ["path=\"/encrypted_messages\"", "path=\"/inbox\"", "the database is locked"] {
         assert!(log.contains(expected), "{expected} is not in the log:\n{log}");
     }

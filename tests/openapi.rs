@@ -52,7 +52,7 @@ fn every_operation_has_an_id_a_summary_a_tag_and_its_answers() {
         }
         assert!(!operation["tags"].as_array().unwrap().is_empty(), "{name}: tags");
         let responses = operation["responses"].as_object().unwrap();
-        let good = ["101", "200"].iter().any(|status| responses.contains_key(*status));
+        let good = ["101", "200", "204"].iter().any(|status| responses.contains_key(*status));
         assert!(good, "{name}: no answer of success");
         for (status, response) in responses {
             let text = response["description"].as_str().unwrap_or_default();
@@ -67,7 +67,12 @@ fn every_operation_that_needs_a_credential_lists_what_any_request_may_be_answere
     for (name, operation) in operations(&document) {
         if operation["security"].as_array().is_some_and(|list| list[0] != json!({})) {
             let answers = &operation["responses"];
+            let is_phones = operation["tags"][0] == "TextSecure";
             for status in ["202", "401", "413", "500", "503"] {
+                // Only Mixin's dialect hides the status of errors.
+                if is_phones && status == "202" {
+                    continue;
+                }
                 assert!(answers.get(status).is_some(), "{name}: {status}");
             }
             assert!(answers["503"]["headers"]["Retry-After"].is_object(), "{name}");

@@ -35,10 +35,16 @@ pub struct Gateway {
 impl Gateway {
     /// `sealpost serve`.
     pub fn serve(copy: &Copy) -> Self {
+        Self::serve_with(copy, &[])
+    }
+
+    /// The same with further settings.
+    pub fn serve_with(copy: &Copy, settings: &[(&str, &str)]) -> Self {
         let program =
             PROGRAM.get().map_or(env!("CARGO_BIN_EXE_sealpost").as_ref(), PathBuf::as_path);
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.envs(settings.iter().copied());
         Self::start(command, copy)
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::arguments::{Arguments, Part};
 use super::numbers::float;
+use super::phones;
 use super::shape::{self, Shape};
 use super::table;
 
@@ -58,7 +59,10 @@ fn expected(arguments: &Arguments, part: Part) -> f64 {
     let rounds = float(arguments.rounds);
     let work = rounds * arguments.scale;
     match part {
-        Part::Accept => shapes(arguments).iter().map(|it| of_shape(arguments, it)).sum(),
+        Part::Accept => {
+            let phones = phones::is_wanted(arguments).then_some(phones::SHAPE);
+            shapes(arguments).iter().chain(&phones).map(|it| of_shape(arguments, it)).sum()
+        }
         Part::Read => rounds * 2.0 + work * 4.0,
         Part::Sockets => rounds * 4.0 + work * 8.0,
         Part::Pressure => rounds * 4.0 + work * 8.0 + arguments.scale * 30.0,

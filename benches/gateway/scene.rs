@@ -55,7 +55,7 @@ pub struct Contact {
 const SENDERS: usize = 4;
 
 /// How many recipients there are with so many devices.
-const RECIPIENTS: [(usize, usize); 4] = [(1, 1000), (4, 1000), (100, 16), (256, 16)];
+const RECIPIENTS: [(usize, usize); 5] = [(1, 1000), (4, 1000), (100, 16), (256, 16), (2, 64)];
 
 /// Accounts that are made at the same time.
 const AT_ONCE: usize = 64;

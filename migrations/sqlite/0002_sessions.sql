@@ -4,9 +4,10 @@ CREATE TABLE sessions (
     number        INTEGER NOT NULL PRIMARY KEY,
     id            BLOB    NOT NULL UNIQUE,
     account       INTEGER NOT NULL REFERENCES accounts (number),
-    -- Unique over all sessions ever, so that no key comes back under another name.
-    signing_key   BLOB    NOT NULL UNIQUE,
-    agreement_key BLOB    NOT NULL,
+    -- Unique over all sessions ever, so that no key comes back under another name. Both keys are
+    -- missing for a device that proves itself otherwise.
+    signing_key   BLOB    UNIQUE,
+    agreement_key BLOB,
     platform      TEXT    NOT NULL,
     -- The session that added this one, and its signature: both or neither.
     added_by      BLOB,

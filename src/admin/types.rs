@@ -254,3 +254,25 @@ pub struct DatabaseCheck {
     /// What is wrong, in the words of the database; empty when all is well.
     pub damage: Vec<String>,
 }
+
+/// `GET /admin/v1/textsecure/codes`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CodeList {
+    /// Those that are still good, the oldest first.
+    pub codes: Vec<CodeInfo>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A code that waits for the operator to hand it over.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct CodeInfo {
+    /// For whom.
+    pub number: String,
+    /// How its owner wanted it: `sms` or `voice`.
+    pub transport: String,
+    /// `NNN-NNN`.
+    pub code: String,
+    /// From when on it is good for nothing, RFC 3339.
+    pub expires_at: String,
+}

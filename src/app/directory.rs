@@ -30,6 +30,9 @@ pub struct Holder {
     /// Where it serves clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<SocketAddr>,
+    /// Where it serves phones, if that is an address of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phones_address: Option<SocketAddr>,
 }
 
 /// Why a data directory cannot be opened.
@@ -68,7 +71,7 @@ pub enum DirectoryError {
         /// Which one.
         path: PathBuf,
         /// Who has it open; the process is 0 while that one has not said it yet.
-        holder: Holder,
+        holder: Box<Holder>,
     },
 }
 
@@ -90,7 +93,8 @@ impl DataDirectory {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(DirectoryError::Held { holder: read_holder(&path), path });
+                let holder = Box::new(read_holder(&path));
+                return Err(DirectoryError::Held { holder, path });
             }
             Err(TryLockError::Error(source)) => return Err(lock_error(source)),
         }
@@ -123,6 +127,12 @@ impl DataDirectory {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.path.join("sealpost.db")
+    }
+
+    /// The key of the vault.
+    #[must_use]
+    pub fn vault_key(&self) -> PathBuf {
+        self.path.join("vault.key")
     }
 
     /// The folder of attachments.
@@ -222,6 +232,7 @@ mod tests {
             pid: 7,
             admin_socket: Some(first.admin_socket()),
             address: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            phones_address: None,
         };
         first.announce(&holder)?;
         assert!(is_held(parent.path()));
@@ -229,7 +240,7 @@ mod tests {
         else {
             return Err("the lock was given twice".into());
         };
-        assert_eq!(found, holder);
+        assert_eq!(*found, holder);
         Ok(())
     }
 

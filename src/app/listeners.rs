@@ -1,4 +1,5 @@
-//! The two listeners: TCP for clients, a Unix socket in the data directory for operators.
+//! The listeners: TCP for clients, a Unix socket in the data directory for operators, and TCP for
+//! phones if they have an address of their own.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
@@ -26,12 +27,14 @@ const ADMIN_CONNECTIONS: u32 = 64;
 /// The longest path of a Unix socket that every system takes.
 const LONGEST_SOCKET_PATH: usize = 100;
 
-/// Both listeners, bound and announced.
+/// The listeners, bound and announced.
 #[derive(Debug)]
 pub struct Bound {
     clients: TcpListener,
     operators: UnixListener,
+    phones: Option<TcpListener>,
     address: SocketAddr,
+    phones_address: Option<SocketAddr>,
     socket: SocketFile,
 }
 
@@ -49,6 +52,15 @@ pub enum ListenError {
     /// The address of the listener for clients cannot be read.
     #[error("cannot read the listener's own address")]
     Address(#[source] io::Error),
+    /// The address for phones cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Phones {
+        /// Which one.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The admin socket cannot be made.
     #[error("cannot create the admin socket {}", path.display())]
     Socket {
@@ -69,6 +81,19 @@ impl Bound {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Where phones are served, if that is an address of its own.
+    #[must_use]
+    pub fn phones_address(&self) -> Option<SocketAddr> {
+        self.phones_address
+    }
+}
+
+/// What each listener serves.
+pub(super) struct Routers {
+    pub(super) clients: Router,
+    pub(super) operators: Router,
+    pub(super) phones: Option<Router>,
 }
 
 impl Drop for SocketFile {
@@ -78,12 +103,16 @@ impl Drop for SocketFile {
     }
 }
 
-/// Makes the admin socket and says in the lock file where both listeners are.
+/// Makes the admin socket and the listener for phones, and says in the lock file where they are.
 pub(super) fn bind(
     clients: TcpListener,
+    phones: Option<SocketAddr>,
     directory: &mut DataDirectory,
 ) -> Result<Bound, ListenError> {
     let address = clients.local_addr().map_err(ListenError::Address)?;
+    let phones = phones.map(bind_phones).transpose()?;
+    let phones_address = phones.as_ref().map(TcpListener::local_addr).transpose();
+    let phones_address = phones_address.map_err(ListenError::Address)?;
     let socket = place_socket(directory)?;
     let operators = bind_socket(&socket.path)
         .map_err(|source| ListenError::Socket { path: socket.path.clone(), source })?;
@@ -91,8 +120,17 @@ pub(super) fn bind(
         pid: std::process::id(),
         admin_socket: Some(socket.path.clone()),
         address: Some(address),
+        phones_address,
     })?;
-    Ok(Bound { clients, operators, address, socket })
+    Ok(Bound { clients, operators, phones, address, phones_address, socket })
+}
+
+fn bind_phones(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    });
+    bound.map_err(|source| ListenError::Phones { address, source })
 }
 
 /// Where the admin socket goes: into the data directory, or into a private temporary one when the
@@ -119,11 +157,10 @@ fn bind_socket(path: &Path) -> Result<UnixListener, io::Error> {
     Ok(listener)
 }
 
-/// Serves both until `stop` is over.
+/// Serves all of them until `stop` is over.
 pub(super) async fn run(
     bound: Bound,
-    router: Router,
-    admin_router: Router,
+    routers: Routers,
     settings: &Http,
     stop: impl Future<Output = ()>,
 ) {
@@ -141,18 +178,28 @@ pub(super) async fn run(
         // The sender lives until both servers are done.
         async move { drop(stopped.wait_for(|stopped| *stopped).await) }
     };
-    let Bound { clients, operators, socket, .. } = bound;
-    let clients = clients.tap_io(|stream| {
-        // Answers are small: waiting for more to send would only delay them.
-        let _ = stream.set_nodelay(true);
-    });
+    let Bound { clients, operators, phones, socket, .. } = bound;
+    let (for_phones, phones_stop) = (for_clients.clone(), signal());
+    let phones = async {
+        if let (Some(phones), Some(router)) = (phones, routers.phones) {
+            server::serve(prompt(phones), router, for_phones, phones_stop).await;
+        }
+    };
     tokio::join!(
-        server::serve(clients, router, for_clients, signal()),
-        server::serve(operators, admin_router, for_operators, signal()),
+        server::serve(prompt(clients), routers.clients, for_clients, signal()),
+        server::serve(operators, routers.operators, for_operators, signal()),
+        phones,
         async {
             stop.await;
             stopping.send_replace(true);
         },
     );
     drop(socket);
+}
+
+/// Answers are small: waiting for more to send would only delay them.
+fn prompt(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
+    listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    })
 }

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
-use crate::dialect::mixin;
+use crate::dialect::{mixin, textsecure};
 use crate::http::{blobs, health, openapi, start};
 
 const DESCRIPTION: &str = "\
@@ -12,6 +12,9 @@ Mixin's bot API. The gateway stores what it cannot read and hands each device it
 Every answer carries `X-Request-Id`: the caller's own (1 to 128 visible ASCII characters) or one \
 that the gateway made. Ids are UUIDs, in any case on input and in lower case on output; times are \
 RFC 3339 in UTC; members that a request does not know are ignored.
+
+Where the operator switched it on, phones speak the first version of the TextSecure protocol with the
+gateway; its operations have the tag `TextSecure`, and rules of their own that the tag tells.
 
 Operators have an API of their own on a Unix socket, spoken by the `sealpost` command.";
 
@@ -36,7 +39,8 @@ pub fn openapi_document(path_prefix: &str) -> OpenApi {
     let servers = vec![Server::new("/")];
     let document = OpenApiBuilder::new().info(info).servers(Some(servers)).build();
     let mut document = document.nest(path_prefix, mixin::openapi());
-    for part in [blobs::openapi(), health::openapi(), openapi::openapi(), start::openapi()] {
+    let gateway = [blobs::openapi(), health::openapi(), openapi::openapi(), start::openapi()];
+    for part in [textsecure::openapi()].into_iter().chain(gateway) {
         document.merge(part);
     }
     document
@@ -49,7 +53,14 @@ mod tests {
     #[test]
     fn the_document_holds_every_parts_paths() {
         let yaml = openapi_yaml("");
-        for path in ["/encrypted_messages:", "/inbox:", "/healthz:", "/readyz:", "/openapi.yaml:"] {
+        for path in [
+            "/encrypted_messages:",
+            "/inbox:",
+            "/healthz:",
+            "/readyz:",
+            "/openapi.yaml:",
+            "/v1/messages:",
+        ] {
             assert!(yaml.contains(path), "{path} is missing");
         }
         assert!(yaml.starts_with("openapi: 3.1"), "{}", yaml.get(..40).unwrap_or_default());

@@ -67,6 +67,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
         ("close top-ups", close_top_ups(gateway).await),
         ("forget answered requests", forget_requests(gateway).await),
         ("forget used tokens", forget_used_tokens(gateway).await),
+        ("forget old codes", forget_codes(gateway).await),
     ];
     let progress = parts.map(|(part, outcome)| {
         // Nothing is lost, and nothing else waits for it: the next round begins where this one did.
@@ -156,6 +157,16 @@ async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
+async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
+    for _ in 0..STEPS {
+        let now = gateway.clock.now();
+        if gateway.store.forget_codes(now, STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt;
@@ -166,9 +177,11 @@ mod tests {
     use crate::domain::Limits;
     use crate::domain::clock::TestClock;
     use crate::domain::inbox::SYSTEM_GAP;
+    use crate::domain::phone::{CodePurpose, CodeTry, NewCode, PhoneNumber, Window};
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
     use crate::domain::sign_up::UsedToken;
+    use crate::domain::vault::Sealed;
     use crate::storage::MemoryStore;
     use crate::storage::conformance::scene::{START, Scene, inbox_of};
 
@@ -254,6 +267,38 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         assert_eq!(round(&gateway, &mut None).await, Progress::Done);
         assert!(gateway.store.use_token(token).await.is_ok(), "it was forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_code_is_forgotten_when_its_time_is_over() {
+        let (gateway, clock, _) = gateway(0).await;
+        let number = PhoneNumber::parse("+14152222222").unwrap();
+        let code = NewCode {
+            purpose: CodePurpose::Register,
+            number: number.clone(),
+            code: Sealed(vec![1]),
+            outbox: None,
+            created_at: START,
+            expires_at: START.plus(Duration::from_secs(60)),
+            window: Window { ends_at: START.plus(Duration::from_secs(90)), most: 1 },
+        };
+        gateway.store.put_code(code).await.unwrap();
+        // As if no time had passed: whether it is still on file.
+        let is_kept = async || {
+            let purpose = CodePurpose::Register;
+            let (number, now) = (number.clone(), START);
+            let window = Window { ends_at: START, most: 9 };
+            let attempt = CodeTry { purpose, number, now, most: 9, window };
+            gateway.store.try_code(attempt).await.unwrap().is_some()
+        };
+        round(&gateway, &mut None).await;
+        assert!(is_kept().await);
+        clock.advance(Duration::from_secs(89));
+        round(&gateway, &mut None).await;
+        assert!(is_kept().await, "what was counted is not over");
+        clock.advance(Duration::from_secs(1));
+        round(&gateway, &mut None).await;
+        assert!(!is_kept().await);
     }
 
     #[tokio::test]

@@ -14,7 +14,8 @@ use crate::telemetry::logs;
 ///
 /// Works without any configuration: it listens on 127.0.0.1:8080 and keeps its data in
 /// ./sealpost-data, which it makes. Once it is ready it prints one line to standard output,
-/// `sealpost listening on http://ADDRESS:PORT`; its log goes to standard error. Ctrl-C and SIGTERM
+/// `sealpost listening on http://ADDRESS:PORT`, and one more if the TextSecure dialect has an
+/// address of its own; its log goes to standard error. Ctrl-C and SIGTERM
 /// stop it gently: requests under way are answered first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -61,6 +62,13 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     let data = config.storage.data.display();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %bound.address(), %data, "ready");
     output::print(&format!("sealpost listening on http://{}", bound.address()))?;
+    if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
+        tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
+    }
+    if let Some(phones) = bound.phones_address() {
+        tracing::info!(address = %phones, "ready for phones");
+        output::print(&format!("TextSecure listening on http://{phones}"))?;
+    }
     app.run(bound, async move {
         let name = signals.next().await;
         tracing::info!(signal = name, "stopping");

@@ -1,11 +1,10 @@
 //! The section `[database]`: which database, when it is not the file in the data directory.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Storage, within};
+use super::{ConfigError, Secret, Storage, within};
 
 /// A PostgreSQL server and how much of it is used. Without a URL there is none of this: the
 /// database is the SQLite file in the data directory.
@@ -13,7 +12,7 @@ use super::{ConfigError, Storage, within};
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `postgres://user:password@host:port/database?sslmode=…`; empty for the SQLite file.
-    pub url: SecretUrl,
+    pub url: Secret,
     /// Connections to the server at most, those of the writers included.
     pub connections: u32,
     /// How many of them store messages at the same time.
@@ -24,41 +23,10 @@ pub struct Database {
     pub patience_seconds: u64,
 }
 
-/// A URL that may hold a password, and is therefore never shown.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SecretUrl(String);
-
-impl SecretUrl {
-    /// The URL itself, for whoever connects.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<String> for SecretUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl fmt::Debug for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "\"\"" } else { "\"(not shown)\"" })
-    }
-}
-
 impl Default for Database {
     fn default() -> Self {
         Self {
-            url: SecretUrl::default(),
+            url: Secret::default(),
             connections: 16,
             writers: 2,
             pooler: false,
@@ -192,7 +160,7 @@ mod tests {
     const URL: &str = "postgres://gateway:hunter2@db.example/sealpost";
 
     fn at(url: &str) -> Database {
-        Database { url: SecretUrl::from(url.to_owned()), ..Database::default() }
+        Database { url: Secret::from(url.to_owned()), ..Database::default() }
     }
 
     fn refusal(database: &Database, storage: &Storage) -> String {

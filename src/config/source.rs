@@ -181,8 +181,15 @@ fn value_like(present: &Value, text: &str) -> Result<Value, String> {
             "false" => Ok(Value::Boolean(false)),
             _ => Err(format!("`{text}` is neither `true` nor `false`")),
         },
+        Value::Array(_) => list(text).ok_or_else(|| "it is no list as TOML has them".to_owned()),
         _ => Ok(Value::String(text.to_owned())),
     }
+}
+
+/// A list, such as `[{ name = "one" }, { name = "two" }]`.
+fn list(text: &str) -> Option<Value> {
+    let mut table: Table = toml::from_str(&format!("list = {text}")).ok()?;
+    table.remove("list").filter(|list| list.is_array() && table.is_empty())
 }
 
 #[cfg(test)]
@@ -262,6 +269,20 @@ mod tests {
         assert_eq!(config.dialects.mixin.error_status, ErrorStatus::AlwaysTrue);
         assert_eq!(config.limits.batch_items, 50);
         assert_eq!(config.storage.data, Path::new("50"));
+        Ok(())
+    }
+
+    #[test]
+    fn a_list_is_one_as_toml_has_them() -> Outcome {
+        let name = "SEALPOST_DIALECTS__TEXTSECURE__FEDERATION__DIRECTORY_MINUTES";
+        assert!(load("", &[(name, "7")], Flags::default()).is_ok());
+        let list = "SEALPOST_DIALECTS__TEXTSECURE__FEDERATION__PEERS";
+        assert_eq!(load("", &[(list, "[]")], Flags::default())?, Config::default());
+        for bad in ["hunter2", "[hunter2", "[\"hunter2\"]", "[]\nx = 1", "[{ nmae = \"hunter2\" }]"]
+        {
+            let message = chain(&load("", &[(list, bad)], Flags::default()).unwrap_err());
+            assert!(message.contains(list) && !message.contains("hunter2"), "{message}");
+        }
         Ok(())
     }
 

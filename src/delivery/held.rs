@@ -11,7 +11,7 @@ use crate::domain::inbox::{Leased, Release, Returned};
 pub struct Window {
     /// Messages.
     pub items: u32,
-    /// Bytes of their bodies; a single message may have more.
+    /// Bytes of their bodies and slots; a single message may have more.
     pub bytes: u64,
 }
 
@@ -44,7 +44,7 @@ impl Held {
     /// Notes what was handed out.
     pub(super) fn take(&mut self, leased: &Leased) {
         for message in &leased.messages {
-            let bytes = message.body.len() as u64;
+            let bytes = message.size();
             let (message_id, until) = (message.message_id, leased.until);
             let holding = Holding { message_id, bytes, until, written: false };
             self.bytes += bytes;

@@ -29,6 +29,8 @@ pub struct Hub {
     lines: Mutex<Lines>,
     /// Told whenever anybody's roster rises.
     rosters: watch::Sender<()>,
+    /// Whether this node is shutting down.
+    closed: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -118,12 +120,25 @@ impl Hub {
         let mut lines = self.lines();
         lines.closing = true;
         tell(lines.by_session.values().flatten(), |news| news.closing = true);
+        self.closed.send_replace(true);
+    }
+
+    /// Over when this node is shutting down; for whoever waits without a session.
+    pub async fn closed(&self) {
+        // The sender lives in the hub.
+        drop(self.closed.subscribe().wait_for(|closed| *closed).await);
     }
 
     /// How many sessions somebody listens for.
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.lines().by_session.len()
+    }
+
+    /// Whether somebody listens for a session here.
+    #[must_use]
+    pub fn is_listened_to(&self, session: SessionNumber) -> bool {
+        self.lines().by_session.contains_key(&session)
     }
 
     fn open(self: &Arc<Self>, session: SessionNumber, account: Option<AccountNumber>) -> Listener {
@@ -324,6 +339,7 @@ mod tests {
         hub.close();
         assert_eq!(listener.wake().await, Wake::Closing);
         assert_eq!(hub.listen(BERT).wake().await, Wake::Closing);
+        hub.closed().await;
     }
 
     #[tokio::test]

@@ -42,6 +42,7 @@ use crate::http::blobs::{Addresses, BlobUrls};
 use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
+use crate::http::places::Places;
 use auth::VerifiedTokens;
 use conversations::participants;
 use error::ErrorStatus;
@@ -70,7 +71,7 @@ pub struct MixinState {
     /// Tokens whose signature was found right.
     pub verified: VerifiedTokens,
     /// The sockets of this node.
-    pub sockets: Arc<blaze::Places>,
+    pub sockets: Arc<Places>,
     /// Who finishes requests whose client has gone.
     pub leftovers: Arc<Leftovers>,
 }

@@ -20,6 +20,8 @@ pub use profile::ProfileChange;
 pub enum Dialect {
     /// Mixin's bot API.
     Mixin,
+    /// The first version of the TextSecure protocol.
+    TextSecure,
 }
 
 impl Dialect {
@@ -28,13 +30,14 @@ impl Dialect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mixin => "mixin",
+            Self::TextSecure => "textsecure",
         }
     }
 
     /// The dialect of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        (name == "mixin").then_some(Self::Mixin)
+        [Self::Mixin, Self::TextSecure].into_iter().find(|dialect| dialect.as_str() == name)
     }
 }
 

@@ -15,6 +15,7 @@
 //! file written by an earlier try is finished by comparing what was kept.
 
 mod allowance;
+mod numbered;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use super::ids::{AccountNumber, AttachmentId};
 use super::ports::{BLOB_PARTS, Blobs, ByteStream, Incoming};
 
 pub use allowance::{Allowance, Kept, Shortage};
+pub use numbered::AttachmentNumber;
 
 /// How many uploads of one account may be to come.
 const OPEN_UPLOADS: u32 = 1000;
@@ -186,11 +188,15 @@ impl Files {
     /// [`Fault::TooLarge`] when the account keeps all that it may, [`Fault::Conflict`]
     /// when too many of its uploads are still to come.
     pub async fn open(&self, owner: AccountNumber) -> Result<Attachment, Fault> {
+        self.open_as(self.gateway.random_id(), owner).await
+    }
+
+    async fn open_as(&self, id: AttachmentId, owner: AccountNumber) -> Result<Attachment, Fault> {
         self.require_room(owner, 1).await?;
         let created_at = self.now();
         let patience = upload_patience(self.limits.bytes);
         let expires_at = created_at.plus(self.limits.upload_life).plus(patience);
-        let new = NewAttachment { id: self.gateway.random_id(), owner, created_at, expires_at };
+        let new = NewAttachment { id, owner, created_at, expires_at };
         self.gateway.store.open_attachment(new, OPEN_UPLOADS).await
     }
 

@@ -36,7 +36,7 @@ pub struct Limits {
     pub group_participants: u32,
     /// Messages in one page of an inbox.
     pub inbox_page: u32,
-    /// Bytes of bodies in one page of an inbox.
+    /// Bytes of bodies and slots in one page of an inbox.
     pub inbox_page_bytes: u64,
     /// How long a message is held for the reader that it was handed to.
     pub lease: Duration,

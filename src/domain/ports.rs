@@ -5,6 +5,9 @@
 
 mod bus;
 mod files;
+mod outside;
+mod phones;
+mod relays;
 mod sign_ups;
 
 use std::sync::Arc;
@@ -22,12 +25,12 @@ use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
 use super::idempotency::{AnswerQuota, Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
-    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber,
-    UserId,
+    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
+    SessionNumber, UserId,
 };
 use super::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Sweep, SweepRequest,
+    Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -36,9 +39,13 @@ use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
+pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed};
+pub use phones::{Codes, Phones, Prekeys};
+pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
 pub use sign_ups::SignUps;
 
-/// Accounts by their public names.
+/// Accounts by their public names. An account has one dialect, and nothing is bridged: whoever asks
+/// for accounts, rosters and sessions here is of Mixin's, and those of others are unknown to them.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Makes an account and signs its first sessions in, or does nothing at all.
@@ -99,7 +106,7 @@ pub trait Sessions: Send + Sync {
         at: Timestamp,
     ) -> Result<SessionNumber, Fault>;
 
-    /// The session of that id, live or ended, and its account.
+    /// The session of that id, live or ended, and its account; a numbered device of a phone is none.
     async fn session(&self, id: SessionId) -> Result<Option<SessionOwner>, Fault>;
 
     /// Those of `sessions` that belong to one of `accounts` and have ended.
@@ -309,6 +316,13 @@ pub trait Inbox: Send + Sync {
     /// somebody else's by now, and stays as it is.
     async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault>;
 
+    /// Messages that wait in this inbox, handed out or not, oldest first; nothing changes. Those that
+    /// are set aside are left out. There are some as long as any come behind the stretch's beginning.
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault>;
+
+    /// Deletes one message from the inbox, whether it was handed out or not.
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault>;
+
     /// Messages that are set aside in this inbox, oldest first; from the one after `after`, or from
     /// the oldest when that is not among them.
     async fn set_aside(
@@ -364,6 +378,9 @@ pub trait Store:
     + TopUps
     + Requests
     + Attachments
+    + Phones
+    + Prekeys
+    + Codes
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::clock::Timestamp;
 use super::error::Fault;
 use super::gateway::Gateway;
-use super::ids::{AccountNumber, SessionId, UserId};
+use super::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use super::inbox::InboxKey;
 use super::session::{SessionOwner, TokenHash};
 
@@ -38,6 +38,8 @@ pub enum Credential {
     },
     /// A plain API token, for as long as it is on file.
     ApiToken(TokenHash),
+    /// The password of a numbered device, for as long as the device is.
+    Device(SessionNumber),
 }
 
 impl Reader {
@@ -61,7 +63,11 @@ impl Gateway {
     /// # Errors
     /// Only when the store fails.
     pub async fn may_read_on(&self, reader: &Reader) -> Result<bool, Fault> {
-        if self.live_session(reader.session).await?.is_none() {
+        let is_live = match reader.credential {
+            Credential::Device(device) => self.store.device_is_live(device).await?,
+            _ => self.live_session(reader.session).await?.is_some(),
+        };
+        if !is_live {
             return Ok(false);
         }
         let now = self.clock.now();
@@ -71,6 +77,7 @@ impl Gateway {
                 let token = self.store.api_token(hash).await?;
                 Ok(token.is_some_and(|token| now < token.expires_at))
             }
+            Credential::Device(_) => Ok(true),
         }
     }
 }

@@ -97,16 +97,38 @@ async fn bound(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     guard.answer(course, is_poll, next.run(request)).await
 }
 
+/// Routers beside the one that most requests go to.
+#[derive(Clone, Debug, Default)]
+pub struct Others {
+    /// Whose paths begin with one of these first parts, such as `v1`, sockets included.
+    pub below: Option<(&'static [&'static str], Router)>,
+    /// Where all other requests go that ask for a socket.
+    pub sockets: Option<Router>,
+}
+
+impl Others {
+    /// Where a request goes, unless that is where most go.
+    fn of(&self, request: &Request) -> Option<&Router> {
+        if let Some((parts, router)) = &self.below {
+            let first = request.uri().path().split('/').nth(1);
+            if first.is_some_and(|first| parts.contains(&first)) {
+                return Some(router);
+            }
+        }
+        self.sockets.as_ref().filter(|_| upgrade::is_for_socket(request))
+    }
+}
+
 /// What all requests go through.
 struct Entrance {
     entropy: Arc<dyn Entropy>,
-    sockets: Option<Router>,
+    others: Others,
 }
 
 /// Puts around everything what all share: the request's id, the log, problem documents for what no
-/// protocol has shaped. Requests that ask for a socket go to `sockets`, if there are any.
-pub fn apply(router: Router, sockets: Option<Router>, entropy: Arc<dyn Entropy>) -> Router {
-    let entrance = Arc::new(Entrance { entropy, sockets });
+/// protocol has shaped. What is for one of the others goes to it.
+pub fn apply(router: Router, others: Others, entropy: Arc<dyn Entropy>) -> Router {
+    let entrance = Arc::new(Entrance { entropy, others });
     router.layer(from_fn_with_state(entrance, enter))
 }
 
@@ -117,10 +139,9 @@ async fn enter(
 ) -> Response {
     let id = request_id::give(&mut request, &*entrance.entropy);
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| AccessLine::begin(&request));
-    let sockets = entrance.sockets.as_ref().filter(|_| upgrade::is_for_socket(&request));
-    let response = match sockets {
-        Some(sockets) => {
-            let answer = sockets.clone().oneshot(request).await;
+    let response = match entrance.others.of(&request) {
+        Some(other) => {
+            let answer = other.clone().oneshot(request).await;
             answer.unwrap_or_else(|never| match never {})
         }
         None => next.run(request).await,
@@ -163,7 +184,9 @@ impl AccessLine {
 
     fn write(&self, response: &Response, id: &RequestId) {
         let Self { method, path, start } = self;
-        let path = path.as_ref().map_or("-", MatchedPath::as_str);
+        // A router that is one of the others notes its path with the answer.
+        let path = path.as_ref().or_else(|| response.extensions().get());
+        let path = path.map_or("-", MatchedPath::as_str);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
         tracing::debug!(%method, path, status, micros, request_id = %id, "request");
@@ -194,7 +217,7 @@ mod tests {
         let patience = Patience { request: seconds(30), poll: seconds(90) };
         let leftovers = Arc::new(Leftovers::new(1, seconds(30)));
         let bounds = Guard { patience, leftovers, is_trusting: false };
-        apply(guard(router, bounds), None, Arc::new(Zeros))
+        apply(guard(router, bounds), Others::default(), Arc::new(Zeros))
     }
 
     async fn answer(router: Router, path: &str, id: Option<&str>) -> Response {

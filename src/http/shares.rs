@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What each holder has; those that hold nothing are not remembered.
 #[derive(Debug)]
-pub(super) struct Shares<Holder> {
+pub struct Shares<Holder> {
     most: u64,
     held: Mutex<HashMap<Holder, u64>>,
 }
 
 /// What a holder took, given back on drop.
 #[derive(Debug)]
-pub(super) struct Share<Holder: Copy + Eq + Hash> {
+pub struct Share<Holder: Copy + Eq + Hash> {
     shares: Arc<Shares<Holder>>,
     holder: Holder,
     amount: u64,
@@ -22,13 +22,13 @@ pub(super) struct Share<Holder: Copy + Eq + Hash> {
 
 impl<Holder: Copy + Eq + Hash> Shares<Holder> {
     /// Everybody may hold `most` at the same time.
-    pub(super) fn new(most: u64) -> Self {
+    pub fn new(most: u64) -> Self {
         Self { most, held: Mutex::default() }
     }
 
     /// Takes so much for a holder, if it may hold that much more. Who holds nothing may always
     /// take: what is larger than a share is worked on alone.
-    pub(super) fn take(self: &Arc<Self>, holder: Holder, amount: u64) -> Option<Share<Holder>> {
+    pub fn take(self: &Arc<Self>, holder: Holder, amount: u64) -> Option<Share<Holder>> {
         if amount > 0 {
             let mut held = self.held();
             let before = held.get(&holder).copied().unwrap_or_default();

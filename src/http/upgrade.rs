@@ -1,8 +1,17 @@
 //! Requests that ask for a socket go to a router of their own, so that a path such as `/` can be a
-//! page for some and a socket for others.
+//! page for some and a socket for others. And the handshake, which is the same for all protocols.
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
+use axum::response::Response;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use super::places::Place;
+use super::wire::Wire;
+use crate::domain::error::Fault;
 
 /// Whether a request goes to the router of sockets.
 #[must_use]
@@ -17,6 +26,34 @@ pub fn asks_for_socket(headers: &HeaderMap) -> bool {
     upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
+/// A connection that becomes a socket once the answer to its handshake has been written.
+pub struct Upgrade(OnUpgrade);
+
+/// Accepts a handshake (RFC 6455, section 4.2).
+///
+/// # Errors
+/// [`Fault::Malformed`] when the request is none, or came over a connection that cannot change.
+pub fn accept(request: &mut axum::http::Request<()>) -> Result<(Response, Upgrade), Fault> {
+    let answer = create_response_with_body(request, Body::empty)
+        .map_err(|error| Fault::malformed(format!("this is no handshake: {error}")))?;
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let upgrade =
+        upgrade.ok_or_else(|| Fault::malformed("this connection cannot become a socket"))?;
+    Ok((answer, Upgrade(upgrade)))
+}
+
+impl Upgrade {
+    /// Waits for the connection. Messages on it have at most `frame_limit` bytes. `None` when it
+    /// broke off before it was a socket, or has to end.
+    pub async fn wire(self, place: &Place, frame_limit: usize) -> Option<Wire<TokioIo<Upgraded>>> {
+        let io = tokio::select! {
+            io = self.0 => io.ok()?,
+            () = place.broken_off() => return None,
+        };
+        Some(Wire::new(TokioIo::new(io), frame_limit).await)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -29,7 +66,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ports::Entropy;
-    use crate::http::layers;
+    use crate::http::layers::{self, Others};
 
     struct Zeros;
     impl Entropy for Zeros {
@@ -47,7 +84,10 @@ mod tests {
             request = request.header(header::UPGRADE, upgrade);
         }
         let request = request.body(Body::empty()).unwrap_or_default();
-        let router = layers::apply(page, Some(sockets), Arc::new(Zeros));
+        let parts: &'static [&'static str] = &["v1"];
+        let other = Router::new().route("/v1/socket", get(async || StatusCode::ACCEPTED));
+        let others = Others { below: Some((parts, other)), sockets: Some(sockets) };
+        let router = layers::apply(page, others, Arc::new(Zeros));
         let answer = router.oneshot(request).await;
         answer.unwrap_or_else(|never| match never {}).status()
     }
@@ -58,6 +98,16 @@ mod tests {
         assert_eq!(status(Method::GET, "/", Some("h2c")).await, StatusCode::OK);
         let socket = status(Method::GET, "/", Some("WebSocket")).await;
         assert_eq!(socket, StatusCode::SWITCHING_PROTOCOLS);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_has_its_paths_to_itself_has_its_sockets_too() {
+        for upgrade in [None, Some("websocket")] {
+            let answer = async |path| status(Method::GET, path, upgrade).await;
+            assert_eq!(answer("/v1/socket").await, StatusCode::ACCEPTED);
+            assert_eq!(answer("/v1").await, StatusCode::NOT_FOUND);
+            assert_eq!(answer("/v11/socket").await, StatusCode::NOT_FOUND);
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@
 
 mod attachments;
 mod conversations;
+mod phones;
 mod remembered;
 mod sending;
 mod sign_up;
@@ -27,12 +28,13 @@ use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, MessageId, SessionId, SessionNumber, UserId,
+    AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, LeaseRequest, Leased,
-    MessageDigest, Returned, SetAside, Sweep, SweepRequest,
+    MessageDigest, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
+use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{
     Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
 };
@@ -76,6 +78,10 @@ struct Caches {
     blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
     users: Cache<AccountNumber, UserId>,
+    phones: Remembered<PhoneNumber, Arc<Phone>>,
+    /// Which of them a generation, and a device, belongs to.
+    numbers: Cache<AccountNumber, PhoneNumber>,
+    device_numbers: Cache<SessionNumber, PhoneNumber>,
     /// When sessions were last noted to be in use.
     seen: Cache<SessionNumber, Timestamp>,
 }
@@ -92,6 +98,9 @@ impl CachedStore {
             conversations: Remembered::new(config.entries, config.life),
             blocks: Remembered::new(config.entries, config.life),
             users: Cache::builder().max_capacity(config.entries).build(),
+            phones: Remembered::new(config.entries, config.life),
+            numbers: Cache::builder().max_capacity(config.entries).build(),
+            device_numbers: Cache::builder().max_capacity(config.entries).build(),
             seen: Cache::builder().max_capacity(config.entries).build(),
         };
         Self { inner, caches: Arc::new(caches) }
@@ -133,10 +142,13 @@ impl Caches {
         if guards.iter().any(|guard| matches!(guard, Guard::Conversation { .. })) {
             self.conversations.forget_everything();
         }
-        self.forget_rosters(guards.iter().filter_map(|guard| match guard {
+        let accounts = guards.iter().filter_map(|guard| match guard {
             Guard::Roster { account, .. } => Some(*account),
             Guard::Conversation { .. } => None,
-        }));
+        });
+        // Those of phones are no rosters, except when it is unknown whose they are.
+        let others = self.forget_phones(accounts);
+        self.forget_rosters(others);
     }
 
     /// Drops the rosters of these accounts; all of them if it is unknown whose they are.
@@ -348,6 +360,14 @@ impl Inbox for CachedStore {
 
     async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault> {
         self.inner.release(inbox, returned).await
+    }
+
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        self.inner.browse(inbox, stretch).await
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        self.inner.withdraw(inbox, order).await
     }
 
     async fn set_aside(

@@ -22,6 +22,9 @@ pub(super) trait Cells {
     /// A text.
     fn text(&self, column: &'static str) -> Result<&str, StoreError>;
 
+    /// A text that may be missing.
+    fn optional_text(&self, column: &'static str) -> Result<Option<&str>, StoreError>;
+
     /// Bytes.
     fn blob(&self, column: &'static str) -> Result<&[u8], StoreError>;
 
@@ -42,6 +45,10 @@ macro_rules! cells {
             }
 
             fn text(&self, column: &'static str) -> Result<&str, StoreError> {
+                value(self, column)
+            }
+
+            fn optional_text(&self, column: &'static str) -> Result<Option<&str>, StoreError> {
                 value(self, column)
             }
 
@@ -108,6 +115,11 @@ pub(super) fn count(row: &impl Cells, column: &'static str) -> Result<u64, Store
 pub(super) fn small(row: &impl Cells, column: &'static str) -> Result<u32, StoreError> {
     let number = row.integer(column)?;
     number.try_into().map_err(|_| StoreError::Corrupt { column })
+}
+
+/// Whether something is so: a number above 0.
+pub(super) fn flag(row: &impl Cells, column: &'static str) -> Result<bool, StoreError> {
+    Ok(row.integer(column)? > 0)
 }
 
 /// A key that was checked when it was stored.

@@ -2,15 +2,22 @@
 //!
 //! Compiled always, used by tests only: `tests/storage.rs` runs it on each store.
 
+pub mod phone_scene;
 pub mod scene;
 
 mod accounts;
 mod attachments;
+mod browse;
 mod changes;
+mod codes;
+mod contacts;
 mod conversations;
 mod inbox;
 mod isolation;
+mod linking;
 mod messages;
+mod phones;
+mod prekeys;
 mod quota;
 mod sending;
 mod sessions;
@@ -115,6 +122,56 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         expired_messages_are_not_handed_out,
         what_is_not_handed_out_hides_nothing_behind_it,
         older_messages_can_be_left_where_they_are;
+    browse:
+        what_waits_is_found_handed_out_or_not,
+        an_inbox_is_looked_through_in_stretches,
+        any_message_can_be_withdrawn,
+        what_is_set_aside_is_found_elsewhere,
+        what_waited_for_an_ended_session_is_not_found;
+    phones:
+        a_phone_is_registered_with_its_first_device,
+        registering_again_ends_everything,
+        a_code_registers_once,
+        another_code_registers_nothing,
+        registering_leaves_no_code_of_the_number,
+        a_message_reaches_every_device_at_its_generation_only,
+        a_phone_is_nobody_in_another_dialect;
+    linking:
+        devices_are_numbered_after_the_highest,
+        there_are_no_more_devices_than_the_limit,
+        a_link_needs_its_code_and_a_first_device,
+        who_lost_the_number_links_nothing,
+        two_links_at_once_get_two_numbers,
+        an_unlinked_device_ends_alone,
+        notifications_go_to_one_place,
+        what_phones_change_concerns_nobody_in_other_dialects,
+        a_change_of_what_is_no_more_does_nothing;
+    contacts:
+        a_phone_is_listed_while_it_is_active,
+        contacts_come_in_the_order_of_the_question,
+        what_is_here_wins_over_what_another_gateway_says,
+        a_contact_is_one_gateways,
+        contacts_of_a_gateway_are_forgotten_a_few_at_a_time,
+        phones_are_listed_in_pages;
+    prekeys:
+        prekeys_are_given_out_in_order_and_then_the_last_resort,
+        of_two_with_one_number_both_are_given_out,
+        prekeys_take_the_place_of_the_earlier_ones,
+        prekeys_of_several_devices_come_in_their_order,
+        no_prekey_is_given_out_twice,
+        a_signed_prekey_is_kept_until_there_is_another,
+        an_ended_device_keeps_no_prekeys;
+    codes:
+        a_code_is_tried_so_often,
+        a_code_ends_with_its_time,
+        a_new_code_takes_the_place_of_the_old_one,
+        tries_at_once_are_all_counted,
+        the_operator_sees_what_there_is_to_hand_over,
+        codes_of_a_day_are_counted_together,
+        tries_of_a_day_are_counted_together,
+        who_proved_a_number_begins_anew,
+        the_operator_is_told_of_the_code_on_file_alone,
+        old_codes_are_forgotten_a_few_at_a_time;
     sending:
         a_relation_is_one_sided_and_the_last_word_counts,
         who_shares_a_conversation_is_found_among_others,

@@ -5,8 +5,12 @@
 
 mod accounts;
 mod attachments;
+mod codes;
 mod conversations;
+mod devices;
 mod inbox;
+mod phones;
+mod prekeys;
 mod quota;
 mod sending;
 mod sessions;
@@ -22,16 +26,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::Fault;
-use crate::domain::account::{Account, CreatedAccount, NewAccount, ProfileChange};
+use crate::domain::account::{Account, CreatedAccount, Dialect, NewAccount, ProfileChange};
 use crate::domain::attachment::Attachment;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::idempotency::RequestKey;
 use crate::domain::ids::{
-    AccountNumber, AttachmentId, ConversationNumber, MessageId, Order, SessionNumber, UserId,
+    AccountNumber, AttachmentId, ConversationNumber, MessageId, Order, SessionId, SessionNumber,
+    UserId,
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
+use crate::domain::phone::{CodePurpose, ContactToken, PhoneNumber};
 use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
 use crate::domain::relationship::Relation;
 use crate::domain::roster::{Roster, RosterMember};
@@ -51,7 +57,15 @@ struct State {
     roster_changes: BTreeMap<Cursor, AccountNumber>,
     used_tokens: HashMap<([u8; 32], [u8; 32]), UsedToken>,
     invites: Vec<NewInvite>,
+    /// All sessions, live and ended.
+    seats: BTreeMap<SessionNumber, Seat>,
+    /// Those that have keys.
     sessions: BTreeMap<SessionNumber, Session>,
+    phones: BTreeMap<AccountNumber, phones::Listing>,
+    /// The live sessions of phones.
+    devices: BTreeMap<SessionNumber, devices::Kept>,
+    codes: HashMap<(CodePurpose, PhoneNumber), codes::Kept>,
+    relay_contacts: HashMap<ContactToken, phones::Relayed>,
     last_seen: HashMap<SessionNumber, Timestamp>,
     tokens: HashMap<TokenHash, ApiToken>,
     conversations: BTreeMap<ConversationNumber, Conversation>,
@@ -69,6 +83,14 @@ struct State {
     changes: u64,
     /// Whether inboxes of ended sessions cannot be cleared.
     fails_to_clear: bool,
+}
+
+/// What every session has, whatever the dialect of its account.
+#[derive(Clone, Copy)]
+struct Seat {
+    id: SessionId,
+    user: UserId,
+    created_at: Timestamp,
 }
 
 struct Payload {
@@ -122,6 +144,18 @@ impl State {
         known.then(|| self.generations.get(&account).copied().unwrap_or_default())
     }
 
+    /// The accounts of Mixin's dialect.
+    fn mixin_accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values().filter(|account| account.dialect == Dialect::Mixin)
+    }
+
+    /// Gives a session its number.
+    fn seat(&mut self, seat: Seat) -> SessionNumber {
+        let number = SessionNumber(self.seats.len() as i64 + 1);
+        self.seats.insert(number, seat);
+        number
+    }
+
     fn next_order(&mut self) -> Order {
         self.last_order += 1;
         Order(self.last_order)
@@ -136,13 +170,13 @@ impl Accounts for MemoryStore {
 
     async fn accounts(&self, ids: &[UserId]) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let found = state.accounts.values().filter(|account| ids.contains(&account.id));
+        let found = state.mixin_accounts().filter(|account| ids.contains(&account.id));
         Ok(found.cloned().collect())
     }
 
     async fn account_by_identity_number(&self, number: &str) -> Result<Option<Account>, Fault> {
         let state = self.state();
-        Ok(state.accounts.values().find(|account| account.external_name == number).cloned())
+        Ok(state.mixin_accounts().find(|account| account.external_name == number).cloned())
     }
 
     async fn list_accounts(
@@ -151,7 +185,7 @@ impl Accounts for MemoryStore {
         limit: u32,
     ) -> Result<Vec<Account>, Fault> {
         let state = self.state();
-        let later = state.accounts.values().filter(|account| Some(account.number) > after);
+        let later = state.mixin_accounts().filter(|account| Some(account.number) > after);
         Ok(later.take(limit as usize).cloned().collect())
     }
 
@@ -164,7 +198,7 @@ impl Accounts for MemoryStore {
 impl Rosters for MemoryStore {
     async fn rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
         let state = self.state();
-        let found = state.accounts.values().filter(|account| users.contains(&account.id));
+        let found = state.mixin_accounts().filter(|account| users.contains(&account.id));
         let roster = |account: &Account| {
             let live = state.sessions.values();
             let live = live.filter(|it| it.is_live() && it.account == account.number);

@@ -12,10 +12,12 @@
 mod accept;
 mod accounts;
 mod attachments;
+mod browse;
 mod change;
 mod changes;
 mod claims;
 mod clear;
+mod codes;
 mod columns;
 mod connect;
 mod conversations;
@@ -32,8 +34,10 @@ mod link;
 mod look;
 mod migrate;
 mod notices;
+mod phones;
 #[cfg(test)]
 mod plans;
+mod prekeys;
 mod relationships;
 mod requests;
 mod rooms;

@@ -1,5 +1,7 @@
 //! What rows of both databases stand for: their statements give the columns the same names.
 
+mod phones;
+
 use std::sync::Arc;
 
 use super::cells::{
@@ -16,6 +18,9 @@ use crate::domain::ids::{AccountNumber, ConversationNumber, Order, SessionNumber
 use crate::domain::inbox::{SetAside, Waiting};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::sign_up::Invite;
+pub(super) use phones::{
+    contact, device_columns, listed_phone, outbox_code, pending_code, phone, prekey, signed_prekey,
+};
 
 /// Conversations from a row for each participant; those of one conversation follow each other, and
 /// one that nobody takes part in has a row as well.

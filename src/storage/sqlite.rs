@@ -14,9 +14,11 @@
 mod accept;
 mod accounts;
 mod attachments;
+mod browse;
 mod changes;
 mod claims;
 mod clear;
+mod codes;
 mod connect;
 mod conversations;
 mod expire;
@@ -31,8 +33,10 @@ mod known;
 mod leases;
 mod migrate;
 mod notices;
+mod phones;
 #[cfg(test)]
 mod plans;
+mod prekeys;
 mod relationships;
 mod requests;
 mod rooms;

@@ -54,6 +54,12 @@ pub const TABLE: &[Row] = &[
         why: "a dialect translates, the domain decides, and only the store talks to the database",
     },
     Row {
+        module: "outside",
+        may_use: &["domain", "config"],
+        never: &["axum", "hyper", "tower", "tower_http", "sqlx"],
+        why: "whom the gateway asks is decided in one place, and nobody asks the gateway there",
+    },
+    Row {
         module: "admin",
         may_use: &["domain", "http", "sdk"],
         never: &["sqlx"],
@@ -93,6 +99,7 @@ pub const TABLE: &[Row] = &[
             "dialect",
             "domain",
             "http",
+            "outside",
             "sdk",
             "storage",
             "telemetry",

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use sealpost::sdk::keystore::Keystore;
 use serde_json::Value;
 
-use super::world::{Place, text};
+use super::world::{Done, Place, Served, text};
 
 #[test]
 fn a_bot_made_through_a_running_gateway_is_known_to_it_at_once() {
@@ -197,4 +197,29 @@ fn an_invitation_is_shown_once_and_listed_without_its_code() {
     let id = listed.split_whitespace().next().unwrap();
     assert_eq!(place.good(&["invite", "revoke", id]), "");
     assert_eq!(place.good(&["invite", "list"]), "");
+}
+
+#[test]
+fn codes_of_phones_are_read_through_the_running_gateway_and_without_it() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true");
+    command.env("SEALPOST_TELEMETRY__LOG_LEVEL", "trace");
+    let mut served = Served::start(command);
+    let log = served.read_log();
+    assert_eq!(served.status_of("/v1/accounts/sms/code/+14152222222", "x"), 200);
+    let listed = place.good(&["textsecure", "codes"]);
+    let words: Vec<_> = listed.split_whitespace().collect();
+    let [number, transport, code, _until] = words[..] else { panic!("{listed}") };
+    assert_eq!((number, transport, code.len()), ("+14152222222", "sms", 7));
+    served.stop("TERM");
+    let log = log.join().unwrap();
+    assert!(!log.contains("4152222222") && !log.contains(code), "{log}");
+    let mut alone = place.command(&["textsecure", "codes"]);
+    alone.env("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true");
+    let alone = Done::of(&mut alone);
+    assert_eq!((alone.code, alone.out), (0, listed), "the key that seals them is beside them");
+    let without = place.run(&["textsecure", "codes"]);
+    assert_ne!(without.code, 0);
+    assert!(without.err.contains("`dialects.textsecure.enabled` is false"), "{}", without.err);
 }

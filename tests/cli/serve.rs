@@ -130,3 +130,31 @@ fn nothing_secret_is_logged_even_when_everything_is() {
     assert!(!log.contains(token.trim()));
     assert!(!log.contains(text(&keystore, "session_private_key")));
 }
+
+#[test]
+fn phones_may_have_an_address_of_their_own() {
+    let place = Place::new();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true");
+    command.env("SEALPOST_DIALECTS__TEXTSECURE__LISTEN", "127.0.0.1:0");
+    let mut served = Served::start(command);
+    let line = served.next_line();
+    let url = line.strip_prefix("TextSecure listening on ").unwrap_or_else(|| panic!("{line}"));
+    let lock = fs::read_to_string(place.path("sealpost-data/gateway.lock")).unwrap();
+    assert!(lock.contains(url.trim_start_matches("http://")), "{lock}");
+    let (status, rest, _) = served.stop("TERM");
+    assert_eq!((status.code(), rest.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_address_for_phones_that_is_taken_is_named() {
+    let place = Place::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = place.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.env("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true");
+    command.env("SEALPOST_DIALECTS__TEXTSECURE__LISTEN", &address);
+    let done = Done::of(&mut command);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.err.contains(&format!("cannot listen on {address}")), "{done:?}");
+}

@@ -22,6 +22,7 @@ fn wrong_usage_ends_with_2_and_a_word_about_it() {
         &["session", "list"],
         &["session", "revoke", "no-id"],
         &["session", "set-aside", "no-id"],
+        &["textsecure"],
         &["session", "set-aside", id, "--retry", id, "--drop", id],
     ] {
         let done = Place::new().run(arguments);
@@ -44,6 +45,7 @@ fn every_commands_help_names_its_options() {
         ("session list", &["<USER_ID>"]),
         ("session revoke", &["<SESSION_ID>"]),
         ("session set-aside", &["<SESSION_ID>", "--retry", "--drop"]),
+        ("textsecure codes", &["sms", "voice"]),
         ("openapi", &[]),
         ("doctor", &[]),
     ] {

@@ -104,6 +104,13 @@ impl Served {
         self.child.id()
     }
 
+    /// The next line on standard output.
+    pub fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
     /// Reads the log in a thread of its own, for gateways that log more than a pipe holds.
     pub fn read_log(&mut self) -> JoinHandle<String> {
         let mut log = self.err.take().unwrap();

@@ -1,6 +1,8 @@
 //! The whole gateway on a real database, with a clock and a randomness that the test holds.
 
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,14 +12,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use sealpost::app::{App, Bound};
+use sealpost::app::{App, AppError, Bound};
 use sealpost::config::Config;
+use sealpost::config::dialects::TextSecure;
 use sealpost::domain::account::AccountKind;
 use sealpost::domain::attachment::Files;
 use sealpost::domain::clock::{TestClock, Timestamp};
 use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
 use sealpost::domain::limits::Networks;
+use sealpost::domain::phone::Switchboard;
 use sealpost::http::server;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
@@ -84,6 +88,20 @@ impl TestApp {
         Self::start_with(|_| ()).await
     }
 
+    /// A gateway for phones, which tells everybody the codes of all numbers.
+    pub async fn start_for_phones() -> Self {
+        Self::start_for_phones_with(|_| ()).await
+    }
+
+    pub async fn start_for_phones_with(change: impl FnOnce(&mut TextSecure)) -> Self {
+        let change = |config: &mut Config| {
+            config.dialects.textsecure.enabled = true;
+            config.dialects.textsecure.codes.dev_transport = true;
+            change(&mut config.dialects.textsecure);
+        };
+        Self::start_with(change).await
+    }
+
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
@@ -113,13 +131,32 @@ impl TestApp {
 
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(&mut self) {
-        self.app.take().unwrap().close().await;
+        if let Some(app) = self.app.take() {
+            app.close().await;
+        }
         // What was drawn before must not be drawn again.
         self.seed += 1;
         let app = open(&self.config, &self.clock, self.seed).await;
         self.router = app.router();
         self.app = Some(app);
         self.sockets = OnceCell::new();
+    }
+
+    /// Stops the gateway and opens one on a copy of its data directory that lacks a file.
+    pub async fn move_without(&mut self, lacks: &str, to: &Path) -> Result<App, AppError> {
+        self.app.take().unwrap().close().await;
+        self.seed += 1;
+        let mut config = self.config.clone();
+        config.storage.data = to.join("data");
+        fs::create_dir(&config.storage.data).unwrap();
+        fs::set_permissions(&config.storage.data, Permissions::from_mode(0o700)).unwrap();
+        for entry in fs::read_dir(self.data()).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() && entry.file_name() != lacks {
+                fs::copy(entry.path(), config.storage.data.join(entry.file_name())).unwrap();
+            }
+        }
+        let entropy = Arc::new(TestEntropy::new(self.seed));
+        App::open(&config, self.clock.clone(), entropy).await
     }
 
     pub fn router(&self) -> Router {
@@ -132,6 +169,11 @@ impl TestApp {
 
     pub fn gateway(&self) -> Arc<Gateway> {
         self.app.as_ref().unwrap().gateway().clone()
+    }
+
+    /// The rules of phones.
+    pub fn switchboard(&self) -> Arc<Switchboard> {
+        self.app.as_ref().unwrap().switchboard().unwrap().clone()
     }
 
     /// Serves on loopback for as long as the runtime of the test lives; returns `127.0.0.1:port`.
@@ -235,6 +277,14 @@ impl TestApp {
 
     pub async fn call(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().to_string());
+        let answer = self.answer(request).await;
+        let prefix = &self.config.dialects.mixin.path_prefix;
+        contract::check(&method, path.strip_prefix(prefix).unwrap_or(&path), &answer);
+        answer
+    }
+
+    /// The answer to a request that the document does not know.
+    pub async fn answer(&self, request: Request<Body>) -> Answer {
         let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -242,10 +292,7 @@ impl TestApp {
             Ok(json) => json,
             Err(_) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
         };
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, json };
-        let prefix = &self.config.dialects.mixin.path_prefix;
-        contract::check(&method, path.strip_prefix(prefix).unwrap_or(&path), &answer);
-        answer
+        Answer { status: parts.status.as_u16(), headers: parts.headers, json }
     }
 
     async fn account(&self, kind: AccountKind, name: &str, devices: usize) -> Person {

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,11 +20,13 @@ pub const CONNECTIONS: usize = 3;
 /// A message of the protocol: its kind and its body without the length.
 type Message = (u8, Vec<u8>);
 
-/// Connections that are free, the one that was given back last at the end.
+/// Connections that are free, the one that was given back last at the end. There are none while
+/// nobody is here: the server has so many for all tests.
 struct Pool {
     server: Server,
     free: Mutex<VecDeque<TcpStream>>,
     permits: Semaphore,
+    clients: AtomicUsize,
 }
 
 /// Where the server is, and as whom to log in.
@@ -58,22 +61,43 @@ pub async fn in_front_of(url: &str, settings: Settings) -> String {
         database: database.to_owned(),
         options: options.replace("%20", " ").replace("%3D", "="),
     };
-    let mut free = VecDeque::new();
-    for _ in 0..CONNECTIONS {
-        free.push_back(server.log_in().await.expect("a login"));
-    }
-    let (free, permits) = (Mutex::new(free), Semaphore::new(CONNECTIONS));
-    let pool = Arc::new(Pool { server, free, permits });
+    let (free, permits) = (Mutex::default(), Semaphore::new(CONNECTIONS));
+    let pool = Arc::new(Pool { server, free, permits, clients: AtomicUsize::new(0) });
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let own = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
             let pool = pool.clone();
+            pool.enter().await;
             // A client that goes away ends its task, and that is all.
-            tokio::spawn(async move { serve(client, &pool, settings).await.ok() });
+            tokio::spawn(async move {
+                serve(client, &pool, settings).await.ok();
+                pool.leave().await;
+            });
         }
     });
     format!("{beginning}://{user}@{own}/{database}")
+}
+
+impl Pool {
+    /// Somebody comes: the first of all finds all connections.
+    async fn enter(&self) {
+        if self.clients.fetch_add(1, Ordering::SeqCst) > 0 {
+            return;
+        }
+        let mut free = self.free.lock().await;
+        while free.len() < CONNECTIONS {
+            free.push_back(self.server.log_in().await.expect("a login"));
+        }
+    }
+
+    /// Somebody goes: the last one of all leaves none.
+    async fn leave(&self) {
+        let mut free = self.free.lock().await;
+        if self.clients.fetch_sub(1, Ordering::SeqCst) == 1 {
+            free.clear();
+        }
+    }
 }
 
 impl Server {
@@ -143,7 +167,12 @@ async fn serve(mut client: TcpStream, pool: &Pool, settings: Settings) -> io::Re
             return Ok(());
         }
         let _permit = pool.permits.acquire().await.expect("never closed");
-        let mut server = pool.free.lock().await.pop_front().expect("as many as permits");
+        let free = pool.free.lock().await.pop_front();
+        let mut server = match free {
+            Some(server) => server,
+            // Somebody lost one, or it went between two clients.
+            None => pool.server.log_in().await?,
+        };
         let outcome = transaction(&mut client, &mut server, first).await;
         if outcome.is_err() {
             // The server undoes what its client did not finish.

@@ -16,10 +16,15 @@ use sealpost::domain::idempotency::{
     AnswerQuota, Claimed, RequestClaim, RequestKey, RunningRequest,
 };
 use sealpost::domain::ids::{AttachmentId, CodeId, ConversationId, UserId};
+use sealpost::domain::phone::{CodePurpose, NewPhone};
 use sealpost::domain::ports::Store;
+use sealpost::domain::prekeys::NewPrekeys;
 use sealpost::domain::session::Session;
 use sealpost::domain::sign_up::{Invite, InviteHash, InviteId, NewInvite, UsedToken};
 use sealpost::storage::PostgresStore;
+use sealpost::storage::conformance::phone_scene::{
+    code_use, is_forbidden, new_code, new_device, new_phone, prekey, prekeys,
+};
 use sealpost::storage::conformance::scene::{START, Scene, at, key, message_id};
 use sealpost_sdk::conversation::contact_conversation_id;
 
@@ -310,5 +315,64 @@ async fn who_follows_the_changes_of_rosters_misses_none_of_many_at_once() {
     let mut all: Vec<UserId> = accounts.iter().map(|account| account.id).collect();
     all.sort_unstable();
     assert_eq!((users, signed_in.len()), (all, 20));
+    two.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
+async fn a_code_registers_one_phone_however_many_try_it_at_once() {
+    let two = Two::open().await;
+    two.one().store.put_code(new_code(CodePurpose::Register, 1, 7)).await.unwrap();
+    let register = async |n| {
+        let code = Some(code_use(CodePurpose::Register, 1, 7));
+        let new = NewPhone { device: new_device(n), code, ..new_phone(1) };
+        two.of(n).register_phone(new).await
+    };
+    let (registered, refused) = two.at_once(1..17, register).await;
+    assert_eq!((registered.len(), refused.len()), (1, 15));
+    assert!(refused.into_iter().all(|fault| is_forbidden::<()>(&Err(fault))));
+    assert_eq!(two.one().known_phone(1).await.devices.len(), 1);
+    two.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
+async fn a_prekey_is_given_out_once_by_whichever_gateway() {
+    let two = Two::open().await;
+    let device = two.one().phone(1).await.devices[0].session;
+    let last_resort = Some(prekey(0xff_ffff));
+    let left = NewPrekeys { last_resort, ..prekeys(device, 1..101) };
+    two.one().store.replace_prekeys(left).await.unwrap();
+    let take = async |n| two.of(n).take_prekeys(&[device]).await;
+    let (taken, refused) = two.at_once(1..129, take).await;
+    assert!(refused.is_empty(), "{refused:?}");
+    let taken = taken.iter().flatten().filter_map(|it| it.prekey.as_ref());
+    let mut ids: Vec<i64> = taken.map(|prekey| prekey.id).collect();
+    ids.sort_unstable();
+    assert_eq!((ids.len(), &ids[100..]), (128, &[0xff_ffff; 28][..]));
+    assert!(ids[..100].iter().copied().eq(1..101), "{ids:?}");
+    two.close().await;
+}
+
+/// Whoever registers again and whoever leaves prekeys, or takes some, wait for each other.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
+async fn prekeys_never_outlive_their_device_whatever_happens_at_once() {
+    let two = Two::open().await;
+    for round in 0..8 {
+        let device = two.one().phone(round * 100).await.devices[0].session;
+        let act = async |n: u16| match n % 4 {
+            0 if n == 4 => {
+                let new =
+                    NewPhone { device: new_device(round * 100 + n), ..new_phone(round * 100) };
+                two.of(n / 4).register_phone(new).await.map(drop)
+            }
+            0 | 1 => two.of(n / 4).replace_prekeys(prekeys(device, 1..20)).await,
+            _ => two.of(n / 4).take_prekeys(&[device]).await.map(drop),
+        };
+        let (_, refused) = two.at_once(1..17, act).await;
+        assert!(refused.is_empty(), "{refused:?}");
+        assert_eq!(two.one().store.count_prekeys(device).await.unwrap(), 0);
+    }
     two.close().await;
 }

@@ -8,28 +8,20 @@ mod actions;
 mod beginning;
 mod codec;
 mod frames;
-mod places;
 mod sending;
 mod session;
-mod wire;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use axum::response::Response;
 use sealpost_sdk::token::body_digest;
 use sealpost_sdk::types::ErrorBody;
 use sealpost_sdk::types::blaze::{BEARER_PROTOCOL, SUB_PROTOCOL};
-use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use self::places::Place;
-use self::wire::Wire;
 use super::MixinState;
 use super::auth::{Caller, authenticate, bearer};
 use super::error::refusal;
@@ -37,9 +29,9 @@ use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
 use crate::domain::session::Scope;
 use crate::http::fault_log;
+use crate::http::places::Place;
 use crate::http::request_id::RequestId;
-
-pub use places::Places;
+use crate::http::upgrade::{self, Upgrade};
 
 /// How old a signed token may be that opens a socket.
 const FRESH: Duration = Duration::from_secs(60 * 60);
@@ -85,32 +77,20 @@ pub async fn explain() -> Response {
 
 async fn upgrade(state: Arc<MixinState>, mut request: Request<()>) -> Result<Response, Fault> {
     let guest = identify(&state, &request).await?;
-    let answer = create_response_with_body(&request, Body::empty);
-    let mut answer =
-        answer.map_err(|error| Fault::malformed(format!("this is no handshake: {error}")))?;
+    let (mut answer, upgrade) = upgrade::accept(&mut request)?;
     if protocols(request.headers()).any(|one| one == SUB_PROTOCOL) {
         let protocol = HeaderValue::from_static(SUB_PROTOCOL);
         answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    let upgrade =
-        upgrade.ok_or_else(|| Fault::malformed("this connection cannot become a socket"))?;
     let place = state.sockets.take(guest.caller.owner.session.number)?;
     tokio::spawn(serve(state, guest, upgrade, place));
-    Ok(answer.into_response())
+    Ok(answer)
 }
 
 /// Waits for the connection, and begins to serve the socket.
-async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: OnUpgrade, place: Place) {
-    let io = tokio::select! {
-        io = upgrade => io,
-        () = place.broken_off() => return,
-    };
-    let Ok(io) = io else {
-        return; // The connection broke off before it was a socket.
-    };
+async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: Upgrade, place: Place) {
     let limit = usize::try_from(state.settings.body_limit).unwrap_or(usize::MAX);
-    let wire = Wire::new(TokioIo::new(io), limit).await;
+    let Some(wire) = upgrade.wire(&place, limit).await else { return };
     // In a task of its own, and in a box: what the handshake took is given back, and a future that
     // is handed on would take its room once more in the one around it.
     let session = Box::pin(session::run(state, guest, wire));

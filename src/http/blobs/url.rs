@@ -8,9 +8,12 @@
 //! | --- | --- |
 //! | `sealpost blob 1` | so that the key's word for something else is worth nothing here |
 //! | method | `PUT` or `GET`, which stands for `HEAD` as well |
-//! | id | 16 bytes |
+//! | id | 16 bytes, whether the URL has them as a UUID or as a number |
 //! | expiry | seconds since 1970, 8 bytes, little endian |
 //! | size | how many bytes may be uploaded, 8 bytes, little endian; 0 in an URL for reading |
+//!
+//! An attachment that is known by a number ([`AttachmentNumber`]) has it in decimal where others
+//! have their UUID: some clients look for the number there.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,6 +26,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::domain::Fault;
+use crate::domain::attachment::AttachmentNumber;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::AttachmentId;
 
@@ -108,7 +112,13 @@ impl BlobUrls {
     /// Where they can be read, from now on.
     #[must_use]
     pub fn view(&self, base: &str, id: AttachmentId, now: Timestamp) -> String {
-        self.sign(base, &Method::GET, id, now.plus(self.view_life), 0)
+        self.view_until(base, id, now.plus(self.view_life))
+    }
+
+    /// Where they can be read until then.
+    #[must_use]
+    pub fn view_until(&self, base: &str, id: AttachmentId, until: Timestamp) -> String {
+        self.sign(base, &Method::GET, id, until, 0)
     }
 
     fn sign(
@@ -122,6 +132,7 @@ impl BlobUrls {
         let expires = u64::try_from(until.as_seconds()).unwrap_or_default();
         let mac = self.key.mac(method, id, expires, size).finalize().into_bytes();
         let signature = BASE64.encode(mac);
+        let id = AttachmentNumber::of(id).map_or_else(|| id.to_string(), |it| it.get().to_string());
         format!("{base}/blobs/{id}?expires={expires}&size={size}&signature={signature}")
     }
 
@@ -136,7 +147,7 @@ impl BlobUrls {
         query: &str,
         now: Timestamp,
     ) -> Result<(AttachmentId, u64), UrlError> {
-        let id = AttachmentId::parse(id).map_err(|_| UrlError::Forged)?;
+        let id = attachment(id).ok_or(UrlError::Forged)?;
         let expires = number(query, "expires").ok_or(UrlError::Forged)?;
         let size = number(query, "size").ok_or(UrlError::Forged)?;
         let signature = part(query, "signature").and_then(|text| BASE64.decode(text).ok());
@@ -149,6 +160,12 @@ impl BlobUrls {
         }
         Ok((id, size))
     }
+}
+
+/// The attachment that a part of a path names. Each has one name alone.
+fn attachment(text: &str) -> Option<AttachmentId> {
+    let named = AttachmentId::parse(text).ok().filter(|id| AttachmentNumber::of(*id).is_none());
+    named.or_else(|| AttachmentNumber::parse(text).map(AttachmentNumber::id))
 }
 
 /// The first part of a query with that name. None of ours needs an escape.
@@ -191,6 +208,19 @@ mod tests {
         let (id, query) = parts(&view);
         assert_eq!(urls.check(&Method::GET, id, query, at(149)), Ok((ID, 0)));
         assert_eq!(urls.check(&Method::GET, id, query, at(150)), Err(UrlError::Expired));
+    }
+
+    #[test]
+    fn a_numbered_attachment_has_its_number_in_the_path() {
+        let numbered = AttachmentNumber::parse("17").unwrap().id();
+        let upload = urls().upload("http://x", numbered, at(50), 10);
+        let (id, query) = parts(&upload);
+        assert_eq!(id, "17");
+        let check = |id: &str| urls().check(&Method::PUT, id, query, at(49));
+        assert_eq!(check("17"), Ok((numbered, 10)));
+        for other in ["18", "017", "-17", &numbered.to_string(), &ID.to_string()] {
+            assert_eq!(check(other), Err(UrlError::Forged), "{other}");
+        }
     }
 
     #[test]

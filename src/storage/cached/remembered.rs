@@ -28,7 +28,7 @@ pub(super) struct Before(u64);
 
 impl<K, V> Remembered<K, V>
 where
-    K: Copy + Eq + Hash + Send + Sync + 'static,
+    K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     pub(super) fn new(entries: u64, life: Duration) -> Self {
@@ -88,10 +88,10 @@ where
         let mut unknown = Vec::new();
         // A single key is the usual question.
         let mut asked = HashSet::with_capacity(if keys.len() > 1 { keys.len() } else { 0 });
-        for key in keys.iter().filter(|key| keys.len() == 1 || asked.insert(**key)) {
+        for key in keys.iter().filter(|key| keys.len() == 1 || asked.insert((*key).clone())) {
             match self.get(key) {
                 Some(value) => found.push(value),
-                None => unknown.push(*key),
+                None => unknown.push(key.clone()),
             }
         }
         if !unknown.is_empty() {

@@ -179,8 +179,13 @@ impl Scene {
 
     /// What would be leased at that time, for ten seconds.
     pub fn request(session: &Session, now: Timestamp) -> LeaseRequest {
+        Self::request_of(inbox_of(session), now)
+    }
+
+    /// The same for an inbox of anybody's.
+    pub fn request_of(inbox: InboxKey, now: Timestamp) -> LeaseRequest {
         LeaseRequest {
-            inbox: inbox_of(session),
+            inbox,
             limit: 100,
             max_bytes: 1 << 20,
             now,

@@ -2,7 +2,9 @@
 
 use super::State;
 use crate::domain::Fault;
-use crate::domain::account::{Account, CreatedAccount, IDENTITY_NUMBER, NewAccount, ProfileChange};
+use crate::domain::account::{
+    Account, CreatedAccount, Dialect, IDENTITY_NUMBER, NewAccount, ProfileChange,
+};
 use crate::domain::changes::{ChangedContacts, Cursor, LOOK};
 use crate::domain::ids::{AccountNumber, UserId};
 
@@ -53,7 +55,9 @@ impl State {
         user: UserId,
         change: ProfileChange,
     ) -> Result<Account, Fault> {
-        let found = self.accounts.values_mut().find(|account| account.id == user);
+        let mut mixin =
+            self.accounts.values_mut().filter(|account| account.dialect == Dialect::Mixin);
+        let found = mixin.find(|account| account.id == user);
         let account = found.ok_or(Fault::NotFound { what: "user" })?;
         let set = |kept: &mut String, new: Option<String>| {
             if let Some(new) = new {

@@ -9,10 +9,10 @@ use super::{FREE, MemoryStore, Payload, Row, State};
 use crate::domain::Fault;
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
+use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
-    MessageDigest, Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
+    MessageDigest, Release, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::domain::top_up::OpenTopUp;
@@ -74,6 +74,15 @@ impl Inbox for MemoryStore {
                 }
             }
         }
+        Ok(())
+    }
+
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.state().browse(inbox.session, stretch))
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        self.change().inbox.remove(&(inbox.session, order));
         Ok(())
     }
 
@@ -140,6 +149,24 @@ impl State {
         }
     }
 
+    fn browse(&self, session: SessionNumber, stretch: Stretch) -> Vec<Waiting> {
+        let rows = self.inbox.range((session, Order(i64::MIN))..=(session, Order(i64::MAX)));
+        let behind = rows.filter(|((_, order), row)| {
+            stretch.after.is_none_or(|after| *order > after) && row.set_aside_at.is_none()
+        });
+        let messages = behind.take(stretch.limit as usize).map(|((_, order), row)| Waiting {
+            slot: row.slot.clone(),
+            deliveries: row.deliveries,
+            ..self.payloads[order].message.clone()
+        });
+        let mut bytes = 0_u64;
+        let fits = messages.enumerate().take_while(|(nth, message)| {
+            bytes = bytes.saturating_add(message.size());
+            *nth == 0 || bytes <= stretch.max_bytes
+        });
+        fits.map(|(_, message)| message).collect()
+    }
+
     fn accept(&mut self, new: Acceptance) -> Accepted {
         match self.seen.get(&(new.sender, new.message_id)) {
             Some((digest, _)) if *digest == new.digest => return Accepted::Duplicate,
@@ -158,7 +185,7 @@ impl State {
             message_id: new.message_id,
             conversation: self.conversations.get(&new.conversation).map(|found| found.id),
             sender: self.accounts[&new.sender].id,
-            sender_session: self.sessions[&new.sender_session].id,
+            sender_session: self.seats[&new.sender_session].id,
             category: new.category,
             body: new.body,
             slot: Bytes::new(),

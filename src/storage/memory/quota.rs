@@ -39,7 +39,7 @@ impl State {
     /// Signing in is a way of being seen.
     fn last_seen(&self, session: SessionNumber) -> Timestamp {
         let seen = self.last_seen.get(&session).copied().unwrap_or_default();
-        seen.max(self.sessions[&session].created_at)
+        seen.max(self.seats[&session].created_at)
     }
 
     /// What waits for a session, markers aside.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{MemoryStore, Payload, Row, State};
+use super::{MemoryStore, Payload, Row, Seat, State};
 use crate::domain::Fault;
 use crate::domain::account::{Account, FirstSession};
 use crate::domain::changes::Cursor;
@@ -87,8 +87,14 @@ impl State {
         live.find(|session| which(session)).map(|session| (session.number, session.account))
     }
 
-    fn raise_generation(&mut self, account: AccountNumber) {
+    /// Makes what others know of an account's roster old; for phones, of whose changes nobody keeps
+    /// a log.
+    pub(super) fn raise_own(&mut self, account: AccountNumber) {
         *self.generations.entry(account).or_default() += 1;
+    }
+
+    pub(super) fn raise_generation(&mut self, account: AccountNumber) {
+        self.raise_own(account);
         let next = Cursor(self.newest_change().0 + 1);
         self.roster_changes.retain(|_, changed| *changed != account);
         self.roster_changes.insert(next, account);
@@ -123,7 +129,7 @@ impl State {
         if let Some(old) = replaced {
             let missing = self.end(old, created_at);
             if let Some(gap) = missing.into_gap() {
-                self.leave_gap(&session, gap_id, created_at, gap.to_json());
+                self.leave_gap(session.number, gap_id, created_at, gap.to_json());
             }
         }
         self.raise_generation(session.account);
@@ -137,8 +143,9 @@ impl State {
     }
 
     fn add_session(&mut self, user: UserId, new: NewSession) -> Session {
+        let number = self.seat(Seat { id: new.id, user, created_at: new.created_at });
         let session = Session {
-            number: SessionNumber(self.sessions.len() as i64 + 1),
+            number,
             id: new.id,
             account: new.account,
             user,
@@ -159,6 +166,11 @@ impl State {
         session.ended_at = Some(at);
         let id = session.id;
         self.tokens.retain(|_, token| token.session != id);
+        self.empty(number)
+    }
+
+    /// Takes everything out of an inbox and says what it was.
+    pub(super) fn empty(&mut self, number: SessionNumber) -> Missing {
         let mut missing = Missing::new(GapReason::SignedInAgain);
         for (_, order) in self.inbox.extract_if(.., |key, _| key.0 == number).map(|row| row.0) {
             let message = &self.payloads[&order].message;
@@ -173,18 +185,19 @@ impl State {
     /// Puts a marker in front of an inbox.
     pub(super) fn leave_gap(
         &mut self,
-        session: &Session,
+        session: SessionNumber,
         message_id: MessageId,
         at: Timestamp,
         body: String,
     ) {
         let order = Order(-self.next_order().0);
+        let seat = self.seats[&session];
         let message = Waiting {
             order,
             message_id,
             conversation: None,
-            sender: session.user,
-            sender_session: session.id,
+            sender: seat.user,
+            sender_session: seat.id,
             category: SYSTEM_GAP.to_owned(),
             body: body.into(),
             slot: Bytes::new(),
@@ -194,6 +207,6 @@ impl State {
         };
         let expires_at = Timestamp::from_micros(i64::MAX);
         self.payloads.insert(order, Payload { message, expires_at });
-        self.inbox.insert((session.number, order), Row::new(Bytes::new()));
+        self.inbox.insert((session, order), Row::new(Bytes::new()));
     }
 }

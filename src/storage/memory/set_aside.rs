@@ -16,7 +16,7 @@ impl State {
             let message = &self.payloads[&order].message;
             let row = self.inbox.get_mut(&(session, order)).expect("it was found free");
             let is_suspect = request.isolation.is_suspect(row.deliveries);
-            size += message.body.len() as u64;
+            size += (message.body.len() + row.slot.len()) as u64;
             let full = leased.len() >= request.limit as usize;
             if full || ((is_suspect || size > request.max_bytes) && !leased.is_empty()) {
                 break;

@@ -73,9 +73,8 @@ impl State {
                 self.payloads.remove(&order);
             }
         }
-        let session = self.sessions[&session].clone();
         if let Some(gap) = missing.into_gap() {
-            self.leave_gap(&session, id, now, gap.to_json());
+            self.leave_gap(session, id, now, gap.to_json());
         }
     }
 }

@@ -17,8 +17,11 @@ use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Accounts;
 use crate::storage::error::{StoreError, during};
 
-pub(super) const BY_IDS: &str =
-    concat!("SELECT ", account_columns!(), " FROM accounts WHERE accounts.id = ANY($1)");
+pub(super) const BY_IDS: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts WHERE accounts.id = ANY($1) AND accounts.dialect = 'mixin'"
+);
 
 pub(super) const BY_EXTERNAL_NAME: &str = concat!(
     "SELECT ",
@@ -29,7 +32,7 @@ pub(super) const BY_EXTERNAL_NAME: &str = concat!(
 const PAGE: &str = concat!(
     "SELECT ",
     account_columns!(),
-    " FROM accounts WHERE number > $1 ORDER BY number LIMIT $2"
+    " FROM accounts WHERE number > $1 AND dialect = 'mixin' ORDER BY number LIMIT $2"
 );
 
 #[async_trait]
@@ -78,7 +81,7 @@ impl Accounts for PostgresStore {
 const CHANGE_PROFILE: &str = concat!(
     "UPDATE accounts SET full_name = coalesce($2, full_name), \
         biography = coalesce($3, biography), avatar_url = coalesce($4, avatar_url) \
-     WHERE accounts.id = $1 RETURNING ",
+     WHERE accounts.id = $1 AND accounts.dialect = 'mixin' RETURNING ",
     account_columns!()
 );
 

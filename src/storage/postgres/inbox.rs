@@ -18,7 +18,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Slot, Sweep, SweepRequest,
+    Returned, SetAside, Slot, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -64,7 +64,7 @@ impl Inbox for PostgresStore {
         inbox: InboxKey,
         ids: Vec<MessageId>,
     ) -> Result<Vec<Acknowledged>, Fault> {
-        let handed_out = self.handed_out(inbox, &ids).await?;
+        let handed_out = self.handed_out_among(inbox, &ids).await?;
         let (orders, gone): (Vec<Order>, _) = handed_out.into_iter().unzip();
         if !orders.is_empty() {
             self.submit(Job::Acknowledge(RowsJob { inbox, orders })).await?;
@@ -77,6 +77,14 @@ impl Inbox for PostgresStore {
             return Ok(());
         }
         self.submit(Job::Release(ReleaseJob { inbox, returned })).await
+    }
+
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.stretch_of(inbox, stretch).await?)
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        self.submit(Job::Acknowledge(RowsJob { inbox, orders: vec![order] })).await
     }
 
     async fn set_aside(
@@ -151,7 +159,7 @@ pub(super) const HANDED_OUT: &str = "
 
 impl PostgresStore {
     /// The rows of an inbox that were handed out with one of these ids.
-    async fn handed_out(
+    async fn handed_out_among(
         &self,
         inbox: InboxKey,
         ids: &[MessageId],

@@ -91,7 +91,7 @@ pub(super) const LEASE: &str = concat!(
     ), chosen AS MATERIALIZED (
         SELECT place FROM (
             SELECT place, row_number() OVER run AS nth,
-                sum(octet_length(body)) OVER run AS bytes,
+                sum(octet_length(body) + octet_length(slot)) OVER run AS bytes,
                 bool_or(deliveries >= $8) OVER run AS meets_suspect
             FROM looked WHERE deliveries < $9 OR number < 0
             WINDOW run AS (ORDER BY number)

@@ -5,9 +5,10 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, changes, claims, clear, connect,
-    conversations, expire, forget, fronts, gaps, inbox, lease, notices, relationships, requests,
-    rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, claims, clear, codes,
+    connect, conversations, expire, forget, fronts, gaps, inbox, lease, notices, phones, prekeys,
+    relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep,
+    top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -35,6 +36,14 @@ const OTHERS: &[&str] = &[
     clear::REMOVE_ROWS,
     clear::LOOK_AGAIN,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
+    codes::TRY,
+    codes::OUTBOX,
+    codes::OLD,
+    codes::FORGET,
+    codes::READ,
+    codes::DROP,
     conversations::BY_CODE,
     conversations::BY_IDS,
     conversations::NUMBERS,
@@ -44,10 +53,21 @@ const OTHERS: &[&str] = &[
     fronts::FIRST,
     gaps::LEAVE,
     gaps::FREE_MARKERS,
+    browse::BROWSE,
     inbox::HANDED_OUT,
     lease::LEASE,
     notices::LEAVE,
     notices::LIVE_SESSIONS,
+    phones::PHONE,
+    phones::IS_LIVE,
+    phones::INBOX,
+    prekeys::COUNT,
+    prekeys::SIGNED,
+    prekeys::SET_LAST_RESORT,
+    prekeys::SET_SIGNED,
+    prekeys::SET_IDENTITY,
+    prekeys::DROP,
+    prekeys::TAKE,
     relationships::RELATIONS,
     relationships::BLOCKERS,
     relationships::COMPANIONS_AMONG,
@@ -94,6 +114,7 @@ fn key_of(index: &str, by_row: bool) -> &'static [&'static str] {
         "inbox_pkey" if by_row => &["shard", "session", "number"],
         "inbox_pkey" | "inbox_set_aside" => &["shard", "session"],
         "payloads_pkey" => &["shard", "number"],
+        "prekeys_pkey" => &["session"],
         "seen_messages_pkey" => &["shard", "sender", "message_id"],
         _ => &[],
     }
@@ -109,6 +130,8 @@ const CHANGEABLE: &[&str] = &[
     "requests",
     "request_totals",
     "ended_inboxes",
+    "prekeys",
+    "codes",
 ];
 
 /// Tables of a few rows.
@@ -158,7 +181,8 @@ async fn run(connection: &mut PgConnection, statements: impl Into<String>) {
 async fn complaints(connection: &mut PgConnection, among: &dyn Fn(&str) -> bool) -> Vec<String> {
     run(connection, "ANALYZE").await;
     let by_row = BY_ROW.iter().map(|statement| (*statement, true));
-    let others = OTHERS.iter().map(|statement| (*statement, false));
+    let others = [OTHERS, phones::OF_CONTACTS, phones::OF_DEVICES].into_iter().flatten();
+    let others = others.map(|statement| (*statement, false));
     let mut complaints = Vec::new();
     for (statement, by_row) in by_row.chain(others) {
         let plan = plan(connection, statement).await;
@@ -205,7 +229,19 @@ const FILL: &str = "
     SELECT n % 1024, n % 3000, sha256(n::text::bytea), n % 1024, n, n, ''
     FROM generate_series(1, 3000) AS n;
     INSERT INTO api_tokens (hash, session, scopes, created_at, expires_at)
-    SELECT sha256(n::text::bytea), n, 0, 0, 0 FROM generate_series(1, 3000) AS n;";
+    SELECT sha256(n::text::bytea), n, 0, 0, 0 FROM generate_series(1, 3000) AS n;
+    INSERT INTO phones (account, token, supports_sms, is_listed)
+    SELECT n, sha256(n::text::bytea), 0, n % 2 FROM generate_series(1, 3000) AS n;
+    INSERT INTO devices (session, account, number, password, signalling_key, registration, fetches)
+    SELECT n, 1 + n % 3000, n / 3000, '', '', 0, 1 FROM generate_series(1, 9000) AS n;
+    INSERT INTO prekeys (session, key_id, place, public_key)
+    SELECT 1 + n % 3000, n, 0, '' FROM generate_series(1, 30000) AS n;
+    INSERT INTO relay_contacts (token, relay, supports_sms)
+    SELECT sha256(n::text::bytea), 'other', 0 FROM generate_series(1, 9000) AS n;
+    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at,
+        window_ends_at, window_codes, window_tries, kept_until)
+    SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n, n, 0, 0, n
+    FROM generate_series(1, 9000) AS n;";
 
 #[tokio::test]
 #[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]

@@ -23,7 +23,7 @@ pub(super) const ROSTERS: &str = "
         sessions.platform
     FROM accounts
     LEFT JOIN sessions ON sessions.account = accounts.number AND sessions.ended_at IS NULL
-    WHERE accounts.id = ANY($1)
+    WHERE accounts.id = ANY($1) AND accounts.dialect = 'mixin'
     ORDER BY accounts.number";
 
 #[async_trait]

@@ -153,7 +153,7 @@ const CLOSE_INBOX: &str = "
     ON CONFLICT DO NOTHING";
 
 /// Marks a session as ended; its tokens go, and what waited for it is out of reach.
-async fn end(
+pub(super) async fn end(
     link: &mut Link<'_>,
     inbox: InboxKey,
     successor: Option<SessionNumber>,

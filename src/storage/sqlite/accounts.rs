@@ -20,7 +20,8 @@ use crate::storage::error::{StoreError, during};
 pub(super) const BY_IDS: &str = concat!(
     "SELECT ",
     account_columns!(),
-    " FROM json_each(?1) AS wanted CROSS JOIN accounts ON accounts.id = unhex(wanted.value)"
+    " FROM json_each(?1) AS wanted CROSS JOIN accounts ON accounts.id = unhex(wanted.value)
+      WHERE accounts.dialect = 'mixin'"
 );
 
 pub(super) const BY_EXTERNAL_NAME: &str = concat!(
@@ -32,7 +33,7 @@ pub(super) const BY_EXTERNAL_NAME: &str = concat!(
 const PAGE: &str = concat!(
     "SELECT ",
     account_columns!(),
-    " FROM accounts WHERE number > ?1 ORDER BY number LIMIT ?2"
+    " FROM accounts WHERE number > ?1 AND dialect = 'mixin' ORDER BY number LIMIT ?2"
 );
 
 #[async_trait]
@@ -75,7 +76,7 @@ impl Accounts for SqliteStore {
 pub(super) const CHANGE_PROFILE: &str = concat!(
     "UPDATE accounts SET full_name = coalesce(?2, full_name), \
         biography = coalesce(?3, biography), avatar_url = coalesce(?4, avatar_url) \
-     WHERE accounts.id = ?1 RETURNING ",
+     WHERE accounts.id = ?1 AND accounts.dialect = 'mixin' RETURNING ",
     account_columns!()
 );
 

@@ -145,12 +145,18 @@ impl Fresh {
     }
 
     /// The rows of an inbox that were handed out, or are held.
-    pub(super) fn handed_out(&self, inbox: InboxKey, held: &[Order]) -> Vec<i64> {
+    pub(super) fn handed_out(&self, inbox: InboxKey, held: &[Order]) -> Vec<(i64, FreshRow)> {
         let held: HashSet<i64> = held.iter().map(|order| order.0).collect();
         let state = self.lock();
         let out = state.rows_of(inbox);
-        let out = out.filter(|(number, row)| row.deliveries > 0 || held.contains(number));
-        out.map(|(number, _)| number).collect()
+        out.filter(|(number, row)| row.deliveries > 0 || held.contains(number)).collect()
+    }
+
+    /// The first rows of an inbox behind this one.
+    pub(super) fn behind(&self, inbox: InboxKey, after: i64, limit: u32) -> Vec<(i64, FreshRow)> {
+        let state = self.lock();
+        let behind = state.rows_of(inbox).filter(|(number, _)| *number > after);
+        behind.take(limit as usize).collect()
     }
 
     /// How many rows an inbox has here, counted as far as `most`.

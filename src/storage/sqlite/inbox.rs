@@ -21,7 +21,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
+    Release, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -101,7 +101,8 @@ impl Inbox for SqliteStore {
         ids: Vec<MessageId>,
     ) -> Result<Vec<Acknowledged>, Fault> {
         let held = self.leases.held(inbox.session);
-        let fresh = self.fresh.handed_out(inbox, &held);
+        let fresh = self.fresh.handed_out(inbox, &held).into_iter().map(|(number, _)| number);
+        let fresh: Vec<i64> = fresh.collect();
         let handed_out = handed_out(&self.readers, inbox, &ids, (&held, &fresh)).await?;
         let (orders, gone): (Vec<Order>, _) = handed_out.into_iter().unzip();
         if !orders.is_empty() {
@@ -117,6 +118,17 @@ impl Inbox for SqliteStore {
         }
         self.write(Job::Release(ReleaseJob { inbox, returned: returned.clone() })).await?;
         self.leases.free(inbox.session, &returned);
+        Ok(())
+    }
+
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.stretch_of(inbox, stretch).await?)
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        let orders = vec![order];
+        self.write(Job::Acknowledge(RowsJob { inbox, orders: orders.clone() })).await?;
+        self.leases.delete(inbox.session, &orders);
         Ok(())
     }
 
@@ -259,7 +271,7 @@ async fn free_messages(
             continue;
         }
         let is_suspect = isolation.is_suspect(message.deliveries);
-        size = size.saturating_add(message.body.len() as u64);
+        size = size.saturating_add(message.size());
         stopped = (is_suspect || size > request.max_bytes) && !messages.is_empty();
         if stopped {
             break;
@@ -293,7 +305,7 @@ pub(super) const HANDED_OUT: &str = "
     WHERE payloads.message_id IN (SELECT unhex(value) FROM json_each(?4))";
 
 /// Numbers of rows, as a statement takes them.
-fn orders_list(orders: &[Order]) -> String {
+pub(super) fn orders_list(orders: &[Order]) -> String {
     json_list(orders, |json, order| write!(json, "{}", order.0))
 }
 

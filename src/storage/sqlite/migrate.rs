@@ -16,7 +16,7 @@ macro_rules! migration {
 }
 
 /// Number, name and text of every migration, in order.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     migration!(1, "accounts", "0001_accounts.sql"),
     migration!(2, "sessions", "0002_sessions.sql"),
     migration!(3, "conversations", "0003_conversations.sql"),
@@ -25,6 +25,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     migration!(6, "requests", "0006_requests.sql"),
     migration!(7, "sign_up", "0007_sign_up.sql"),
     migration!(8, "attachments", "0008_attachments.sql"),
+    migration!(9, "phones", "0009_phones.sql"),
 ];
 
 fn steps() -> [Migration; MIGRATIONS.len()] {

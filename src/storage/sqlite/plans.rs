@@ -3,9 +3,9 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, changes, claims, clear, conversations, expire, gaps, groups,
-    inbox, invites, notices, relationships, requests, rooms, rosters, seen, sessions, set_aside,
-    settle, sign_in, sign_up, sweep, top_ups,
+    accept, accounts, attachments, browse, changes, claims, clear, codes, conversations, expire,
+    gaps, groups, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
+    rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -32,6 +32,14 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
+    codes::TRY,
+    codes::OUTBOX,
+    codes::OLD,
+    codes::FORGET,
+    codes::READ,
+    codes::DROP,
     conversations::BY_CODE,
     conversations::BY_IDS,
     conversations::NUMBERS,
@@ -48,8 +56,19 @@ const STATEMENTS: &[&str] = &[
     groups::REMOVE,
     groups::SET_ROLES,
     groups::MUTE,
+    browse::BROWSE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    phones::PHONE,
+    phones::IS_LIVE,
+    phones::INBOX,
+    prekeys::COUNT,
+    prekeys::ALWAYS,
+    prekeys::SET_LAST_RESORT,
+    prekeys::SET_SIGNED,
+    prekeys::SET_IDENTITY,
+    prekeys::DROP,
+    prekeys::TAKE,
     relationships::CLEAR,
     relationships::RELATIONS,
     relationships::BLOCKERS,
@@ -112,7 +131,8 @@ async fn every_statement_finds_its_rows_by_a_key() {
     let folder = tempfile::TempDir::new().unwrap();
     let config = StorageConfig::at(folder.path().join("plans.db"));
     let store = SqliteStore::open(&config).await.unwrap();
-    for statement in STATEMENTS.iter().chain(seen::STATEMENTS) {
+    let others = [seen::STATEMENTS, phones::OF_CONTACTS, phones::OF_DEVICES];
+    for statement in STATEMENTS.iter().chain(others.into_iter().flatten()) {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let steps = query(explain).fetch_all(&store.readers).await.unwrap();
         for step in steps {
@@ -126,6 +146,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
                 "pair",
                 "surplus",
                 "waiting",
+                "named",
                 "CONSTANT ROW",
             ];
             let scan = step.strip_prefix("SCAN ");

@@ -22,7 +22,7 @@ pub(super) const ROSTERS: &str = "
         sessions.id AS session_id, sessions.number AS session, sessions.agreement_key,
         sessions.platform
     FROM json_each(?1) AS wanted
-    CROSS JOIN accounts ON accounts.id = unhex(wanted.value)
+    CROSS JOIN accounts ON accounts.id = unhex(wanted.value) AND accounts.dialect = 'mixin'
     LEFT JOIN sessions ON sessions.account = accounts.number AND sessions.ended_at IS NULL
     ORDER BY accounts.number";
 

@@ -153,7 +153,7 @@ pub(super) const CLOSE_INBOX: &str = "
 
 /// Marks a session as ended; its tokens go, and what waited for it is out of reach: all of it is in
 /// the table.
-async fn end(
+pub(super) async fn end(
     connection: &mut SqliteConnection,
     inbox: InboxKey,
     at: Timestamp,

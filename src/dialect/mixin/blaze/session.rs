@@ -19,7 +19,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::Guest;
 use super::actions::{self, Reply};
 use super::frames;
-use super::wire::{Heard, Turn, Wire};
 use crate::delivery::Window;
 use crate::delivery::hub::NOTICES;
 use crate::delivery::pump::{Event, Manner, Pump};
@@ -32,6 +31,7 @@ use crate::domain::inbox::Waiting;
 use crate::http::fault_log;
 use crate::http::gate::BodyRoom;
 use crate::http::leftovers::{Whose, log_late};
+use crate::http::wire::{Heard, Turn, Wire};
 
 /// Between two pings. One public client drops a connection after 30 s without one.
 const PING: Duration = Duration::from_secs(12);
@@ -174,7 +174,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             Some(End::Dismissed) => {
                 let fault = Fault::unauthorized("the session or the token has ended");
                 let frame = frames::error(&state.gateway, api_error(&fault)).ok();
-                (frame, CloseCode::Policy, "the session or the token has ended")
+                (
+                    frame.map(|frame| Message::Binary(frame.into())),
+                    CloseCode::Policy,
+                    "the session or the token has ended",
+                )
             }
         };
         wire.close(last, code, reason, FAREWELL).await;
@@ -195,7 +199,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
                     None => Request::Frame(frame, room),
                 });
             }
-            Heard::Text => {
+            Heard::Text(_) => {
                 (self.room, self.refused) = (None, None);
                 self.request = Some(Request::Text);
             }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::domain::attachment::upload_patience;
 
 /// Messages up to this size are read without asking.
-pub(in super::super) const FREE: u64 = 16 * 1024;
+pub const FREE: u64 = 16 * 1024;
 
 /// Frames are cut into pieces of this size; the mask of four bytes goes on from one to the next.
 const PIECE: u64 = 4 * 1024;
@@ -42,7 +42,7 @@ const TEXT: u8 = 0x01;
 const MASKED: u8 = 0x80;
 
 /// A connection whose frames are counted as they come.
-pub(in super::super) struct Intake<Io> {
+pub struct Intake<Io> {
     io: Io,
     /// The largest message.
     limit: u64,
@@ -98,7 +98,7 @@ enum Step {
 
 impl<Io> Intake<Io> {
     /// A connection on which frames begin now, with messages of at most `limit` bytes.
-    pub(in super::super) fn new(io: Io, limit: u64) -> Self {
+    pub fn new(io: Io, limit: u64) -> Self {
         Self {
             io,
             limit,
@@ -120,7 +120,7 @@ impl<Io> Intake<Io> {
     }
 
     /// Lets the message at hand be as large as so many bytes.
-    pub(in super::super) fn grant(&mut self, bytes: u64) {
+    pub fn grant(&mut self, bytes: u64) {
         self.granted = bytes;
     }
 
@@ -138,29 +138,29 @@ impl<Io> Intake<Io> {
     }
 
     /// Begins to wait for a sign of life anew.
-    pub(in super::super) fn excuse(&mut self, now: Instant) {
+    pub fn excuse(&mut self, now: Instant) {
         self.heard_at = now;
     }
 
     /// The connection itself, for whoever does not care for frames any more.
-    pub(in super::super) fn raw(&mut self) -> &mut Io {
+    pub fn raw(&mut self) -> &mut Io {
         &mut self.io
     }
 
     /// For how large a message [`Self::grant`] is waited for. A message of many fragments asks for
     /// more than it announced, so that it need not ask for each of them.
-    pub(in super::super) fn wants(&self) -> Option<u64> {
+    pub fn wants(&self) -> Option<u64> {
         let waits = matches!(self.phase, Phase::Frame) && !self.has_room();
         waits.then(|| self.message.max(self.granted.saturating_mul(2)).min(self.limit))
     }
 
     /// When the last bytes came.
-    pub(in super::super) fn heard_at(&self) -> Instant {
+    pub fn heard_at(&self) -> Instant {
         self.heard_at
     }
 
     /// When the message at hand has to be there, as slow as uploads may be.
-    pub(in super::super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.since?.checked_add(upload_patience(self.message))
     }
 

@@ -25,7 +25,7 @@ pub struct Places {
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,
-    session: SessionNumber,
+    session: Option<SessionNumber>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -48,8 +48,7 @@ impl Places {
     /// [`Fault::Unavailable`] when all are taken, [`Fault::TooLarge`] when the session has as many
     /// as it may.
     pub fn take(self: &Arc<Self>, session: SessionNumber) -> Result<Place, Fault> {
-        let permit = self.free.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Fault::unavailable("all sockets are taken", None))?;
+        let permit = self.permit()?;
         let mut sessions = self.sessions();
         let taken = sessions.entry(session).or_default();
         if *taken >= self.per_session {
@@ -58,7 +57,15 @@ impl Places {
         }
         *taken += 1;
         drop(sessions);
-        Ok(Place { places: self.clone(), session, _permit: permit })
+        Ok(Place { places: self.clone(), session: Some(session), _permit: permit })
+    }
+
+    /// Takes a place for somebody without a session.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when all are taken.
+    pub fn take_unnamed(self: &Arc<Self>) -> Result<Place, Fault> {
+        Ok(Place { places: self.clone(), session: None, _permit: self.permit()? })
     }
 
     /// How many are taken.
@@ -75,6 +82,11 @@ impl Places {
         tracing::warn!(sockets = self.taken(), "broke off sockets that did not close in time");
         self.broken_off.send_replace(true);
         self.empty().await;
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        let permit = self.free.clone().try_acquire_owned();
+        permit.map_err(|_| Fault::unavailable("all sockets are taken", None))
     }
 
     async fn empty(&self) {
@@ -98,7 +110,8 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut taken) = self.places.sessions().entry(self.session) {
+        let Some(session) = self.session else { return };
+        if let Entry::Occupied(mut taken) = self.places.sessions().entry(session) {
             *taken.get_mut() -= 1;
             if *taken.get() == 0 {
                 taken.remove();
@@ -122,8 +135,10 @@ mod tests {
         assert!(matches!(places.take(ANNA), Err(Fault::TooLarge { actual: 3, limit: 2, .. })));
         let _third = places.take(BERT).unwrap();
         assert!(matches!(places.take(BERT), Err(Fault::Unavailable { .. })));
+        assert!(matches!(places.take_unnamed(), Err(Fault::Unavailable { .. })));
         drop(second);
         assert_eq!(places.taken(), 2);
+        drop(places.take_unnamed().unwrap());
         assert!(places.take(ANNA).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! One socket (RFC 6455) as its session sees it: frames in, frames out, one task for both.
+//! One socket (RFC 6455) as whoever serves it sees it: frames in, frames out, one task for both.
 
 mod intake;
 
@@ -15,7 +15,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use intake::Intake;
 
@@ -26,7 +26,7 @@ const READ_BUFFER: usize = 1024;
 const WRITE_BUFFER: usize = 4 * 1024;
 
 /// A socket. At most one frame more than [`WRITE_BUFFER`] waits to be written.
-pub(super) struct Wire<Io> {
+pub struct Wire<Io> {
     stream: WebSocketStream<Intake<Io>>,
     /// Whether something may wait to be written.
     unflushed: bool,
@@ -38,7 +38,7 @@ pub(super) struct Wire<Io> {
 
 /// What a socket is ready for.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub enum Turn {
     /// A frame may be written.
     Writable,
     /// Something was read.
@@ -47,11 +47,11 @@ pub(super) enum Turn {
 
 /// What was read.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub enum Heard {
     /// A binary message.
     Frame(Bytes),
     /// A text message.
-    Text,
+    Text(Utf8Bytes),
     /// A sign of life.
     Sign,
     /// A message begins, or goes on, that may have so many bytes; it is read after [`Wire::grant`],
@@ -65,7 +65,7 @@ pub(super) enum Heard {
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     /// The server's side of a connection that has been upgraded.
-    pub(super) async fn new(io: Io, frame_limit: usize) -> Self {
+    pub async fn new(io: Io, frame_limit: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -78,7 +78,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
 
     /// Waits until something was read, or until a frame may be written if one is there; writes
     /// what waits meanwhile. A call that is given up loses nothing.
-    pub(super) async fn turn(&mut self, reading: bool, has_frame: bool) -> Turn {
+    pub async fn turn(&mut self, reading: bool, has_frame: bool) -> Turn {
         poll_fn(|context| {
             self.write_first = !self.write_first;
             for writing in [self.write_first, !self.write_first] {
@@ -97,53 +97,53 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     }
 
     /// Writes a frame; only after [`Turn::Writable`].
-    pub(super) fn write(&mut self, message: Message) -> Option<Heard> {
+    pub fn write(&mut self, message: Message) -> Option<Heard> {
         self.unflushed = true;
         Pin::new(&mut self.stream).start_send(message).err().map(|error| heard_error(&error))
     }
 
     /// Since when the peer has not taken what we write.
-    pub(super) fn stuck_since(&self) -> Option<Instant> {
+    pub fn stuck_since(&self) -> Option<Instant> {
         self.stuck_since
     }
 
     /// Lets the message at hand be as large as so many bytes.
-    pub(super) fn grant(&mut self, bytes: u64) {
+    pub fn grant(&mut self, bytes: u64) {
         self.stream.get_mut().grant(bytes);
     }
 
     /// Ends the message at hand early: what there is room for is heard as if it were all of it.
-    pub(super) fn refuse(&mut self) {
+    pub fn refuse(&mut self) {
         self.stream.get_mut().refuse();
     }
 
     /// Begins to wait for a sign of life anew.
-    pub(super) fn excuse(&mut self, now: Instant) {
+    pub fn excuse(&mut self, now: Instant) {
         self.stream.get_mut().excuse(now);
     }
 
     /// When the last bytes came, be they of a message that is not whole yet.
-    pub(super) fn heard_at(&self) -> Instant {
+    pub fn heard_at(&self) -> Instant {
         self.stream.get_ref().heard_at()
     }
 
     /// When the message that is not whole yet has to be.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub fn due(&self) -> Option<Instant> {
         self.stream.get_ref().due()
     }
 
-    /// Says good-bye: a last frame if there is one, then the code; to a peer that said it first, what
+    /// Says good-bye: what is still to be said, then the code; to a peer that said it first, what
     /// it said. Waits a little for the peer to hang up, so that it reads what we said last.
-    pub(super) async fn close(
+    pub async fn close(
         mut self,
-        last: Option<Vec<u8>>,
+        last: impl IntoIterator<Item = Message>,
         code: CloseCode,
         reason: &'static str,
         patience: Duration,
     ) {
         let farewell = async {
-            if let Some(frame) = last {
-                self.stream.feed(Message::Binary(frame.into())).await?;
+            for frame in last {
+                self.stream.feed(frame).await?;
             }
             let close = CloseFrame { code, reason: reason.into() };
             match self.stream.send(Message::Close(Some(close))).await {
@@ -193,7 +193,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
         };
         Poll::Ready(Turn::Heard(match read {
             Some(Ok(Message::Binary(frame))) => Heard::Frame(frame),
-            Some(Ok(Message::Text(_))) => Heard::Text,
+            Some(Ok(Message::Text(text))) => Heard::Text(text),
             Some(Ok(Message::Ping(_))) => {
                 // The answer waits to be written.
                 self.unflushed = true;

@@ -1,0 +1,41 @@
+//! Paths of this protocol: a slash at the end is optional everywhere.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::routing::MethodRouter;
+
+use super::TextSecureState;
+use super::auth::Caller;
+use crate::http::course::Course;
+use crate::http::problem::Problem;
+
+/// Routes of this protocol.
+pub(super) type Routes = Router<Arc<TextSecureState>>;
+
+/// Adds a path, with a slash at its end and without.
+pub(super) fn route(
+    routes: Routes,
+    path: &str,
+    methods: MethodRouter<Arc<TextSecureState>>,
+) -> Routes {
+    routes.route(path, methods.clone()).route(&format!("{path}/"), methods)
+}
+
+/// A known device whose request has no body and may change something.
+pub(super) struct Acting(pub(super) Caller);
+
+impl FromRequestParts<Arc<TextSecureState>> for Acting {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<TextSecureState>,
+    ) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        Course::begin_work_of(&parts.extensions);
+        Ok(Self(caller))
+    }
+}
