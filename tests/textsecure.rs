@@ -1,6 +1,7 @@
 //! What phones see of the gateway.
 
 mod attachments;
+mod code_senders;
 mod codes;
 mod devices;
 mod directory;
