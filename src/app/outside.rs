@@ -79,7 +79,7 @@ fn client(config: &Config, private: Networks, protocol: Protocol) -> Result<Clie
 /// The key by which push services know this gateway, made once.
 async fn vapid_key(gateway: &Gateway, vault: &Vault) -> Result<VapidKey, OutsideError> {
     let fresh = VapidKey::generate()?;
-    let fresh = vault.seal(&*gateway.entropy, VAPID_CONTEXT, &fresh.to_vec());
+    let fresh = vault.seal(&*gateway.entropy, VAPID_CONTEXT, fresh.as_ref());
     let kept = gateway.store.setting_or(VAPID_KEY, fresh.0).await;
     let kept = kept.and_then(|kept| vault.open(VAPID_CONTEXT, &Sealed(kept)));
     let kept = kept.map_err(OutsideError::Kept)?;

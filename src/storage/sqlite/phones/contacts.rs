@@ -12,7 +12,7 @@ use crate::storage::records;
 use crate::storage::sqlite::rows::{json_list, value};
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] = &[FIND, MERGE, REMOVE, FORGET];
+pub(in super::super) const STATEMENTS: &[&str] = &[FIND, MERGE, REMOVE, RELAYS, FORGET];
 
 /// Those that are here come first.
 const FIND: &str = "
@@ -80,8 +80,7 @@ pub(super) async fn merge(
     Ok(Ok(()))
 }
 
-/// From one name to the next along the index. Its few names are a list of their own, which a look at
-/// plans would take for a table.
+/// From one name to the next along the index.
 const RELAYS: &str = "
     WITH RECURSIVE named (relay) AS (
         SELECT min(relay) FROM relay_contacts
