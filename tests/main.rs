@@ -25,3 +25,4 @@ mod stale_cache;
 mod stop;
 mod storage;
 mod textsecure;
+mod walkthrough;

@@ -93,7 +93,7 @@ impl Bound {
 pub(super) struct Routers {
     pub(super) clients: Router,
     pub(super) operators: Router,
-    pub(super) phones: Router,
+    pub(super) phones: Option<Router>,
 }
 
 impl Drop for SocketFile {
@@ -181,8 +181,8 @@ pub(super) async fn run(
     let Bound { clients, operators, phones, socket, .. } = bound;
     let (for_phones, phones_stop) = (for_clients.clone(), signal());
     let phones = async {
-        if let Some(phones) = phones {
-            server::serve(prompt(phones), routers.phones, for_phones, phones_stop).await;
+        if let (Some(phones), Some(router)) = (phones, routers.phones) {
+            server::serve(prompt(phones), router, for_phones, phones_stop).await;
         }
     };
     tokio::join!(

@@ -12,6 +12,7 @@
 mod accept;
 mod accounts;
 mod attachments;
+mod browse;
 mod change;
 mod changes;
 mod claims;
@@ -25,7 +26,6 @@ mod forget;
 mod fronts;
 mod gaps;
 mod groups;
-mod handed_out;
 mod health;
 mod inbox;
 mod invites;

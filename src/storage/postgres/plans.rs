@@ -5,10 +5,10 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, changes, claims, clear, codes, connect,
-    conversations, expire, forget, fronts, gaps, handed_out, inbox, lease, notices, phones,
-    prekeys, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors,
-    sweep, top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, claims, clear, codes,
+    connect, conversations, expire, forget, fronts, gaps, inbox, lease, notices, phones, prekeys,
+    relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep,
+    top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -36,6 +36,8 @@ const OTHERS: &[&str] = &[
     clear::REMOVE_ROWS,
     clear::LOOK_AGAIN,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
     codes::TRY,
     codes::OUTBOX,
     codes::OLD,
@@ -51,13 +53,14 @@ const OTHERS: &[&str] = &[
     fronts::FIRST,
     gaps::LEAVE,
     gaps::FREE_MARKERS,
-    handed_out::HANDED_OUT,
+    browse::BROWSE,
     inbox::HANDED_OUT,
     lease::LEASE,
     notices::LEAVE,
     notices::LIVE_SESSIONS,
     phones::PHONE,
     phones::IS_LIVE,
+    phones::INBOX,
     prekeys::COUNT,
     prekeys::SIGNED,
     prekeys::SET_LAST_RESORT,
@@ -235,8 +238,9 @@ const FILL: &str = "
     SELECT 1 + n % 3000, n, 0, '' FROM generate_series(1, 30000) AS n;
     INSERT INTO relay_contacts (token, relay, supports_sms)
     SELECT sha256(n::text::bytea), 'other', 0 FROM generate_series(1, 9000) AS n;
-    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at)
-    SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n
+    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at,
+        window_ends_at, window_codes, window_tries, kept_until)
+    SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n, n, 0, 0, n
     FROM generate_series(1, 9000) AS n;";
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, changes, claims, clear, codes, conversations, expire, gaps,
-    groups, handed_out, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
+    accept, accounts, attachments, browse, changes, claims, clear, codes, conversations, expire,
+    gaps, groups, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
     rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
@@ -32,6 +32,8 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
     codes::TRY,
     codes::OUTBOX,
     codes::OLD,
@@ -54,11 +56,12 @@ const STATEMENTS: &[&str] = &[
     groups::REMOVE,
     groups::SET_ROLES,
     groups::MUTE,
-    handed_out::HANDED_OUT,
+    browse::BROWSE,
     inbox::FREE,
     inbox::HANDED_OUT,
     phones::PHONE,
     phones::IS_LIVE,
+    phones::INBOX,
     prekeys::COUNT,
     prekeys::ALWAYS,
     prekeys::SET_LAST_RESORT,
@@ -143,6 +146,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
                 "pair",
                 "surplus",
                 "waiting",
+                "named",
                 "CONSTANT ROW",
             ];
             let scan = step.strip_prefix("SCAN ");
