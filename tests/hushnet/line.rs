@@ -1,10 +1,10 @@
-//! A client of the sockets, and what two devices do before they write to each other.
+//! A client of the sockets.
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method};
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -110,58 +110,4 @@ impl Line {
             }
         }
     }
-}
-
-/// Introduces one device to another.
-pub async fn introduce(app: &TestApp, from: &HushDevice, to: &HushDevice) {
-    let body = json!({
-        "recipient_user_id": to.user,
-        "sessions_init": [{
-            "recipient_device_id": to.device,
-            "ephemeral_pubkey": from.made_up_key(&format!("for {}", to.device)),
-            "sender_prekey_pub": from.made_up_key("agreement"),
-            "otpk_used": "",
-            "ciphertext": "aGVsbG8=",
-        }],
-    });
-    let answer = from.post(app, "/sessions", body).await;
-    assert_eq!(answer.status, 201, "{answer:?}");
-}
-
-/// Confirms everything that waits for a device, and returns the chat with the last that had
-/// introduced itself.
-pub async fn confirm(app: &TestApp, device: &HushDevice) -> String {
-    let waiting = device.get(app, "/sessions/pending").await;
-    for one in waiting.json["sessions"].as_array().unwrap() {
-        let body = json!({
-            "pending_session_id": one["id"],
-            "sender_device_id": one["sender_device_id"],
-            "receiver_device_id": one["recipient_device_id"],
-        });
-        let answer = device.post(app, "/sessions/confirm", body).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-    }
-    let chats = device.get(app, "/chats").await;
-    chats.json[0]["id"].as_str().unwrap_or_else(|| panic!("{chats:?}")).to_owned()
-}
-
-/// The chat of two members, which is made by this.
-pub async fn chat_of(app: &TestApp, one: &HushDevice, other: &HushDevice) -> String {
-    introduce(app, one, other).await;
-    confirm(app, other).await
-}
-
-/// A message to some devices of a member.
-pub fn message(chat: &str, logical: &str, to: &[&HushDevice]) -> Value {
-    let payload = |device: &&HushDevice| {
-        json!({
-            "to_device_id": device.device,
-            "header": { "ratchet_pub": "aGVsbG8=", "counter": 1 },
-            "ciphertext": "aGVsbG8=",
-        })
-    };
-    let payloads: Vec<_> = to.iter().map(payload).collect();
-    json!({
-        "chat_id": chat, "logical_msg_id": logical, "to_user_id": to[0].user, "payloads": payloads,
-    })
 }

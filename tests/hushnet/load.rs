@@ -11,7 +11,7 @@ use sealpost::config::dialects::hushnet::Limits;
 use sealpost::config::rate::Rate;
 use tokio::task::JoinSet;
 
-use super::line::{chat_of, message};
+use super::people::{befriend, message};
 use crate::harness::TestApp;
 use crate::harness::hush::HushDevice;
 
@@ -31,29 +31,34 @@ struct Scene {
     reader: Arc<HushDevice>,
 }
 
+/// A gateway that lets everybody go as fast as they can.
+pub async fn unlimited() -> TestApp {
+    TestApp::start_with(|config| {
+        config.dialects.hushnet.enabled = true;
+        config.dialects.hushnet.limits = Limits::Relaxed;
+        config.limits.rate = Rate {
+            account_requests: 0,
+            account_messages: 0,
+            account_bytes: 0,
+            account_sockets: 0,
+            address_requests: 0,
+            address_messages: 0,
+            address_bytes: 0,
+            address_sockets: 0,
+            address_strangers: 0,
+        };
+    })
+    .await
+}
+
 impl Scene {
     async fn new() -> Self {
-        let app = TestApp::start_with(|config| {
-            config.dialects.hushnet.enabled = true;
-            config.dialects.hushnet.limits = Limits::Relaxed;
-            config.limits.rate = Rate {
-                account_requests: 0,
-                account_messages: 0,
-                account_bytes: 0,
-                account_sockets: 0,
-                address_requests: 0,
-                address_messages: 0,
-                address_bytes: 0,
-                address_sockets: 0,
-                address_strangers: 0,
-            };
-        })
-        .await;
+        let app = unlimited().await;
         let reader = app.hush_member("reader").await;
         let mut senders = Vec::new();
         for number in 0..SENDERS {
             let sender = app.hush_member(&format!("sender {number}")).await;
-            let chat = chat_of(&app, &sender, &reader).await;
+            let chat = befriend(&app, &sender, &reader).await;
             senders.push((Arc::new(sender), chat));
         }
         Self { app: Arc::new(app), senders, reader: Arc::new(reader) }
@@ -67,7 +72,8 @@ impl Scene {
             writing.spawn(async move {
                 let mut sent = 0;
                 while Instant::now() < end {
-                    let body = message(&chat, &format!("{number}-{sent}"), &[&reader]);
+                    let logical = format!("{number}-{sent}");
+                    let body = message(&chat, &reader, &[&reader.device], &logical);
                     let answer = sender.post(&app, "/messages", body).await;
                     assert_eq!(answer.status, 200, "{answer:?}");
                     sent += 1;

@@ -12,7 +12,7 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
     acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages, pending,
-    root, users,
+    root, socket, users,
 };
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
@@ -66,6 +66,7 @@ fn parts() -> Vec<Document> {
         messages::openapi(),
         pending::openapi(),
         acknowledging::openapi(),
+        socket::openapi(),
     ]
 }
 

@@ -19,6 +19,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use utoipa::OpenApi;
 
 use self::session::Means;
 use super::auth::Caller;
@@ -62,6 +63,14 @@ pub(super) fn routes() -> Routes {
     Routes::new().route("/ws/{user_id}", get(open)).route("/ws", get(open_documented))
 }
 
+/// This file's part of the OpenAPI document.
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    #[derive(OpenApi)]
+    #[openapi(paths(open, open_documented))]
+    struct Paths;
+    Paths::openapi()
+}
+
 /// A device that opens a socket.
 #[derive(Clone, Debug)]
 struct Guest {
@@ -79,6 +88,27 @@ struct Seat {
 }
 
 /// `GET /ws/{user_id}`: opens a socket of the server's contract.
+#[utoipa::path(
+    get, path = "/ws/{user_id}", operation_id = "hushnet_open_socket", tag = "HushNet",
+    summary = "Open a socket",
+    description = "Tells the member of messages, pending sessions, sessions, devices and receipts, each as `{\"event_type\",\"payload\"}`. Nothing that a client says means anything. Without credentials it opens at an address from which a device of the member signed a request, or logged in, within ten minutes. It is there at the root of the gateway's own address, too.",
+    params(
+        ("user_id" = String, Path, description = "The member"),
+        ("ik" = Option<String>, Query, description = "What `X-Identity-Key` would say, for clients that cannot set headers"),
+        ("ts" = Option<String>, Query, description = "What `X-Timestamp` would say"),
+        ("sig" = Option<String>, Query, description = "What `X-Signature` would say"),
+    ),
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 400, description = "The request does not ask for a socket, or the credentials cannot be read"),
+        (status = 401, description = "The handshake is not signed, and no device of the user was heard from this address within ten minutes; or the credentials are not accepted"),
+        (status = 403, description = "The device is somebody else's"),
+        (status = 404, description = "There is no such user at this gateway"),
+        (status = 415, description = "The handshake is none"),
+        (status = 429, description = "The user, or the address, has as many sockets as it may"),
+        (status = 503, description = "All sockets are taken"),
+    ),
+)]
 async fn open(
     State(state): State<Arc<HushNetState>>,
     Path(user): Path<String>,
@@ -88,6 +118,28 @@ async fn open(
 }
 
 /// `GET /ws?user_id=`: opens a socket of the document's contract.
+#[utoipa::path(
+    get, path = "/ws", operation_id = "hushnet_open_documented_socket", tag = "HushNet",
+    summary = "Open a socket, as the documentation has it",
+    description = "As `/ws/{user_id}`, with flat events: `{\"type\",…}`. `session` tells of a pending session as well.",
+    params(
+        ("user_id" = String, Query, description = "The member"),
+        ("ik" = Option<String>, Query, description = "What `X-Identity-Key` would say, for clients that cannot set headers"),
+        ("ts" = Option<String>, Query, description = "What `X-Timestamp` would say"),
+        ("sig" = Option<String>, Query, description = "What `X-Signature` would say"),
+    ),
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 400, description = "The request does not ask for a socket, or the credentials cannot be read"),
+        (status = 401, description = "The handshake is not signed, and no device of the user was heard from this address within ten minutes; or the credentials are not accepted"),
+        (status = 403, description = "The device is somebody else's"),
+        (status = 404, description = "There is no such user at this gateway"),
+        (status = 415, description = "The handshake is none"),
+        (status = 422, description = "`user_id` is missing"),
+        (status = 429, description = "The user, or the address, has as many sockets as it may"),
+        (status = 503, description = "All sockets are taken"),
+    ),
+)]
 async fn open_documented(State(state): State<Arc<HushNetState>>, request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let user = crate::http::query::member(&query, "user_id");
