@@ -78,7 +78,7 @@ async fn an_acknowledgement_is_bounded() {
     let bob = app.hush_member("bob").await;
     let id = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10";
     let read = json!({ "message_id": id });
-    for body in [json!({ "message_ids": [id; 1001] }), json!({ "read": vec![read; 101] })] {
+    for body in [json!({ "message_ids": vec![id; 1001] }), json!({ "read": vec![read; 101] })] {
         let answer = bob.post(&app, "/messages/ack", body).await;
         assert_eq!((answer.status, &answer.json["status"]), (422, &json!(422)), "{answer:?}");
     }

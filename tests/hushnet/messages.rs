@@ -126,7 +126,7 @@ async fn what_is_too_long_or_too_much_is_refused() {
         with(&|it| it["payloads"][0]["header"] = json!("x".repeat(17_000))),
         with(&|it| it["payloads"][0]["ciphertext"] = json!("x".repeat(200_000))),
         with(&|it| it["payloads"][0]["ciphertext"] = json!(7)),
-        with(&|it| it["payloads"] = json!([right["payloads"][0]; 3])),
+        with(&|it| it["payloads"] = json!(vec![right["payloads"][0].clone(); 3])),
         with(&|it| it["to_user_id"] = json!("nobody")),
     ];
     for body in wrong {
