@@ -11,8 +11,8 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
-    acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages, pending,
-    root, socket, users,
+    acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages,
+    pending, root, socket, users,
 };
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
