@@ -22,6 +22,10 @@ mod http_floor;
 mod load;
 #[path = "gateway/measure.rs"]
 mod measure;
+#[path = "gateway/members.rs"]
+mod members;
+#[path = "gateway/members_crowd.rs"]
+mod members_crowd;
 #[path = "gateway/numbers.rs"]
 mod numbers;
 #[path = "gateway/pace.rs"]
@@ -124,6 +128,7 @@ async fn run(arguments: Arguments) {
         for part in arguments.parts() {
             text += &match part {
                 Part::Accept => accepting(&arguments, &template, database, &mut progress).await,
+                Part::Members => members::measure(&template, database, &arguments).await,
                 _ => measure(&arguments, &template, part).await,
             };
             text.push('\n');
@@ -139,7 +144,7 @@ async fn run(arguments: Arguments) {
 async fn measure(arguments: &Arguments, template: &Template, part: Part) -> String {
     let (rounds, scale) = (arguments.rounds, arguments.scale);
     match part {
-        Part::Accept => String::new(),
+        Part::Accept | Part::Members => String::new(),
         Part::Read => {
             let messages = numbers::count(200.0 * scale).max(1);
             reading::measure(template, rounds, messages).await

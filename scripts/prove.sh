@@ -12,6 +12,7 @@ Runs the named proofs, or all of them:
   postgres-kills  kill -9 of PostgreSQL in a stream of posts, twenty rounds
   sockets     ten thousand idle sockets: memory of each, and delivery beside an echo
   simulation  readers that come and go at random, two hundred times
+  hushnet     HushNet's senders and readers for a minute each, and two thousand sockets
   malformed   200,000 malformed requests and frames
   broadcast   one text to ten thousand people, of whom some have signed in again
   fuzz        ten minutes of fuzzing for each target in fuzz/
@@ -23,6 +24,8 @@ Environment:
   SEALPOST_SEED      repeats a run: each one prints its own
   SEALPOST_SOCKETS   sockets (default 10000), for SEALPOST_SOCKET_SECONDS (default 40)
   SEALPOST_SIMULATIONS  runs of SEALPOST_SIMULATION_STEPS steps (default 200 of 300)
+  SEALPOST_HUSHNET_SECONDS  time for each (default 60)
+  SEALPOST_HUSHNET_SOCKETS  sockets that are dropped (default 2000)
   SEALPOST_MALFORMED requests and frames (default 200000)
   SEALPOST_BROADCAST people in the broadcast (default 10000)
   FUZZ_SECONDS       time for each target (default 600)
@@ -66,6 +69,14 @@ prove_simulation() {
     SEALPOST_SIMULATIONS=${SEALPOST_SIMULATIONS:-200} \
         SEALPOST_SIMULATION_STEPS=${SEALPOST_SIMULATION_STEPS:-300} \
         cargo test --release --package sealpost --test main simulation::
+}
+
+prove_hushnet() {
+    local sockets=${SEALPOST_HUSHNET_SOCKETS:-2000}
+    step "HushNet: ${SEALPOST_HUSHNET_SECONDS:-60} s of each load, $sockets sockets"
+    # One at a time: they measure how fast the machine is.
+    SEALPOST_HUSHNET_SECONDS=${SEALPOST_HUSHNET_SECONDS:-60} SEALPOST_HUSHNET_SOCKETS=$sockets \
+        cargo test --release --package sealpost --test main hushnet:: -- --test-threads 1
 }
 
 prove_malformed() {
@@ -116,7 +127,7 @@ not_done=""
 proofs=()
 for argument in "$@"; do
     case $argument in
-        kills | postgres-kills | sockets | simulation | malformed | broadcast | fuzz | properties)
+        kills | postgres-kills | sockets | simulation | hushnet | malformed | broadcast | fuzz | properties)
             proofs+=("$argument")
             ;;
         --help | -h) usage && exit 0 ;;
@@ -124,7 +135,7 @@ for argument in "$@"; do
     esac
 done
 if [ ${#proofs[@]} -eq 0 ]; then
-    proofs=(kills postgres-kills sockets simulation malformed broadcast properties fuzz)
+    proofs=(kills postgres-kills sockets simulation hushnet malformed broadcast properties fuzz)
 fi
 
 require_rust

@@ -7,6 +7,7 @@ pub mod checkup;
 pub mod directory;
 pub mod entropy;
 mod files;
+mod hushnet;
 mod listeners;
 mod openapi;
 mod outside;
@@ -34,10 +35,13 @@ use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::delivery::notifier::{Dressed, Notifier};
+use crate::dialect::hushnet::{self as hushnet_dialect, HushNetState};
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
+use crate::domain::account::Dialect;
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::messenger::Messenger;
 use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
@@ -72,6 +76,8 @@ pub struct App {
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
     phones: Option<Arc<TextSecureState>>,
+    /// HushNet's dialect, if it is spoken.
+    hushnet: Option<Arc<HushNetState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -187,6 +193,7 @@ impl App {
             files,
             urls,
             phones: None,
+            hushnet: None,
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -199,7 +206,21 @@ impl App {
         if app.config.dialects.textsecure.enabled {
             app.open_phones().await?;
         }
+        app.open_hushnet(&seed);
         Ok(app)
+    }
+
+    /// The same for HushNet's members.
+    fn open_hushnet(&mut self, seed: &[u8; 32]) {
+        let parts = hushnet::Parts {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            leftovers: self.leftovers.clone(),
+            sockets: self.sockets.clone(),
+        };
+        self.hushnet = parts.state(&self.config, seed);
+        hushnet::follow(&mut self.tasks, self.hushnet.as_ref());
     }
 
     /// Makes what phones are served with, and starts what runs for them in the background.
@@ -236,6 +257,9 @@ impl App {
         self.sockets.close(self.config.http.stop_timeout()).await;
         self.leftovers.close(self.config.http.stop_timeout()).await;
         self.tasks.shutdown().await;
+        if let Some(messenger) = self.messenger() {
+            hushnet::finish(messenger).await;
+        }
         self.gateway.store.close().await;
     }
 
@@ -249,6 +273,12 @@ impl App {
     #[must_use]
     pub fn switchboard(&self) -> Option<&Arc<Switchboard>> {
         self.phones.as_ref().map(|phones| &phones.switchboard)
+    }
+
+    /// The rules of HushNet's members, if that dialect is spoken.
+    #[must_use]
+    pub fn messenger(&self) -> Option<&Arc<Messenger>> {
+        self.hushnet.as_ref().map(|state| &state.messenger)
     }
 
     /// Attachments.
@@ -278,11 +308,7 @@ impl App {
             .merge(start::router(self.server_public_key.clone()))
             .merge(self.openapi_router());
         let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
-        let phones = self.phones.clone();
-        let phones = phones.filter(|_| self.config.dialects.textsecure.is_beside_others());
-        let phones = phones.map(|phones| textsecure::router(phones, self.guard()));
-        let below = phones.map(|phones| (textsecure::PARTS, phones));
-        let others = Others { below, sockets: Some(sockets) };
+        let others = Others { below: self.beside_others(), sockets: Some(sockets) };
         layers::apply(router, others, self.gateway.entropy.clone())
     }
 
@@ -297,6 +323,30 @@ impl App {
     fn openapi_router(&self) -> Router {
         let prefix = self.config.dialects.mixin.path_prefix.clone();
         crate::http::openapi::router(move || openapi_yaml(&prefix))
+    }
+
+    /// What HushNet's clients may ask where nothing else is served, if that dialect is spoken.
+    pub fn hushnet_router(&self) -> Option<Router> {
+        let router = hushnet_dialect::router(self.hushnet.clone()?, self.guard());
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
+    /// Dialects at the address of all others, with what their paths are below.
+    fn beside_others(&self) -> Vec<(String, Router)> {
+        let mut below = Vec::new();
+        let dialects = &self.config.dialects;
+        if let Some(state) = self.phones.as_ref().filter(|_| dialects.textsecure.is_beside_others())
+        {
+            let phones = textsecure::router(state.clone(), self.guard());
+            below.extend(textsecure::PLACES.map(|place| (place.to_owned(), phones.clone())));
+        }
+        if let Some(state) = self.hushnet.as_ref().filter(|_| dialects.hushnet.is_beside_others()) {
+            let router = hushnet_dialect::router(state.clone(), self.guard());
+            below.push((dialects.hushnet.mounted_at().to_owned(), router));
+            let sockets = hushnet_dialect::root_socket_router(state.clone(), self.guard());
+            below.push((hushnet_dialect::ROOT_SOCKETS.to_owned(), sockets));
+        }
+        below
     }
 
     fn blobs_router(&self) -> Router {
@@ -345,14 +395,19 @@ impl App {
         Ok(())
     }
 
-    /// Makes the admin socket, and the listener for phones if they have an address of their own, and
+    /// Makes the admin socket, and the listeners of dialects that have addresses of their own, and
     /// writes into the lock file where this gateway is reached.
     ///
     /// # Errors
     /// When one of them cannot be made or the lock file cannot be written.
     pub fn bind(&mut self, listener: TcpListener) -> Result<Bound, AppError> {
-        let phones = self.config.dialects.textsecure.own_address();
-        let bound = listeners::bind(listener, phones, &mut self.directory)?;
+        let dialects = &self.config.dialects;
+        let own = [
+            (Dialect::TextSecure, dialects.textsecure.own_address()),
+            (Dialect::HushNet, dialects.hushnet.own_address()),
+        ];
+        let own = own.into_iter().filter_map(|(dialect, address)| Some((dialect, address?)));
+        let bound = listeners::bind(listener, own.collect(), &mut self.directory)?;
         self.address = OnceLock::from(bound.address());
         Ok(bound)
     }
@@ -367,10 +422,16 @@ impl App {
         let routers = Routers {
             clients: self.router(),
             operators: self.admin_router(),
-            phones: bound.phones_address().and_then(|_| self.phones_router()),
+            own: self.own_routers(),
         };
         listeners::run(bound, routers, &self.config.http, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
+    }
+
+    fn own_routers(&self) -> Vec<(Dialect, Router)> {
+        let phones = self.phones_router().map(|router| (Dialect::TextSecure, router));
+        let hushnet = self.hushnet_router().map(|router| (Dialect::HushNet, router));
+        phones.into_iter().chain(hushnet).collect()
     }
 
     fn mixin_state(&self) -> MixinState {

@@ -13,6 +13,7 @@ pub mod path;
 pub mod peer;
 pub mod places;
 pub mod problem;
+pub mod query;
 pub mod ratelimit;
 pub mod request_id;
 pub mod server;

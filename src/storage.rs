@@ -15,6 +15,7 @@ mod cells;
 pub mod conformance;
 mod error;
 mod gap;
+mod introducing;
 mod memory;
 mod open;
 mod packed;

@@ -7,6 +7,7 @@ pub mod client;
 pub mod contract;
 pub mod entropy;
 pub mod group;
+pub mod hush;
 pub mod log;
 pub mod mute;
 pub mod newcomer;

@@ -8,6 +8,7 @@ mod documents;
 mod durability;
 mod footprint;
 mod harness;
+mod hushnet;
 mod identity_numbers;
 mod interop;
 mod logs;

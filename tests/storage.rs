@@ -3,6 +3,7 @@
 mod durability;
 mod fresh;
 mod postgres;
+mod postgres_members;
 mod postgres_races;
 mod postgres_replaced;
 mod postgres_settings;

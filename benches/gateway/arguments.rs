@@ -22,6 +22,8 @@ pub enum Part {
     Growth,
     /// Looking into an empty inbox, before and after many deliveries.
     Delivered,
+    /// HushNet's members.
+    Members,
 }
 
 /// A kind of database.
@@ -52,10 +54,11 @@ pub struct Arguments {
     /// 200,000
     #[arg(long)]
     pub rows: Option<usize>,
-    /// Accounts in it: 1,000,000 with --write, else 50,000
+    /// Accounts in it, and further members of the part `members`: 1,000,000 with --write, else
+    /// 50,000
     #[arg(long)]
     pub accounts: Option<usize>,
-    /// Deliveries of the part `delivered`: 1,000,000 with --write, else 50,000
+    /// Deliveries of the parts `delivered` and `members`: 1,000,000 with --write, else 50,000
     #[arg(long)]
     pub deliveries: Option<usize>,
     /// Only these parts

@@ -50,9 +50,15 @@ impl Gateway {
 
     /// The same front on the same store, where no two requests share a commit.
     pub fn serve_alone(copy: &Copy) -> Self {
+        Self::serve_alone_with(copy, &[])
+    }
+
+    /// The same with further settings.
+    pub fn serve_alone_with(copy: &Copy, settings: &[(&str, &str)]) -> Self {
         let this = std::env::current_exe().expect("a program has a path");
         let mut command = Command::new(this);
         command.arg(ALONE);
+        command.envs(settings.iter().copied());
         Self::start(command, copy)
     }
 

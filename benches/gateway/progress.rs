@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::arguments::{Arguments, Part};
+use super::members;
 use super::numbers::float;
 use super::phones;
 use super::shape::{self, Shape};
@@ -71,6 +72,7 @@ fn expected(arguments: &Arguments, part: Part) -> f64 {
             float(size.rows) * 12e-6 + float(size.accounts) * 30e-6 + rounds * 10.0 + work * 20.0
         }
         Part::Delivered => float(arguments.deliveries()) * 80e-6 + 10.0,
+        Part::Members => members::expected(arguments),
     }
 }
 

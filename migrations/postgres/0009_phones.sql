@@ -41,9 +41,9 @@ CREATE TABLE devices (
     UNIQUE (account, number)
 );
 
--- Prekeys that are given out once, each in the transaction that deletes it.
+-- Prekeys of phones and of others that are given out once, each in the transaction that deletes it.
 CREATE TABLE prekeys (
-    session    BIGINT NOT NULL REFERENCES devices (session),
+    session    BIGINT NOT NULL REFERENCES sessions (number),
     key_id     BIGINT NOT NULL,
     -- Among those that were left at once: two may have the same id.
     place      BIGINT NOT NULL,

@@ -41,9 +41,9 @@ CREATE TABLE devices (
     UNIQUE (account, number)
 ) STRICT;
 
--- Prekeys that are given out once, each in the transaction that deletes it.
+-- Prekeys of phones and of others that are given out once, each in the transaction that deletes it.
 CREATE TABLE prekeys (
-    session    INTEGER NOT NULL REFERENCES devices (session),
+    session    INTEGER NOT NULL REFERENCES sessions (number),
     key_id     INTEGER NOT NULL,
     -- Among those that were left at once: two may have the same id.
     place      INTEGER NOT NULL,

@@ -33,6 +33,9 @@ pub struct Holder {
     /// Where it serves phones, if that is an address of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phones_address: Option<SocketAddr>,
+    /// Where it serves HushNet's clients, if that is an address of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hushnet_address: Option<SocketAddr>,
 }
 
 /// Why a data directory cannot be opened.
@@ -233,6 +236,7 @@ mod tests {
             admin_socket: Some(first.admin_socket()),
             address: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             phones_address: None,
+            hushnet_address: None,
         };
         first.announce(&holder)?;
         assert!(is_held(parent.path()));

@@ -1,5 +1,5 @@
 //! The listeners: TCP for clients, a Unix socket in the data directory for operators, and TCP for
-//! phones if they have an address of their own.
+//! each dialect that has an address of its own.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::{Listener, ListenerExt};
+use futures_util::future::join_all;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::directory::{DataDirectory, DirectoryError, Holder};
 use crate::config::Http;
+use crate::domain::account::Dialect;
 use crate::http::server::{self, Settings};
 
 /// How long a client may take to send the head of a request, and stay idle between two.
@@ -32,10 +34,17 @@ const LONGEST_SOCKET_PATH: usize = 100;
 pub struct Bound {
     clients: TcpListener,
     operators: UnixListener,
-    phones: Option<TcpListener>,
+    own: Vec<OwnListener>,
     address: SocketAddr,
-    phones_address: Option<SocketAddr>,
     socket: SocketFile,
+}
+
+/// The listener of one dialect.
+#[derive(Debug)]
+struct OwnListener {
+    dialect: Dialect,
+    listener: TcpListener,
+    address: SocketAddr,
 }
 
 /// The admin socket's file, removed in the end.
@@ -52,9 +61,9 @@ pub enum ListenError {
     /// The address of the listener for clients cannot be read.
     #[error("cannot read the listener's own address")]
     Address(#[source] io::Error),
-    /// The address for phones cannot be listened on.
+    /// The address of a dialect cannot be listened on.
     #[error("cannot listen on {address}")]
-    Phones {
+    Own {
         /// Which one.
         address: SocketAddr,
         /// Why.
@@ -82,10 +91,10 @@ impl Bound {
         self.address
     }
 
-    /// Where phones are served, if that is an address of its own.
+    /// Where a dialect is served alone, if that is so.
     #[must_use]
-    pub fn phones_address(&self) -> Option<SocketAddr> {
-        self.phones_address
+    pub fn own_address(&self, dialect: Dialect) -> Option<SocketAddr> {
+        self.own.iter().find(|own| own.dialect == dialect).map(|own| own.address)
     }
 }
 
@@ -93,7 +102,8 @@ impl Bound {
 pub(super) struct Routers {
     pub(super) clients: Router,
     pub(super) operators: Router,
-    pub(super) phones: Option<Router>,
+    /// Those of dialects that have an address of their own.
+    pub(super) own: Vec<(Dialect, Router)>,
 }
 
 impl Drop for SocketFile {
@@ -103,34 +113,36 @@ impl Drop for SocketFile {
     }
 }
 
-/// Makes the admin socket and the listener for phones, and says in the lock file where they are.
+/// Makes the admin socket and the listeners of dialects that have addresses of their own, and says in the lock file where they are.
 pub(super) fn bind(
     clients: TcpListener,
-    phones: Option<SocketAddr>,
+    own: Vec<(Dialect, SocketAddr)>,
     directory: &mut DataDirectory,
 ) -> Result<Bound, ListenError> {
     let address = clients.local_addr().map_err(ListenError::Address)?;
-    let phones = phones.map(bind_phones).transpose()?;
-    let phones_address = phones.as_ref().map(TcpListener::local_addr).transpose();
-    let phones_address = phones_address.map_err(ListenError::Address)?;
+    let own: Vec<_> = own.into_iter().map(bind_own).collect::<Result<_, _>>()?;
     let socket = place_socket(directory)?;
     let operators = bind_socket(&socket.path)
         .map_err(|source| ListenError::Socket { path: socket.path.clone(), source })?;
+    let bound = Bound { clients, operators, own, address, socket };
     directory.announce(&Holder {
         pid: std::process::id(),
-        admin_socket: Some(socket.path.clone()),
+        admin_socket: Some(bound.socket.path.clone()),
         address: Some(address),
-        phones_address,
+        phones_address: bound.own_address(Dialect::TextSecure),
+        hushnet_address: bound.own_address(Dialect::HushNet),
     })?;
-    Ok(Bound { clients, operators, phones, address, phones_address, socket })
+    Ok(bound)
 }
 
-fn bind_phones(address: SocketAddr) -> Result<TcpListener, ListenError> {
+fn bind_own((dialect, address): (Dialect, SocketAddr)) -> Result<OwnListener, ListenError> {
     let bound = std::net::TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         TcpListener::from_std(listener)
     });
-    bound.map_err(|source| ListenError::Phones { address, source })
+    let listener = bound.map_err(|source| ListenError::Own { address, source })?;
+    let address = listener.local_addr().map_err(ListenError::Address)?;
+    Ok(OwnListener { dialect, listener, address })
 }
 
 /// Where the admin socket goes: into the data directory, or into a private temporary one when the
@@ -160,7 +172,7 @@ fn bind_socket(path: &Path) -> Result<UnixListener, io::Error> {
 /// Serves all of them until `stop` is over.
 pub(super) async fn run(
     bound: Bound,
-    routers: Routers,
+    mut routers: Routers,
     settings: &Http,
     stop: impl Future<Output = ()>,
 ) {
@@ -178,17 +190,17 @@ pub(super) async fn run(
         // The sender lives until both servers are done.
         async move { drop(stopped.wait_for(|stopped| *stopped).await) }
     };
-    let Bound { clients, operators, phones, socket, .. } = bound;
-    let (for_phones, phones_stop) = (for_clients.clone(), signal());
-    let phones = async {
-        if let (Some(phones), Some(router)) = (phones, routers.phones) {
-            server::serve(prompt(phones), router, for_phones, phones_stop).await;
-        }
-    };
+    let Bound { clients, operators, own, socket, .. } = bound;
+    let own = own.into_iter().filter_map(|OwnListener { dialect, listener, .. }| {
+        let place = routers.own.iter().position(|(of, _)| *of == dialect)?;
+        let (_, router) = routers.own.swap_remove(place);
+        Some(server::serve(prompt(listener), router, for_clients.clone(), signal()))
+    });
+    let own = join_all(own.collect::<Vec<_>>());
     tokio::join!(
         server::serve(prompt(clients), routers.clients, for_clients, signal()),
         server::serve(operators, routers.operators, for_operators, signal()),
-        phones,
+        own,
         async {
             stop.await;
             stopping.send_replace(true);

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
-use crate::dialect::{mixin, textsecure};
+use crate::dialect::{hushnet, mixin, textsecure};
 use crate::http::{blobs, health, openapi, start};
 
 const DESCRIPTION: &str = "\
@@ -14,7 +14,8 @@ that the gateway made. Ids are UUIDs, in any case on input and in lower case on 
 RFC 3339 in UTC; members that a request does not know are ignored.
 
 Where the operator switched it on, phones speak the first version of the TextSecure protocol with the
-gateway; its operations have the tag `TextSecure`, and rules of their own that the tag tells.
+gateway; its operations have the tag `TextSecure`, and rules of their own that the tag tells. The
+same is true of HushNet's clients and the tag `HushNet`.
 
 Operators have an API of their own on a Unix socket, spoken by the `sealpost` command.";
 
@@ -38,7 +39,8 @@ pub fn openapi_document(path_prefix: &str) -> OpenApi {
         .build();
     let servers = vec![Server::new("/")];
     let document = OpenApiBuilder::new().info(info).servers(Some(servers)).build();
-    let mut document = document.nest(path_prefix, mixin::openapi());
+    let mut document =
+        document.nest(path_prefix, mixin::openapi()).nest("/hushnet", hushnet::openapi());
     let gateway = [blobs::openapi(), health::openapi(), openapi::openapi(), start::openapi()];
     for part in [textsecure::openapi()].into_iter().chain(gateway) {
         document.merge(part);
@@ -60,6 +62,7 @@ mod tests {
             "/readyz:",
             "/openapi.yaml:",
             "/v1/messages:",
+            "/hushnet/health:",
         ] {
             assert!(yaml.contains(path), "{path} is missing");
         }

@@ -68,6 +68,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
         ("forget answered requests", forget_requests(gateway).await),
         ("forget used tokens", forget_used_tokens(gateway).await),
         ("forget old codes", forget_codes(gateway).await),
+        ("forget what members left", forget_members_things(gateway).await),
     ];
     let progress = parts.map(|(part, outcome)| {
         // Nothing is lost, and nothing else waits for it: the next round begins where this one did.
@@ -161,6 +162,24 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         let now = gateway.clock.now();
         if gateway.store.forget_codes(now, STEP).await? < u64::from(STEP) {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Behind)
+}
+
+/// Tokens, prekeys, introductions and receipts whose time is over.
+async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
+    let store = &gateway.store;
+    for _ in 0..STEPS {
+        let now = gateway.clock.now();
+        let forgotten = [
+            store.forget_enrolments(now, STEP).await?,
+            store.forget_taken_keys(now, STEP).await?,
+            store.forget_introductions(now, STEP).await?,
+            store.forget_receipts(now.minus(gateway.limits.message_life), STEP).await?,
+        ];
+        if forgotten.iter().all(|forgotten| *forgotten < u64::from(STEP)) {
             return Ok(Progress::Done);
         }
     }

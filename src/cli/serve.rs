@@ -8,14 +8,15 @@ use super::error::CommandError;
 use super::output;
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::account::Dialect;
 use crate::telemetry::logs;
 
 /// Serve clients until stopped
 ///
 /// Works without any configuration: it listens on 127.0.0.1:8080 and keeps its data in
 /// ./sealpost-data, which it makes. Once it is ready it prints one line to standard output,
-/// `sealpost listening on http://ADDRESS:PORT`, and one more if the TextSecure dialect has an
-/// address of its own; its log goes to standard error. Ctrl-C and SIGTERM
+/// `sealpost listening on http://ADDRESS:PORT`, and one more for each dialect that has an address
+/// of its own; its log goes to standard error. Ctrl-C and SIGTERM
 /// stop it gently: requests under way are answered first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -65,9 +66,11 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
         tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
     }
-    if let Some(phones) = bound.phones_address() {
-        tracing::info!(address = %phones, "ready for phones");
-        output::print(&format!("TextSecure listening on http://{phones}"))?;
+    for (name, dialect) in [("TextSecure", Dialect::TextSecure), ("HushNet", Dialect::HushNet)] {
+        if let Some(own) = bound.own_address(dialect) {
+            tracing::info!(address = %own, dialect = name, "ready");
+            output::print(&format!("{name} listening on http://{own}"))?;
+        }
     }
     app.run(bound, async move {
         let name = signals.next().await;

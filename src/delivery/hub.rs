@@ -4,6 +4,8 @@
 //! before they wait and from time to time, so a lost or doubled hint costs time, never a message.
 //! Notices for senders are the one thing that a hint itself carries; they may get lost.
 
+mod members;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
@@ -16,6 +18,10 @@ use crate::domain::acknowledge::Notice;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
 use crate::domain::ports::{Hint, HintStream};
 
+use members::MemberLines;
+
+pub use members::{MemberListener, Told};
+
 /// How many notices wait for a listener at most; further ones are dropped.
 pub const NOTICES: usize = 64;
 
@@ -27,6 +33,7 @@ const TAKEN: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Hub {
     lines: Mutex<Lines>,
+    members: MemberLines,
     /// Told whenever anybody's roster rises.
     rosters: watch::Sender<()>,
     /// Whether this node is shutting down.
@@ -120,6 +127,7 @@ impl Hub {
         let mut lines = self.lines();
         lines.closing = true;
         tell(lines.by_session.values().flatten(), |news| news.closing = true);
+        self.members.close();
         self.closed.send_replace(true);
     }
 
@@ -166,6 +174,7 @@ impl Hub {
             Hint::SessionEnded(session) => {
                 let ended = lines.by_session.get(session).into_iter().flatten();
                 tell(ended, |news| news.ended = true);
+                self.members.end(*session);
             }
             Hint::Taken { session, ids } => {
                 let readers = lines.by_session.get(session).into_iter().flatten();
@@ -178,9 +187,10 @@ impl Hub {
                 }
             }
             Hint::RosterChanged(_) => self.rosters.send_modify(|()| ()),
-            Hint::Member { .. } => {}
+            Hint::Member { account, event } => self.members.tell(*account, event),
             Hint::Everybody => {
                 self.rosters.send_modify(|()| ());
+                self.members.tell_of_loss();
                 tell(lines.by_session.values().flatten(), |news| news.look_soon = true);
             }
         }
@@ -259,7 +269,11 @@ impl Drop for Listener {
     }
 }
 
-fn hang_up<Key: Eq + Hash>(lines: &mut HashMap<Key, Vec<Arc<Line>>>, key: Key, line: &Arc<Line>) {
+fn hang_up<Key: Eq + Hash, Any>(
+    lines: &mut HashMap<Key, Vec<Arc<Any>>>,
+    key: Key,
+    line: &Arc<Any>,
+) {
     if let Entry::Occupied(mut entry) = lines.entry(key) {
         entry.get_mut().retain(|one| !Arc::ptr_eq(one, line));
         if entry.get().is_empty() {

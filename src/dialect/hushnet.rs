@@ -8,19 +8,26 @@ mod acknowledging;
 pub mod auth;
 mod body;
 mod chats;
+mod contract;
 mod devices;
 mod enrolling;
 pub mod error;
 mod federation;
+mod groups;
 mod introductions;
 mod keys;
+mod login;
 mod messages;
 mod openapi;
+mod path;
 mod pending;
+mod query;
 mod root;
 pub mod socket;
+mod times;
 mod users;
 mod views;
+mod written;
 
 pub use openapi::openapi;
 
@@ -59,6 +66,8 @@ pub struct HushNetState {
 pub struct HushNetSettings {
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// The path under which the dialect is mounted; empty for the root.
+    pub path_prefix: String,
     /// Whether `GET /users/{id}` answers `null` for an unknown user when nobody signed the request,
     /// as the original does; 404 otherwise.
     pub null_for_unknown_user: bool,
@@ -72,25 +81,35 @@ type Routes = Router<Arc<HushNetState>>;
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.
 pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
-    let router = Routes::new()
+    let prefix = state.settings.path_prefix.clone();
+    let routes = Routes::new()
         .merge(root::routes())
         .merge(users::routes())
         .merge(enrolling::routes())
         .merge(devices::routes())
         .merge(keys::routes())
+        .merge(login::routes())
         .merge(introductions::routes())
         .merge(chats::routes())
+        .merge(groups::routes())
         .merge(messages::routes())
         .merge(pending::routes())
         .merge(acknowledging::routes())
         .merge(federation::routes())
         .merge(socket::routes())
         .with_state(state);
-    error::surround(router, guard)
+    let router = match prefix.as_str() {
+        "" => routes,
+        prefix => Router::new().nest(prefix, routes).merge(root::with_slash(prefix)),
+    };
+    error::surround(router, guard, &prefix)
 }
+
+/// What the sockets at the root of the gateway's own address are below.
+pub const ROOT_SOCKETS: &str = "/ws";
 
 /// `/ws/{user_id}` at the root of the gateway's own address: the app drops the path under which the
 /// dialect is mounted.
 pub fn root_socket_router(state: Arc<HushNetState>, guard: Guard) -> Router {
-    error::surround(socket::routes().with_state(state), guard)
+    error::surround(socket::routes().with_state(state), guard, "")
 }

@@ -84,8 +84,8 @@ pub struct TextSecureSettings {
     pub dev_transport: bool,
 }
 
-/// The first parts of all paths of this dialect.
-pub const PARTS: &[&str] = &["v1", "v2"];
+/// What all paths of this dialect are below.
+pub const PLACES: [&str; 2] = ["/v1", "/v2"];
 
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.

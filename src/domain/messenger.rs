@@ -5,15 +5,20 @@
 //! no other session. It leaves prekeys here; whoever wants to write to it introduces itself first,
 //! the device confirms, and that makes the chat of the two accounts, which is a conversation.
 
+pub mod actor;
 pub mod allowance;
 pub mod chat;
 pub mod chatting;
+pub mod content;
 pub mod devices;
 pub mod enrolment;
 pub mod event;
+pub mod grouping;
+pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
 pub mod member;
+pub mod missed;
 pub mod name;
 pub mod reading;
 pub mod receipt;
@@ -25,13 +30,16 @@ use std::time::Duration;
 use super::gateway::Gateway;
 use allowance::Allowances;
 use chatting::Latest;
+use enrolment::EnrolmentKey;
+use handed_out::HandedOut;
 
+pub use actor::Actor;
 pub use chat::{Chat, ChatMember, LatestMessage};
 pub use event::MemberEvent;
 pub use introduction::{Confirmation, Confirmed, Introduced, Introduction, NewIntroduction};
 pub use member::{
-    DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange,
-    NewEnrolment, NewMember, RemoteDevice, SignedKey,
+    Circumstances, DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDevice,
+    MemberDeviceChange, NewEnrolment, NewMember, RemoteDevice, SignedKey,
 };
 pub use name::MemberName;
 pub use receipt::Receipt;
@@ -39,8 +47,10 @@ pub use receipt::Receipt;
 /// What an operator may choose about members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberPolicy {
-    /// How long a token enrols a device, and how long a member without one may enrol its first by
-    /// the new key's own word. A name whose member never had a device is free again after that.
+    /// How long a token enrols a device.
+    pub token_life: Duration,
+    /// How long a member without a device may enrol its first by the new key's own word. A name
+    /// whose member never had a device is free again after that.
     pub enrolment_life: Duration,
     /// One-time prekeys of one device.
     pub one_time_keys: u32,
@@ -53,6 +63,7 @@ pub struct MemberPolicy {
 impl Default for MemberPolicy {
     fn default() -> Self {
         Self {
+            token_life: Duration::from_secs(5 * 60),
             enrolment_life: Duration::from_secs(10 * 60),
             one_time_keys: 100,
             introductions: 1_000,
@@ -69,6 +80,10 @@ pub struct Messenger {
     pub policy: MemberPolicy,
     /// How fast members may go.
     pub allowances: Allowances,
+    /// Makes and reads the tokens that enrol devices.
+    pub enrolment_key: EnrolmentKey,
     /// The newest message of each chat, not yet on disk.
     pub latest: Latest,
+    /// What devices were given and have not acknowledged.
+    pub handed_out: HandedOut,
 }

@@ -100,8 +100,9 @@ async fn bound(State(guard): State<Guard>, mut request: Request, next: Next) -> 
 /// Routers beside the one that most requests go to.
 #[derive(Clone, Debug, Default)]
 pub struct Others {
-    /// Whose paths begin with one of these first parts, such as `v1`, sockets included.
-    pub below: Option<(&'static [&'static str], Router)>,
+    /// Whose paths are one of these or lie below it, such as `/v1`, sockets included; the first one
+    /// that fits.
+    pub below: Vec<(String, Router)>,
     /// Where all other requests go that ask for a socket.
     pub sockets: Option<Router>,
 }
@@ -109,11 +110,13 @@ pub struct Others {
 impl Others {
     /// Where a request goes, unless that is where most go.
     fn of(&self, request: &Request) -> Option<&Router> {
-        if let Some((parts, router)) = &self.below {
-            let first = request.uri().path().split('/').nth(1);
-            if first.is_some_and(|first| parts.contains(&first)) {
-                return Some(router);
-            }
+        let path = request.uri().path();
+        let is_below = |place: &str| {
+            let rest = path.strip_prefix(place);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if let Some((_, router)) = self.below.iter().find(|(place, _)| is_below(place)) {
+            return Some(router);
         }
         self.sockets.as_ref().filter(|_| upgrade::is_for_socket(request))
     }

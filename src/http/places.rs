@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -100,6 +101,14 @@ impl Places {
 }
 
 impl Place {
+    /// Keeps a socket going until it ends or has to.
+    pub async fn keep(self, socket: Pin<Box<impl Future<Output = ()>>>) {
+        tokio::select! {
+            () = socket => {}
+            () = self.broken_off() => {}
+        }
+    }
+
     /// Over when this socket must end without further ado.
     pub async fn broken_off(&self) {
         let mut broken_off = self.places.broken_off.subscribe();

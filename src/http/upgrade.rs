@@ -84,9 +84,8 @@ mod tests {
             request = request.header(header::UPGRADE, upgrade);
         }
         let request = request.body(Body::empty()).unwrap_or_default();
-        let parts: &'static [&'static str] = &["v1"];
         let other = Router::new().route("/v1/socket", get(async || StatusCode::ACCEPTED));
-        let others = Others { below: Some((parts, other)), sockets: Some(sockets) };
+        let others = Others { below: vec![("/v1".to_owned(), other)], sockets: Some(sockets) };
         let router = layers::apply(page, others, Arc::new(Zeros));
         let answer = router.oneshot(request).await;
         answer.unwrap_or_else(|never| match never {}).status()

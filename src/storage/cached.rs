@@ -8,6 +8,7 @@
 //! and a roster that it finds moved is dropped here.
 
 mod attachments;
+mod chats;
 mod conversations;
 mod members;
 mod phones;
@@ -83,6 +84,7 @@ struct Caches {
     /// Which of them a generation, and a device, belongs to.
     numbers: Cache<AccountNumber, PhoneNumber>,
     device_numbers: Cache<SessionNumber, PhoneNumber>,
+    members: members::MemberCaches,
     /// When sessions were last noted to be in use.
     seen: Cache<SessionNumber, Timestamp>,
 }
@@ -102,6 +104,7 @@ impl CachedStore {
             phones: Remembered::new(config.entries, config.life),
             numbers: Cache::builder().max_capacity(config.entries).build(),
             device_numbers: Cache::builder().max_capacity(config.entries).build(),
+            members: members::MemberCaches::new(*config),
             seen: Cache::builder().max_capacity(config.entries).build(),
         };
         Self { inner, caches: Arc::new(caches) }
@@ -147,8 +150,8 @@ impl Caches {
             Guard::Roster { account, .. } => Some(*account),
             Guard::Conversation { .. } => None,
         });
-        // Those of phones are no rosters, except when it is unknown whose they are.
-        let others = self.forget_phones(accounts);
+        // Members and phones have no rosters, except when it is unknown whose they are.
+        let others = self.forget_phones(self.forget_members(accounts).into_iter());
         self.forget_rosters(others);
     }
 

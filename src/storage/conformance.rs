@@ -2,6 +2,7 @@
 //!
 //! Compiled always, used by tests only: `tests/storage.rs` runs it on each store.
 
+pub mod member_scene;
 pub mod phone_scene;
 pub mod scene;
 
@@ -9,13 +10,18 @@ mod accounts;
 mod attachments;
 mod browse;
 mod changes;
+mod chats;
 mod codes;
 mod contacts;
 mod conversations;
+mod enrolments;
 mod inbox;
+mod introductions;
 mod isolation;
 mod linking;
+mod members;
 mod messages;
+mod one_time_keys;
 mod phones;
 mod prekeys;
 mod quota;
@@ -172,6 +178,42 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         who_proved_a_number_begins_anew,
         the_operator_is_told_of_the_code_on_file_alone,
         old_codes_are_forgotten_a_few_at_a_time;
+    members:
+        a_member_is_known_by_its_name,
+        a_name_is_taken_by_whoever_has_a_device_or_is_new,
+        one_of_many_gets_a_name,
+        members_are_listed_in_pages,
+        a_deleted_member_leaves_everything,
+        a_member_is_nobody_in_another_dialect;
+    enrolments:
+        a_device_is_enrolled_with_everything,
+        a_token_enrols_once,
+        what_is_refused_uses_nothing_up,
+        a_first_device_needs_no_other,
+        a_device_enrols_others_while_it_is_live,
+        there_are_no_more_devices_of_a_member_than_the_limit,
+        a_device_changes_for_everybody_at_once,
+        a_message_reaches_every_device_of_a_member,
+        an_ended_device_ends_alone,
+        what_another_gateway_says_is_noted,
+        nobody_speaks_for_somebody_else,
+        used_tokens_are_forgotten_in_time;
+    one_time_keys:
+        one_time_keys_are_added_behind_the_others,
+        a_one_time_key_is_given_out_once,
+        keys_that_were_given_out_are_forgotten_in_time;
+    introductions:
+        an_introduction_waits_as_it_came,
+        a_repeated_introduction_is_the_same,
+        introductions_are_kept_together_or_not_at_all,
+        a_one_time_key_is_used_once,
+        confirming_makes_a_pair_and_a_chat,
+        a_chat_gets_the_id_that_somebody_insists_on_or_none,
+        introductions_end_with_their_devices_and_in_time;
+    chats:
+        two_accounts_have_one_chat,
+        a_chat_shows_its_newest_message,
+        receipts_say_how_far_a_message_got;
     sending:
         a_relation_is_one_sided_and_the_last_word_counts,
         who_shares_a_conversation_is_found_among_others,

@@ -5,11 +5,15 @@
 
 mod accounts;
 mod attachments;
+mod chats;
 mod codes;
 mod conversations;
 mod devices;
 mod inbox;
+mod introductions;
+mod member_devices;
 mod members;
+mod one_time_keys;
 mod phones;
 mod prekeys;
 mod quota;
@@ -80,6 +84,7 @@ struct State {
     requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     attachments: BTreeMap<AttachmentId, Attachment>,
+    messenger: members::Records,
     /// How often something may have been changed.
     changes: u64,
     /// Whether inboxes of ended sessions cannot be cleared.

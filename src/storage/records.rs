@@ -1,5 +1,7 @@
 //! What rows of both databases stand for: their statements give the columns the same names.
 
+mod chats;
+mod members;
 mod phones;
 
 use std::sync::Arc;
@@ -18,6 +20,8 @@ use crate::domain::ids::{AccountNumber, ConversationNumber, Order, SessionNumber
 use crate::domain::inbox::{SetAside, Waiting};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::sign_up::Invite;
+pub(super) use chats::{chats, introduction, on_file, receipt};
+pub(super) use members::{circumstances, device_owner, listed_member, member, member_columns};
 pub(super) use phones::{
     contact, device_columns, listed_phone, outbox_code, pending_code, phone, prekey, signed_prekey,
 };
@@ -69,7 +73,7 @@ fn participant(row: &impl Cells) -> Result<Option<Participant>, StoreError> {
 }
 
 /// A row of a roster: an account, and one of its sessions if it has any.
-struct Member {
+struct RosterRow {
     account: AccountNumber,
     user: UserId,
     generation: i64,
@@ -78,18 +82,18 @@ struct Member {
 
 /// Rosters from a row for each session; those of one account follow each other.
 pub(super) fn rosters(rows: &[impl Cells]) -> Result<Vec<Arc<Roster>>, StoreError> {
-    let members = rows.iter().map(member).collect::<Result<Vec<_>, StoreError>>()?;
+    let members = rows.iter().map(roster_row).collect::<Result<Vec<_>, StoreError>>()?;
     let accounts = members.chunk_by(|one, next| one.account == next.account);
     Ok(accounts.filter_map(roster).collect())
 }
 
-fn roster(rows: &[Member]) -> Option<Arc<Roster>> {
+fn roster(rows: &[RosterRow]) -> Option<Arc<Roster>> {
     let first = rows.first()?;
     let members = rows.iter().filter_map(|row| row.member.clone()).collect();
     Some(Arc::new(Roster::new(first.account, first.user, first.generation, members)))
 }
 
-fn member(row: &impl Cells) -> Result<Member, StoreError> {
+fn roster_row(row: &impl Cells) -> Result<RosterRow, StoreError> {
     let member = match optional_id(row, "session_id")? {
         None => None,
         Some(session) => Some(RosterMember {
@@ -99,7 +103,7 @@ fn member(row: &impl Cells) -> Result<Member, StoreError> {
             platform: row.text("platform")?.to_owned(),
         }),
     };
-    Ok(Member {
+    Ok(RosterRow {
         account: AccountNumber(row.integer("account")?),
         user: id(row, "user_id")?,
         generation: row.integer("roster_generation")?,

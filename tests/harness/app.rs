@@ -238,6 +238,11 @@ impl TestApp {
         self.app.as_ref().unwrap().hub().sessions()
     }
 
+    /// How many members somebody listens to.
+    pub fn hub_members(&self) -> usize {
+        self.app.as_ref().unwrap().hub().members()
+    }
+
     /// Attachments, for their upkeep.
     pub fn files(&self) -> Arc<Files> {
         self.app.as_ref().unwrap().files().clone()

@@ -86,7 +86,9 @@ pub fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), Strin
             return Err(format!("{member} is missing"));
         }
     }
-    for (name, member) in value.as_object().into_iter().flatten() {
+    // A schema that names no members leaves them open.
+    let closed = schema.get("properties").and(value.as_object());
+    for (name, member) in closed.into_iter().flatten() {
         let known = schema["properties"].get(name).ok_or_else(|| format!("`{name}` is unknown"))?;
         fits(document, known, member).map_err(|why| format!("{name}: {why}"))?;
     }

@@ -31,13 +31,13 @@ use sealpost_sdk::conversation::contact_conversation_id;
 use crate::harness::postgres::Schema;
 
 /// Two gateways' stores.
-struct Two {
-    scenes: [Scene; 2],
+pub struct Two {
+    pub scenes: [Scene; 2],
     _schema: Schema,
 }
 
 impl Two {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let schema = Schema::create();
         let open = async || {
             let store = PostgresStore::open(&schema.config()).await.unwrap();
@@ -46,18 +46,18 @@ impl Two {
         Self { scenes: [open().await, open().await], _schema: schema }
     }
 
-    fn one(&self) -> &Scene {
+    pub fn one(&self) -> &Scene {
         &self.scenes[0]
     }
 
     /// The store that the `n`th of many asks.
-    fn of(&self, n: u16) -> &Arc<dyn Store> {
+    pub fn of(&self, n: u16) -> &Arc<dyn Store> {
         &self.scenes[usize::from(n % 2)].store
     }
 
     /// Does `each` for all these numbers at once; returns how many it was done for, and the others'
     /// faults.
-    async fn at_once<T>(
+    pub async fn at_once<T>(
         &self,
         numbers: std::ops::Range<u16>,
         each: impl AsyncFn(u16) -> Result<T, Fault>,
@@ -72,14 +72,14 @@ impl Two {
         done
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         for scene in &self.scenes {
             scene.store.close().await;
         }
     }
 }
 
-fn all_conflict(faults: &[Fault], with: &str) -> bool {
+pub fn all_conflict(faults: &[Fault], with: &str) -> bool {
     faults.iter().all(|fault| matches!(fault, Fault::Conflict { field, .. } if *field == with))
 }
 

@@ -1,6 +1,7 @@
 //! Where the protocol is spoken.
 
 use axum::http::Method;
+use sealpost::domain::account::Dialect;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -64,7 +65,7 @@ async fn what_takes_something_is_not_asked_by_head() {
 async fn an_address_of_its_own_has_nothing_else() {
     let mut app = TestApp::start_for_phones_with(|it| it.listen = "127.0.0.1:0".to_owned()).await;
     let bound = app.bind().await;
-    let (everybody, phones) = (bound.address(), bound.phones_address().unwrap());
+    let (everybody, phones) = (bound.address(), bound.own_address(Dialect::TextSecure).unwrap());
     let (stop, stopped) = oneshot::channel::<()>();
     let serve = app.run(bound, async { drop(stopped.await) });
     let ask = async {

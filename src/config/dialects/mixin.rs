@@ -104,7 +104,7 @@ impl Mixin {
 }
 
 /// What keeps `prefix` from being a path under which a router can be mounted.
-fn prefix_fault(prefix: &str) -> Option<&'static str> {
+pub(super) fn prefix_fault(prefix: &str) -> Option<&'static str> {
     if prefix.is_empty() {
         return None;
     }

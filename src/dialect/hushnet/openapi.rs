@@ -1,7 +1,105 @@
 //! This dialect's part of the OpenAPI document.
+//!
+//! A handler lists the answers that are its own; those that every request may get are added here.
+
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::response::Response;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{OpenApi as Document, RefOr};
+
+use super::{
+    acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages,
+    pending, root, socket, users,
+};
+
+const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
+    use it. These paths are there where the operator switched the dialect on, below \
+    `dialects.hushnet.path_prefix`, or at the root of an address of its own. Members that a request \
+    does not know are passed over. JSON errors have `error`, `code` and `status`; paths that only the \
+    original's server has answer some of them as plain text.";
+
+const DEVICE: &str = "The device's Ed25519 identity key, base64; with `X-Timestamp`, seconds since \
+    1970, and `X-Signature`, the key's signature of that header's bytes. With \
+    `X-Signature-Version: 2` and `X-Nonce` the signature covers all of the request.";
+
+/// What any request may be answered, unless the handler says more about that status.
+const SHARED: [(&str, &str); 3] = [
+    ("429", "Too much in too short a time; nothing was done"),
+    ("500", "A mistake of the gateway; its log has more under the request's id"),
+    ("503", "Repeat the same request after `Retry-After`"),
+];
 
 /// The paths, types and credentials of this dialect.
 #[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    utoipa::openapi::OpenApi::default()
+pub fn openapi() -> Document {
+    let mut document = root::openapi();
+    for part in parts() {
+        document.merge(part);
+    }
+    let tag = TagBuilder::new().name("HushNet").description(Some(TAG)).build();
+    document.tags = Some(vec![tag]);
+    let components = document.components.get_or_insert_default();
+    let device = ApiKeyValue::with_description("X-Identity-Key", DEVICE);
+    components.add_security_scheme("device", SecurityScheme::ApiKey(ApiKey::Header(device)));
+    for item in document.paths.paths.values_mut() {
+        let changes = [&mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+        let operations = changes.into_iter().chain([&mut item.get]);
+        operations.flatten().for_each(add_shared);
+    }
+    document
+}
+
+/// The parts of the files beside this one.
+fn parts() -> Vec<Document> {
+    vec![
+        devices::openapi(),
+        enrolling::openapi(),
+        keys::openapi(),
+        login::openapi(),
+        users::openapi(),
+        introductions::openapi(),
+        chats::openapi(),
+        groups::openapi(),
+        messages::openapi(),
+        pending::openapi(),
+        acknowledging::openapi(),
+        socket::openapi(),
+    ]
+}
+
+fn add_shared(operation: &mut Operation) {
+    let answers = &mut operation.responses.responses;
+    let mut add = |status: &str, description: &str| {
+        let answer = || RefOr::T(Response::new(description));
+        answers.entry(status.to_owned()).or_insert_with(answer);
+    };
+    SHARED.iter().for_each(|(status, description)| add(status, description));
+    if operation.parameters.iter().flatten().next().is_some() {
+        add("400", "A part of the path or the query cannot be used");
+    }
+    if operation.security.is_some() {
+        add("400", "The key, the signature or the body cannot be read");
+        add("401", "The credentials are missing or not accepted");
+    }
+    if operation.request_body.is_some() {
+        add("400", "The body is not JSON");
+        add("413", "The body, or what it lists, is too large");
+        add("415", "The body does not say that it is JSON");
+        add("422", "A member of the body is missing or cannot be used");
+    }
+    for status in ["429", "503"] {
+        if let Some(RefOr::T(later)) = answers.get_mut(status) {
+            later.headers.insert("Retry-After".to_owned(), seconds().into());
+        }
+    }
+}
+
+fn seconds() -> Header {
+    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
+    let mut header = Header::new(integer.build());
+    header.description = Some("Seconds to wait".to_owned());
+    header
 }

@@ -11,7 +11,6 @@ mod frames;
 mod sending;
 mod session;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,15 +93,7 @@ async fn serve(state: Arc<MixinState>, guest: Guest, upgrade: Upgrade, place: Pl
     // In a task of its own, and in a box: what the handshake took is given back, and a future that
     // is handed on would take its room once more in the one around it.
     let session = Box::pin(session::run(state, guest, wire));
-    tokio::spawn(keep(session, place));
-}
-
-/// Keeps a socket going until it ends or its place is taken away.
-async fn keep(session: Pin<Box<impl Future<Output = ()>>>, place: Place) {
-    tokio::select! {
-        () = session => {}
-        () = place.broken_off() => {}
-    }
+    tokio::spawn(place.keep(session));
 }
 
 /// Somebody who comes in.

@@ -14,7 +14,6 @@ mod session;
 mod shown;
 
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,15 +199,7 @@ async fn serve(
     // In a task of its own, and in a box: what the handshake took is given back, and a future that
     // is handed on would take its room once more in the one around it.
     let session = Box::pin(session::run(state, guest, seat, wire));
-    tokio::spawn(keep(session, place));
-}
-
-/// Keeps a socket going until it ends or its place is taken away.
-async fn keep(session: Pin<Box<impl Future<Output = ()>>>, place: Place) {
-    tokio::select! {
-        () = session => {}
-        () = place.broken_off() => {}
-    }
+    tokio::spawn(place.keep(session));
 }
 
 #[cfg(test)]

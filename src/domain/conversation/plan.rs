@@ -287,7 +287,7 @@ impl Group<'_> {
 ///
 /// # Errors
 /// [`Fault::GroupFull`] when it may not.
-pub(super) fn room_for(participants: usize, limit: u32) -> Result<(), Fault> {
+pub(in crate::domain) fn room_for(participants: usize, limit: u32) -> Result<(), Fault> {
     match participants <= limit as usize {
         true => Ok(()),
         false => Err(Fault::GroupFull { limit }),

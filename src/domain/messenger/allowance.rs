@@ -1,18 +1,173 @@
-//! How fast members may go: the limits that HushNet's documentation recommends, or none.
+//! How fast members may go beside what the gateway allows everybody: the limits that HushNet's
+//! documentation recommends, or none.
 
-use std::sync::Arc;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::clock::Clock;
+use moka::sync::Cache;
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::error::Fault;
+use crate::domain::ids::SessionNumber;
+use crate::domain::limits::{Bucket, WINDOW, network_of};
+
+/// How much is allowed in a minute, and at once; 0 for any amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Accounts made, devices enrolled, logins and bad signatures, for each address.
+    pub authentications: u64,
+    /// Messages of a device.
+    pub messages: u64,
+    /// Signed requests of a device.
+    pub requests: u64,
+    /// Sockets that a member may have open at once.
+    pub sockets: u64,
+}
+
+impl Profile {
+    /// What HushNet's documentation recommends.
+    pub const DOCUMENTED: Self =
+        Self { authentications: 5, messages: 60, requests: 100, sockets: 5 };
+
+    /// Nothing beside what the gateway allows everybody.
+    pub const RELAXED: Self = Self { authentications: 0, messages: 0, requests: 0, sockets: 0 };
+}
+
+/// Devices, and addresses, that are remembered. One that is forgotten begins with a full bucket.
+const REMEMBERED: u64 = 100_000;
 
 /// The limits of all members.
 pub struct Allowances {
-    _clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
+    profile: Profile,
+    authentications: Meter<IpAddr>,
+    messages: Meter<SessionNumber>,
+    requests: Meter<SessionNumber>,
 }
 
 impl Allowances {
+    /// Full buckets of these sizes for everybody.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, profile: Profile) -> Self {
+        Self {
+            clock,
+            profile,
+            authentications: Meter::new(
+                profile.authentications,
+                "the number of authentications from this address",
+            ),
+            messages: Meter::new(profile.messages, "the number of messages of this device"),
+            requests: Meter::new(profile.requests, "the number of requests of this device"),
+        }
+    }
+
     /// No limits at all.
     #[must_use]
     pub fn unlimited(clock: Arc<dyn Clock>) -> Self {
-        Self { _clock: clock }
+        Self::new(clock, Profile::RELAXED)
+    }
+
+    /// Counts somebody who makes an account, enrols a device, logs in or has signed badly. Programs
+    /// on this machine, which have no address, are not counted.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn authentication(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        let Some(address) = address.map(network_of) else { return Ok(()) };
+        self.authentications.take(address, 1, self.clock.now())
+    }
+
+    /// Counts a signed request.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn request(&self, device: SessionNumber) -> Result<(), Fault> {
+        self.requests.take(device, 1, self.clock.now())
+    }
+
+    /// Counts messages, all of them or none, before anything of them is stored.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
+    pub fn messages(&self, device: SessionNumber, count: u64) -> Result<(), Fault> {
+        self.messages.take(device, count, self.clock.now())
+    }
+
+    /// How many sockets a member may have open at once; `None` for any number.
+    #[must_use]
+    pub fn sockets(&self) -> Option<u64> {
+        (self.profile.sockets > 0).then_some(self.profile.sockets)
+    }
+}
+
+/// One bucket for each key.
+struct Meter<Key> {
+    quota: u64,
+    what: &'static str,
+    buckets: Cache<Key, Arc<Mutex<Bucket>>>,
+}
+
+impl<Key: Eq + Hash + Send + Sync + 'static> Meter<Key> {
+    fn new(quota: u64, what: &'static str) -> Self {
+        // After a window without a request a bucket is full, and as good as a new one.
+        let buckets = Cache::builder().max_capacity(REMEMBERED).time_to_idle(2 * WINDOW).build();
+        Self { quota, what, buckets }
+    }
+
+    fn take(&self, key: Key, amount: u64, now: Timestamp) -> Result<(), Fault> {
+        if self.quota == 0 || amount == 0 {
+            return Ok(());
+        }
+        if amount > self.quota {
+            return Err(Fault::TooLarge { what: self.what, actual: amount, limit: self.quota });
+        }
+        let bucket =
+            self.buckets.get_with(key, || Arc::new(Mutex::new(Bucket::full(self.quota, now))));
+        // A number is in order whatever panicked beside it.
+        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = bucket.take(amount, now);
+        taken.map_err(|retry_after| Fault::RateLimited { what: self.what, retry_after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::clock::TestClock;
+
+    fn allowances(profile: Profile) -> (Allowances, Arc<TestClock>) {
+        let clock = Arc::new(TestClock::at(Timestamp::from_micros(1_700_000_000_000_000)));
+        (Allowances::new(clock.clone(), profile), clock)
+    }
+
+    #[test]
+    fn the_documented_ones_hold_for_a_minute() {
+        let (allowances, clock) = allowances(Profile::DOCUMENTED);
+        let address = Some(IpAddr::from([203, 0, 113, 1]));
+        (0..5).for_each(|_| allowances.authentication(address).unwrap());
+        let refused = allowances.authentication(address);
+        let Err(Fault::RateLimited { retry_after, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(retry_after, Duration::from_secs(12));
+        allowances.authentication(Some(IpAddr::from([203, 0, 113, 2]))).unwrap();
+        allowances.authentication(None).unwrap();
+        clock.advance(Duration::from_secs(12));
+        allowances.authentication(address).unwrap();
+        (0..100).for_each(|_| allowances.request(SessionNumber(1)).unwrap());
+        assert!(allowances.request(SessionNumber(1)).is_err());
+        allowances.request(SessionNumber(2)).unwrap();
+        allowances.messages(SessionNumber(1), 60).unwrap();
+        assert!(allowances.messages(SessionNumber(1), 1).is_err());
+        assert_eq!(allowances.sockets(), Some(5));
+    }
+
+    #[test]
+    fn relaxed_ones_are_none() {
+        let (allowances, _) = allowances(Profile::RELAXED);
+        allowances.messages(SessionNumber(1), u64::MAX).unwrap();
+        (0..1000).for_each(|_| allowances.request(SessionNumber(1)).unwrap());
+        assert_eq!(allowances.sockets(), None);
     }
 }

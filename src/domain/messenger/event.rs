@@ -1,9 +1,13 @@
 //! What members hear at once: that there is something to look for. Events are hints like all others:
 //! they may be lost, and hold nothing that is not in the store.
 
+use std::sync::Arc;
+
+use super::Messenger;
 use super::introduction::IntroductionId;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
+use crate::domain::ids::{AccountNumber, ConversationId, MessageId, SessionId, UserId};
+use crate::domain::ports::Hint;
 
 /// Something that happened to a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,4 +59,12 @@ pub enum MemberEvent {
         /// When.
         at: Timestamp,
     },
+}
+
+impl Messenger {
+    /// Tells whoever listens to a member, on any node. To be called once what happened is on file:
+    /// who hears of it looks at once.
+    pub fn tell(&self, account: AccountNumber, event: MemberEvent) {
+        self.gateway.bus.publish(Hint::Member { account, event: Arc::new(event) });
+    }
 }

@@ -4,7 +4,9 @@
 use sealpost_sdk::ids::Id;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, ConversationId, SessionId, SessionNumber, UserId};
+use crate::domain::inbox::FULL_RETRY;
 
 /// Marks ids of introductions, and of the pairs of devices that come of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +36,25 @@ pub struct NewIntroduction {
     pub at: Timestamp,
     /// When it is dropped even if nobody has confirmed it.
     pub expires_at: Timestamp,
+}
+
+impl NewIntroduction {
+    /// Whether another one may wait for a device.
+    ///
+    /// # Errors
+    /// [`Fault::Deferred`] when `most` do already.
+    pub fn check_room(waiting: u64, most: u32) -> Result<(), Fault> {
+        match waiting < u64::from(most) {
+            true => Ok(()),
+            false => Err(Fault::Deferred { retry_after: FULL_RETRY }),
+        }
+    }
+
+    /// The refusal of a prekey that is not there any more.
+    #[must_use]
+    pub fn key_is_gone() -> Fault {
+        Fault::conflict("otpk_used", "was used before, or is none of the device's")
+    }
 }
 
 /// What became of a [`NewIntroduction`].

@@ -1,9 +1,13 @@
 //! Members and their devices, and what the store needs to make and change them.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use sealpost_sdk::keys::VerifyingKey;
 
 use super::name::MemberName;
 use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::inbox::InboxKey;
 
@@ -77,9 +81,18 @@ impl Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceOwner {
     /// The member.
-    pub member: std::sync::Arc<Member>,
+    pub member: Arc<Member>,
     /// The device, one of the member's.
     pub device: MemberDevice,
+}
+
+impl DeviceOwner {
+    /// The live device of a member that has this session.
+    #[must_use]
+    pub fn of(member: Arc<Member>, session: SessionNumber) -> Option<Self> {
+        let device = member.devices.iter().find(|device| device.session == session)?.clone();
+        Some(Self { member, device })
+    }
 }
 
 /// A member as it is listed.
@@ -108,6 +121,19 @@ pub struct NewMember {
     pub idle_before: Timestamp,
 }
 
+impl NewMember {
+    /// Whether somebody who has the name keeps it.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] (`username`) then.
+    pub fn check_holder(&self, had_device: bool, made_at: Timestamp) -> Result<(), Fault> {
+        match had_device || made_at >= self.idle_before {
+            true => Err(Fault::conflict("username", "is taken")),
+            false => Ok(()),
+        }
+    }
+}
+
 /// What the store needs to enrol a device.
 #[derive(Clone, Debug)]
 pub struct NewEnrolment {
@@ -133,6 +159,53 @@ pub struct NewEnrolment {
     pub most: u32,
     /// The present moment.
     pub at: Timestamp,
+}
+
+/// What is on file about an enrolment, as the store finds it in the enrolment's transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Circumstances {
+    /// When the account was made.
+    pub made_at: Timestamp,
+    /// Whether it ever had a device.
+    pub had_device: bool,
+    /// How many it has.
+    pub devices: u64,
+    /// Whether the token was used before, if there is one.
+    pub is_token_used: bool,
+    /// Whether the device that signs is a live one of the account, if there is one.
+    pub is_signer_live: bool,
+    /// Whether the new device's key belongs to a session, of whatever dialect, live or ended.
+    pub is_key_on_file: bool,
+}
+
+impl NewEnrolment {
+    /// Whether nothing on file speaks against it.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] when the permit does not hold, [`Fault::Conflict`] (`identity_pubkey`)
+    /// when the key is on file, [`Fault::TooLarge`] when there are as many devices as there may be.
+    pub fn check(&self, found: &Circumstances) -> Result<(), Fault> {
+        match self.permit {
+            Permit::Token { .. } if found.is_token_used => {
+                return Err(Fault::forbidden("the enrolment token was used before"));
+            }
+            Permit::First { made_after } if found.had_device || found.made_at <= made_after => {
+                return Err(Fault::forbidden("only a device of the account may enrol another one"));
+            }
+            Permit::Device(_) if !found.is_signer_live => {
+                return Err(Fault::forbidden("the device that signs has ended"));
+            }
+            Permit::Token { .. } | Permit::First { .. } | Permit::Device(_) => {}
+        }
+        if found.is_key_on_file {
+            return Err(Fault::conflict("identity_pubkey", "is on file for a device"));
+        }
+        let (actual, limit) = (found.devices + 1, u64::from(self.most));
+        if actual > limit {
+            return Err(Fault::TooLarge { what: "the number of devices", actual, limit });
+        }
+        Ok(())
+    }
 }
 
 /// What allows a device to be enrolled.
@@ -174,6 +247,26 @@ pub enum MemberDeviceChange {
     Strong,
 }
 
+/// Keys that can be added behind those that are there, each once.
+///
+/// # Errors
+/// [`Fault::TooLarge`] when there would be more than `most`.
+pub fn new_one_time_keys<'k>(
+    keys: &'k [String],
+    waiting: &[String],
+    taken: &[String],
+    most: u32,
+) -> Result<Vec<&'k str>, Fault> {
+    let mut known: HashSet<&str> = waiting.iter().chain(taken).map(String::as_str).collect();
+    let mut new: Vec<&str> = keys.iter().map(String::as_str).collect();
+    new.retain(|key| known.insert(key));
+    let (actual, limit) = ((waiting.len() + new.len()) as u64, u64::from(most));
+    if actual > limit {
+        return Err(Fault::TooLarge { what: "the number of one-time prekeys", actual, limit });
+    }
+    Ok(new)
+}
+
 /// A device that another gateway speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteDevice {
@@ -191,4 +284,12 @@ pub struct RemoteDevice {
     pub identity_key: String,
     /// The present moment.
     pub at: Timestamp,
+}
+
+impl RemoteDevice {
+    /// Why it is not noted.
+    #[must_use]
+    pub fn refusal() -> Fault {
+        Fault::forbidden("the id is on file for somebody else")
+    }
 }

@@ -1,1 +1,326 @@
-//! (skeleton)
+//! Reading: what waits is held for its reader, and goes when the reader says that it has it, by
+//! its next look or in so many words. Its sender hears of that.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+
+use super::Messenger;
+use super::actor::Actor;
+use super::content::{HUSHNET, Sealed, Shared};
+use super::event::MemberEvent;
+use super::handed_out::Ticket;
+use super::receipt::{NewReceipt, Receipt};
+use crate::domain::acknowledge::Acknowledged;
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
+use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
+use crate::domain::inbox::{Isolation, LeaseRequest, Leased, Release, Returned, Waiting};
+
+/// The messages that one look is given at most.
+pub const MOST_AT_ONCE: u32 = 1_000;
+
+/// The messages that one acknowledgement may name.
+pub const MOST_ACKNOWLEDGED: usize = 1_000;
+
+/// The messages of which one request may say that they were read.
+pub const MOST_READ: usize = 100;
+
+/// What a reader wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// At most so many messages; all that fit into an answer otherwise.
+    pub limit: Option<u32>,
+    /// Only those that came after this moment; the others stay where they are.
+    pub after: Option<Timestamp>,
+}
+
+/// A message as its reader gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Its id.
+    pub id: MessageId,
+    /// Its sender's own id for it.
+    pub logical: String,
+    /// Where it belongs.
+    pub chat: Option<ConversationId>,
+    /// Who sent it.
+    pub from: UserId,
+    /// With which device.
+    pub from_device: SessionId,
+    /// The member that it is for.
+    pub to: UserId,
+    /// JSON, as its sender wrote it.
+    pub header: Bytes,
+    /// The text that is meant for this device alone.
+    pub ciphertext: Bytes,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// What a reader holds from now on.
+#[derive(Debug, Default)]
+pub struct Handful {
+    /// The oldest first.
+    pub messages: Vec<Received>,
+    /// Names the answer that they go into; nothing when there are none.
+    pub ticket: Option<Ticket>,
+    /// How to let go of them.
+    pub leases: Vec<Returned>,
+}
+
+/// A message that a reader has read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadMessage {
+    /// Which.
+    pub id: MessageId,
+    /// Who sent it, as the reader says; needed once the message has been acknowledged.
+    pub from: Option<UserId>,
+}
+
+impl Messenger {
+    /// Hands out what waits for a device, and holds it for a while. What an earlier answer held goes
+    /// now, if that answer was written to its end.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn fetch(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
+        let (tickets, earlier) = self.handed_out.that_were_written(reader.session);
+        if !tickets.is_empty() {
+            let senders = earlier.iter().copied().collect();
+            let ids = earlier.into_iter().map(|(id, _)| id).collect();
+            self.take(reader, ids, &HashSet::new(), &senders).await?;
+            self.handed_out.forget(&tickets);
+        }
+        self.gateway.note_seen(reader.session).await;
+        self.hold(reader, look).await
+    }
+
+    async fn hold(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
+        let mut handful = Handful::default();
+        let mut room = look.limit.unwrap_or(MOST_AT_ONCE).min(MOST_AT_ONCE);
+        let mut bytes = self.gateway.limits.inbox_page_bytes;
+        while room > 0 && bytes > 0 {
+            let leased = match self.lease(reader, room, bytes, look.after).await {
+                Ok(leased) => leased,
+                // What is held already is worth an answer.
+                Err(_) if !handful.leases.is_empty() => break,
+                Err(fault) => return Err(fault),
+            };
+            let size = leased.messages.iter().map(Waiting::size).sum();
+            bytes = bytes.saturating_sub(size);
+            let ours = self.sort_out(reader, &leased).await;
+            room = room.saturating_sub(u32::try_from(ours.len()).unwrap_or(u32::MAX));
+            if !ours.is_empty() {
+                let orders = ours.iter().map(|(waiting, _)| waiting.order).collect();
+                let how = Release::Unacknowledged;
+                handful.leases.push(Returned { orders, until: leased.until, how });
+                handful.messages.extend(ours.into_iter().map(|(_, received)| received));
+            }
+            if leased.messages.is_empty() || !leased.more {
+                break;
+            }
+        }
+        if !handful.messages.is_empty() {
+            let given = handful.messages.iter().map(|message| (message.id, message.from)).collect();
+            let now = self.gateway.clock.now();
+            handful.ticket = Some(self.handed_out.note(reader.session, given, now));
+        }
+        Ok(handful)
+    }
+
+    /// Nothing is ever handed out alone or set aside: a reader of this protocol passes over what it
+    /// cannot read.
+    async fn lease(
+        &self,
+        reader: Actor,
+        limit: u32,
+        max_bytes: u64,
+        after: Option<Timestamp>,
+    ) -> Result<Leased, Fault> {
+        let gateway = &self.gateway;
+        let now = gateway.clock.now();
+        let never =
+            Isolation { after: u32::MAX, set_aside_after: u32::MAX, gap_id: gateway.random_id() };
+        let request = LeaseRequest {
+            inbox: reader.inbox(),
+            limit: limit.min(gateway.limits.inbox_page),
+            max_bytes,
+            now,
+            until: now.plus(gateway.limits.lease),
+            not_before: after
+                .map(|after| Timestamp::from_micros(after.as_micros().saturating_add(1))),
+            isolation: never,
+        };
+        gateway.store.lease(request).await
+    }
+
+    /// The messages of members among what was handed out; the rest means nothing to this reader and
+    /// goes.
+    async fn sort_out<'a>(
+        &self,
+        reader: Actor,
+        leased: &'a Leased,
+    ) -> Vec<(&'a Waiting, Received)> {
+        let mut ours = Vec::with_capacity(leased.messages.len());
+        let mut others = Vec::new();
+        for waiting in &leased.messages {
+            match received(waiting) {
+                Some(received) => ours.push((waiting, received)),
+                None => others.push(waiting.message_id),
+            }
+        }
+        // If that fails now, the next look tries again.
+        let _ = self.gateway.take_out(reader.inbox(), others).await;
+        ours
+    }
+
+    /// Lets go of what an answer held that was not written to its end, so that it comes again at
+    /// once.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn give_back(
+        &self,
+        reader: Actor,
+        ticket: Ticket,
+        leases: Vec<Returned>,
+    ) -> Result<(), Fault> {
+        self.handed_out.forget(&[ticket]);
+        for lease in leases {
+            self.gateway.release(reader.inbox(), lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops what its reader has, and tells the senders what was taken and what was read. What is
+    /// unknown, was never handed out to this device or has gone before is no mistake; it can still
+    /// be read for the first time. Returns how many messages went.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] when the request names too many.
+    pub async fn acknowledge(
+        &self,
+        reader: Actor,
+        taken: &[MessageId],
+        read: &[ReadMessage],
+    ) -> Result<usize, Fault> {
+        let named = taken.len() + read.len();
+        if named > MOST_ACKNOWLEDGED {
+            let reason = format!("names {named} messages, the limit is {MOST_ACKNOWLEDGED}");
+            return Err(Fault::invalid("message_ids", reason));
+        }
+        if read.len() > MOST_READ {
+            let reason = format!("names {} messages, the limit is {MOST_READ}", read.len());
+            return Err(Fault::invalid("read", reason));
+        }
+        let ids: HashSet<_> = taken.iter().copied().chain(read.iter().map(|one| one.id)).collect();
+        let senders = self.senders(reader, &ids, read).await?;
+        let is_read: HashSet<_> = read.iter().map(|one| one.id).collect();
+        let gone = self.take(reader, ids.into_iter().collect(), &is_read, &senders).await?;
+        for one in read.iter().filter(|one| !gone.contains(&one.id)) {
+            if let Some(from) = one.from {
+                self.read_late(reader, one.id, from).await?;
+            }
+        }
+        Ok(gone.len())
+    }
+
+    /// Who sent these messages: as was noted when they were handed out, or else, after a restart, as
+    /// the store says.
+    async fn senders(
+        &self,
+        reader: Actor,
+        ids: &HashSet<MessageId>,
+        read: &[ReadMessage],
+    ) -> Result<HashMap<MessageId, UserId>, Fault> {
+        let mut senders = self.handed_out.senders(reader.session);
+        let late: HashSet<_> =
+            read.iter().filter(|one| one.from.is_some()).map(|one| one.id).collect();
+        if ids.iter().any(|id| !senders.contains_key(id) && !late.contains(id)) {
+            let held = self.gateway.store.handed_out(reader.inbox(), MOST_AT_ONCE).await?;
+            senders.extend(held.into_iter().map(|waiting| (waiting.message_id, waiting.sender)));
+        }
+        Ok(senders)
+    }
+
+    async fn take(
+        &self,
+        reader: Actor,
+        ids: Vec<MessageId>,
+        is_read: &HashSet<MessageId>,
+        senders: &HashMap<MessageId, UserId>,
+    ) -> Result<HashSet<MessageId>, Fault> {
+        let gone = self.gateway.take_out(reader.inbox(), ids).await?;
+        let ours: Vec<_> = gone.into_iter().filter(|one| one.category == HUSHNET).collect();
+        let receipt = |one: &Acknowledged| NewReceipt {
+            sender: one.sender,
+            message: one.message_id,
+            device: reader.session,
+            is_read: is_read.contains(&one.message_id),
+        };
+        let receipts: Vec<_> = ours.iter().map(receipt).collect();
+        self.note_receipts(reader, &receipts, senders).await?;
+        Ok(ours.into_iter().map(|one| one.message_id).collect())
+    }
+
+    async fn read_late(&self, reader: Actor, id: MessageId, from: UserId) -> Result<(), Fault> {
+        let Some(sender) = self.gateway.store.member(from).await? else { return Ok(()) };
+        let known = self.gateway.store.receipts(sender.account, id).await?;
+        let is_new = |one: &Receipt| one.device == reader.device && one.read_at.is_none();
+        if !known.iter().any(is_new) {
+            return Ok(());
+        }
+        let device = reader.session;
+        let receipt = NewReceipt { sender: sender.account, message: id, device, is_read: true };
+        self.note_receipts(reader, &[receipt], &[(id, from)].into()).await
+    }
+
+    async fn note_receipts(
+        &self,
+        reader: Actor,
+        receipts: &[NewReceipt],
+        senders: &HashMap<MessageId, UserId>,
+    ) -> Result<(), Fault> {
+        if receipts.is_empty() {
+            return Ok(());
+        }
+        let at = self.gateway.clock.now();
+        self.gateway.store.note_receipts(receipts.to_vec(), at).await?;
+        for receipt in receipts {
+            let NewReceipt { sender, message, is_read, .. } = *receipt;
+            if let Some(user) = senders.get(&message) {
+                let (user, device) = (*user, reader.device);
+                self.tell(sender, MemberEvent::Receipt { user, message, device, is_read, at });
+            }
+        }
+        Ok(())
+    }
+
+    /// How far one message of this sender got.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn receipts(&self, sender: Actor, message: MessageId) -> Result<Vec<Receipt>, Fault> {
+        self.gateway.store.receipts(sender.account, message).await
+    }
+}
+
+fn received(waiting: &Waiting) -> Option<Received> {
+    if waiting.category != HUSHNET {
+        return None;
+    }
+    let Shared { logical, to } = Shared::from_bytes(&waiting.body)?;
+    let Sealed { header, ciphertext } = Sealed::from_bytes(&waiting.slot)?;
+    Some(Received {
+        id: waiting.message_id,
+        logical,
+        chat: waiting.conversation,
+        from: waiting.sender,
+        from_device: waiting.sender_session,
+        to,
+        header,
+        ciphertext,
+        at: waiting.accepted_at,
+    })
+}

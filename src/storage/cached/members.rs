@@ -1,37 +1,143 @@
-//! Members.
+//! Members are remembered as a whole, and whose keys sign.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use moka::sync::Cache;
 use sealpost_sdk::keys::VerifyingKey;
 
+use super::remembered::Remembered;
+use super::{CacheConfig, CachedStore, Caches};
+use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Fault;
-use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
-};
-use crate::domain::messenger::receipt::NewReceipt;
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::messenger::{
-    Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
-    LatestMessage, ListedMember, Member, MemberDeviceChange, MemberName, NewEnrolment,
-    NewIntroduction, NewMember, Receipt, RemoteDevice,
+    DeviceOwner, EnrolledDevice, ListedMember, Member, MemberDeviceChange, MemberName,
+    NewEnrolment, NewMember, RemoteDevice,
 };
+use crate::domain::ports::Members;
 
-use super::CachedStore;
-use crate::domain::ports::{Chats, Introductions, Members, OneTimeKeys};
+/// Made when the first member is asked for: a gateway that has none spares the memory.
+pub(super) struct MemberCaches {
+    config: CacheConfig,
+    made: OnceLock<Made>,
+}
+
+struct Made {
+    members: Remembered<UserId, Arc<Member>>,
+    /// Whose an account and a device are. That never changes, nor whose a key is.
+    users: Cache<AccountNumber, UserId>,
+    owners: Cache<SessionNumber, UserId>,
+    keys: Cache<VerifyingKey, (UserId, SessionNumber)>,
+}
+
+impl MemberCaches {
+    pub(super) fn new(config: CacheConfig) -> Self {
+        Self { config, made: OnceLock::new() }
+    }
+
+    fn made(&self) -> &Made {
+        self.made.get_or_init(|| {
+            let CacheConfig { entries, life, .. } = self.config;
+            Made {
+                members: Remembered::new(entries, life),
+                users: Cache::builder().max_capacity(entries).build(),
+                owners: Cache::builder().max_capacity(entries).build(),
+                keys: Cache::builder().max_capacity(entries).build(),
+            }
+        })
+    }
+
+    /// Drops a member.
+    fn forget(&self, user: UserId) {
+        if let Some(made) = self.made.get() {
+            made.members.forget([user]);
+        }
+    }
+
+    /// Drops the member that it is; all of them if it is unknown which.
+    fn forget_which(&self, which: impl FnOnce(&Made) -> Option<UserId>) {
+        let Some(made) = self.made.get() else { return };
+        match which(made) {
+            Some(user) => made.members.forget([user]),
+            None => made.members.forget_everything(),
+        }
+    }
+}
+
+impl Made {
+    fn know(&self, member: &Member) {
+        if !self.users.contains_key(&member.account) {
+            self.users.insert(member.account, member.user);
+        }
+        for device in &member.devices {
+            if !self.owners.contains_key(&device.session) {
+                self.owners.insert(device.session, member.user);
+            }
+        }
+    }
+}
+
+impl Caches {
+    /// Drops the members with these accounts; returns the accounts that may be no members.
+    pub(super) fn forget_members(
+        &self,
+        accounts: impl Iterator<Item = AccountNumber>,
+    ) -> Vec<AccountNumber> {
+        let Some(made) = self.members.made.get() else { return accounts.collect() };
+        let mut others = Vec::new();
+        for account in accounts {
+            match made.users.get(&account) {
+                Some(user) => made.members.forget([user]),
+                None => others.push(account),
+            }
+        }
+        let is_unknown = |other: &AccountNumber| {
+            !self.users.contains_key(other) && !self.numbers.contains_key(other)
+        };
+        if others.iter().any(is_unknown) {
+            made.members.forget_everything();
+        }
+        others
+    }
+}
 
 #[async_trait]
 impl Members for CachedStore {
+    /// Whoever had the name may be gone.
     async fn create_member(&self, new: NewMember) -> Result<ListedMember, Fault> {
-        self.inner.create_member(new).await
+        let changed = self.change(
+            move |inner| async move {
+                let holder = inner.member_named(&new.name, None).await?;
+                Ok((inner.create_member(new).await?, holder))
+            },
+            |caches, outcome: &Result<(ListedMember, Option<UserId>), Fault>| {
+                if let Ok((_, Some(holder))) = outcome {
+                    caches.members.forget(*holder);
+                    caches.conversations.forget_everything();
+                }
+            },
+        );
+        changed.await.map(|(listed, _)| listed)
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault> {
-        self.inner.member(user).await
+        match self.caches.members.made().members.get(&user) {
+            Some(member) => Ok(Some(member)),
+            None => self.fresh_member(user).await,
+        }
     }
 
+    /// Who does not exist is not remembered, so nothing is to be forgotten when they come to be.
     async fn fresh_member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault> {
-        self.inner.fresh_member(user).await
+        let made = self.caches.members.made();
+        let before = made.members.before();
+        let found = self.inner.fresh_member(user).await?;
+        if let Some(member) = &found {
+            made.know(member);
+            made.members.keep(before, [(user, Arc::clone(member))]);
+        }
+        Ok(found)
     }
 
     async fn member_named(
@@ -50,20 +156,47 @@ impl Members for CachedStore {
         self.inner.list_members(after, limit).await
     }
 
+    /// A remembered member says so of its devices; it never speaks the last word against one.
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {
-        self.inner.member_device(key).await
+        let made = self.caches.members.made();
+        let known = made.keys.get(key).and_then(|(user, session)| {
+            let member = made.members.get(&user)?;
+            DeviceOwner::of(member, session)
+        });
+        if known.is_some() {
+            return Ok(known);
+        }
+        let before = made.members.before();
+        let found = self.inner.member_device(key).await?;
+        if let Some(DeviceOwner { member, device }) = &found {
+            made.know(member);
+            made.keys.insert(*key, (member.user, device.session));
+            made.members.keep(before, [(member.user, Arc::clone(member))]);
+        }
+        Ok(found)
     }
 
     async fn device_owners(&self, ids: &[SessionId]) -> Result<Vec<(SessionId, UserId)>, Fault> {
         self.inner.device_owners(ids).await
     }
 
+    /// The same.
     async fn member_device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
-        self.inner.member_device_is_live(session).await
+        let made = self.caches.members.made();
+        let member = made.owners.get(&session).and_then(|user| made.members.get(&user));
+        match member.and_then(|member| DeviceOwner::of(member, session)) {
+            Some(_) => Ok(true),
+            None => self.inner.member_device_is_live(session).await,
+        }
     }
 
     async fn enrol(&self, new: NewEnrolment) -> Result<EnrolledDevice, Fault> {
-        self.inner.enrol(new).await
+        let user = new.user;
+        self.change(
+            move |inner| async move { inner.enrol(new).await },
+            move |caches, _| caches.members.forget(user),
+        )
+        .await
     }
 
     async fn change_member_device(
@@ -71,7 +204,11 @@ impl Members for CachedStore {
         session: SessionNumber,
         change: MemberDeviceChange,
     ) -> Result<(), Fault> {
-        self.inner.change_member_device(session, change).await
+        self.change(
+            move |inner| async move { inner.change_member_device(session, change).await },
+            move |caches, _| caches.members.forget_which(|made| made.owners.get(&session)),
+        )
+        .await
     }
 
     async fn end_member_device(
@@ -80,121 +217,39 @@ impl Members for CachedStore {
         device: SessionId,
         at: Timestamp,
     ) -> Result<SessionNumber, Fault> {
-        self.inner.end_member_device(account, device, at).await
+        self.change(
+            move |inner| async move { inner.end_member_device(account, device, at).await },
+            move |caches, _| caches.members.forget_which(|made| made.users.get(&account)),
+        )
+        .await
     }
 
+    /// It leaves its groups.
     async fn delete_member(
         &self,
         account: AccountNumber,
         at: Timestamp,
     ) -> Result<Vec<SessionNumber>, Fault> {
-        self.inner.delete_member(account, at).await
+        self.change(
+            move |inner| async move { inner.delete_member(account, at).await },
+            move |caches, _| {
+                caches.members.forget_which(|made| made.users.get(&account));
+                caches.conversations.forget_everything();
+            },
+        )
+        .await
     }
 
     async fn note_remote_device(&self, device: RemoteDevice) -> Result<DeviceOwner, Fault> {
-        self.inner.note_remote_device(device).await
+        let user = device.user;
+        self.change(
+            move |inner| async move { inner.note_remote_device(device).await },
+            move |caches, _| caches.members.forget(user),
+        )
+        .await
     }
 
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.inner.forget_enrolments(now, limit).await
-    }
-}
-
-#[async_trait]
-impl OneTimeKeys for CachedStore {
-    async fn add_one_time_keys(
-        &self,
-        session: SessionNumber,
-        keys: Vec<String>,
-        most: u32,
-    ) -> Result<u64, Fault> {
-        self.inner.add_one_time_keys(session, keys, most).await
-    }
-
-    async fn one_time_keys(
-        &self,
-        sessions: &[SessionNumber],
-        limit: u32,
-    ) -> Result<Vec<Vec<String>>, Fault> {
-        self.inner.one_time_keys(sessions, limit).await
-    }
-
-    async fn take_one_time_keys(
-        &self,
-        sessions: &[SessionNumber],
-        until: Timestamp,
-    ) -> Result<Vec<Option<String>>, Fault> {
-        self.inner.take_one_time_keys(sessions, until).await
-    }
-
-    async fn forget_taken_keys(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
-        self.inner.forget_taken_keys(now, limit).await
-    }
-}
-
-#[async_trait]
-impl Introductions for CachedStore {
-    async fn introduce(
-        &self,
-        introductions: Vec<NewIntroduction>,
-        most: u32,
-    ) -> Result<Vec<Introduced>, Fault> {
-        self.inner.introduce(introductions, most).await
-    }
-
-    async fn introductions(
-        &self,
-        to: SessionNumber,
-        limit: u32,
-    ) -> Result<Vec<Introduction>, Fault> {
-        self.inner.introductions(to, limit).await
-    }
-
-    async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
-        self.inner.confirm(confirmation).await
-    }
-
-    async fn forget_introductions(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
-        self.inner.forget_introductions(now, limit).await
-    }
-}
-
-#[async_trait]
-impl Chats for CachedStore {
-    async fn ensure_chat(
-        &self,
-        id: ConversationId,
-        creator: AccountNumber,
-        other: AccountNumber,
-        at: Timestamp,
-    ) -> Result<ConversationId, Fault> {
-        self.inner.ensure_chat(id, creator, other, at).await
-    }
-
-    async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {
-        self.inner.chats(account, limit).await
-    }
-
-    async fn note_latest(
-        &self,
-        latest: Vec<(ConversationNumber, LatestMessage)>,
-    ) -> Result<(), Fault> {
-        self.inner.note_latest(latest).await
-    }
-
-    async fn note_receipts(&self, receipts: Vec<NewReceipt>, at: Timestamp) -> Result<(), Fault> {
-        self.inner.note_receipts(receipts, at).await
-    }
-
-    async fn receipts(
-        &self,
-        sender: AccountNumber,
-        message: MessageId,
-    ) -> Result<Vec<Receipt>, Fault> {
-        self.inner.receipts(sender, message).await
-    }
-
-    async fn forget_receipts(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
-        self.inner.forget_receipts(before, limit).await
     }
 }

@@ -20,6 +20,7 @@ impl State {
             }
         }
         let mut keys: Vec<_> = self.sessions.values().map(|session| session.signing_key).collect();
+        keys.extend(self.messenger.keys.keys());
         for session in &new.sessions {
             if keys.contains(&session.signing_key) {
                 return Some(Fault::conflict("public_key", "is on file for a session"));

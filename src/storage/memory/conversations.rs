@@ -76,7 +76,11 @@ impl Conversations for MemoryStore {
 }
 
 impl State {
-    fn ensure_contact(&mut self, pair: &ContactPair, at: Timestamp) -> ConversationNumber {
+    pub(super) fn ensure_contact(
+        &mut self,
+        pair: &ContactPair,
+        at: Timestamp,
+    ) -> ConversationNumber {
         if let Some(found) = self.conversations.values().find(|it| it.id == pair.id) {
             return found.number;
         }

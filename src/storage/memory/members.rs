@@ -1,200 +1,240 @@
-//! Members.
+//! Members in memory.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sealpost_sdk::keys::VerifyingKey;
 
+use super::{MemoryStore, State, chats, introductions, member_devices};
+use crate::domain::Fault;
+use crate::domain::account::{Account, AccountKind, Dialect, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Fault;
-use crate::domain::ids::{
-    AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
-};
-use crate::domain::messenger::receipt::NewReceipt;
+use crate::domain::conversation::ConversationCategory;
+use crate::domain::ids::{AccountNumber, ConversationNumber, SessionId, SessionNumber, UserId};
 use crate::domain::messenger::{
-    Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
-    LatestMessage, ListedMember, Member, MemberDeviceChange, MemberName, NewEnrolment,
-    NewIntroduction, NewMember, Receipt, RemoteDevice,
+    DeviceOwner, EnrolledDevice, LatestMessage, ListedMember, Member, MemberDeviceChange,
+    MemberName, NewEnrolment, NewMember, RemoteDevice,
 };
+use crate::domain::ports::Members;
 
-use super::MemoryStore;
-use crate::domain::ports::{Chats, Introductions, Members, OneTimeKeys};
+/// All that there is about members.
+#[derive(Default)]
+pub(super) struct Records {
+    pub members: BTreeMap<AccountNumber, Kept>,
+    /// The live ones.
+    pub devices: BTreeMap<SessionNumber, member_devices::Kept>,
+    /// Whose keys these are, or were.
+    pub keys: HashMap<VerifyingKey, SessionNumber>,
+    pub used_enrolments: BTreeMap<[u8; 16], Timestamp>,
+    pub one_time_keys: HashMap<SessionNumber, Vec<String>>,
+    pub taken_keys: BTreeMap<(SessionNumber, String), Timestamp>,
+    /// In the order in which they came.
+    pub introductions: Vec<introductions::Kept>,
+    pub pairs: HashMap<(SessionNumber, SessionNumber), introductions::Pair>,
+    pub direct_chats: BTreeMap<(AccountNumber, AccountNumber), ConversationNumber>,
+    pub latest: HashMap<ConversationNumber, LatestMessage>,
+    pub receipts: BTreeMap<chats::ReceiptKey, chats::Times>,
+}
+
+/// What an account has as a member.
+pub(super) struct Kept {
+    pub name: MemberName,
+    pub relay: Option<String>,
+    pub had_device: bool,
+}
 
 #[async_trait]
 impl Members for MemoryStore {
-    async fn create_member(&self, _new: NewMember) -> Result<ListedMember, Fault> {
-        Err(Fault::internal("create_member", "missing"))
+    async fn create_member(&self, new: NewMember) -> Result<ListedMember, Fault> {
+        self.change().create_member(new)
     }
 
-    async fn member(&self, _user: UserId) -> Result<Option<Arc<Member>>, Fault> {
-        Err(Fault::internal("member", "missing"))
+    async fn member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault> {
+        let state = self.state();
+        let account = state.hushnet_account(user).map(|account| account.number);
+        Ok(account.and_then(|account| state.member(account)).map(Arc::new))
     }
 
-    async fn fresh_member(&self, _user: UserId) -> Result<Option<Arc<Member>>, Fault> {
-        Err(Fault::internal("fresh_member", "missing"))
+    async fn fresh_member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault> {
+        self.member(user).await
     }
 
     async fn member_named(
         &self,
-        _name: &MemberName,
-        _relay: Option<&str>,
+        name: &MemberName,
+        relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault> {
-        Err(Fault::internal("member_named", "missing"))
+        let state = self.state();
+        Ok(state.named(name, relay).map(|account| state.accounts[&account].id))
     }
 
     async fn list_members(
         &self,
-        _after: Option<AccountNumber>,
-        _limit: u32,
+        after: Option<AccountNumber>,
+        limit: u32,
     ) -> Result<Vec<ListedMember>, Fault> {
-        Err(Fault::internal("list_members", "missing"))
+        let state = self.state();
+        let own = state.messenger.members.iter().filter(|(_, kept)| kept.relay.is_none());
+        let later = own.filter(|(account, _)| Some(**account) > after).take(limit as usize);
+        Ok(later.map(|(account, kept)| listed(&state.accounts[account], kept)).collect())
     }
 
-    async fn member_device(&self, _key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {
-        Err(Fault::internal("member_device", "missing"))
+    async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {
+        let state = self.state();
+        let session = state.messenger.keys.get(key);
+        Ok(session.and_then(|session| state.device_owner(*session)))
     }
 
-    async fn device_owners(&self, _ids: &[SessionId]) -> Result<Vec<(SessionId, UserId)>, Fault> {
-        Err(Fault::internal("device_owners", "missing"))
+    async fn device_owners(&self, ids: &[SessionId]) -> Result<Vec<(SessionId, UserId)>, Fault> {
+        let state = self.state();
+        let live = state.messenger.devices.values().filter(|kept| ids.contains(&kept.device.id));
+        Ok(live.map(|kept| (kept.device.id, state.accounts[&kept.account].id)).collect())
     }
 
-    async fn member_device_is_live(&self, _session: SessionNumber) -> Result<bool, Fault> {
-        Err(Fault::internal("member_device_is_live", "missing"))
+    async fn member_device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
+        Ok(self.state().messenger.devices.contains_key(&session))
     }
 
-    async fn enrol(&self, _new: NewEnrolment) -> Result<EnrolledDevice, Fault> {
-        Err(Fault::internal("enrol", "missing"))
+    async fn enrol(&self, new: NewEnrolment) -> Result<EnrolledDevice, Fault> {
+        self.change().enrol(new)
     }
 
     async fn change_member_device(
         &self,
-        _session: SessionNumber,
-        _change: MemberDeviceChange,
+        session: SessionNumber,
+        change: MemberDeviceChange,
     ) -> Result<(), Fault> {
-        Err(Fault::internal("change_member_device", "missing"))
+        self.change().change_member_device(session, change);
+        Ok(())
     }
 
     async fn end_member_device(
         &self,
-        _account: AccountNumber,
-        _device: SessionId,
+        account: AccountNumber,
+        device: SessionId,
         _at: Timestamp,
     ) -> Result<SessionNumber, Fault> {
-        Err(Fault::internal("end_member_device", "missing"))
+        self.change().end_member_device(account, device)
     }
 
     async fn delete_member(
         &self,
-        _account: AccountNumber,
+        account: AccountNumber,
         _at: Timestamp,
     ) -> Result<Vec<SessionNumber>, Fault> {
-        Err(Fault::internal("delete_member", "missing"))
+        Ok(self.change().delete_member(account))
     }
 
-    async fn note_remote_device(&self, _device: RemoteDevice) -> Result<DeviceOwner, Fault> {
-        Err(Fault::internal("note_remote_device", "missing"))
+    async fn note_remote_device(&self, device: RemoteDevice) -> Result<DeviceOwner, Fault> {
+        self.change().note_remote_device(device)
     }
 
-    async fn forget_enrolments(&self, _now: Timestamp, _limit: u32) -> Result<u64, Fault> {
-        Err(Fault::internal("forget_enrolments", "missing"))
-    }
-}
-
-#[async_trait]
-impl OneTimeKeys for MemoryStore {
-    async fn add_one_time_keys(
-        &self,
-        _session: SessionNumber,
-        _keys: Vec<String>,
-        _most: u32,
-    ) -> Result<u64, Fault> {
-        Err(Fault::internal("add_one_time_keys", "missing"))
-    }
-
-    async fn one_time_keys(
-        &self,
-        _sessions: &[SessionNumber],
-        _limit: u32,
-    ) -> Result<Vec<Vec<String>>, Fault> {
-        Err(Fault::internal("one_time_keys", "missing"))
-    }
-
-    async fn take_one_time_keys(
-        &self,
-        _sessions: &[SessionNumber],
-        _until: Timestamp,
-    ) -> Result<Vec<Option<String>>, Fault> {
-        Err(Fault::internal("take_one_time_keys", "missing"))
-    }
-
-    async fn forget_taken_keys(&self, _now: Timestamp, _limit: u32) -> Result<u64, Fault> {
-        Err(Fault::internal("forget_taken_keys", "missing"))
+    async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let mut state = self.change();
+        let used = &mut state.messenger.used_enrolments;
+        Ok(used.extract_if(.., |_, until| *until <= now).take(limit as usize).count() as u64)
     }
 }
 
-#[async_trait]
-impl Introductions for MemoryStore {
-    async fn introduce(
-        &self,
-        _introductions: Vec<NewIntroduction>,
-        _most: u32,
-    ) -> Result<Vec<Introduced>, Fault> {
-        Err(Fault::internal("introduce", "missing"))
-    }
-
-    async fn introductions(
-        &self,
-        _to: SessionNumber,
-        _limit: u32,
-    ) -> Result<Vec<Introduction>, Fault> {
-        Err(Fault::internal("introductions", "missing"))
-    }
-
-    async fn confirm(&self, _confirmation: Confirmation) -> Result<Confirmed, Fault> {
-        Err(Fault::internal("confirm", "missing"))
-    }
-
-    async fn forget_introductions(&self, _now: Timestamp, _limit: u32) -> Result<u64, Fault> {
-        Err(Fault::internal("forget_introductions", "missing"))
+fn listed(account: &Account, kept: &Kept) -> ListedMember {
+    ListedMember {
+        account: account.number,
+        user: account.id,
+        name: kept.name.clone(),
+        created_at: account.created_at,
     }
 }
 
-#[async_trait]
-impl Chats for MemoryStore {
-    async fn ensure_chat(
-        &self,
-        _id: ConversationId,
-        _creator: AccountNumber,
-        _other: AccountNumber,
-        _at: Timestamp,
-    ) -> Result<ConversationId, Fault> {
-        Err(Fault::internal("ensure_chat", "missing"))
+impl State {
+    pub(super) fn hushnet_account(&self, user: UserId) -> Option<&Account> {
+        let mut accounts = self.accounts.values();
+        accounts.find(|account| account.dialect == Dialect::HushNet && account.id == user)
     }
 
-    async fn chats(&self, _account: AccountNumber, _limit: u32) -> Result<Vec<Chat>, Fault> {
-        Err(Fault::internal("chats", "missing"))
+    pub(super) fn member(&self, account: AccountNumber) -> Option<Member> {
+        let kept = self.messenger.members.get(&account)?;
+        let own = self.messenger.devices.values().filter(|device| device.account == account);
+        let devices = own.map(|kept| {
+            let mut device = kept.device.clone();
+            device.last_seen_at = self.last_seen.get(&device.session).copied();
+            device
+        });
+        Some(Member {
+            account,
+            user: self.accounts[&account].id,
+            name: kept.name.clone(),
+            relay: kept.relay.clone(),
+            generation: self.generation(account).unwrap_or_default(),
+            created_at: self.accounts[&account].created_at,
+            devices: devices.collect(),
+        })
     }
 
-    async fn note_latest(
-        &self,
-        _latest: Vec<(ConversationNumber, LatestMessage)>,
-    ) -> Result<(), Fault> {
-        Err(Fault::internal("note_latest", "missing"))
+    pub(super) fn device_owner(&self, session: SessionNumber) -> Option<DeviceOwner> {
+        let member = self.member(self.messenger.devices.get(&session)?.account)?;
+        DeviceOwner::of(Arc::new(member), session)
     }
 
-    async fn note_receipts(&self, _receipts: Vec<NewReceipt>, _at: Timestamp) -> Result<(), Fault> {
-        Err(Fault::internal("note_receipts", "missing"))
+    fn named(&self, name: &MemberName, relay: Option<&str>) -> Option<AccountNumber> {
+        let mut members = self.messenger.members.iter();
+        let found = members.find(|(_, it)| it.name == *name && it.relay.as_deref() == relay);
+        found.map(|(account, _)| *account)
     }
 
-    async fn receipts(
-        &self,
-        _sender: AccountNumber,
-        _message: MessageId,
-    ) -> Result<Vec<Receipt>, Fault> {
-        Err(Fault::internal("receipts", "missing"))
+    /// Raises the generation of a member's roster, of which no other dialect is told.
+    pub(super) fn member_changed(&mut self, account: AccountNumber) {
+        *self.generations.entry(account).or_default() += 1;
     }
 
-    async fn forget_receipts(&self, _before: Timestamp, _limit: u32) -> Result<u64, Fault> {
-        Err(Fault::internal("forget_receipts", "missing"))
+    fn create_member(&mut self, new: NewMember) -> Result<ListedMember, Fault> {
+        if let Some(holder) = self.named(&new.name, None) {
+            let had_device = self.messenger.members[&holder].had_device;
+            new.check_holder(had_device, self.accounts[&holder].created_at)?;
+            self.delete_member(holder);
+        }
+        let account = self.hushnet_account_for(new.user, new.at)?;
+        let kept = Kept { name: new.name, relay: None, had_device: false };
+        let listed = listed(&self.accounts[&account], &kept);
+        self.messenger.members.insert(account, kept);
+        Ok(listed)
+    }
+
+    /// Makes an account; its name stands elsewhere, so that it can become free.
+    pub(super) fn hushnet_account_for(
+        &mut self,
+        user: UserId,
+        at: Timestamp,
+    ) -> Result<AccountNumber, Fault> {
+        let new = NewAccount {
+            id: user,
+            dialect: Dialect::HushNet,
+            external_name: user.to_string(),
+            kind: AccountKind::User,
+            full_name: String::new(),
+            created_at: at,
+            sessions: Vec::new(),
+        };
+        Ok(self.create_account(new)?.account.number)
+    }
+
+    fn delete_member(&mut self, account: AccountNumber) -> Vec<SessionNumber> {
+        if self.messenger.members.remove(&account).is_none() {
+            return Vec::new();
+        }
+        let own = self.messenger.devices.iter().filter(|(_, device)| device.account == account);
+        let ended: Vec<SessionNumber> = own.map(|(session, _)| *session).collect();
+        ended.iter().for_each(|session| self.end_member_session(*session));
+        self.member_changed(account);
+        let groups = self.conversations.values_mut();
+        for group in groups.filter(|it| it.category == ConversationCategory::Group) {
+            let before = group.participants.len();
+            group.participants.retain(|participant| participant.account != account);
+            if group.participants.len() < before {
+                group.generation += 1;
+                group.code = group.code.filter(|_| !group.participants.is_empty());
+            }
+        }
+        ended
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use sealpost_sdk::keys::VerifyingKey;
 
 use super::{MemoryStore, Payload, Row, Seat, State};
 use crate::domain::Fault;
@@ -82,6 +83,12 @@ impl Sessions for MemoryStore {
 }
 
 impl State {
+    /// Whether a key belongs to a session, of whatever dialect, live or ended.
+    pub(super) fn is_key_on_file(&self, key: &VerifyingKey) -> bool {
+        self.messenger.keys.contains_key(key)
+            || self.sessions.values().any(|session| session.signing_key == *key)
+    }
+
     fn live(&self, which: impl Fn(&Session) -> bool) -> Option<(SessionNumber, AccountNumber)> {
         let mut live = self.sessions.values().filter(|session| session.is_live());
         live.find(|session| which(session)).map(|session| (session.number, session.account))
@@ -108,7 +115,7 @@ impl State {
     ) -> Result<SignedIn, Fault> {
         let account = self.accounts.get(&new.account).ok_or(Fault::NotFound { what: "user" })?;
         let user = account.id;
-        if self.sessions.values().any(|session| session.signing_key == new.signing_key) {
+        if self.is_key_on_file(&new.signing_key) {
             return Err(Fault::conflict("public_key", "is on file for a session"));
         }
         let replaced =

@@ -67,6 +67,11 @@ const ROSTERS: Beginning =
 const READ_COMMITTED: Beginning =
     Beginning { begin: beginning!(begin!("READ COMMITTED")), ..SERIALIZABLE };
 
+const SOON: Beginning = Beginning {
+    begin: concat!(beginning!(begin!("READ COMMITTED")), "; SET LOCAL synchronous_commit TO OFF"),
+    ..SERIALIZABLE
+};
+
 const UPKEEP: Beginning = Beginning {
     begin: beginning!(begin_unhurried!("READ COMMITTED")),
     is_urgent: false,
@@ -109,6 +114,19 @@ impl PostgresStore {
         T: Send,
     {
         self.repeat(READ_COMMITTED, &input, apply).await
+    }
+
+    /// The same for what may be lost when the server crashes within a second: it does not wait for
+    /// the disk.
+    ///
+    /// # Errors
+    /// As those of [`change`](Self::change).
+    pub(super) async fn write_soon<I, T>(&self, input: I, apply: Apply<I, T>) -> Result<T, Fault>
+    where
+        I: Send + Sync,
+        T: Send,
+    {
+        self.repeat(SOON, &input, apply).await
     }
 
     /// The same in the background, with more time.

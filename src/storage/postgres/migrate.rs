@@ -16,7 +16,7 @@ macro_rules! migration {
 }
 
 /// Number, name and text of every migration, in order.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     migration!(1, "accounts", "0001_accounts.sql"),
     migration!(2, "sessions", "0002_sessions.sql"),
     migration!(3, "conversations", "0003_conversations.sql"),
@@ -26,6 +26,7 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     migration!(7, "sign_up", "0007_sign_up.sql"),
     migration!(8, "attachments", "0008_attachments.sql"),
     migration!(9, "phones", "0009_phones.sql"),
+    migration!(10, "members", "0010_members.sql"),
 ];
 
 fn steps() -> [Migration; MIGRATIONS.len()] {

@@ -5,10 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, browse, changes, claims, clear, codes,
-    connect, conversations, expire, forget, fronts, gaps, inbox, lease, notices, phones, prekeys,
-    relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep,
-    top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes, connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -58,6 +55,12 @@ const OTHERS: &[&str] = &[
     lease::LEASE,
     notices::LEAVE,
     notices::LIVE_SESSIONS,
+    members::MEMBER,
+    members::BY_KEY,
+    members::OWNERS,
+    members::IS_LIVE,
+    members::NAMED,
+    members::PAGE,
     phones::PHONE,
     phones::IS_LIVE,
     phones::INBOX,
@@ -108,13 +111,29 @@ const OTHERS: &[&str] = &[
     top_ups::CLOSE_OVER,
 ];
 
+const LISTS: &[&[&str]] = &[
+    OTHERS,
+    chats::STATEMENTS,
+    introductions::STATEMENTS,
+    members::OF_DEVICES,
+    members::OF_ENROLMENTS,
+    members::OF_NAMES,
+    members::OF_REMOTE,
+    one_time_keys::STATEMENTS,
+    phones::OF_CONTACTS,
+    phones::OF_DEVICES,
+    receipts::STATEMENTS,
+];
+
 /// What a look into an index has to compare, or it walks through more than it needs.
 fn key_of(index: &str, by_row: bool) -> &'static [&'static str] {
     match index {
         "inbox_pkey" if by_row => &["shard", "session", "number"],
         "inbox_pkey" | "inbox_set_aside" => &["shard", "session"],
         "payloads_pkey" => &["shard", "number"],
-        "prekeys_pkey" => &["session"],
+        "prekeys_pkey" | "taken_keys_pkey" => &["session"],
+        "receipts_pkey" => &["shard", "sender", "message_id"],
+        "introductions_recipient_sender_ephemeral_key_key" => &["recipient"],
         "seen_messages_pkey" => &["shard", "sender", "message_id"],
         _ => &[],
     }
@@ -132,6 +151,10 @@ const CHANGEABLE: &[&str] = &[
     "ended_inboxes",
     "prekeys",
     "codes",
+    "used_enrolments",
+    "taken_keys",
+    "introductions",
+    "receipts",
 ];
 
 /// Tables of a few rows.
@@ -181,7 +204,7 @@ async fn run(connection: &mut PgConnection, statements: impl Into<String>) {
 async fn complaints(connection: &mut PgConnection, among: &dyn Fn(&str) -> bool) -> Vec<String> {
     run(connection, "ANALYZE").await;
     let by_row = BY_ROW.iter().map(|statement| (*statement, true));
-    let others = [OTHERS, phones::OF_CONTACTS, phones::OF_DEVICES].into_iter().flatten();
+    let others = LISTS.iter().copied().flatten();
     let others = others.map(|statement| (*statement, false));
     let mut complaints = Vec::new();
     for (statement, by_row) in by_row.chain(others) {
@@ -238,6 +261,30 @@ const FILL: &str = "
     SELECT 1 + n % 3000, n, 0, '' FROM generate_series(1, 30000) AS n;
     INSERT INTO relay_contacts (token, relay, supports_sms)
     SELECT sha256(n::text::bytea), 'other', 0 FROM generate_series(1, 9000) AS n;
+    INSERT INTO members (account, relay, name, had_device)
+    SELECT n, CASE WHEN n % 9 = 0 THEN 'other' ELSE '' END, n::text, 1
+    FROM generate_series(1, 3000) AS n;
+    INSERT INTO member_devices (session, account, identity_key, agreement_key, signed_key,
+        signed_signature, is_strong)
+    SELECT n, 1 + n % 3000, '', '', '', '', 0 FROM generate_series(1, 9000) AS n;
+    INSERT INTO used_enrolments (hash, expires_at)
+    SELECT sha256(n::text::bytea), n FROM generate_series(1, 9000) AS n;
+    INSERT INTO taken_keys (session, public_key, expires_at)
+    SELECT 1 + n % 3000, n::text, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO introductions (id, sender, recipient, ephemeral_key, sender_key, one_time_key,
+        ciphertext, created_at, expires_at)
+    SELECT sha256(n::text::bytea), 1 + n % 3000, 1 + n % 2000, n::text, '', '', '', n, n
+    FROM generate_series(1, 9000) AS n;
+    INSERT INTO pairs (sender, recipient, id, ephemeral_key, created_at)
+    SELECT 1 + n % 3000, 1 + n % 2000, sha256(n::text::bytea), '', n
+    FROM generate_series(1, 6000) AS n;
+    INSERT INTO direct_chats (low, high, conversation)
+    SELECT 1 + n % 50, n, n FROM generate_series(100, 3000) AS n;
+    INSERT INTO chats (conversation, message_id, latest_at)
+    SELECT n, sha256(n::text::bytea), n FROM generate_series(1, 3000) AS n;
+    INSERT INTO receipts (shard, sender, message_id, session, delivered_at)
+    SELECT n % 3000 % 1024, n % 3000, sha256(n::text::bytea), 1 + n % 9000, n
+    FROM generate_series(1, 40000) AS n;
     INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at,
         window_ends_at, window_codes, window_tries, kept_until)
     SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n, n, 0, 0, n

@@ -99,7 +99,8 @@ const OWNER: &str = concat!(
     ", ",
     session_columns!(),
     " FROM sessions JOIN accounts ON accounts.number = sessions.account
-      WHERE sessions.signing_key = $1 AND sessions.ended_at IS NULL"
+      WHERE sessions.signing_key = $1 AND accounts.dialect = 'mixin'
+        AND sessions.ended_at IS NULL"
 );
 
 /// The live session with the signer's key.

@@ -3,9 +3,7 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, browse, changes, claims, clear, codes, conversations, expire,
-    gaps, groups, inbox, invites, notices, phones, prekeys, relationships, requests, rooms,
-    rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
+    accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations, expire, gaps, groups, inbox, introductions, invites, members, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -59,6 +57,12 @@ const STATEMENTS: &[&str] = &[
     browse::BROWSE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    members::MEMBER,
+    members::BY_KEY,
+    members::OWNERS,
+    members::IS_LIVE,
+    members::NAMED,
+    members::PAGE,
     phones::PHONE,
     phones::IS_LIVE,
     phones::INBOX,
@@ -131,7 +135,19 @@ async fn every_statement_finds_its_rows_by_a_key() {
     let folder = tempfile::TempDir::new().unwrap();
     let config = StorageConfig::at(folder.path().join("plans.db"));
     let store = SqliteStore::open(&config).await.unwrap();
-    let others = [seen::STATEMENTS, phones::OF_CONTACTS, phones::OF_DEVICES];
+    let others = [
+        chats::STATEMENTS,
+        introductions::STATEMENTS,
+        members::OF_DEVICES,
+        members::OF_ENROLMENTS,
+        members::OF_NAMES,
+        members::OF_REMOTE,
+        one_time_keys::STATEMENTS,
+        phones::OF_CONTACTS,
+        phones::OF_DEVICES,
+        receipts::STATEMENTS,
+        seen::STATEMENTS,
+    ];
     for statement in STATEMENTS.iter().chain(others.into_iter().flatten()) {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let steps = query(explain).fetch_all(&store.readers).await.unwrap();

@@ -17,14 +17,14 @@ use crate::domain::ports::Sessions;
 use crate::domain::session::{ApiToken, NewSession, Scopes, SessionOwner, SignedIn, TokenHash};
 use crate::storage::error::{StoreError, during};
 
-/// A session without a key is that of another dialect's account, and none of those who ask here.
+/// That of another dialect's account is none of those who ask here.
 pub(super) const BY_ID: &str = concat!(
     "SELECT ",
     account_columns!(),
     ", ",
     session_columns!(),
     " FROM sessions JOIN accounts ON accounts.number = sessions.account
-    WHERE sessions.id = ?1 AND sessions.signing_key IS NOT NULL"
+    WHERE sessions.id = ?1 AND accounts.dialect = 'mixin'"
 );
 
 pub(super) const ENDED_AMONG: &str = "

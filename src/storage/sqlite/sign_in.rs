@@ -117,7 +117,8 @@ pub(super) async fn create(
 pub(super) const FIND_LIVE: &str = "
     SELECT sessions.number, sessions.account
     FROM sessions JOIN accounts ON accounts.number = sessions.account
-    WHERE sessions.id = ?1 AND accounts.id = ?2 AND sessions.ended_at IS NULL";
+    WHERE sessions.id = ?1 AND accounts.id = ?2 AND accounts.dialect = 'mixin'
+        AND sessions.ended_at IS NULL";
 
 /// Ends a live session of a user.
 pub(super) async fn end_session(

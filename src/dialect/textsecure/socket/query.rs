@@ -1,17 +1,13 @@
 //! Credentials in the query of a socket's address: browsers cannot give a socket any headers.
 
-use zeroize::Zeroizing;
-
 use super::language::Language;
 use crate::dialect::textsecure::auth::Credentials;
+use crate::http::query::{decode, member};
 
 /// What somebody who opens a socket says in its address: `login` and `password`, or `user` and
 /// `password`, which is how clients of the first kind of socket have it.
 pub fn read(query: &str) -> (Language, Option<Credentials>) {
-    let member = |name: &str| {
-        let mut members = query.split('&').filter_map(|member| member.split_once('='));
-        members.find(|(found, _)| *found == name).map(|(_, value)| value)
-    };
+    let member = |name| member(query, name);
     let (language, name) = match (member("login"), member("user")) {
         (None, Some(name)) => (Language::Json, Some(name)),
         (name, _) => (Language::Protobuf, name),
@@ -29,32 +25,6 @@ fn with_plus(name: &str) -> String {
         Some(digits) => format!("+{digits}"),
         None => name.to_owned(),
     }
-}
-
-/// A value without its percent-encoding (RFC 3986, section 2.1). A `+` stays one: numbers begin
-/// with it, and passwords in base64 have some.
-fn decode(value: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut decoded = Zeroizing::new(Vec::with_capacity(value.len()));
-    let mut rest = value.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let byte = match (first, after) {
-            (b'%', [high, low, after @ ..]) => {
-                rest = after;
-                digit(*high)? << 4 | digit(*low)?
-            }
-            (b'%', _) => return None,
-            (byte, after) => {
-                rest = after;
-                *byte
-            }
-        };
-        decoded.push(byte);
-    }
-    Some(decoded)
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

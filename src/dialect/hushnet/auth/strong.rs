@@ -1,0 +1,79 @@
+//! The signature of all of a request: with `X-Signature-Version: 2` it covers
+//!
+//! ```text
+//! METHOD LF PATH?QUERY LF X-Timestamp LF X-Nonce LF HEX
+//! ```
+//!
+//! where the path is the whole one, as it was asked for, and `HEX` the SHA-256 of the body in 64
+//! lower-case digits. The nonce is 16 bytes in base64, another one for each request.
+
+use std::fmt::Write;
+
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::weak::{self, Weak};
+use super::{NONCE, refused};
+use crate::dialect::hushnet::HushNetState;
+use crate::dialect::hushnet::contract::Style;
+use crate::dialect::hushnet::error::Refusal;
+use crate::sdk::keys::VerifyingKey;
+
+/// Credentials that are read, and not compared with the request yet.
+#[derive(Clone, Debug)]
+pub(super) struct Strong {
+    pub(super) key: VerifyingKey,
+    signature: [u8; 64],
+    timestamp: String,
+    nonce_text: String,
+    nonce: [u8; 16],
+}
+
+impl Strong {
+    /// The credentials in the headers, if their time is now.
+    pub(super) fn of(parts: &Parts, state: &HushNetState) -> Result<Self, Refusal> {
+        let weak = Weak::of(&parts.headers)?;
+        let nonce_text = parts.headers.get(NONCE).and_then(|value| value.to_str().ok());
+        let nonce_text =
+            nonce_text.ok_or_else(|| refused(StatusCode::UNAUTHORIZED, "Missing X-Nonce"))?;
+        weak::is_now(weak.timestamp, state.messenger.gateway.clock.now())?;
+        // Nonces of before are not known any more.
+        let seconds = weak.timestamp.parse().unwrap_or(0);
+        if !state.verified.nonces.remember(seconds) {
+            return Err(refused(StatusCode::UNAUTHORIZED, "Expired timestamp"));
+        }
+        let signature = weak::signature(weak.signature)?;
+        let key = weak::key(weak.key)?;
+        let nonce = STANDARD.decode(nonce_text).ok().and_then(|nonce| nonce.try_into().ok());
+        let nonce = nonce.ok_or_else(|| refused(StatusCode::BAD_REQUEST, "Bad nonce"))?;
+        let (timestamp, nonce_text) = (weak.timestamp.to_owned(), nonce_text.to_owned());
+        Ok(Self { key, signature, timestamp, nonce_text, nonce })
+    }
+
+    /// Compares the signature with the request.
+    pub(super) fn compare(&self, parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
+        let target = match Style::among(&parts.extensions) {
+            Some(style) => style.target.as_str(),
+            None => parts.uri.path_and_query().map_or("/", |target| target.as_str()),
+        };
+        let Self { timestamp, nonce_text, .. } = self;
+        let mut text = format!("{}\n{target}\n{timestamp}\n{nonce_text}\n", parts.method);
+        for byte in Sha256::digest(body) {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        self.key.verify(text.as_bytes(), &self.signature).map_err(|_| weak::mismatch())
+    }
+
+    /// Notes that the signature was used.
+    pub(super) fn use_up(&self, state: &HushNetState) -> Result<(), Refusal> {
+        let now = state.messenger.gateway.clock.now();
+        match state.verified.nonces.claim(&self.key, self.nonce, now)? {
+            true => Ok(()),
+            false => Err(refused(StatusCode::UNAUTHORIZED, "Replayed nonce")),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Introductions in memory.
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, State};
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{SessionId, SessionNumber};
+use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::messenger::{
+    Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
+};
+use crate::domain::ports::Introductions;
+use crate::storage::introducing::{OnFile, plan};
+
+/// An introduction that waits.
+pub(super) struct Kept {
+    pub from: SessionNumber,
+    pub to: SessionNumber,
+    new: NewIntroduction,
+}
+
+/// What is left of the one that made two devices a pair.
+pub(super) struct Pair {
+    id: IntroductionId,
+    ephemeral_key: String,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Introductions for MemoryStore {
+    async fn introduce(
+        &self,
+        introductions: Vec<NewIntroduction>,
+        most: u32,
+    ) -> Result<Vec<Introduced>, Fault> {
+        self.change().introduce(introductions, most)
+    }
+
+    async fn introductions(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<Introduction>, Fault> {
+        let state = self.state();
+        let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
+        Ok(waiting.take(limit as usize).map(|kept| state.introduction(kept)).collect())
+    }
+
+    async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
+        self.change().confirm(&confirmation)
+    }
+
+    async fn forget_introductions(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let mut state = self.change();
+        let waiting = &mut state.messenger.introductions;
+        let over = waiting.extract_if(.., |it| it.new.expires_at <= now);
+        Ok(over.take(limit as usize).count() as u64)
+    }
+}
+
+impl State {
+    fn live_member_device(&self, id: SessionId) -> Option<SessionNumber> {
+        let mut live = self.messenger.devices.values();
+        let found = live.find(|kept| kept.device.id == id && kept.id_there.is_none());
+        found.map(|kept| kept.device.session)
+    }
+
+    fn introduction(&self, kept: &Kept) -> Introduction {
+        let (new, from) = (kept.new.clone(), self.seats[&kept.from]);
+        Introduction {
+            id: new.id,
+            from: from.id,
+            sender: from.user,
+            to: new.to,
+            ephemeral_key: new.ephemeral_key,
+            sender_key: new.sender_key,
+            one_time_key: new.one_time_key,
+            ciphertext: new.ciphertext,
+            at: new.at,
+        }
+    }
+
+    fn introduce(
+        &mut self,
+        introductions: Vec<NewIntroduction>,
+        most: u32,
+    ) -> Result<Vec<Introduced>, Fault> {
+        let on_file: Vec<_> = introductions.iter().map(|new| self.on_file(new)).collect();
+        let plans = plan(&introductions, &on_file, most)?;
+        for (new, plan) in introductions.into_iter().zip(&plans) {
+            let Some(to) = plan.keep_for else { continue };
+            self.use_one_time_key(to, &new.one_time_key);
+            self.messenger.introductions.push(Kept { from: new.from, to, new });
+        }
+        Ok(plans.into_iter().map(|plan| plan.introduced).collect())
+    }
+
+    fn on_file(&self, new: &NewIntroduction) -> Option<OnFile> {
+        let to = self.live_member_device(new.to)?;
+        let account = self.messenger.devices[&to].account;
+        let records = &self.messenger;
+        let keys = records.one_time_keys.get(&to);
+        let has_key = keys.is_some_and(|keys| keys.contains(&new.one_time_key))
+            || records.taken_keys.contains_key(&(to, new.one_time_key.clone()));
+        Some(OnFile {
+            to,
+            account,
+            user: self.accounts[&account].id,
+            waiting: records.introductions.iter().filter(|it| it.to == to).count() as u64,
+            has_key,
+            same: self.same_introduction(new, to),
+        })
+    }
+
+    /// An earlier one that is the same.
+    fn same_introduction(
+        &self,
+        new: &NewIntroduction,
+        to: SessionNumber,
+    ) -> Option<(IntroductionId, Timestamp)> {
+        let mut waiting = self.messenger.introductions.iter();
+        let waiting = waiting.find(|kept| {
+            (kept.from, kept.to) == (new.from, to) && kept.new.ephemeral_key == new.ephemeral_key
+        });
+        let pair = self.messenger.pairs.get(&(new.from, to));
+        let pair = pair.filter(|pair| pair.ephemeral_key == new.ephemeral_key);
+        waiting.map(|kept| (kept.new.id, kept.new.at)).or(pair.map(|pair| (pair.id, pair.at)))
+    }
+
+    /// Uses a prekey up, whether it was given out or not.
+    fn use_one_time_key(&mut self, session: SessionNumber, key: &str) {
+        let records = &mut self.messenger;
+        if let Some(waiting) = records.one_time_keys.get_mut(&session) {
+            waiting.retain(|waiting| waiting != key);
+        }
+        records.taken_keys.remove(&(session, key.to_owned()));
+    }
+
+    fn confirm(&mut self, confirmation: &Confirmation) -> Result<Confirmed, Fault> {
+        let mut waiting = self.messenger.introductions.iter();
+        let place = waiting.position(|kept| {
+            kept.new.id == confirmation.introduction && kept.to == confirmation.to
+        });
+        let place = place.ok_or(Fault::NotFound { what: "introduction" })?;
+        let kept = &self.messenger.introductions[place];
+        let (from, to) = (kept.from, kept.to);
+        let devices = &self.messenger.devices;
+        let (sender, owner) = (devices[&from].account, devices[&to].account);
+        let seat = self.seats[&from];
+        let (id, at) = (confirmation.chat, confirmation.at);
+        let chat = self.ensure_chat(id, owner, sender, at, confirmation.insists)?;
+        let kept = self.messenger.introductions.remove(place);
+        let pair = Pair { id: kept.new.id, ephemeral_key: kept.new.ephemeral_key, at };
+        let is_first = self.messenger.pairs.insert((from, to), pair).is_none();
+        Ok(Confirmed { chat, is_first, from: (seat.id, sender, seat.user) })
+    }
+}

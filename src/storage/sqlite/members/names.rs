@@ -1,0 +1,132 @@
+//! Accounts of members: making them, and deleting them with all that they had.
+
+use sqlx::{SqliteConnection, query};
+
+use super::devices;
+use crate::domain::Fault;
+use crate::domain::account::{AccountKind, Dialect};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
+use crate::domain::inbox::InboxKey;
+use crate::domain::messenger::{ListedMember, NewMember};
+use crate::storage::cells::flag;
+use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::inboxes::Inboxes;
+use crate::storage::sqlite::rows::{time, value};
+
+#[cfg(test)]
+pub(in super::super) const STATEMENTS: &[&str] = &[HOLDER, FORGET, RAISE_GROUPS, LEAVE_GROUPS];
+
+pub(super) const HOLDER: &str = "
+    SELECT members.account, members.had_device, accounts.created_at
+    FROM members CROSS JOIN accounts ON accounts.number = members.account
+    WHERE members.relay = '' AND members.name = ?1";
+
+/// Makes a member, in the place of one that never came to anything.
+pub(super) async fn create(
+    new: &NewMember,
+    connection: &mut SqliteConnection,
+) -> Result<Result<ListedMember, Fault>, StoreError> {
+    let holder = query(HOLDER).bind(new.name.as_str()).fetch_optional(&mut *connection).await;
+    if let Some(holder) = holder.map_err(during("looking for a name"))? {
+        let taken = new.check_holder(flag(&holder, "had_device")?, time(&holder, "created_at")?);
+        if let Err(taken) = taken {
+            return Ok(Err(taken));
+        }
+        forget(AccountNumber(value(&holder, "account")?), connection).await?;
+    }
+    let account = add_account(new.user, new.at, connection).await?;
+    add(account, "", new.name.as_str(), connection).await?;
+    let (user, name) = (new.user, new.name.clone());
+    Ok(Ok(ListedMember { account, user, name, created_at: new.at }))
+}
+
+/// The name stands elsewhere, so that it can become free.
+const ADD_ACCOUNT: &str = "
+    INSERT INTO accounts (id, dialect, external_name, kind, full_name, created_at)
+    VALUES (?1, ?2, ?3, ?4, '', ?5)
+    RETURNING number";
+
+/// Makes a member's account.
+pub(super) async fn add_account(
+    user: UserId,
+    at: Timestamp,
+    connection: &mut SqliteConnection,
+) -> Result<AccountNumber, StoreError> {
+    let row = query(ADD_ACCOUNT)
+        .bind(&user.as_bytes()[..])
+        .bind(Dialect::HushNet.as_str())
+        .bind(user.to_string())
+        .bind(AccountKind::User.as_str())
+        .bind(at.as_micros())
+        .fetch_one(connection)
+        .await
+        .map_err(during("making a member's account"))?;
+    Ok(AccountNumber(value(&row, "number")?))
+}
+
+const ADD: &str = "INSERT INTO members (account, relay, name, had_device) VALUES (?1, ?2, ?3, 0)";
+
+/// Notes that an account is somebody's, here or at another gateway.
+pub(super) async fn add(
+    account: AccountNumber,
+    relay: &str,
+    name: &str,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let add = query(ADD).bind(account.0).bind(relay).bind(name).execute(connection);
+    add.await.map_err(during("naming a member"))?;
+    Ok(())
+}
+
+/// Deletes a member; its account stays, because messages and chats name it.
+pub(super) async fn delete(
+    (account, at): &(AccountNumber, Timestamp),
+    connection: &mut SqliteConnection,
+    inboxes: &mut Inboxes,
+) -> Result<Result<Vec<SessionNumber>, Fault>, StoreError> {
+    let ended = devices::sessions(*account, connection).await?;
+    for session in &ended {
+        let inbox = InboxKey { shard: account.shard(), session: *session };
+        devices::end(inbox, *at, connection, inboxes).await?;
+    }
+    forget(*account, connection).await?;
+    Ok(Ok(ended))
+}
+
+const FORGET: &str = "DELETE FROM members WHERE account = ?1";
+
+/// A group that nobody is left in can be joined no more.
+const RAISE_GROUPS: &str = "
+    UPDATE conversations SET generation = generation + 1, code = CASE
+        WHEN EXISTS (
+            SELECT 1 FROM participants
+            WHERE participants.conversation = conversations.number
+                AND participants.account <> ?1
+        ) THEN code END
+    WHERE category = 'group' AND number IN (
+        SELECT conversation FROM participants WHERE account = ?1
+    )";
+
+const LEAVE_GROUPS: &str = "
+    DELETE FROM participants WHERE account = ?1 AND EXISTS (
+        SELECT 1 FROM conversations
+        WHERE conversations.number = participants.conversation AND category = 'group'
+    )";
+
+/// Frees the name of an account without devices, and takes it out of its groups.
+async fn forget(
+    account: AccountNumber,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let doing = "deleting a member";
+    let forgotten = query(FORGET).bind(account.0).execute(&mut *connection).await;
+    if forgotten.map_err(during(doing))?.rows_affected() == 0 {
+        return Ok(());
+    }
+    for statement in [RAISE_GROUPS, LEAVE_GROUPS] {
+        let left = query(statement).bind(account.0).execute(&mut *connection).await;
+        left.map_err(during(doing))?;
+    }
+    devices::raise(account, connection).await
+}

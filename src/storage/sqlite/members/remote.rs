@@ -1,0 +1,138 @@
+//! Devices that other gateways speak for.
+
+use sqlx::{SqliteConnection, query};
+
+use super::{devices, enrol, names};
+use crate::domain::Fault;
+use crate::domain::account::Dialect;
+use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::messenger::RemoteDevice;
+use crate::storage::cells::Cells;
+use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::rows::value;
+
+#[cfg(test)]
+pub(in super::super) const STATEMENTS: &[&str] = &[ACCOUNT, SESSION, SET_IDENTITY, REVIVE];
+
+const ACCOUNT: &str = "
+    SELECT accounts.number, accounts.dialect, members.relay, members.name
+    FROM accounts LEFT JOIN members ON members.account = accounts.number
+    WHERE accounts.id = ?1";
+
+const SESSION: &str = "
+    SELECT sessions.number, sessions.account, member_devices.identity_key,
+        member_devices.id_there
+    FROM sessions LEFT JOIN member_devices ON member_devices.session = sessions.number
+    WHERE sessions.id = ?1";
+
+/// Notes a device and its member, unless an id is somebody else's; both are looked up before
+/// anything is written.
+pub(super) async fn note(
+    new: &RemoteDevice,
+    connection: &mut SqliteConnection,
+) -> Result<Result<SessionNumber, Fault>, StoreError> {
+    let doing = "noting another gateway's device";
+    let account = query(ACCOUNT).bind(&new.user.as_bytes()[..]);
+    let account = account.fetch_optional(&mut *connection).await.map_err(during(doing))?;
+    let session = query(SESSION).bind(&new.id.as_bytes()[..]);
+    let session = session.fetch_optional(&mut *connection).await.map_err(during(doing))?;
+    let owner = account.as_ref().map(|row| row.integer("number")).transpose()?;
+    let known = session.as_ref().map(|row| row.integer("account")).transpose()?;
+    let is_named = match &account {
+        None => Some(false),
+        Some(row) => is_named(new, row)?,
+    };
+    let is_foreign = known.is_some() && known != owner;
+    let (Some(is_named), false) = (is_named, is_foreign) else {
+        return Ok(Err(RemoteDevice::refusal()));
+    };
+    let on_file = match &session {
+        None => OnFile::Nothing,
+        Some(row) => on_file(new, row)?,
+    };
+    if on_file == OnFile::AnotherOne {
+        return Ok(Err(RemoteDevice::refusal()));
+    }
+    let account = match owner {
+        Some(number) => AccountNumber(number),
+        None => names::add_account(new.user, new.at, connection).await?,
+    };
+    if !is_named {
+        names::add(account, &new.relay, new.name.as_str(), connection).await?;
+    }
+    let session = match &session {
+        Some(row) => SessionNumber(value(row, "number")?),
+        None => enrol::add_session(new.id, account, None, new.at, connection).await?,
+    };
+    match on_file {
+        OnFile::ThisOne | OnFile::AnotherOne => {}
+        OnFile::OtherKey => set_identity(session, new, account, connection).await?,
+        OnFile::Nothing => add(session, new, account, connection).await?,
+    }
+    Ok(Ok(session))
+}
+
+/// Whether an account on file has its name already; `None` when it is somebody else's.
+fn is_named(new: &RemoteDevice, row: &impl Cells) -> Result<Option<bool>, StoreError> {
+    let is_members = row.text("dialect")? == Dialect::HushNet.as_str();
+    let name = row.optional_text("relay")?.zip(row.optional_text("name")?);
+    let is_same = name.is_none_or(|name| name == (new.relay.as_str(), new.name.as_str()));
+    Ok((is_members && is_same).then_some(name.is_some()))
+}
+
+/// What is on file under a device's id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnFile {
+    Nothing,
+    ThisOne,
+    OtherKey,
+    AnotherOne,
+}
+
+fn on_file(new: &RemoteDevice, row: &impl Cells) -> Result<OnFile, StoreError> {
+    let Some(key) = row.optional_text("identity_key")? else { return Ok(OnFile::Nothing) };
+    Ok(match row.optional_text("id_there")? {
+        Some(id) if id != new.id_there => OnFile::AnotherOne,
+        None => OnFile::AnotherOne,
+        Some(_) if key != new.identity_key => OnFile::OtherKey,
+        Some(_) => OnFile::ThisOne,
+    })
+}
+
+const SET_IDENTITY: &str = "UPDATE member_devices SET identity_key = ?2 WHERE session = ?1";
+
+async fn set_identity(
+    session: SessionNumber,
+    new: &RemoteDevice,
+    account: AccountNumber,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let set = query(SET_IDENTITY).bind(session.0).bind(new.identity_key.as_str());
+    set.execute(&mut *connection).await.map_err(during("changing a device"))?;
+    devices::raise(account, connection).await
+}
+
+/// Its session may be one that ended before.
+const REVIVE: &str = "
+    UPDATE sessions SET ended_at = NULL WHERE number = ?1 AND ended_at IS NOT NULL";
+
+async fn add(
+    session: SessionNumber,
+    new: &RemoteDevice,
+    account: AccountNumber,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let revive = query(REVIVE).bind(session.0).execute(&mut *connection).await;
+    revive.map_err(during("noting another gateway's device"))?;
+    let row = devices::Row {
+        session,
+        account,
+        identity_key: &new.identity_key,
+        agreement_key: "",
+        signed_key: "",
+        signed_signature: "",
+        label: None,
+        id_there: Some(&new.id_there),
+    };
+    devices::add(row, connection).await
+}

@@ -1,0 +1,19 @@
+//! What HushNet's clients see of the gateway.
+
+mod accounts;
+mod acknowledging;
+mod chats;
+mod enrolling;
+mod groups;
+mod introductions;
+mod keys;
+mod limits;
+mod line;
+mod load;
+mod messages;
+mod mounting;
+mod pending;
+mod people;
+mod signing;
+mod socket_guests;
+mod sockets;

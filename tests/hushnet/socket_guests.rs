@@ -1,0 +1,149 @@
+//! Who may have a socket, and how many.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request};
+use sealpost::config::dialects::hushnet::{Limits, SocketAuth};
+use sealpost::http::peer::Peer;
+use serde_json::Value;
+
+use super::line::{NoLine, signed};
+use crate::harness::TestApp;
+use crate::harness::hush::{HushDevice, PREFIX};
+
+const HERE: &str = "203.0.113.1";
+const ELSEWHERE: &str = "203.0.113.2";
+
+/// A gateway that believes the test about where it is.
+async fn behind_a_proxy() -> TestApp {
+    TestApp::start_with(|config| {
+        config.dialects.hushnet.enabled = true;
+        config.dialects.hushnet.limits = Limits::Relaxed;
+        config.http.trusted_proxies = "127.0.0.0/8".into();
+    })
+    .await
+}
+
+/// A signed request from some address.
+async fn is_heard(app: &TestApp, device: &HushDevice, address: &str) {
+    let mut request: Request<Body> = device.request(Method::GET, "/chats", &Value::Null);
+    request.extensions_mut().insert(Peer(address.parse().unwrap()));
+    assert_eq!(app.answer(request).await.status, 200);
+}
+
+fn from(address: &str) -> HeaderMap {
+    HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), address.parse().unwrap())])
+}
+
+fn status<T>(opened: Result<T, NoLine>) -> u16 {
+    opened.map_or_else(|none| none.status, |_| 101)
+}
+
+#[tokio::test]
+async fn without_credentials_it_opens_where_the_member_was_heard_within_ten_minutes() {
+    let app = behind_a_proxy().await;
+    let (anna, bert) = (app.hush_member("anna").await, app.hush_member("bert").await);
+    let annas = format!("/ws/{}", anna.user);
+    let berts = format!("/ws/{}", bert.user);
+    assert_eq!(status(app.hush_line(&annas, &from(HERE)).await), 401);
+    is_heard(&app, &anna, HERE).await;
+    assert_eq!(status(app.hush_line(&annas, &from(HERE)).await), 101);
+    assert_eq!(status(app.hush_line(&annas, &from(ELSEWHERE)).await), 401);
+    assert_eq!(status(app.hush_line(&berts, &from(HERE)).await), 401);
+    app.clock.advance(std::time::Duration::from_secs(601));
+    let refused = app.hush_line(&annas, &from(HERE)).await.unwrap_err();
+    assert_eq!(refused, NoLine { status: 401, body: "Missing X-Identity-Key".to_owned() });
+}
+
+#[tokio::test]
+async fn a_handshake_may_be_signed_in_its_headers_or_in_its_query() {
+    let app = behind_a_proxy().await;
+    let anna = app.hush_member("anna").await;
+    let path = format!("/ws/{}", anna.user);
+    let headers = signed(&anna, &path);
+    let query = |signature: &str| {
+        let encoded = |text: &str| text.replace('+', "%2B").replace('=', "%3D");
+        let text = |name: &str| encoded(headers[name].to_str().unwrap());
+        let (key, time) = (text("x-identity-key"), text("x-timestamp"));
+        format!("?ik={key}&ts={time}&sig={}", encoded(signature))
+    };
+    let right = query(headers["x-signature"].to_str().unwrap());
+    let wrong = query(&"A".repeat(86));
+    for (target, expected) in [
+        (format!("{path}{right}"), 101),
+        (format!("{PREFIX}{path}{right}"), 101),
+        (format!("{PREFIX}/ws{right}&user_id={}", anna.user), 101),
+        (format!("{path}{wrong}"), 400),
+        (format!("{path}?ik=x"), 401),
+    ] {
+        assert_eq!(status(app.hush_line(&target, &HeaderMap::new()).await), expected, "{target}");
+    }
+    assert_eq!(status(app.hush_line(&path, &headers).await), 101);
+    app.clock.advance(std::time::Duration::from_secs(31));
+    let late = app.hush_line(&path, &headers).await.unwrap_err();
+    assert_eq!(late, NoLine { status: 401, body: "Expired timestamp".to_owned() });
+}
+
+#[tokio::test]
+async fn nobody_gets_the_socket_of_somebody_else_or_of_nobody() {
+    let app = TestApp::start_for_hushnet().await;
+    let (anna, bert) = (app.hush_member("anna").await, app.hush_member("bert").await);
+    let path = format!("/ws/{}", anna.user);
+    assert_eq!(status(app.hush_line(&path, &signed(&bert, &path)).await), 403);
+    let nobody = "/ws/00000000-0000-4000-8000-000000000000";
+    for path in [nobody, "/ws/anna", "/ws/%ff%fe"] {
+        let opened = status(app.hush_line(path, &signed(&anna, "/chats")).await);
+        assert!([400, 404].contains(&opened), "{path}: {opened}");
+    }
+    let path = format!("{PREFIX}/ws?user_id=nobody");
+    let refused = app.hush_line(&path, &HeaderMap::new()).await.unwrap_err();
+    let error: Value = serde_json::from_str(&refused.body).unwrap();
+    assert_eq!((refused.status, &error["status"]), (404, &404.into()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_operator_may_ask_for_credentials() {
+    let app = TestApp::start_for_hushnet_with(|it| it.socket_auth = SocketAuth::Required).await;
+    let anna = app.hush_member("anna").await;
+    let path = format!("/ws/{}", anna.user);
+    assert_eq!(anna.get(&app, "/chats").await.status, 200);
+    assert_eq!(status(app.hush_line(&path, &HeaderMap::new()).await), 401);
+    assert_eq!(status(app.hush_line(&path, &signed(&anna, &path)).await), 101);
+}
+
+#[tokio::test]
+async fn a_device_that_signs_strongly_signs_its_handshakes_too() {
+    let app = TestApp::start_for_hushnet().await;
+    let mut anna = app.hush_member("anna").await;
+    anna.is_strong = true;
+    assert_eq!(anna.get(&app, "/chats").await.status, 200);
+    let path = format!("/ws/{}", anna.user);
+    assert_eq!(status(app.hush_line(&path, &HeaderMap::new()).await), 401, "nobody vouches");
+    let headers = signed(&anna, &path);
+    let full = format!("{PREFIX}{path}");
+    assert_eq!(status(app.hush_line(&full, &headers).await), 101);
+    assert_eq!(status(app.hush_line(&full, &headers).await), 401, "its nonce was used");
+    anna.is_strong = false;
+    assert_eq!(status(app.hush_line(&full, &signed(&anna, &path)).await), 401);
+}
+
+#[tokio::test]
+async fn a_member_has_five_sockets_at_most() {
+    let app = TestApp::start_for_hushnet_with(|it| it.limits = Limits::Documented).await;
+    let anna = app.hush_member("anna").await;
+    anna.get(&app, "/chats").await;
+    let mut lines = Vec::new();
+    for _ in 0..5 {
+        lines.push(app.app_line(&anna).await);
+    }
+    let path = format!("/ws/{}", anna.user);
+    assert_eq!(status(app.hush_line(&path, &HeaderMap::new()).await), 429);
+    lines.pop();
+    for _ in 0..400 {
+        match status(app.hush_line(&path, &HeaderMap::new()).await) {
+            101 => return,
+            429 => tokio::time::sleep(std::time::Duration::from_millis(25)).await,
+            other => panic!("{other}"),
+        }
+    }
+    panic!("the place of a closed socket was never free");
+}
