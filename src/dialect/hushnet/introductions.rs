@@ -359,7 +359,9 @@ async fn confirm(
     let confirmed = state.messenger.confirm(reader, id, body.terms()?).await;
     let chat_id = confirmed.map_err(unconfirmed)?.chat;
     let (status, answer) = match signed.contract {
-        Contract::Server => (StatusCode::CREATED, Confirmed::Server { status: "session confirmed" }),
+        Contract::Server => {
+            (StatusCode::CREATED, Confirmed::Server { status: "session confirmed" })
+        }
         Contract::Document => {
             (StatusCode::OK, Confirmed::Document { session_id: id, status: "completed", chat_id })
         }

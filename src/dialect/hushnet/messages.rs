@@ -144,10 +144,7 @@ struct SentToDevice {
     ),
     security(("device" = [])),
 )]
-async fn send(
-    State(state): State<Arc<HushNetState>>,
-    signed: Signed,
-) -> Result<Response, Refusal> {
+async fn send(State(state): State<Arc<HushNetState>>, signed: Signed) -> Result<Response, Refusal> {
     match signed.contract {
         Contract::Server => send_to_devices(&state, &signed).await,
         Contract::Document => send_to_device(&state, &signed).await,
@@ -177,8 +174,7 @@ async fn send_to_device(state: &HushNetState, signed: &Signed) -> Result<Respons
     let outgoing = Outgoing { chat: chat_id, logical, to, parts };
     let sent = post_message(state, &signed.caller, &outgoing).await?;
     let created_at = times::utc(sent.at);
-    let answer =
-        SentToDevice { message_id: sent.id, logical_msg_id: outgoing.logical, created_at };
+    let answer = SentToDevice { message_id: sent.id, logical_msg_id: outgoing.logical, created_at };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
