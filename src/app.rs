@@ -9,6 +9,7 @@ pub mod entropy;
 mod files;
 mod hushnet;
 mod listeners;
+mod nodes;
 mod openapi;
 mod outside;
 mod phones;
@@ -42,6 +43,7 @@ use crate::domain::account::Dialect;
 use crate::domain::attachment::{Files, upload_patience};
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::messenger::Messenger;
+use crate::domain::messenger::federation::Federation;
 use crate::domain::phone::Switchboard;
 use crate::domain::ports::{Bus, Entropy, Store};
 use crate::domain::{Fault, Gateway};
@@ -206,12 +208,12 @@ impl App {
         if app.config.dialects.textsecure.enabled {
             app.open_phones().await?;
         }
-        app.open_hushnet(&seed);
+        app.open_hushnet(&seed)?;
         Ok(app)
     }
 
     /// The same for HushNet's members.
-    fn open_hushnet(&mut self, seed: &[u8; 32]) {
+    fn open_hushnet(&mut self, seed: &[u8; 32]) -> Result<(), AppError> {
         let parts = hushnet::Parts {
             gateway: self.gateway.clone(),
             hub: self.hub.clone(),
@@ -219,8 +221,11 @@ impl App {
             leftovers: self.leftovers.clone(),
             sockets: self.sockets.clone(),
         };
-        self.hushnet = parts.state(&self.config, seed);
-        hushnet::follow(&mut self.tasks, self.hushnet.as_ref());
+        let opened = parts.state(&self.config, seed);
+        let opened = opened.map_err(OutsideError::from).map_err(Box::new)?;
+        self.hushnet =
+            opened.map(|parts| hushnet::follow(&mut self.tasks, &self.config, parts));
+        Ok(())
     }
 
     /// Makes what phones are served with, and starts what runs for them in the background.
@@ -279,6 +284,12 @@ impl App {
     #[must_use]
     pub fn messenger(&self) -> Option<&Arc<Messenger>> {
         self.hushnet.as_ref().map(|state| &state.messenger)
+    }
+
+    /// The rules between gateways that serve HushNet's members, if that dialect is spoken.
+    #[must_use]
+    pub fn federation(&self) -> Option<&Arc<Federation>> {
+        self.hushnet.as_ref().map(|state| &state.federation)
     }
 
     /// Attachments.

@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod codes;
+pub mod nodes;
 pub mod push;
 pub mod reach;
 pub mod relays;

@@ -4,6 +4,7 @@ mod accounts;
 mod acknowledging;
 mod chats;
 mod enrolling;
+mod federation;
 mod groups;
 mod introductions;
 mod keys;

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::nodes;
 use crate::config::Config;
 use crate::config::dialects::HushNet;
 use crate::config::dialects::hushnet::SocketAuth;
@@ -24,6 +26,7 @@ use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::outside::client::ClientError;
 
 /// Between two times at which the newest messages of chats are written down.
 const LATEST_PAUSE: Duration = Duration::from_secs(1);
@@ -39,10 +42,17 @@ pub(super) struct Parts {
 
 impl Parts {
     /// What the dialect's handlers work with, if it is spoken; keys follow from `seed`.
-    pub(super) fn state(self, config: &Config, seed: &[u8; 32]) -> Option<Arc<HushNetState>> {
+    ///
+    /// # Errors
+    /// When other gateways cannot be asked.
+    pub(super) fn state(
+        self,
+        config: &Config,
+        seed: &[u8; 32],
+    ) -> Result<Option<Open>, ClientError> {
         let settings = &config.dialects.hushnet;
         if !settings.enabled {
-            return None;
+            return Ok(None);
         }
         let clock = self.gateway.clock.clone();
         let verified = Verified::new(clock.now());
@@ -54,8 +64,11 @@ impl Parts {
             latest: Latest::default(),
             handed_out: HandedOut::default(),
         };
-        Some(Arc::new(HushNetState {
-            messenger: Arc::new(messenger),
+        let messenger = Arc::new(messenger);
+        let (federation, bell) = nodes::open(config, &messenger, seed)?;
+        let state = HushNetState {
+            messenger,
+            federation,
             hub: self.hub,
             gate: self.gate,
             settings: dialect(config),
@@ -66,15 +79,26 @@ impl Parts {
                 config.http.address_connections.into(),
             ),
             leftovers: self.leftovers,
-        }))
+        };
+        Ok(Some(Open { state: Arc::new(state), bell }))
     }
 }
 
+/// The dialect, before anything runs in its background.
+pub(super) struct Open {
+    state: Arc<HushNetState>,
+    /// Rings when something waits for another gateway.
+    bell: Arc<Notify>,
+}
+
 /// Starts what runs in the background for members.
-pub(super) fn follow(tasks: &mut JoinSet<()>, state: Option<&Arc<HushNetState>>) {
-    if let Some(state) = state {
-        tasks.spawn(write_latest(state.messenger.clone()));
+pub(super) fn follow(tasks: &mut JoinSet<()>, config: &Config, open: Open) -> Arc<HushNetState> {
+    let Open { state, bell } = open;
+    tasks.spawn(write_latest(state.messenger.clone()));
+    if nodes::is_wanted(&config.dialects.hushnet.federation) {
+        tasks.spawn(nodes::run(state.federation.clone(), bell));
     }
+    state
 }
 
 /// Writes down the newest messages of chats, for ever; the caller ends it by dropping it.

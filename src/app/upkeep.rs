@@ -168,7 +168,7 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
-/// Tokens, prekeys, introductions and receipts whose time is over.
+/// Tokens, prekeys, introductions and receipts whose time is over, and numbers of other gateways.
 async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
     let store = &gateway.store;
     for _ in 0..STEPS {
@@ -177,6 +177,7 @@ async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
             store.forget_enrolments(now, STEP).await?,
             store.forget_taken_keys(now, STEP).await?,
             store.forget_introductions(now, STEP).await?,
+            store.forget_nonces(now, STEP).await?,
             store.forget_receipts(now.minus(gateway.limits.message_life), STEP).await?,
         ];
         if forgotten.iter().all(|forgotten| *forgotten < u64::from(STEP)) {

@@ -37,6 +37,7 @@ use axum::Router;
 
 use crate::delivery::hub::Hub;
 use crate::domain::messenger::Messenger;
+use crate::domain::messenger::federation::Federation;
 use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
@@ -47,6 +48,8 @@ use socket::Sockets;
 pub struct HushNetState {
     /// The rules of members, and what they stand on.
     pub messenger: Arc<Messenger>,
+    /// The rules between gateways.
+    pub federation: Arc<Federation>,
     /// Who is listening on this node.
     pub hub: Arc<Hub>,
     /// How often who may come in.

@@ -6,6 +6,7 @@
 mod bus;
 mod files;
 mod members;
+mod nodes;
 mod outside;
 mod phones;
 mod relays;
@@ -41,6 +42,9 @@ use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 pub use bus::{Bus, Hint, HintStream};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
 pub use members::{Chats, Introductions, Members, OneTimeKeys};
+pub use nodes::{
+    AskNodeError, KnownNode, Listing, Neighbours, NodeAnswer, NodeOutbox, NodeRequest, Nodes,
+};
 pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed};
 pub use phones::{Codes, Phones, Prekeys};
 pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
@@ -387,6 +391,8 @@ pub trait Store:
     + OneTimeKeys
     + Introductions
     + Chats
+    + Nodes
+    + NodeOutbox
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;

@@ -11,6 +11,7 @@ mod attachments;
 mod chats;
 mod conversations;
 mod members;
+mod nodes;
 mod phones;
 mod remembered;
 mod sending;

@@ -21,6 +21,7 @@ mod isolation;
 mod linking;
 mod members;
 mod messages;
+mod nodes;
 mod one_time_keys;
 mod phones;
 mod prekeys;
@@ -178,6 +179,14 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         who_proved_a_number_begins_anew,
         the_operator_is_told_of_the_code_on_file_alone,
         old_codes_are_forgotten_a_few_at_a_time;
+    nodes:
+        the_first_key_of_a_gateway_stays,
+        a_number_of_a_gateway_is_claimed_once,
+        letters_leave_in_the_order_of_their_line,
+        a_letter_that_was_put_off_holds_its_line_up,
+        only_so_many_letters_wait_in_a_line,
+        letters_are_dropped_for_their_gateway_alone,
+        letters_put_at_once_have_places_of_their_own;
     members:
         a_member_is_known_by_its_name,
         a_name_is_taken_by_whoever_has_a_device_or_is_new,

@@ -13,6 +13,7 @@ mod inbox;
 mod introductions;
 mod member_devices;
 mod members;
+mod nodes;
 mod one_time_keys;
 mod phones;
 mod prekeys;
@@ -84,6 +85,7 @@ struct State {
     requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     attachments: BTreeMap<AttachmentId, Attachment>,
+    nodes: nodes::Kept,
     messenger: members::Records,
     /// How often something may have been changed.
     changes: u64,

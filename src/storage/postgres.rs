@@ -36,6 +36,7 @@ mod link;
 mod look;
 mod members;
 mod migrate;
+mod nodes;
 mod notices;
 mod one_time_keys;
 mod phones;

@@ -35,6 +35,7 @@ mod known;
 mod leases;
 mod members;
 mod migrate;
+mod nodes;
 mod notices;
 mod one_time_keys;
 mod phones;

@@ -1,5 +1,7 @@
 //! The section `[dialects.hushnet]`: HushNet's API.
 
+pub mod federation;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::mixin::prefix_fault;
 use super::{ConfigError, within};
 use crate::domain::messenger::allowance::Profile;
+use federation::Federation;
 
 /// HushNet's API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,8 @@ pub struct HushNet {
     pub introductions: u32,
     /// The devices that one message may name.
     pub devices_per_message: u32,
+    /// Other gateways whose members can be reached.
+    pub federation: Federation,
 }
 
 /// How fast members may go.
@@ -75,6 +80,7 @@ impl Default for HushNet {
             one_time_keys: 100,
             introductions: 1000,
             devices_per_message: 1000,
+            federation: Federation::default(),
         }
     }
 }
@@ -133,7 +139,8 @@ impl HushNet {
         within("dialects.hushnet.one_time_keys", self.one_time_keys.into(), 1, 10_000)?;
         within("dialects.hushnet.introductions", self.introductions.into(), 1, 100_000)?;
         let devices = self.devices_per_message.into();
-        within("dialects.hushnet.devices_per_message", devices, 1, 10_000)
+        within("dialects.hushnet.devices_per_message", devices, 1, 10_000)?;
+        self.federation.validate()
     }
 
     fn validate_prefix(&self) -> Result<(), ConfigError> {

@@ -237,7 +237,7 @@ impl FromRequestParts<Arc<HushNetState>> for ActingStranger {
 }
 
 /// Reads a body within what its sender may send, or may have sent while that is not proved.
-async fn read(
+pub(super) async fn read(
     state: &HushNetState,
     visitor: &Visitor,
     body: Body,
@@ -296,7 +296,7 @@ fn note(parts: &Parts, bytes: &[u8]) -> Contract {
 }
 
 /// Refuses a body that does not say that it is JSON.
-fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let is_json = kind.to_ascii_lowercase();

@@ -18,6 +18,7 @@ use super::auth::Caller;
 use super::body::Signed;
 use super::contract::Contract;
 use super::error::{ErrorBody, Refusal};
+use super::federation::{Forwarded, forward_introductions};
 use super::pending::own_device;
 use super::times;
 use super::views::{IntroductionView, introductions};
@@ -50,6 +51,10 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 struct ToDevices {
     /// The member that all devices belong to; the nil UUID leaves that open.
     recipient_user_id: UserId,
+    /// The member's address, `name@gateway`, if it is one of another gateway.
+    #[serde(default)]
+    #[schema(example = "bob@node-b.example")]
+    recipient_user_address: Option<String>,
     /// One for each device.
     sessions_init: Vec<Init>,
 }
@@ -137,6 +142,7 @@ enum Introduced {
     request_body = AnyIntroduction,
     responses(
         (status = 201, body = Introduced, description = "They wait"),
+        (status = 202, body = Forwarded, description = "The gateway that the recipient belongs to has them"),
         (status = 400, description = "The body is not JSON, or an introduction is for the sender itself"),
         (status = 401, description = "No live device signs with this key"),
         (status = 403, body = ErrorBody, description = "`sender_device_id` is not the device that signs"),
@@ -158,9 +164,15 @@ async fn introduce(
 }
 
 async fn introduce_to_devices(state: &HushNetState, signed: &Signed) -> Result<Response, Refusal> {
-    let ToDevices { recipient_user_id, sessions_init } = signed.parse()?;
+    let ToDevices { recipient_user_id, recipient_user_address, sessions_init } = signed.parse()?;
+    let (caller, address) = (&signed.caller, recipient_user_address.as_deref());
     let user = (!recipient_user_id.uuid().is_nil()).then_some(recipient_user_id);
-    let greetings = sessions_init.into_iter().map(Greeting::from).collect();
+    let user = state.federation.named_here(address).await?.or(user);
+    let greetings: Vec<_> = sessions_init.into_iter().map(Greeting::from).collect();
+    let forwarded = forward_introductions(state, caller, address, user, &greetings).await?;
+    if let Some(forwarded) = forwarded {
+        return Ok(forwarded);
+    }
     let introduced = state.messenger.introduce(actor(&signed.caller), user, greetings).await;
     introduced.map_err(refused)?;
     Ok((StatusCode::CREATED, Json(Introduced::Server { status: "ok" })).into_response())
@@ -179,7 +191,14 @@ async fn introduce_to_device(state: &HushNetState, signed: &Signed) -> Result<Re
         one_time_key: one.otpk_used.unwrap_or_default(),
         ciphertext: one.ciphertext,
     };
-    let introduced = state.messenger.introduce(actor(&signed.caller), None, vec![greeting]).await;
+    let owners = state.messenger.gateway.store.device_owners(&[greeting.to]).await?;
+    let user = owners.first().map(|(_, user)| *user);
+    let (caller, greetings) = (&signed.caller, vec![greeting]);
+    let forwarded = forward_introductions(state, caller, None, user, &greetings).await?;
+    if let Some(forwarded) = forwarded {
+        return Ok(forwarded);
+    }
+    let introduced = state.messenger.introduce(actor(caller), None, greetings).await;
     let introduced = introduced.map_err(refused)?;
     let introduced = introduced.first().ok_or(Fault::NotFound { what: "device" })?;
     let created_at = times::utc(introduced.at);

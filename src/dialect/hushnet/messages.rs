@@ -19,6 +19,7 @@ use super::auth::Caller;
 use super::body::Signed;
 use super::contract::Contract;
 use super::error::{ErrorBody, Refusal};
+use super::federation::{Forwarded, forward_message};
 use super::times;
 use super::{HushNetState, Routes};
 use crate::domain::error::Fault;
@@ -50,8 +51,12 @@ struct ToDevices {
     /// the same message.
     #[schema(example = "m-1", max_length = 256)]
     logical_msg_id: String,
-    /// The member that all devices belong to.
+    /// The member that all devices belong to; the nil UUID if it is known by its address alone.
     to_user_id: UserId,
+    /// The member's address, `name@gateway`, if it is one of another gateway.
+    #[serde(default)]
+    #[schema(example = "bob@node-b.example")]
+    to_user_address: Option<String>,
     /// A part for each device.
     payloads: Vec<Payload>,
 }
@@ -134,9 +139,10 @@ struct SentToDevice {
     responses(
         (status = 200, body = SentToDevices, description = "It waits for the devices (`payloads`)"),
         (status = 201, body = SentToDevice, description = "It waits for the device (`to_device_id`)"),
+        (status = 202, body = Forwarded, description = "It is brought to the gateway that the recipient belongs to"),
         (status = 400, description = "The body is not JSON"),
         (status = 401, description = "No live device signs with this key"),
-        (status = 403, body = ErrorBody, description = "Sender or recipient take no part in the chat"),
+        (status = 403, body = ErrorBody, description = "Sender or recipient take no part in the chat, or the recipient's gateway is blocked"),
         (status = 404, body = ErrorBody, description = "No such chat, or one of the devices is no live one of the recipient's. Nothing was sent"),
         (status = 422, description = "A member of the body does not fit, or is too long"),
         (status = 429, body = ErrorBody, description = "Too many messages in a minute"),
@@ -152,13 +158,19 @@ async fn send(State(state): State<Arc<HushNetState>>, signed: Signed) -> Result<
 }
 
 async fn send_to_devices(state: &HushNetState, signed: &Signed) -> Result<Response, Refusal> {
-    let ToDevices { chat_id, logical_msg_id, to_user_id, payloads } = signed.parse()?;
+    let ToDevices { chat_id, logical_msg_id, to_user_id, to_user_address, payloads } =
+        signed.parse()?;
+    let address = to_user_address.as_deref();
     let part = |payload: Payload| Part {
         device: payload.to_device_id,
         sealed: sealed(payload.header, payload.ciphertext),
     };
     let parts = payloads.into_iter().map(part).collect();
-    let outgoing = Outgoing { chat: chat_id, logical: logical_msg_id, to: to_user_id, parts };
+    let to = state.federation.named_here(address).await?.unwrap_or(to_user_id);
+    let outgoing = Outgoing { chat: chat_id, logical: logical_msg_id, to, parts };
+    if let Some(queued) = forward_message(state, &signed.caller, address, &outgoing).await? {
+        return Ok(queued);
+    }
     let sent = post_message(state, &signed.caller, &outgoing).await?;
     Ok(Json(SentToDevices { success: "true", message_ids: [sent.id] }).into_response())
 }
@@ -172,6 +184,9 @@ async fn send_to_device(state: &HushNetState, signed: &Signed) -> Result<Respons
     let logical = logical_msg_id.unwrap_or_else(fresh);
     let parts = vec![Part { device: to_device_id, sealed: sealed(header, ciphertext) }];
     let outgoing = Outgoing { chat: chat_id, logical, to, parts };
+    if let Some(queued) = forward_message(state, &signed.caller, None, &outgoing).await? {
+        return Ok(queued);
+    }
     let sent = post_message(state, &signed.caller, &outgoing).await?;
     let created_at = times::utc(sent.at);
     let answer = SentToDevice { message_id: sent.id, logical_msg_id: outgoing.logical, created_at };

@@ -11,8 +11,8 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
-    acknowledging, chats, devices, enrolling, groups, introductions, keys, login, messages,
-    pending, root, socket, users,
+    acknowledging, chats, devices, enrolling, federation, groups, introductions, keys, login,
+    messages, pending, root, socket, users,
 };
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
@@ -24,6 +24,12 @@ const TAG: &str = "HushNet's API, as its documentation describes it and as its s
 const DEVICE: &str = "The device's Ed25519 identity key, base64; with `X-Timestamp`, seconds since \
     1970, and `X-Signature`, the key's signature of that header's bytes. With \
     `X-Signature-Version: 2` and `X-Nonce` the signature covers all of the request.";
+
+const NODE: &str = "The Ed25519 signature of another gateway, base64, over method, path with query, \
+    `X-Timestamp` (seconds since 1970) and `X-Nonce` (16 random bytes, base64), a line each; with \
+    `X-Node-ID`, its name. With `X-Node-Body-Signature` two further lines are signed: the name of the \
+    gateway that is asked, and the body's SHA-256 in hexadecimal. Whoever has sent that once always \
+    has to.";
 
 /// What any request may be answered, unless the handler says more about that status.
 const SHARED: [(&str, &str); 3] = [
@@ -44,6 +50,8 @@ pub fn openapi() -> Document {
     let components = document.components.get_or_insert_default();
     let device = ApiKeyValue::with_description("X-Identity-Key", DEVICE);
     components.add_security_scheme("device", SecurityScheme::ApiKey(ApiKey::Header(device)));
+    let node = ApiKeyValue::with_description("X-Node-Signature", NODE);
+    components.add_security_scheme("node", SecurityScheme::ApiKey(ApiKey::Header(node)));
     for item in document.paths.paths.values_mut() {
         let changes = [&mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         let operations = changes.into_iter().chain([&mut item.get]);
@@ -66,6 +74,7 @@ fn parts() -> Vec<Document> {
         messages::openapi(),
         pending::openapi(),
         acknowledging::openapi(),
+        federation::openapi(),
         socket::openapi(),
     ]
 }

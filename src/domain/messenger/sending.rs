@@ -64,6 +64,8 @@ pub struct Sent {
     pub id: MessageId,
     /// When it came; now, if it had come before.
     pub at: Timestamp,
+    /// Whether it came just now, and not before.
+    pub is_new: bool,
 }
 
 /// What was read about a message, and speaks for it.
@@ -147,11 +149,11 @@ impl Messenger {
     }
 
     fn sent(&self, id: MessageId) -> Sent {
-        Sent { id, at: self.gateway.clock.now() }
+        Sent { id, at: self.gateway.clock.now(), is_new: false }
     }
 
     fn stored(&self, passed: &Passed, id: MessageId) -> Sent {
-        let sent = self.sent(id);
+        let sent = Sent { is_new: true, ..self.sent(id) };
         self.latest.note(passed.chat.number, LatestMessage { id, at: sent.at });
         for _ in &passed.slots {
             let event = MemberEvent::Message { chat: passed.chat.id, user: passed.to.user };

@@ -5,10 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes,
-    connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members,
-    notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters,
-    sessions, set_aside, sign_in, successors, sweep, top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes, connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -58,6 +55,20 @@ const OTHERS: &[&str] = &[
     lease::LEASE,
     notices::LEAVE,
     notices::LIVE_SESSIONS,
+    nodes::NODE,
+    nodes::STRONG,
+    nodes::OLD_NONCE,
+    nodes::FORGET,
+    nodes::letters::WAITING,
+    nodes::letters::IS_THERE,
+    nodes::letters::ANY_DUE,
+    nodes::letters::TAKE,
+    nodes::letters::FIRST,
+    nodes::letters::CLOSE,
+    nodes::letters::DROP,
+    nodes::letters::NEXT,
+    nodes::letters::AGAIN,
+    nodes::letters::DROP_LOGICAL,
     members::MEMBER,
     members::BY_KEY,
     members::OWNERS,
@@ -154,6 +165,9 @@ const CHANGEABLE: &[&str] = &[
     "ended_inboxes",
     "prekeys",
     "codes",
+    "node_nonces",
+    "node_lines",
+    "node_letters",
     "used_enrolments",
     "taken_keys",
     "introductions",
@@ -291,7 +305,15 @@ const FILL: &str = "
     INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at,
         window_ends_at, window_codes, window_tries, kept_until)
     SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n, n, 0, 0, n
-    FROM generate_series(1, 9000) AS n;";
+    FROM generate_series(1, 9000) AS n;
+    INSERT INTO nodes (id, api_url, public_key, is_strong, looked_up_at)
+    SELECT n::text, '', '', 0, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_nonces (node, nonce, ends_at)
+    SELECT (n % 9)::text, n::text, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_lines (node, sender, attempts, next_at)
+    SELECT (n % 9)::text, n, 0, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_letters (node, sender, number, logical, digest, body, expires_at)
+    SELECT (n % 9)::text, n, 1, n::text, '', '', n FROM generate_series(1, 9000) AS n;";
 
 #[tokio::test]
 #[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]

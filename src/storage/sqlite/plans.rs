@@ -3,10 +3,7 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations,
-    expire, gaps, groups, inbox, introductions, invites, members, notices, one_time_keys, phones,
-    prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside, settle,
-    sign_in, sign_up, sweep, top_ups,
+    accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations, expire, gaps, groups, inbox, introductions, invites, members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -60,6 +57,20 @@ const STATEMENTS: &[&str] = &[
     browse::BROWSE,
     inbox::FREE,
     inbox::HANDED_OUT,
+    nodes::NODE,
+    nodes::STRONG,
+    nodes::OLD_NONCE,
+    nodes::FORGET,
+    nodes::letters::WAITING,
+    nodes::letters::IS_THERE,
+    nodes::letters::ANY_DUE,
+    nodes::letters::TAKE,
+    nodes::letters::FIRST,
+    nodes::letters::CLOSE,
+    nodes::letters::DROP,
+    nodes::letters::NEXT,
+    nodes::letters::AGAIN,
+    nodes::letters::DROP_LOGICAL,
     members::MEMBER,
     members::BY_KEY,
     members::OWNERS,

@@ -1,0 +1,53 @@
+-- Other gateways that serve members, and what waits to be brought to them.
+
+-- What is known of a gateway. Its key is that of the first sight, for ever.
+CREATE TABLE nodes (
+    id           TEXT   NOT NULL PRIMARY KEY,
+    api_url      TEXT   NOT NULL,
+    -- Ed25519, 32 bytes.
+    public_key   BYTEA  NOT NULL,
+    -- Whether it has signed a body, and is held to that.
+    is_strong    BIGINT NOT NULL,
+    looked_up_at BIGINT NOT NULL
+);
+
+-- Numbers that gateways used for a request, until such a request is too old anyway.
+CREATE TABLE node_nonces (
+    node    TEXT   NOT NULL,
+    nonce   TEXT   NOT NULL,
+    ends_at BIGINT NOT NULL,
+    PRIMARY KEY (node, nonce)
+);
+
+CREATE INDEX node_nonces_end ON node_nonces (ends_at);
+
+-- What one session writes to one gateway stands in line.
+CREATE TABLE node_lines (
+    node     TEXT   NOT NULL,
+    sender   BIGINT NOT NULL,
+    -- How often the first letter was brought in vain.
+    attempts BIGINT NOT NULL,
+    -- When it is brought, or brought again.
+    next_at  BIGINT NOT NULL,
+    PRIMARY KEY (node, sender)
+);
+
+CREATE INDEX node_lines_next ON node_lines (next_at);
+
+CREATE TABLE node_letters (
+    node       TEXT   NOT NULL,
+    sender     BIGINT NOT NULL,
+    -- Its place in the line.
+    number     BIGINT NOT NULL,
+    -- The sender's id for it.
+    logical    TEXT   NOT NULL,
+    -- Of the body, 16 bytes.
+    digest     BYTEA  NOT NULL,
+    -- The request, as it is brought.
+    body       BYTEA  NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (node, sender, number)
+);
+
+-- A letter waits once; the other gateway may say by its id that it has it.
+CREATE UNIQUE INDEX node_letters_logical ON node_letters (node, logical, sender, digest);

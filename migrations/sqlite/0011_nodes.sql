@@ -1,0 +1,53 @@
+-- Other gateways that serve members, and what waits to be brought to them.
+
+-- What is known of a gateway. Its key is that of the first sight, for ever.
+CREATE TABLE nodes (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    api_url      TEXT    NOT NULL,
+    -- Ed25519, 32 bytes.
+    public_key   BLOB    NOT NULL,
+    -- Whether it has signed a body, and is held to that.
+    is_strong    INTEGER NOT NULL,
+    looked_up_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Numbers that gateways used for a request, until such a request is too old anyway.
+CREATE TABLE node_nonces (
+    node    TEXT    NOT NULL,
+    nonce   TEXT    NOT NULL,
+    ends_at INTEGER NOT NULL,
+    PRIMARY KEY (node, nonce)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX node_nonces_end ON node_nonces (ends_at);
+
+-- What one session writes to one gateway stands in line.
+CREATE TABLE node_lines (
+    node     TEXT    NOT NULL,
+    sender   INTEGER NOT NULL,
+    -- How often the first letter was brought in vain.
+    attempts INTEGER NOT NULL,
+    -- When it is brought, or brought again.
+    next_at  INTEGER NOT NULL,
+    PRIMARY KEY (node, sender)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX node_lines_next ON node_lines (next_at);
+
+CREATE TABLE node_letters (
+    node       TEXT    NOT NULL,
+    sender     INTEGER NOT NULL,
+    -- Its place in the line.
+    number     INTEGER NOT NULL,
+    -- The sender's id for it.
+    logical    TEXT    NOT NULL,
+    -- Of the body, 16 bytes.
+    digest     BLOB    NOT NULL,
+    -- The request, as it is brought.
+    body       BLOB    NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (node, sender, number)
+) STRICT;
+
+-- A letter waits once; the other gateway may say by its id that it has it.
+CREATE UNIQUE INDEX node_letters_logical ON node_letters (node, logical, sender, digest);

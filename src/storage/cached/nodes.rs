@@ -1,0 +1,62 @@
+//! Other gateways: nothing of them is asked often enough to be remembered.
+
+use async_trait::async_trait;
+
+use super::CachedStore;
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::domain::messenger::node::NodeId;
+use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::ports::{KnownNode, NodeOutbox, Nodes};
+
+#[async_trait]
+impl Nodes for CachedStore {
+    async fn node(&self, id: &NodeId) -> Result<Option<KnownNode>, Fault> {
+        self.inner.node(id).await
+    }
+
+    async fn note_node(&self, node: KnownNode) -> Result<KnownNode, Fault> {
+        self.inner.note_node(node).await
+    }
+
+    async fn note_strong_node(&self, id: &NodeId) -> Result<(), Fault> {
+        self.inner.note_strong_node(id).await
+    }
+
+    async fn claim_nonce(
+        &self,
+        node: &NodeId,
+        nonce: String,
+        ends_at: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.inner.claim_nonce(node, nonce, ends_at).await
+    }
+
+    async fn forget_nonces(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_nonces(now, limit).await
+    }
+}
+
+#[async_trait]
+impl NodeOutbox for CachedStore {
+    async fn put_letter(&self, letter: NewLetter, most: u32) -> Result<(), Fault> {
+        self.inner.put_letter(letter, most).await
+    }
+
+    async fn due_letters(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Letter>, Fault> {
+        self.inner.due_letters(now, until, limit).await
+    }
+
+    async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
+        self.inner.settle_letter(letter, settled).await
+    }
+
+    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
+        self.inner.drop_letters(node, logical, limit).await
+    }
+}
