@@ -59,6 +59,8 @@ missing_packages() {
     have_c_compiler || echo "gcc libc6-dev"
     have_python || echo "python3 python3-venv"
     have strace || echo "strace"
+    have curl || echo "curl"
+    have openssl || echo "openssl"
     scripts/postgres.sh find >/dev/null || echo "postgresql"
 }
 
@@ -67,8 +69,8 @@ require_system_packages() {
     packages=$(missing_packages | tr '\n' ' ')
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
-        give_up "install a C compiler, Python 3.10 or newer with venv, strace, and PostgreSQL 15 or" \
-            "newer; on Debian or Ubuntu: sudo apt-get install $packages"
+        give_up "install a C compiler, Python 3.10 or newer with venv, strace, curl, OpenSSL, and" \
+            "PostgreSQL 15 or newer; on Debian or Ubuntu: sudo apt-get install $packages"
     fi
     echo "installing $packages"
     # A package list that is a little old will often do, so its failure is not the end.

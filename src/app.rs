@@ -16,6 +16,7 @@ mod phones;
 mod relays;
 mod settings;
 mod upkeep;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::{from_fn, map_response};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
@@ -33,7 +35,7 @@ use self::listeners::{ListenError, Routers};
 use crate::admin::{self, AdminState};
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
-use crate::delivery::notifier::Notifier;
+use crate::delivery::notifier::{Dressed, Notifier};
 use crate::dialect::hushnet::{self as hushnet_dialect, HushNetState};
 use crate::dialect::mixin::{self, MixinState};
 use crate::dialect::textsecure::{self, TextSecureState};
@@ -58,6 +60,7 @@ use crate::storage;
 pub use self::listeners::Bound;
 pub use self::openapi::{openapi_document, openapi_yaml};
 pub use self::outside::OutsideError;
+pub use self::vault::VaultError;
 pub use crate::config::Config;
 pub use crate::http::fault_log::chain;
 
@@ -74,7 +77,7 @@ pub struct App {
     gate: Arc<Gate>,
     files: Arc<Files>,
     urls: Arc<BlobUrls>,
-    phones: Arc<TextSecureState>,
+    phones: Option<Arc<TextSecureState>>,
     /// HushNet's dialect, if it is spoken.
     hushnet: Option<Arc<HushNetState>>,
     server_public_key: Arc<str>,
@@ -115,6 +118,9 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// Secrets at rest cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Those who hand codes over or wake phones cannot be asked.
     #[error(transparent)]
     Outside(#[from] Box<OutsideError>),
@@ -154,7 +160,7 @@ impl App {
     /// Starts what runs in the background, on a store that is open already.
     ///
     /// # Errors
-    /// When the gateway's own key or the folder of attachments cannot be used.
+    /// When the gateway's own key, the vault's or the folder of attachments cannot be used.
     pub async fn around(
         store: Arc<dyn Store>,
         directory: DataDirectory,
@@ -179,36 +185,7 @@ impl App {
         let most = usize::try_from(clients).unwrap_or(usize::MAX);
         let leftovers = Leftovers::new(most, config.http.request_timeout());
         let leftovers = Arc::new(leftovers);
-        let notifier = Arc::new(Notifier::new(hub.clone()));
-        let phones = phones::Parts {
-            gateway: gateway.clone(),
-            hub: hub.clone(),
-            gate: gate.clone(),
-            files: files.clone(),
-            urls: urls.clone(),
-            leftovers: leftovers.clone(),
-            sockets: sockets.clone(),
-            outside: outside::open(config, &gateway).await.map_err(Box::new)?,
-            notifier: notifier.clone(),
-            relays: relays::open(config)?,
-        };
-        let phones = Arc::new(phones.state(config, &seed));
-        let hushnet = hushnet::Parts {
-            gateway: gateway.clone(),
-            hub: hub.clone(),
-            gate: gate.clone(),
-            leftovers: leftovers.clone(),
-            sockets: sockets.clone(),
-        };
-        let hushnet = hushnet.state(config, &seed).map_err(OutsideError::from).map_err(Box::new)?;
-        let mut tasks = JoinSet::new();
-        tasks.spawn(notifier.run(phones.switchboard.clone(), textsecure::notifying::dress));
-        tasks.spawn(hub.clone().run(gateway.bus.subscribe()));
-        tasks.spawn(upkeep::run(gateway.clone()));
-        tasks.spawn(files::run(files.clone()));
-        relays::follow(&mut tasks, config, &phones.switchboard);
-        let hushnet = hushnet.map(|parts| hushnet::follow(&mut tasks, config, parts));
-        Ok(Self {
+        let mut app = Self {
             config: config.clone(),
             gateway,
             hub,
@@ -217,14 +194,66 @@ impl App {
             gate,
             files,
             urls,
-            phones,
-            hushnet,
+            phones: None,
+            hushnet: None,
             server_public_key,
             started_at,
             address: OnceLock::new(),
-            tasks,
+            tasks: JoinSet::new(),
             directory,
-        })
+        };
+        app.tasks.spawn(app.hub.clone().run(app.gateway.bus.subscribe()));
+        app.tasks.spawn(upkeep::run(app.gateway.clone()));
+        app.tasks.spawn(files::run(app.files.clone()));
+        if app.config.dialects.textsecure.enabled {
+            app.open_phones().await?;
+        }
+        app.open_hushnet(&seed)?;
+        Ok(app)
+    }
+
+    /// The same for HushNet's members.
+    fn open_hushnet(&mut self, seed: &[u8; 32]) -> Result<(), AppError> {
+        let parts = hushnet::Parts {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            leftovers: self.leftovers.clone(),
+            sockets: self.sockets.clone(),
+        };
+        let opened = parts.state(&self.config, seed);
+        let opened = opened.map_err(OutsideError::from).map_err(Box::new)?;
+        self.hushnet =
+            opened.map(|parts| hushnet::follow(&mut self.tasks, &self.config, parts));
+        Ok(())
+    }
+
+    /// Makes what phones are served with, and starts what runs for them in the background.
+    async fn open_phones(&mut self) -> Result<(), AppError> {
+        let vault = vault::open(&self.config, &self.directory, &self.gateway).await?;
+        let outside = outside::open(&self.config, &self.gateway, &vault).await.map_err(Box::new)?;
+        let notifier = Arc::new(Notifier::new(self.hub.clone()));
+        let parts = phones::Parts {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            files: self.files.clone(),
+            urls: self.urls.clone(),
+            leftovers: self.leftovers.clone(),
+            sockets: self.sockets.clone(),
+            outside,
+            notifier: notifier.clone(),
+            relays: relays::open(&self.config)?,
+        };
+        let phones = Arc::new(parts.state(&self.config, vault));
+        let carrier = Dressed {
+            switchboard: phones.switchboard.clone(),
+            dress: textsecure::notifying::dress,
+        };
+        self.tasks.spawn(notifier.run(Arc::new(carrier)));
+        relays::follow(&mut self.tasks, &self.config, &phones.switchboard);
+        self.phones = Some(phones);
+        Ok(())
     }
 
     /// Stops the background, finishes what the store has taken, and lets go of the directory.
@@ -245,10 +274,10 @@ impl App {
         &self.gateway
     }
 
-    /// The rules of phones.
+    /// The rules of phones, where they are served.
     #[must_use]
-    pub fn switchboard(&self) -> &Arc<Switchboard> {
-        &self.phones.switchboard
+    pub fn switchboard(&self) -> Option<&Arc<Switchboard>> {
+        self.phones.as_ref().map(|phones| &phones.switchboard)
     }
 
     /// The rules of HushNet's members, if that dialect is spoken.
@@ -288,7 +317,7 @@ impl App {
         };
         let own = health::router(self.gateway.clone())
             .merge(start::router(self.server_public_key.clone()))
-            .merge(crate::http::openapi::router(openapi_yaml(prefix)));
+            .merge(self.openapi_router());
         let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
         let others = Others { below: self.beside_others(), sockets: Some(sockets) };
         layers::apply(router, others, self.gateway.entropy.clone())
@@ -296,10 +325,15 @@ impl App {
 
     /// What phones may ask where nothing else is served: their protocol, and the bytes of
     /// attachments, whose addresses may lead there.
-    pub fn phones_router(&self) -> Router {
-        let phones = textsecure::router(self.phones.clone(), self.guard());
+    pub fn phones_router(&self) -> Option<Router> {
+        let phones = textsecure::router(self.phones.clone()?, self.guard());
         let router = phones.merge(self.blobs_router());
-        layers::apply(router, Others::default(), self.gateway.entropy.clone())
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
+    fn openapi_router(&self) -> Router {
+        let prefix = self.config.dialects.mixin.path_prefix.clone();
+        crate::http::openapi::router(move || openapi_yaml(&prefix))
     }
 
     /// What HushNet's clients may ask where nothing else is served, if that dialect is spoken.
@@ -312,8 +346,9 @@ impl App {
     fn beside_others(&self) -> Vec<(String, Router)> {
         let mut below = Vec::new();
         let dialects = &self.config.dialects;
-        if dialects.textsecure.is_beside_others() {
-            let phones = textsecure::router(self.phones.clone(), self.guard());
+        if let Some(state) = self.phones.as_ref().filter(|_| dialects.textsecure.is_beside_others())
+        {
+            let phones = textsecure::router(state.clone(), self.guard());
             below.extend(textsecure::PLACES.map(|place| (place.to_owned(), phones.clone())));
         }
         if let Some(state) = self.hushnet.as_ref().filter(|_| dialects.hushnet.is_beside_others()) {
@@ -332,7 +367,13 @@ impl App {
             self.urls.clone(),
             settings::blobs(&self.config),
         );
-        layers::guard(blobs, Guard { patience: self.upload_patience(), ..self.guard() })
+        let guard = Guard { patience: self.upload_patience(), ..self.guard() };
+        let router = layers::guard(blobs, guard).layer(map_response(blobs::say_when));
+        match self.config.dialects.textsecure.enabled {
+            // Some of that protocol's clients are pages.
+            true => router.layer(from_fn(textsecure::cors::surround)),
+            false => router,
+        }
     }
 
     /// What operators may ask; never to be served to anybody else.
@@ -344,7 +385,7 @@ impl App {
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
-            switchboard: self.switchboard().clone(),
+            switchboard: self.switchboard().cloned(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
@@ -399,8 +440,9 @@ impl App {
     }
 
     fn own_routers(&self) -> Vec<(Dialect, Router)> {
+        let phones = self.phones_router().map(|router| (Dialect::TextSecure, router));
         let hushnet = self.hushnet_router().map(|router| (Dialect::HushNet, router));
-        [(Dialect::TextSecure, self.phones_router())].into_iter().chain(hushnet).collect()
+        phones.into_iter().chain(hushnet).collect()
     }
 
     fn mixin_state(&self) -> MixinState {

@@ -26,3 +26,4 @@ mod stale_cache;
 mod stop;
 mod storage;
 mod textsecure;
+mod walkthrough;

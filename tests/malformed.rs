@@ -42,9 +42,15 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Everything is allowed, so that every path is reached, and nothing is refused for being too much.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("SEALPOST_DIALECTS__MIXIN__PLAIN_MESSAGES", "allow"),
     ("SEALPOST_DIALECTS__MIXIN__SIGN_UP", "open"),
+    ("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true"),
+    ("SEALPOST_DIALECTS__TEXTSECURE__CODES__DEV_TRANSPORT", "true"),
+    ("SEALPOST_DIALECTS__TEXTSECURE__LIMITS__ATTACHMENTS_AT_ONCE", "0"),
+    ("SEALPOST_DIALECTS__TEXTSECURE__LIMITS__LINK_CODES_AT_ONCE", "0"),
+    ("SEALPOST_DIALECTS__TEXTSECURE__LIMITS__MESSAGES_AT_ONCE", "0"),
+    ("SEALPOST_DIALECTS__TEXTSECURE__LIMITS__PREKEYS_AT_ONCE", "0"),
     ("SEALPOST_LIMITS__RATE__ACCOUNT_REQUESTS", "0"),
     ("SEALPOST_LIMITS__RATE__ACCOUNT_SOCKETS", "0"),
     ("SEALPOST_LIMITS__RATE__ADDRESS_SOCKETS", "0"),
@@ -151,6 +157,7 @@ fn schemathesis(address: SocketAddr, data: &Path, count: u64, seed: u64) -> u64 
         .env("SCHEMATHESIS_HOOKS", "signing")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SEALPOST_KEYSTORE", data.with_file_name("bot.json"))
+        .env("SEALPOST_GATEWAY", format!("http://{address}"))
         .stdin(Stdio::null())
         .output()
         .expect("Python starts");

@@ -1,6 +1,7 @@
 //! What phones see of the gateway.
 
 mod attachments;
+mod code_senders;
 mod codes;
 mod devices;
 mod directory;
@@ -24,4 +25,5 @@ mod socket_provisioning;
 mod stale_phones;
 mod tokens;
 mod two_phones;
+mod vault;
 mod voice;

@@ -360,7 +360,13 @@ async fn befriend(connection: &mut Connection, from: &Device, to: &Device) -> St
 }
 
 /// A message to devices of somebody.
-fn message(from: &Device, to: &Device, chat: &str, devices: &[impl AsRef<str>], place: usize) -> Bytes {
+fn message(
+    from: &Device,
+    to: &Device,
+    chat: &str,
+    devices: &[impl AsRef<str>],
+    place: usize,
+) -> Bytes {
     let payload = |device: &_| {
         json!({
             "to_device_id": AsRef::<str>::as_ref(device),
@@ -401,9 +407,8 @@ fn request(method: &str, path: &str, device: Option<&Device>, body: &Value) -> B
         let now = SystemClock.now().as_seconds().to_string();
         let signature = STANDARD.encode(key.sign(now.as_bytes()));
         let key = STANDARD.encode(key.verifying_key().to_bytes());
-        head += &format!(
-            "x-identity-key: {key}\r\nx-timestamp: {now}\r\nx-signature: {signature}\r\n"
-        );
+        head +=
+            &format!("x-identity-key: {key}\r\nx-timestamp: {now}\r\nx-signature: {signature}\r\n");
     }
     let length = body.len();
     head += &format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n");

@@ -64,10 +64,16 @@ CREATE TABLE codes (
     outbox     TEXT,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
+    -- Until then codes and tries are counted, whatever becomes of each code.
+    window_ends_at INTEGER NOT NULL,
+    window_codes   INTEGER NOT NULL,
+    window_tries   INTEGER NOT NULL,
+    -- The later one of both ends.
+    kept_until     INTEGER NOT NULL,
     PRIMARY KEY (purpose, number)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX codes_end ON codes (expires_at);
+CREATE INDEX codes_end ON codes (kept_until);
 
 -- What the operator has to hand over.
 CREATE INDEX codes_outbox ON codes (created_at) WHERE outbox IS NOT NULL;
@@ -79,3 +85,6 @@ CREATE TABLE relay_contacts (
     relay        TEXT    NOT NULL,
     supports_sms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- For when another gateway is named no more.
+CREATE INDEX relay_contacts_relay ON relay_contacts (relay);

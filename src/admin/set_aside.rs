@@ -60,6 +60,9 @@ pub(super) async fn drop(
 
 async fn inbox(state: &AdminState, session_id: &str) -> Result<InboxKey, Fault> {
     let id = request::id("session_id", session_id)?;
-    let owner = state.gateway.live_session(id).await?;
-    Ok(InboxKey::of(&owner.ok_or(Fault::NotFound { what: "session" })?.session))
+    if let Some(owner) = state.gateway.live_session(id).await? {
+        return Ok(InboxKey::of(&owner.session));
+    }
+    let device = state.gateway.store.device_inbox(id).await?;
+    device.ok_or(Fault::NotFound { what: "session" })
 }

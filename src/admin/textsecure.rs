@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::AdminState;
 use super::types::{CodeInfo, CodeList};
+use crate::domain::Fault;
 use crate::domain::phone::verification::WaitingCode;
 use crate::http::problem::Problem;
 
@@ -16,11 +17,16 @@ const MOST: usize = 1000;
 pub(super) async fn codes(State(state): State<AdminState>) -> Result<Response, Problem> {
     // One more than are shown tells whether there are more.
     let most = u32::try_from(MOST + 1).unwrap_or(u32::MAX);
-    let mut waiting = state.switchboard.waiting_codes(most).await?;
+    let switchboard = state.switchboard.ok_or_else(not_served)?;
+    let mut waiting = switchboard.waiting_codes(most).await?;
     let more = waiting.len() > MOST;
     waiting.truncate(MOST);
     let codes = waiting.iter().map(info).collect();
     Ok(([(CACHE_CONTROL, "no-store")], Json(CodeList { codes, more })).into_response())
+}
+
+fn not_served() -> Fault {
+    Fault::forbidden("this gateway serves no phones: `dialects.textsecure.enabled` is false")
 }
 
 fn info(waiting: &WaitingCode) -> CodeInfo {

@@ -132,6 +132,12 @@ impl DataDirectory {
         self.path.join("sealpost.db")
     }
 
+    /// The key of the vault.
+    #[must_use]
+    pub fn vault_key(&self) -> PathBuf {
+        self.path.join("vault.key")
+    }
+
     /// The folder of attachments.
     #[must_use]
     pub fn blobs(&self) -> PathBuf {

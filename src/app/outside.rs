@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::config::Config;
 use crate::domain::limits::Networks;
 use crate::domain::ports::{CodeSender, Push};
+use crate::domain::vault::{Sealed, Vault};
 use crate::domain::{Fault, Gateway};
 use crate::outside::client::{Client, ClientError, ClientSettings, Protocol};
 use crate::outside::codes::{Carriers, MailError};
-use crate::outside::push::{Means, PAUSES, PushError, Services, VapidKey};
+use crate::outside::push::{Means, PushError, Services, VapidKey};
 use crate::outside::reach::Reach;
 use crate::outside::signed::KeyError;
 
-/// The setting under which the store keeps the key by which push services know the gateway.
+/// The setting under which the store keeps, sealed, the key by which push services know the gateway.
 const VAPID_KEY: &str = "webpush_key";
+
+const VAPID_CONTEXT: &str = "webpush key";
 
 /// Who hands codes over, and who wakes phones.
 pub(super) struct Outside {
@@ -38,18 +39,18 @@ pub enum OutsideError {
     /// The key for Web Push cannot be made or read.
     #[error("cannot use the gateway's key for Web Push")]
     Key(#[from] KeyError),
-    /// It cannot be kept.
-    #[error("cannot keep the gateway's key for Web Push")]
+    /// It cannot be kept, or opened.
+    #[error("cannot keep or open the gateway's key for Web Push")]
     Kept(#[source] Fault),
 }
 
-/// Those whom the settings name; nobody at all while phones are not served.
-pub(super) async fn open(config: &Config, gateway: &Gateway) -> Result<Outside, OutsideError> {
+/// Those whom the settings name.
+pub(super) async fn open(
+    config: &Config,
+    gateway: &Gateway,
+    vault: &Vault,
+) -> Result<Outside, OutsideError> {
     let settings = &config.dialects.textsecure;
-    if !settings.enabled {
-        let codes = Arc::new(Carriers::outbox(&settings.codes));
-        return Ok(Outside { codes, push: Arc::new(Services::none()) });
-    }
     let own = config.outbound.private_networks();
     let services = client(config, own.clone(), Protocol::Any)?;
     let codes = Carriers::open(&settings.codes, &services, &gateway.clock)?;
@@ -57,11 +58,10 @@ pub(super) async fn open(config: &Config, gateway: &Gateway) -> Result<Outside, 
         services,
         services_http2: client(config, own, Protocol::Http2)?,
         endpoints: client(config, settings.push.webpush.private_networks(), Protocol::Any)?,
-        vapid: vapid_key(gateway).await?,
+        vapid: vapid_key(gateway, vault).await?,
         contact: contact(&config.http.public_url),
         clock: gateway.clock.clone(),
         entropy: gateway.entropy.clone(),
-        pauses: PAUSES,
     };
     let push = Services::open(&settings.push, means)?;
     Ok(Outside { codes: Arc::new(codes), push: Arc::new(push) })
@@ -77,10 +77,12 @@ fn client(config: &Config, private: Networks, protocol: Protocol) -> Result<Clie
 }
 
 /// The key by which push services know this gateway, made once.
-async fn vapid_key(gateway: &Gateway) -> Result<VapidKey, OutsideError> {
+async fn vapid_key(gateway: &Gateway, vault: &Vault) -> Result<VapidKey, OutsideError> {
     let fresh = VapidKey::generate()?;
-    let kept = gateway.store.setting_or(VAPID_KEY, fresh.to_vec()).await;
-    let kept = Zeroizing::new(kept.map_err(OutsideError::Kept)?);
+    let fresh = vault.seal(&*gateway.entropy, VAPID_CONTEXT, fresh.as_ref());
+    let kept = gateway.store.setting_or(VAPID_KEY, fresh.0).await;
+    let kept = kept.and_then(|kept| vault.open(VAPID_CONTEXT, &Sealed(kept)));
+    let kept = kept.map_err(OutsideError::Kept)?;
     Ok(VapidKey::from_bytes(&kept)?)
 }
 

@@ -37,16 +37,15 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// What the dialect's handlers work with; secrets at rest are sealed under what follows from
-    /// `seed`.
-    pub(super) fn state(self, config: &Config, seed: &[u8; 32]) -> TextSecureState {
+    /// What the dialect's handlers work with.
+    pub(super) fn state(self, config: &Config, vault: Vault) -> TextSecureState {
         let verified = Verified::new(&*self.gateway.entropy);
         let peers = relays::callers(&config.dialects.textsecure.federation);
         let settings = &config.dialects.textsecure;
         let limits = PhoneLimits::new(self.gateway.clock.clone(), |it| settings.limits.of(it));
         let switchboard = Switchboard {
             gateway: self.gateway,
-            vault: Vault::derive(seed),
+            vault,
             codes: self.outside.codes,
             push: self.outside.push,
             notifier: self.notifier,
@@ -74,6 +73,8 @@ fn policy(settings: &TextSecure) -> PhonePolicy {
     PhonePolicy {
         code_life: settings.code_life(),
         code_attempts: settings.code_attempts,
+        codes_per_day: settings.codes_per_day,
+        code_tries_per_day: settings.code_tries_per_day,
         devices: settings.devices,
         token_key: settings.token_key().map(TokenKey::new),
     }

@@ -36,15 +36,37 @@ pub(super) fn callers(settings: &Federation) -> Callers {
     Callers::new(settings.peers.iter().map(|peer| (peer.name.as_str(), peer.token.reveal())))
 }
 
-/// Keeps up with the directories of all of them, each in a task of its own.
+/// Keeps up with the directories of all of them, each in a task of its own, and forgets those that
+/// are named no more.
 pub(super) fn follow(tasks: &mut JoinSet<()>, config: &Config, switchboard: &Arc<Switchboard>) {
     let settings = &config.dialects.textsecure;
     if !settings.enabled {
         return;
     }
+    tasks.spawn(forget_strangers(switchboard.clone()));
     for peer in &settings.federation.peers {
         let every = settings.federation.directory_pause();
         tasks.spawn(follow_one(switchboard.clone(), peer.name.clone(), every));
+    }
+}
+
+/// Contacts that are forgotten in one transaction, and the pause after it.
+const STEP: u32 = 500;
+const STEP_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is named changes with a start alone, so this comes to an end.
+async fn forget_strangers(switchboard: Arc<Switchboard>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        sleep(pause).await;
+        pause = match switchboard.forget_strangers(STEP).await {
+            Ok(true) => STEP_PAUSE,
+            Ok(false) => return,
+            Err(fault) => {
+                tracing::warn!("could not forget contacts: {}", chain(&fault));
+                SHORTEST_PAUSE
+            }
+        };
     }
 }
 

@@ -197,7 +197,7 @@ mod tests {
     use crate::domain::Limits;
     use crate::domain::clock::TestClock;
     use crate::domain::inbox::SYSTEM_GAP;
-    use crate::domain::phone::{CodePurpose, NewCode, PhoneNumber};
+    use crate::domain::phone::{CodePurpose, CodeTry, NewCode, PhoneNumber, Window};
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
     use crate::domain::sign_up::UsedToken;
@@ -300,16 +300,23 @@ mod tests {
             outbox: None,
             created_at: START,
             expires_at: START.plus(Duration::from_secs(60)),
+            window: Window { ends_at: START.plus(Duration::from_secs(90)), most: 1 },
         };
         gateway.store.put_code(code).await.unwrap();
         // As if no time had passed: whether it is still on file.
         let is_kept = async || {
-            let tried = gateway.store.try_code(CodePurpose::Register, &number, START, 9).await;
-            tried.unwrap().is_some()
+            let purpose = CodePurpose::Register;
+            let (number, now) = (number.clone(), START);
+            let window = Window { ends_at: START, most: 9 };
+            let attempt = CodeTry { purpose, number, now, most: 9, window };
+            gateway.store.try_code(attempt).await.unwrap().is_some()
         };
         round(&gateway, &mut None).await;
         assert!(is_kept().await);
-        clock.advance(Duration::from_secs(60));
+        clock.advance(Duration::from_secs(89));
+        round(&gateway, &mut None).await;
+        assert!(is_kept().await, "what was counted is not over");
+        clock.advance(Duration::from_secs(1));
         round(&gateway, &mut None).await;
         assert!(!is_kept().await);
     }

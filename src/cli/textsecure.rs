@@ -36,11 +36,7 @@ async fn codes(config: &Config) -> Result<(), CommandError> {
     if more {
         output::remark("there are more");
     }
-    let settings = &config.dialects.textsecure;
-    if !settings.enabled {
-        output::remark("by these settings `dialects.textsecure.enabled` is `false`");
-    }
-    let ways = &settings.codes;
+    let ways = &config.dialects.textsecure.codes;
     if ways.sender != Sender::Outbox && ways.fallback != Fallback::Outbox {
         output::remark("by these settings codes go another way: `dialects.textsecure.codes`");
     }

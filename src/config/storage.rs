@@ -14,6 +14,9 @@ pub struct Storage {
     /// The directory that holds the database (unless a server has it), attachments, the lock and
     /// the admin socket; a relative path starts at the working directory.
     pub data: PathBuf,
+    /// The file with the key under which secrets of phones are sealed in the database; nodes with one
+    /// database share it. Empty for `vault.key` in the data directory.
+    pub vault_key_file: PathBuf,
     /// SQLite: connections that read beside the one that writes.
     pub readers: u32,
     /// SQLite: the largest size of the database in bytes; 0 for as much as the disk has.
@@ -31,6 +34,7 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             data: PathBuf::from("./sealpost-data"),
+            vault_key_file: PathBuf::new(),
             readers: 4,
             max_bytes: 0,
             busy_seconds: 2,

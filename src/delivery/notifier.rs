@@ -1,234 +1,252 @@
 //! Notifications on their way out: a queue with an end, worked off by a few tasks.
 //!
 //! Each device has a line of its own, and one notification of it is on its way at a time: they
-//! leave in order, and a service that does not answer keeps one task busy and not all of them. What
-//! finds no room is dropped; the message itself waits in the inbox.
+//! leave in order. Whoever is not reached is left alone for a while: a device, and a host that a
+//! device has named and that does not answer. Those hosts have tasks of their own, so they keep
+//! nobody busy who asks the services that the operator has set up. What finds no room is dropped;
+//! the message itself waits in the inbox.
 
-use std::collections::{HashMap, VecDeque};
+mod hosts;
+mod lines;
+mod pauses;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
 
+use self::hosts::Hosts;
+use self::lines::{Added, Lane, Lines, Outcome};
 use super::hub::Hub;
-use crate::domain::ids::SessionNumber;
+use crate::domain::error::Fault;
 use crate::domain::phone::notifying::{Dress, Note};
 use crate::domain::phone::{Device, Phone, Switchboard};
-use crate::domain::ports;
+use crate::domain::ports::{self, Pushed};
 
-/// Notifications that may wait.
-const MOST: usize = 10_000;
+/// Notifications on their way at the same time to services that the operator has set up.
+const TO_SERVICES: usize = 16;
 
-/// Notifications of one device that may wait.
-const MOST_OF_A_DEVICE: usize = 100;
+/// The same to endpoints that devices name.
+const TO_ENDPOINTS: usize = 8;
 
-/// Notifications on their way at the same time.
-const TASKS: usize = 16;
+/// How long one may be on its way, whatever the bounds of those who carry it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who carries notifications.
+#[async_trait]
+pub trait Carrier: Send + Sync + 'static {
+    /// The host that would be asked, if the device has named it.
+    fn host(&self, note: &Note) -> Option<String>;
+
+    /// Carries a notification.
+    ///
+    /// # Errors
+    /// When it cannot leave.
+    async fn carry(&self, note: Note) -> Result<Pushed, Fault>;
+}
+
+/// Carries notifications in a dialect's dress.
+pub struct Dressed {
+    /// Who knows the devices, and the services.
+    pub switchboard: Arc<Switchboard>,
+    /// What becomes of envelopes.
+    pub dress: Dress,
+}
+
+#[async_trait]
+impl Carrier for Dressed {
+    fn host(&self, note: &Note) -> Option<String> {
+        self.switchboard.host(note)
+    }
+
+    async fn carry(&self, note: Note) -> Result<Pushed, Fault> {
+        self.switchboard.carry(note, self.dress).await
+    }
+}
 
 /// Takes notifications and sees to it that they leave.
 pub struct Notifier {
     hub: Arc<Hub>,
-    lines: Mutex<Lines>,
+    queue: Mutex<Queue>,
     /// One permit for each line that stands ready.
-    ready: Semaphore,
+    services: Semaphore,
+    endpoints: Semaphore,
+    /// Told when somebody is held.
+    held: Notify,
 }
 
 #[derive(Default)]
-struct Lines {
-    by_device: HashMap<SessionNumber, Line>,
-    /// Devices with something to carry, none of which is on its way.
-    ready: VecDeque<SessionNumber>,
-    waiting: usize,
-}
-
-#[derive(Default)]
-struct Line {
-    notes: VecDeque<Note>,
-    is_served: bool,
+struct Queue {
+    lines: Lines,
+    hosts: Hosts,
 }
 
 impl Notifier {
     /// An empty queue. Nothing leaves before [`Self::run`].
     #[must_use]
     pub fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, lines: Mutex::default(), ready: Semaphore::new(0) }
+        let (services, endpoints) = (Semaphore::new(0), Semaphore::new(0));
+        Self { hub, queue: Mutex::default(), services, endpoints, held: Notify::new() }
     }
 
     /// Carries notifications for ever; the caller ends it by dropping it.
-    pub async fn run(self: Arc<Self>, switchboard: Arc<Switchboard>, dress: Dress) {
-        let mut tasks = JoinSet::new();
-        for _ in 0..TASKS {
-            tasks.spawn(self.clone().work(switchboard.clone(), dress));
-        }
-        while tasks.join_next().await.is_some() {}
+    pub async fn run(self: Arc<Self>, carrier: Arc<impl Carrier>) {
+        tokio::join!(
+            self.employ(Lane::Services, TO_SERVICES, &carrier),
+            self.employ(Lane::Endpoints, TO_ENDPOINTS, &carrier),
+            self.release(),
+        );
     }
 
-    async fn work(self: Arc<Self>, switchboard: Arc<Switchboard>, dress: Dress) {
+    /// Keeps so many tasks at work, whatever happens to one.
+    async fn employ(self: &Arc<Self>, lane: Lane, tasks: usize, carrier: &Arc<impl Carrier>) {
+        let mut working = JoinSet::new();
+        loop {
+            while working.len() < tasks {
+                working.spawn(self.clone().work(lane, carrier.clone()));
+            }
+            if let Some(Err(error)) = working.join_next().await {
+                let panicked = error.is_panic();
+                tracing::error!(panicked, "a task that carries notifications ended");
+            }
+        }
+    }
+
+    async fn work(self: Arc<Self>, lane: Lane, carrier: Arc<impl Carrier>) {
         loop {
             // Nobody closes it.
-            let Ok(permit) = self.ready.acquire().await else { return };
+            let Ok(permit) = self.permits(lane).acquire().await else { return };
             permit.forget();
-            let Some(note) = self.lines().take() else { continue };
-            let session = note.device.session;
-            if let Err(fault) = switchboard.carry(note, dress).await {
-                tracing::warn!("a notification was not carried: {fault}");
+            let Some(note) = self.queue().lines.take(lane) else { continue };
+            // What a panic leaves behind was refused.
+            let mut trip = Trip { notifier: &self, note: Some(note), outcome: Outcome::Refused };
+            trip.make(&*carrier).await;
+        }
+    }
+
+    /// Lets go of whoever was held, in time.
+    async fn release(&self) {
+        loop {
+            let due = self.queue().lines.due();
+            let until_due = async {
+                match due {
+                    Some(due) => sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = until_due => {}
+                () = self.held.notified() => continue,
             }
-            if self.lines().done(session) {
-                self.ready.add_permits(1);
+            loop {
+                let Some(released) = self.queue().lines.release(Instant::now()) else { break };
+                self.is_ready(released);
             }
         }
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_ready(&self, lane: Option<Lane>) {
+        if let Some(lane) = lane {
+            self.permits(lane).add_permits(1);
+        }
+    }
+
+    fn permits(&self, lane: Lane) -> &Semaphore {
+        match lane {
+            Lane::Services => &self.services,
+            Lane::Endpoints => &self.endpoints,
+        }
+    }
+
+    fn add(&self, note: Note) {
+        if !note.is_for_readers_too() && self.hub.is_listened_to(note.device.session) {
+            return;
+        }
+        let added = self.queue().lines.add(note);
+        match added {
+            Added::Ready(lane) => self.is_ready(Some(lane)),
+            Added::Waits => (),
+            Added::Dropped => tracing::debug!("no room for a notification"),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ports::Notifier for Notifier {
     fn stored(&self, phone: &Phone, device: &Device, envelope: &Bytes) {
-        let Some(note) = Note::to(phone, device, envelope) else { return };
-        if !note.is_for_readers_too() && self.hub.is_listened_to(device.session) {
-            return;
+        if let Some(note) = Note::to(phone, device, envelope) {
+            self.add(note);
         }
-        match self.lines().add(note) {
-            Added::Ready => self.ready.add_permits(1),
-            Added::Waits => (),
-            Added::Dropped => tracing::debug!("no room for a notification"),
+    }
+
+    fn left(&self, phone: &Phone, device: &Device) {
+        // What is for readers too has left already.
+        if let Some(note) = Note::waking(phone, device).filter(|note| !note.is_for_readers_too()) {
+            self.add(note);
         }
     }
 }
 
-/// What became of a notification that came in.
-#[derive(Debug, PartialEq, Eq)]
-enum Added {
-    /// Its device stands ready now.
-    Ready,
-    /// It goes after others of its device, or with one that says the same.
-    Waits,
-    /// There is no room.
-    Dropped,
+/// A notification on its way; dropping it lets its device have the next one.
+struct Trip<'a> {
+    notifier: &'a Notifier,
+    note: Option<Note>,
+    outcome: Outcome,
 }
 
-impl Lines {
-    fn add(&mut self, note: Note) -> Added {
-        let session = note.device.session;
-        let waiting = self.by_device.get(&session).map_or(0, |line| line.notes.len());
-        if self.waiting >= MOST || waiting >= MOST_OF_A_DEVICE {
-            return Added::Dropped;
+impl Trip<'_> {
+    async fn make(&mut self, carrier: &impl Carrier) {
+        let Some(note) = self.note.clone() else { return };
+        let host = carrier.host(&note);
+        if let Some(host) = &host {
+            let may_ask = self.notifier.queue().hosts.may_ask(host, Instant::now());
+            if let Err(until) = may_ask {
+                self.outcome = Outcome::NotBefore(until);
+                return;
+            }
         }
-        let line = self.by_device.entry(session).or_default();
-        let wakes = |note: &Note| note.envelope.is_none();
-        if wakes(&note) && line.notes.iter().any(wakes) {
-            return Added::Waits;
+        let carried = timeout(PATIENCE, carrier.carry(note)).await;
+        let pushed = match carried {
+            Ok(Ok(pushed)) => pushed,
+            Ok(Err(fault)) => {
+                tracing::warn!("a notification was not carried: {fault}");
+                Pushed::Failed
+            }
+            Err(_) => Pushed::Unreachable,
+        };
+        if let Some(host) = host {
+            let hosts = &mut self.notifier.queue().hosts;
+            match pushed {
+                Pushed::Unreachable => hosts.did_not_answer(host, Instant::now()),
+                _ => hosts.answered(&host),
+            }
         }
-        line.notes.push_back(note);
-        self.waiting += 1;
-        if line.is_served || waiting > 0 {
-            return Added::Waits;
-        }
-        self.ready.push_back(session);
-        Added::Ready
+        self.outcome = match pushed {
+            Pushed::Taken | Pushed::Moved(_) | Pushed::Dead | Pushed::NotSetUp => Outcome::Settled,
+            Pushed::Failed => Outcome::Refused,
+            Pushed::Later(after) => Outcome::Later(after),
+            Pushed::Unreachable => Outcome::Later(None),
+        };
     }
+}
 
-    /// The next notification of the device that has waited longest.
-    fn take(&mut self) -> Option<Note> {
-        let line = self.by_device.get_mut(&self.ready.pop_front()?)?;
-        let note = line.notes.pop_front()?;
-        line.is_served = true;
-        self.waiting -= 1;
-        Some(note)
-    }
-
-    /// A device's notification has left; returns whether the device stands ready again.
-    fn done(&mut self, session: SessionNumber) -> bool {
-        let Some(line) = self.by_device.get_mut(&session) else { return false };
-        line.is_served = false;
-        if line.notes.is_empty() {
-            self.by_device.remove(&session);
-            return false;
+impl Drop for Trip<'_> {
+    fn drop(&mut self) {
+        let Some(note) = self.note.take() else { return };
+        let ready = self.notifier.queue().lines.settle(note, self.outcome, Instant::now());
+        self.notifier.is_ready(ready);
+        if ready.is_none() {
+            self.notifier.held.notify_one();
         }
-        self.ready.push_back(session);
-        true
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::clock::Timestamp;
-    use crate::domain::ids::{AccountNumber, SessionId};
-    use crate::domain::phone::{DeviceNumber, PasswordHash, PushAddress, PushKind};
-    use crate::domain::vault::Sealed;
-
-    fn note(session: i64, envelope: Option<&'static str>) -> Note {
-        let address = PushAddress { kind: PushKind::Gcm, address: Sealed(Vec::new()) };
-        let device = Device {
-            session: SessionNumber(session),
-            id: SessionId::from_bytes([1; 16]),
-            number: DeviceNumber(1),
-            password: PasswordHash(String::new()),
-            signalling_key: Sealed(Vec::new()),
-            registration: 0,
-            fetches: false,
-            push: Some(address.clone()),
-            name: None,
-            created_at: Timestamp::default(),
-            last_seen_at: None,
-        };
-        let envelope = envelope.map(|text| Bytes::from_static(text.as_bytes()));
-        Note { account: AccountNumber(1), device, address, envelope }
-    }
-
-    fn message(session: i64, text: &'static str) -> Note {
-        note(session, Some(text))
-    }
-
-    fn taken(lines: &mut Lines) -> Bytes {
-        lines.take().unwrap().envelope.unwrap()
-    }
-
-    #[test]
-    fn one_of_a_device_is_on_its_way_and_devices_take_turns() {
-        let mut lines = Lines::default();
-        assert_eq!(lines.add(message(1, "a")), Added::Ready);
-        assert_eq!(lines.add(message(1, "b")), Added::Waits);
-        assert_eq!(lines.add(message(2, "c")), Added::Ready);
-        assert_eq!(taken(&mut lines), "a");
-        assert_eq!(taken(&mut lines), "c");
-        assert!(lines.take().is_none());
-        assert_eq!(lines.add(message(2, "d")), Added::Waits);
-        assert!(lines.done(SessionNumber(1)));
-        assert_eq!(taken(&mut lines), "b");
-        assert!(!lines.done(SessionNumber(1)) && lines.done(SessionNumber(2)));
-        assert_eq!(lines.waiting, 1);
-    }
-
-    #[test]
-    fn one_wake_up_says_it_all() {
-        let mut lines = Lines::default();
-        assert_eq!(lines.add(note(1, None)), Added::Ready);
-        assert_eq!(lines.add(note(1, None)), Added::Waits);
-        assert_eq!(lines.waiting, 1);
-        // The first one is on its way and may have been read already.
-        lines.take().unwrap();
-        assert_eq!(lines.add(note(1, None)), Added::Waits);
-        assert!(lines.done(SessionNumber(1)));
-    }
-
-    #[test]
-    fn there_is_an_end_to_what_waits() {
-        let mut lines = Lines::default();
-        for _ in 0..MOST_OF_A_DEVICE {
-            assert_ne!(lines.add(message(0, "x")), Added::Dropped);
-        }
-        assert_eq!(lines.add(message(0, "x")), Added::Dropped);
-        for device in 1.. {
-            if lines.waiting == MOST {
-                assert_eq!(lines.add(message(device, "x")), Added::Dropped);
-                return;
-            }
-            assert_eq!(lines.add(message(device, "x")), Added::Ready);
-        }
-    }
-}
+mod tests;

@@ -22,7 +22,7 @@ use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{MessageId, Order};
 use crate::domain::inbox::{InboxKey, Leased, Release, Returned, Waiting};
-use crate::domain::reader::Reader;
+use crate::domain::reader::{Credential, Reader};
 
 /// Over how long a time readers spread their looks when so many hints were lost that everybody
 /// should look.
@@ -287,7 +287,13 @@ async fn look(
     let Some(room) = room.filter(|_| welcome) else {
         return Ok(Look { welcome, leased: None });
     };
-    let leased = gateway.lease_page(reader.inbox, room.items, room.bytes, max_age).await?;
+    let Window { items, bytes } = room;
+    let leased = match reader.credential {
+        Credential::Device(_) => {
+            gateway.lease_for_device(reader.inbox, items, bytes, max_age).await?
+        }
+        _ => gateway.lease_page(reader.inbox, items, bytes, max_age).await?,
+    };
     Ok(Look { welcome, leased: Some(leased) })
 }
 

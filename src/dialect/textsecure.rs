@@ -3,7 +3,7 @@
 //!
 //! A translation onto [`crate::domain::phone`]: Basic credentials become a device, prekeys and
 //! messages keep the bytes that their owners wrote, and what goes wrong becomes a bare status.
-//! Begin with [`messages`].
+//! Begin with `messages`.
 
 mod accounts;
 mod attachments;

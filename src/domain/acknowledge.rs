@@ -9,7 +9,7 @@ use super::clock::Timestamp;
 use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, MessageId, SessionId, UserId};
-use super::inbox::InboxKey;
+use super::inbox::{InboxKey, Stretch, Waiting};
 use super::ports::Hint;
 use super::session::SessionOwner;
 
@@ -95,6 +95,42 @@ impl Gateway {
             self.bus.publish(Hint::Taken { session: inbox.session, ids });
         }
         Ok(removed)
+    }
+
+    /// The oldest message in an inbox for which `find` has something, whether it was handed out or
+    /// not. Looks through all of it, a page at a time.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn find_waiting<T>(
+        &self,
+        inbox: InboxKey,
+        mut find: impl FnMut(&Waiting) -> Option<T>,
+    ) -> Result<Option<(Waiting, T)>, Fault> {
+        let (limit, max_bytes) = (self.limits.inbox_page, self.limits.inbox_page_bytes);
+        let mut after = None;
+        loop {
+            let page = self.store.browse(inbox, Stretch { after, limit, max_bytes }).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            after = Some(last.order);
+            for waiting in page {
+                if let Some(found) = find(&waiting) {
+                    return Ok(Some((waiting, found)));
+                }
+            }
+        }
+    }
+
+    /// Drops a message that its reader has by other means, and tells the reader's other connections.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn withdraw(&self, inbox: InboxKey, message: &Waiting) -> Result<(), Fault> {
+        self.note_seen(inbox.session).await;
+        self.store.withdraw(inbox, message.order).await?;
+        let ids = [message.message_id].into();
+        self.bus.publish(Hint::Taken { session: inbox.session, ids });
+        Ok(())
     }
 }
 

@@ -27,7 +27,7 @@ use super::top_up::TopUpOffer;
 
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
 pub use quota::{FULL_RETRY, Intake, Quota, WhenFull};
-pub use set_aside::{InboxStatus, Isolation, SetAside};
+pub use set_aside::{InVain, InboxStatus, Isolation, SetAside};
 pub use sweep::{Cleared, OLDEST_MESSAGE, Sweep, SweepRequest};
 
 /// How long message ids are remembered at least, so that a late retry is still a duplicate.
@@ -250,6 +250,17 @@ impl Waiting {
     }
 }
 
+/// A part of an inbox to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// Behind this message, or from the first one on.
+    pub after: Option<Order>,
+    /// Messages at most.
+    pub limit: u32,
+    /// Bytes of their bodies and slots at most; a single message may have more.
+    pub max_bytes: u64,
+}
+
 impl Gateway {
     /// Hands out what waits in an inbox, and holds it for this reader for a while. A message that
     /// was handed out in vain several times comes alone, and what stands before such a one comes
@@ -267,6 +278,20 @@ impl Gateway {
         Ok(self.lease_page(inbox, limit, most, max_age).await?.messages)
     }
 
+    /// The same for a device of a phone: nothing is set aside.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn lease_for_device(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_bytes: u64,
+        max_age: Option<Duration>,
+    ) -> Result<Leased, Fault> {
+        self.hand_out(inbox, limit, max_bytes, max_age, InVain::Repeat).await
+    }
+
     /// The same for a reader that wants only so many bytes, but at least one message, and
     /// that wants to know whether there is more.
     ///
@@ -279,6 +304,17 @@ impl Gateway {
         max_bytes: u64,
         max_age: Option<Duration>,
     ) -> Result<Leased, Fault> {
+        self.hand_out(inbox, limit, max_bytes, max_age, InVain::SetAside).await
+    }
+
+    async fn hand_out(
+        &self,
+        inbox: InboxKey,
+        limit: u32,
+        max_bytes: u64,
+        max_age: Option<Duration>,
+        in_vain: InVain,
+    ) -> Result<Leased, Fault> {
         let now = self.clock.now();
         let request = LeaseRequest {
             inbox,
@@ -287,7 +323,7 @@ impl Gateway {
             now,
             until: now.plus(self.limits.lease),
             not_before: max_age.map(|age| now.minus(age)),
-            isolation: self.isolation(),
+            isolation: self.isolation(in_vain),
         };
         self.note_seen(inbox.session).await;
         self.store.lease(request).await

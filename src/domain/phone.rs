@@ -22,7 +22,9 @@ pub mod switchboard;
 pub mod token;
 pub mod verification;
 
-pub use code::{CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, Transport};
+pub use code::{
+    CodePurpose, CodeTry, CodeUse, NewCode, OutboxCode, PendingCode, Transport, Window,
+};
 pub use contact::{Contact, ContactToken, RelayContact};
 pub use device::{
     Device, DeviceChange, DeviceNumber, NewDevice, NewLink, NewPhone, PasswordHash, Phone,

@@ -27,12 +27,12 @@ use super::conversation::{ContactPair, Conversation};
 use super::error::Fault;
 use super::idempotency::{AnswerQuota, Claimed, RequestClaim, RunningRequest, StoredAnswer};
 use super::ids::{
-    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber,
-    UserId,
+    AccountNumber, CodeId, ConversationId, ConversationNumber, MessageId, Order, SessionId,
+    SessionNumber, UserId,
 };
 use super::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Sweep, SweepRequest, Waiting,
+    Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -322,9 +322,12 @@ pub trait Inbox: Send + Sync {
     /// somebody else's by now, and stays as it is.
     async fn release(&self, inbox: InboxKey, returned: Returned) -> Result<(), Fault>;
 
-    /// Messages that were handed out from this inbox at least once and not acknowledged, oldest
-    /// first, at most `limit`; nothing changes. Those that are set aside are left out.
-    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault>;
+    /// Messages that wait in this inbox, handed out or not, oldest first; nothing changes. Those that
+    /// are set aside are left out. There are some as long as any come behind the stretch's beginning.
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault>;
+
+    /// Deletes one message from the inbox, whether it was handed out or not.
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault>;
 
     /// Messages that are set aside in this inbox, oldest first; from the one after `after`, or from
     /// the oldest when that is not among them.

@@ -230,6 +230,14 @@ impl BlobState {
     }
 }
 
+/// Some clients take 413 for a limit of their speed, and want to know when to come again.
+pub async fn say_when(mut response: Response) -> Response {
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from(60));
+    }
+    response
+}
+
 fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
     let place = places.clone().try_acquire_owned();
     place.map_err(|_| Fault::unavailable("too many files are on their way", None))

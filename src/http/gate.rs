@@ -88,6 +88,22 @@ impl Gate {
         outcome
     }
 
+    /// The same while it is still being looked at. Whoever goes away before it is known what comes
+    /// of it is a stranger.
+    ///
+    /// # Errors
+    /// As [`Self::judged`].
+    pub async fn judge<T>(
+        &self,
+        outcome: impl Future<Output = Result<T, Fault>>,
+        address: Option<IpAddr>,
+    ) -> Result<T, Fault> {
+        let mut unknown = Unknown { gate: self, address, is_judged: false };
+        let outcome = outcome.await;
+        unknown.is_judged = true;
+        self.judged(outcome, address)
+    }
+
     /// Counts a request whose credential is good; from now on its answer tells the account where it
     /// stands ([`super::ratelimit`]).
     ///
@@ -213,6 +229,22 @@ impl Gate {
     }
 }
 
+/// Somebody whose credential is being looked at; dropping it before that is over counts a stranger.
+struct Unknown<'a> {
+    gate: &'a Gate,
+    address: Option<IpAddr>,
+    is_judged: bool,
+}
+
+impl Drop for Unknown<'_> {
+    fn drop(&mut self) {
+        if !self.is_judged {
+            // Nobody is there to be refused.
+            drop(self.gate.stranger(self.address));
+        }
+    }
+}
+
 fn blocks(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX)
 }
@@ -281,6 +313,18 @@ mod tests {
         assert!(matches!(gate.judged(bad(), address), Err(Fault::Unauthorized { .. })));
         assert!(matches!(gate.judged(bad(), address), Err(Fault::RateLimited { .. })));
         assert!(matches!(gate.judged(bad(), None), Err(Fault::Unauthorized { .. })));
+        assert!(gate.may_knock(address).is_err());
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_before_a_credential_is_judged_is_counted() {
+        let gate = gate(0);
+        let address = Some(IpAddr::from([203, 0, 113, 1]));
+        assert!(gate.judge(async { Ok(()) }, address).await.is_ok());
+        assert!(gate.may_knock(address).is_ok());
+        let mut judged = Box::pin(gate.judge(std::future::pending::<Result<(), _>>(), address));
+        assert!(futures_util::poll!(&mut judged).is_pending());
+        drop(judged);
         assert!(gate.may_knock(address).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! `GET /openapi.yaml`: the description of everything that the gateway speaks.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -9,11 +11,15 @@ use utoipa::OpenApi;
 
 use super::problem;
 
-/// Serves the document.
-pub fn router(yaml: String) -> Router {
-    let yaml = Bytes::from(yaml);
+/// Serves the document, which is written when somebody first asks for it: that takes some megabytes
+/// and most gateways are never asked.
+pub fn router(write: impl Fn() -> String + Send + Sync + 'static) -> Router {
+    let (written, write) = (Arc::new(OnceLock::new()), Arc::new(write));
     let content_type = HeaderValue::from_static("application/yaml");
-    let answer = async move || ([(CONTENT_TYPE, content_type)], yaml);
+    let answer = async move || {
+        let yaml: Bytes = written.get_or_init(|| Bytes::from(write())).clone();
+        ([(CONTENT_TYPE, content_type)], yaml)
+    };
     Router::new()
         .route("/openapi.yaml", get(answer))
         .method_not_allowed_fallback(problem::unknown_method)

@@ -140,10 +140,13 @@ pub fn take(response: &mut Response) -> Option<Arc<Fault>> {
 /// Writes the document of a handler's [`Problem`]; other answers stay as they are.
 #[must_use]
 pub fn shape(mut response: Response, id: &RequestId) -> Response {
-    match take(&mut response) {
-        Some(fault) => respond(&fault, id),
-        None => response,
+    let Some(fault) = take(&mut response) else { return response };
+    let mut document = respond(&fault, id);
+    // A path may know better than the fault when to come again.
+    if let Some(when) = response.headers_mut().remove(RETRY_AFTER) {
+        document.headers_mut().entry(RETRY_AFTER).or_insert(when);
     }
+    document
 }
 
 /// The answer for a path that nobody knows.

@@ -25,7 +25,7 @@ const READ_BUFFER: usize = 1024;
 /// How much is gathered before it is written.
 const WRITE_BUFFER: usize = 4 * 1024;
 
-/// A socket. At most one frame more than [`WRITE_BUFFER`] waits to be written.
+/// A socket. At most one frame more than `WRITE_BUFFER` waits to be written.
 pub struct Wire<Io> {
     stream: WebSocketStream<Intake<Io>>,
     /// Whether something may wait to be written.

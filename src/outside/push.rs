@@ -1,8 +1,8 @@
 //! Services that wake devices: Web Push and UnifiedPush, Firebase, Apple.
 //!
 //! Whatever they do, a message waits in the inbox as well, so they may lose everything. Each is
-//! asked a few times, within bounds, and what it says about an address is passed on: a dead one is
-//! cleared.
+//! asked once, within bounds, and what it says is passed on: whether and when it is asked again is
+//! the caller's affair.
 
 mod apns;
 mod encryption;
@@ -11,10 +11,8 @@ mod vapid;
 mod webpush;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::sleep;
 
 use super::client::{Answer, AskError, Client};
 use super::signed::KeyError;
@@ -28,18 +26,11 @@ use webpush::WebPush;
 
 pub use vapid::VapidKey;
 
-/// Before the second and the third try, unless the service says how long to wait.
-pub const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
-
-/// A service that wants a longer pause is not asked again for this notification.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-
 /// The services that are set up.
 pub struct Services {
     webpush: Option<WebPush>,
     fcm: Option<Fcm>,
     apns: Option<Apns>,
-    pauses: [Duration; 2],
 }
 
 /// What the services are asked with.
@@ -58,8 +49,6 @@ pub struct Means {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// Before the second and the third try.
-    pub pauses: [Duration; 2],
 }
 
 /// Why a service cannot be set up.
@@ -76,15 +65,6 @@ pub enum PushError {
     Key(&'static str, #[source] KeyError),
 }
 
-/// What one try came to.
-#[derive(Debug, PartialEq, Eq)]
-enum Attempt {
-    /// There is nothing more to do.
-    Settled(Pushed),
-    /// Another try may be worth it, after this time if it was said.
-    Again(Option<Duration>),
-}
-
 /// A service that is asked to carry something.
 #[async_trait]
 trait Service: Send + Sync {
@@ -92,14 +72,14 @@ trait Service: Send + Sync {
     const NAME: &'static str;
 
     /// Asks once.
-    async fn attempt(&self, address: &[u8], what: &Notification) -> Attempt;
+    async fn attempt(&self, address: &[u8], what: &Notification) -> Pushed;
 }
 
 impl Services {
     /// No service at all.
     #[must_use]
     pub fn none() -> Self {
-        Self { webpush: None, fcm: None, apns: None, pauses: PAUSES }
+        Self { webpush: None, fcm: None, apns: None }
     }
 
     /// The services that the settings name.
@@ -120,31 +100,7 @@ impl Services {
             clock: means.clock,
             entropy: means.entropy,
         });
-        Ok(Self { webpush, fcm, apns, pauses: means.pauses })
-    }
-
-    async fn carry<S: Service>(
-        &self,
-        service: Option<&S>,
-        address: &[u8],
-        what: &Notification,
-    ) -> Pushed {
-        let Some(service) = service else { return Pushed::NotSetUp };
-        for pause in self.pauses {
-            let after = match service.attempt(address, what).await {
-                Attempt::Settled(pushed) => return pushed,
-                Attempt::Again(after) => after.unwrap_or(pause),
-            };
-            if after > LONGEST_PAUSE {
-                tracing::debug!(service = S::NAME, "a push service wants to be left alone");
-                return Pushed::Failed;
-            }
-            sleep(after).await;
-        }
-        match service.attempt(address, what).await {
-            Attempt::Settled(pushed) => pushed,
-            Attempt::Again(_) => Pushed::Failed,
-        }
+        Ok(Self { webpush, fcm, apns })
     }
 }
 
@@ -152,10 +108,14 @@ impl Services {
 impl Push for Services {
     async fn push(&self, kind: PushKind, address: &[u8], what: Notification) -> Pushed {
         match kind {
-            PushKind::Gcm => self.carry(self.fcm.as_ref(), address, &what).await,
-            PushKind::Apn => self.carry(self.apns.as_ref(), address, &what).await,
-            PushKind::WebPush => self.carry(self.webpush.as_ref(), address, &what).await,
+            PushKind::Gcm => ask(self.fcm.as_ref(), address, &what).await,
+            PushKind::Apn => ask(self.apns.as_ref(), address, &what).await,
+            PushKind::WebPush => ask(self.webpush.as_ref(), address, &what).await,
         }
+    }
+
+    async fn probe(&self, url: &str) -> Option<bool> {
+        self.webpush.as_ref()?.probe(url).await
     }
 
     fn web_push_key(&self) -> Option<String> {
@@ -163,26 +123,31 @@ impl Push for Services {
     }
 }
 
-impl Attempt {
-    /// What an answer means wherever nothing else is said about it.
-    fn by_status(service: &'static str, answer: &Answer) -> Self {
-        match answer.status {
-            200..300 => Self::Settled(Pushed::Taken),
-            429 | 500..600 => Self::Again(answer.retry_after),
-            status => {
-                tracing::debug!(service, status, "a push service refused a notification");
-                Self::Settled(Pushed::Failed)
-            }
+async fn ask<S: Service>(service: Option<&S>, address: &[u8], what: &Notification) -> Pushed {
+    match service {
+        Some(service) => service.attempt(address, what).await,
+        None => Pushed::NotSetUp,
+    }
+}
+
+/// What an answer means wherever nothing else is said about it.
+fn by_status(service: &'static str, answer: &Answer) -> Pushed {
+    match answer.status {
+        200..300 => Pushed::Taken,
+        429 | 500..600 => Pushed::Later(answer.retry_after),
+        status => {
+            tracing::debug!(service, status, "a push service refused a notification");
+            Pushed::Failed
         }
     }
+}
 
-    /// What it means that there is no answer.
-    fn without_answer(service: &'static str, error: &AskError) -> Self {
-        tracing::debug!(service, "a push service did not answer: {error}");
-        match error {
-            AskError::TimedOut(_) | AskError::Failed(_) => Self::Again(None),
-            _ => Self::Settled(Pushed::Failed),
-        }
+/// What it means that there is no answer.
+fn without_answer(service: &'static str, error: &AskError) -> Pushed {
+    tracing::debug!(service, "a push service did not answer: {error}");
+    match error {
+        AskError::TimedOut(_) | AskError::Failed(_) | AskError::Reach(_) => Pushed::Unreachable,
+        _ => Pushed::Failed,
     }
 }
 

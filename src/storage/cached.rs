@@ -31,11 +31,11 @@ use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::ids::{
-    AccountNumber, ConversationId, MessageId, SessionId, SessionNumber, UserId,
+    AccountNumber, ConversationId, MessageId, Order, SessionId, SessionNumber, UserId,
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, LeaseRequest, Leased,
-    MessageDigest, Returned, SetAside, Sweep, SweepRequest, Waiting,
+    MessageDigest, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{
@@ -367,8 +367,12 @@ impl Inbox for CachedStore {
         self.inner.release(inbox, returned).await
     }
 
-    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
-        self.inner.handed_out(inbox, limit).await
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        self.inner.browse(inbox, stretch).await
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        self.inner.withdraw(inbox, order).await
     }
 
     async fn set_aside(

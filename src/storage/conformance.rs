@@ -8,13 +8,13 @@ pub mod scene;
 
 mod accounts;
 mod attachments;
+mod browse;
 mod changes;
 mod chats;
 mod codes;
 mod contacts;
 mod conversations;
 mod enrolments;
-mod handed_out;
 mod inbox;
 mod introductions;
 mod isolation;
@@ -129,11 +129,12 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         expired_messages_are_not_handed_out,
         what_is_not_handed_out_hides_nothing_behind_it,
         older_messages_can_be_left_where_they_are;
-    handed_out:
-        what_was_handed_out_is_found_until_it_is_acknowledged,
-        what_was_not_sent_was_not_handed_out,
+    browse:
+        what_waits_is_found_handed_out_or_not,
+        an_inbox_is_looked_through_in_stretches,
+        any_message_can_be_withdrawn,
         what_is_set_aside_is_found_elsewhere,
-        what_an_ended_session_was_handed_is_not_found;
+        what_waited_for_an_ended_session_is_not_found;
     phones:
         a_phone_is_registered_with_its_first_device,
         registering_again_ends_everything,
@@ -146,15 +147,18 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         devices_are_numbered_after_the_highest,
         there_are_no_more_devices_than_the_limit,
         a_link_needs_its_code_and_a_first_device,
+        who_lost_the_number_links_nothing,
         two_links_at_once_get_two_numbers,
         an_unlinked_device_ends_alone,
         notifications_go_to_one_place,
+        what_phones_change_concerns_nobody_in_other_dialects,
         a_change_of_what_is_no_more_does_nothing;
     contacts:
         a_phone_is_listed_while_it_is_active,
         contacts_come_in_the_order_of_the_question,
         what_is_here_wins_over_what_another_gateway_says,
         a_contact_is_one_gateways,
+        contacts_of_a_gateway_are_forgotten_a_few_at_a_time,
         phones_are_listed_in_pages;
     prekeys:
         prekeys_are_given_out_in_order_and_then_the_last_resort,
@@ -170,6 +174,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_new_code_takes_the_place_of_the_old_one,
         tries_at_once_are_all_counted,
         the_operator_sees_what_there_is_to_hand_over,
+        codes_of_a_day_are_counted_together,
+        tries_of_a_day_are_counted_together,
+        who_proved_a_number_begins_anew,
+        the_operator_is_told_of_the_code_on_file_alone,
         old_codes_are_forgotten_a_few_at_a_time;
     nodes:
         the_first_key_of_a_gateway_stays,

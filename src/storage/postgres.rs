@@ -12,6 +12,7 @@
 mod accept;
 mod accounts;
 mod attachments;
+mod browse;
 mod change;
 mod changes;
 mod chats;
@@ -26,7 +27,6 @@ mod forget;
 mod fronts;
 mod gaps;
 mod groups;
-mod handed_out;
 mod health;
 mod inbox;
 mod introductions;

@@ -14,6 +14,7 @@
 mod accept;
 mod accounts;
 mod attachments;
+mod browse;
 mod changes;
 mod chats;
 mod claims;
@@ -25,7 +26,6 @@ mod expire;
 mod fresh;
 mod gaps;
 mod groups;
-mod handed_out;
 mod health;
 mod inbox;
 mod inboxes;

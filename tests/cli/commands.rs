@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use sealpost::sdk::keystore::Keystore;
 use serde_json::Value;
 
-use super::world::{Place, Served, text};
+use super::world::{Done, Place, Served, text};
 
 #[test]
 fn a_bot_made_through_a_running_gateway_is_known_to_it_at_once() {
@@ -215,7 +215,11 @@ fn codes_of_phones_are_read_through_the_running_gateway_and_without_it() {
     served.stop("TERM");
     let log = log.join().unwrap();
     assert!(!log.contains("4152222222") && !log.contains(code), "{log}");
-    let alone = place.run(&["textsecure", "codes"]);
-    assert_eq!((alone.code, alone.out), (0, listed), "the key that seals them is the database's");
-    assert!(alone.err.contains("`dialects.textsecure.enabled` is `false`"), "{}", alone.err);
+    let mut alone = place.command(&["textsecure", "codes"]);
+    alone.env("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true");
+    let alone = Done::of(&mut alone);
+    assert_eq!((alone.code, alone.out), (0, listed), "the key that seals them is beside them");
+    let without = place.run(&["textsecure", "codes"]);
+    assert_ne!(without.code, 0);
+    assert!(without.err.contains("`dialects.textsecure.enabled` is false"), "{}", without.err);
 }

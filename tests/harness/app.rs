@@ -1,6 +1,8 @@
 //! The whole gateway on a real database, with a clock and a randomness that the test holds.
 
+use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use sealpost::app::{App, Bound};
+use sealpost::app::{App, AppError, Bound};
 use sealpost::config::Config;
 use sealpost::config::dialects::TextSecure;
 use sealpost::domain::account::AccountKind;
@@ -129,13 +131,32 @@ impl TestApp {
 
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(&mut self) {
-        self.app.take().unwrap().close().await;
+        if let Some(app) = self.app.take() {
+            app.close().await;
+        }
         // What was drawn before must not be drawn again.
         self.seed += 1;
         let app = open(&self.config, &self.clock, self.seed).await;
         self.router = app.router();
         self.app = Some(app);
         self.sockets = OnceCell::new();
+    }
+
+    /// Stops the gateway and opens one on a copy of its data directory that lacks a file.
+    pub async fn move_without(&mut self, lacks: &str, to: &Path) -> Result<App, AppError> {
+        self.app.take().unwrap().close().await;
+        self.seed += 1;
+        let mut config = self.config.clone();
+        config.storage.data = to.join("data");
+        fs::create_dir(&config.storage.data).unwrap();
+        fs::set_permissions(&config.storage.data, Permissions::from_mode(0o700)).unwrap();
+        for entry in fs::read_dir(self.data()).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() && entry.file_name() != lacks {
+                fs::copy(entry.path(), config.storage.data.join(entry.file_name())).unwrap();
+            }
+        }
+        let entropy = Arc::new(TestEntropy::new(self.seed));
+        App::open(&config, self.clock.clone(), entropy).await
     }
 
     pub fn router(&self) -> Router {
@@ -152,7 +173,7 @@ impl TestApp {
 
     /// The rules of phones.
     pub fn switchboard(&self) -> Arc<Switchboard> {
-        self.app.as_ref().unwrap().switchboard().clone()
+        self.app.as_ref().unwrap().switchboard().unwrap().clone()
     }
 
     /// Serves on loopback for as long as the runtime of the test lives; returns `127.0.0.1:port`.

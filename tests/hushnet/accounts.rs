@@ -147,7 +147,7 @@ fn login(device: &HushDevice, message: &[u8]) -> Value {
 async fn whoever_has_a_devices_key_logs_in() {
     let app = TestApp::start_for_hushnet().await;
     let alice = app.hush_member("alice").await;
-    let post = |body: Value| async { app.hush_stranger(Method::POST, "/users/login", &body).await };
+    let post = async |body: Value| app.hush_stranger(Method::POST, "/users/login", &body).await;
     let found = post(login(&alice, b"Login request")).await;
     assert_eq!((found.status, &found.json["id"]), (200, &alice.user.clone().into()), "{found:?}");
     let stranger = HushDevice::new(&app, "nobody", NOBODY);

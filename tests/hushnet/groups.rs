@@ -8,7 +8,8 @@ use crate::harness::hush::HushDevice;
 
 async fn group(app: &TestApp, owner: &HushDevice, members: &[&HushDevice]) -> String {
     let members: Vec<_> = members.iter().map(|member| &member.user).collect();
-    let made = owner.post(app, "/chats", json!({ "name": "Project Team", "members": members })).await;
+    let made =
+        owner.post(app, "/chats", json!({ "name": "Project Team", "members": members })).await;
     assert_eq!(made.status, 201, "{made:?}");
     made.json["id"].as_str().unwrap().to_owned()
 }

@@ -164,8 +164,7 @@ async fn the_documented_way_from_an_introduction_to_a_chat() {
     let chat = "0e6e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10";
     let confirm = json!({ "pending_session_id": waiting["id"], "chat_id": chat });
     let confirmed = bob.post(&app, "/sessions/confirm", confirm.clone()).await;
-    let expected =
-        json!({ "session_id": waiting["id"], "status": "completed", "chat_id": chat });
+    let expected = json!({ "session_id": waiting["id"], "status": "completed", "chat_id": chat });
     assert_eq!((confirmed.status, confirmed.json), (200, expected));
     let again = bob.post(&app, "/sessions/confirm", confirm).await;
     assert_eq!((again.status, &again.json["status"]), (404, &json!(404)), "{again:?}");

@@ -82,8 +82,7 @@ async fn all_devices_get_a_message_or_none() {
     let carol = app.hush_member("carol").await;
     for stranger in [&carol.device, "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"] {
         let devices = [&bob.device, &second.device, stranger];
-        let answer =
-            alice.post(&app, "/messages", message(&chat, &bob, &devices, "lost")).await;
+        let answer = alice.post(&app, "/messages", message(&chat, &bob, &devices, "lost")).await;
         assert_eq!(answer.status, 404, "{answer:?}");
     }
     let devices = [bob.device.as_str(), second.device.as_str()];

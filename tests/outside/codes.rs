@@ -133,3 +133,22 @@ async fn other_countries_go_elsewhere_when_twilio_is_for_north_america() {
     assert!(stand_in.seen().is_empty());
     assert_eq!(deliver("+14152222222").await, CodeDelivery::Sent);
 }
+
+#[tokio::test]
+async fn where_twilio_serves_all_countries_nobody_else_is_asked() {
+    let stand_in = StandIn::start().await;
+    let codes = Codes { fallback: Fallback::Outbox, ..twilio(&stand_in) };
+    let message = message("+491512222222", Transport::Sms);
+    assert_eq!(carriers(&codes).deliver(&message).await.unwrap(), CodeDelivery::Sent);
+    assert!(stand_in.only().text().starts_with("To=%2B491512222222&"));
+}
+
+#[tokio::test]
+async fn a_call_that_twilio_does_not_make_goes_by_the_fallback() {
+    let stand_in = StandIn::start().await;
+    stand_in.replies(500, "{}");
+    let codes = Codes { fallback: Fallback::Outbox, ..twilio(&stand_in) };
+    let message = message("+14152222222", Transport::Voice);
+    assert_eq!(carriers(&codes).deliver(&message).await.unwrap(), CodeDelivery::Outbox);
+    assert_eq!(stand_in.only().path, "/2010-04-01/Accounts/AC1/Calls.json");
+}

@@ -134,9 +134,8 @@ async fn what_google_says_is_understood() {
         (404, "<html>".to_owned(), Pushed::Failed),
         (400, refusal("INVALID_ARGUMENT"), Pushed::Failed),
         (403, refusal("SENDER_ID_MISMATCH"), Pushed::Failed),
-        // Tried again, and taken then.
-        (429, String::new(), Pushed::Taken),
-        (503, String::new(), Pushed::Taken),
+        (429, String::new(), Pushed::Later(None)),
+        (503, String::new(), Pushed::Later(None)),
     ] {
         let stand_in = StandIn::start().await;
         grant(&stand_in, "first");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Version};
+use axum::http::{HeaderMap, Method, Version};
 use axum::response::Response;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -57,6 +57,8 @@ pub struct StandIn {
     pub url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     replies: Arc<Mutex<VecDeque<Reply>>>,
+    /// What it says that it is.
+    discovery: Arc<Mutex<&'static str>>,
     came: Arc<Notify>,
 }
 
@@ -65,6 +67,7 @@ impl StandIn {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stand_in = Self { url, ..Self::default() };
+        *stand_in.discovery.lock().unwrap() = r#"{"unifiedpush":{"version":1}}"#;
         let router = Router::new().fallback(note).with_state(stand_in.clone());
         // Ends with the runtime of the test.
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -84,6 +87,11 @@ impl StandIn {
     ) {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         self.replies.lock().unwrap().push_back((status, headers, body.into()));
+    }
+
+    /// A server that is none for UnifiedPush.
+    pub fn is_something_else(&self) {
+        *self.discovery.lock().unwrap() = "<html>";
     }
 
     /// What came in so far.
@@ -114,6 +122,9 @@ impl StandIn {
 }
 
 async fn note(State(stand_in): State<StandIn>, request: Request) -> Response {
+    if request.method() == Method::GET {
+        return Response::new(Body::from(stand_in.discovery.lock().unwrap().to_owned()));
+    }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let body = to_bytes(body, 1 << 20).await.unwrap().to_vec();
@@ -143,7 +154,7 @@ pub fn clock() -> Arc<TestClock> {
     Arc::new(TestClock::at(Timestamp::from_micros(NOW * 1_000_000)))
 }
 
-/// The services that these settings name, on loopback and without pauses.
+/// The services that these settings name, on loopback.
 pub fn services(settings: &PushServices, clock: &Arc<TestClock>) -> Services {
     let means = Means {
         services: client(Protocol::Any),
@@ -153,7 +164,6 @@ pub fn services(settings: &PushServices, clock: &Arc<TestClock>) -> Services {
         contact: "https://gateway.example".to_owned(),
         clock: clock.clone(),
         entropy: Arc::new(TestEntropy::new(1)),
-        pauses: [Duration::ZERO; 2],
     };
     Services::open(settings, means).unwrap()
 }

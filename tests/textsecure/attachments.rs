@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::letters::{ANNA, BERT, retry_after};
+use super::letters::{ANNA, BERT, retry_after, unlimited_with};
 use crate::harness::phone::{Phone, request};
 use crate::harness::{Answer, TestApp};
 
@@ -80,6 +80,52 @@ async fn an_address_is_good_for_what_it_says_alone() {
     assert_eq!(go(&app, Method::GET, &upload, b"").await.0, 403);
     app.clock.advance(Duration::from_secs(60 * 60));
     assert_eq!(go(&app, Method::PUT, &upload, b"bytes").await.0, 403, "it has expired");
+}
+
+#[tokio::test]
+async fn an_address_for_reading_is_good_for_an_hour() {
+    let app = TestApp::start_for_phones().await;
+    let anna = app.phone(ANNA).await;
+    let (id, upload) = open(&app, &anna).await;
+    let view = locate(&app, &anna, id).await;
+    assert_eq!(go(&app, Method::PUT, &upload, b"bytes").await.0, 200);
+    app.clock.advance(Duration::from_secs(60 * 60 - 1));
+    assert_eq!(go(&app, Method::GET, &view, b"").await.0, 200);
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(go(&app, Method::GET, &view, b"").await.0, 403, "it has expired");
+    let tampered = locate(&app, &anna, id).await.replace("signature=", "signature=A");
+    assert_eq!(go(&app, Method::GET, &tampered, b"").await.0, 403);
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_may_be_tried_later_and_pages_may_read_it() {
+    let app = unlimited_with(|config| config.attachments.max_bytes = 1024).await;
+    let anna = app.phone(ANNA).await;
+    let (_, upload) = open(&app, &anna).await;
+    let path = upload.strip_prefix("http://gateway.test").unwrap();
+    let ask = async |method, body: Vec<u8>| {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("origin", "https://page.example");
+        let request = request.header("access-control-request-method", "PUT");
+        let response = app.router().oneshot(request.body(Body::from(body)).unwrap()).await;
+        response.unwrap()
+    };
+    let refused = ask(Method::PUT, vec![0; 1025]).await;
+    assert_eq!(refused.status(), 413);
+    assert_eq!(refused.headers()["retry-after"], "60");
+    assert_eq!(refused.headers()["access-control-allow-origin"], "*");
+    let asked = ask(Method::OPTIONS, Vec::new()).await;
+    assert_eq!(asked.status(), 200);
+    let allowed = asked.headers()["access-control-allow-methods"].to_str().unwrap();
+    assert!(allowed.contains("PUT"), "{allowed}");
+}
+
+#[tokio::test]
+async fn pages_of_others_read_no_file_where_no_phone_is_served() {
+    let app = TestApp::start().await;
+    let request = Request::get("/blobs/1").header("origin", "https://page.example");
+    let answer = app.router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert!(!answer.headers().contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test]

@@ -96,6 +96,47 @@ async fn codes_by_text_message_come_back_every_half_minute() {
 }
 
 #[tokio::test]
+async fn a_number_has_so_many_codes_in_a_day() {
+    let app = TestApp::start_for_phones_with(|it| it.codes_per_day = 3).await;
+    for _ in 0..3 {
+        app.clock.advance(Duration::from_secs(60));
+        assert_eq!(ask(&app, &format!("sms/code/{NUMBER}")).await.status, 200);
+    }
+    app.clock.advance(Duration::from_secs(60));
+    let refused = ask(&app, &format!("voice/code/{NUMBER}")).await;
+    assert_eq!(seconds_to_wait(&refused), (413, "86220"));
+    assert_eq!(ask(&app, "sms/code/+14152222223").await.status, 200, "each number has its own");
+    app.clock.advance(Duration::from_secs(86_220));
+    assert_eq!(ask(&app, &format!("sms/code/{NUMBER}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_guesser_does_not_begin_anew_with_each_code() {
+    let app = TestApp::start_for_phones().await;
+    let phone = Phone::new(NUMBER);
+    let mut tries = 0;
+    for _ in 0..8 {
+        app.clock.advance(Duration::from_secs(120));
+        assert_eq!(ask(&app, &format!("sms/code/{NUMBER}")).await.status, 200);
+        for _ in 0..4 {
+            app.clock.advance(Duration::from_secs(30));
+            let guess = phone.put(&app, "/v1/accounts/code/000000", phone.attributes()).await;
+            if guess.status == 413 {
+                assert!(guess.headers.contains_key("retry-after"), "{guess:?}");
+                continue;
+            }
+            assert_eq!(guess.status, 403);
+            tries += 1;
+        }
+    }
+    assert_eq!(tries, 20);
+    let code = waiting(&app).await[0].code.clone();
+    let path = format!("/v1/accounts/code/{}", code.as_str());
+    let right = phone.put(&app, &path, phone.attributes()).await;
+    assert_eq!(right.status, 413, "nor does the right one help");
+}
+
+#[tokio::test]
 async fn spoken_codes_have_limits_of_their_own() {
     let app = TestApp::start_for_phones().await;
     for _ in 0..2 {

@@ -53,7 +53,7 @@ async fn a_token_that_is_none_is_nobodys() {
     let anna = app.phone(ANNA).await;
     let found = look_up(&app, &anna, &json!(["AAAA", "Zm9v", ANNAS_TOKEN])).await;
     assert_eq!(found.json["contacts"], json!([{"token": ANNAS_TOKEN}]));
-    for bad in ["a!bc", "A", "BQVVHxMt5zAFX", "a b"] {
+    for bad in ["a!bc", "", "A", "AA", "AAA=", "BQVVHxMt5zAFX", "a b"] {
         assert_eq!(look_up(&app, &anna, &json!([ANNAS_TOKEN, bad])).await.status, 400, "{bad}");
     }
     for bad in ["a!bc", "AAAA", "BQVVHxMt5zAFXB/x"] {

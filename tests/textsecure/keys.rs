@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::letters::{ANNA, BERT, CARL, NOBODY, link_silent, retry_after, unlimited};
@@ -150,6 +151,18 @@ async fn where_nobody_can_begin_to_write_nothing_is_found() {
         assert_eq!(answer.status, 404, "{path}");
     }
     leaves(&app, &bert, "bert", [1]).await;
+    for version in ["v1", "v2"] {
+        let other = format!("/{version}/keys/{BERT}/22");
+        assert_eq!(
+            anna.get(&app, &other).await.status,
+            404,
+            "no such device, though keys were left"
+        );
+        for path in [other, format!("/{version}/keys"), format!("/{version}/keys/{BERT}/1")] {
+            let answer = app.stranger(Method::GET, &path, &Value::Null).await;
+            assert_eq!(answer.status, 401, "{path}");
+        }
+    }
     assert_eq!(fetch(&app, &anna, &format!("{BERT}?relay=there")).await.status, 404);
     assert_eq!(anna.get(&app, &format!("/v2/keys/{BERT}")).await.status, 404, "no such path");
     let wrong = Phone { password: "wrong".into(), ..anna.clone() };
@@ -286,4 +299,20 @@ async fn no_key_is_given_out_twice_however_many_ask_at_once() {
     assert_eq!(given.remove(&LAST_RESORT), Some(128 - 100));
     assert_eq!(given.len(), 100);
     assert!(given.values().all(|times| *times == 1), "{given:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_much_or_too_long_changes_nothing() {
+    let app = unlimited().await;
+    let anna = app.phone(ANNA).await;
+    leaves(&app, &anna, "anna", 0..3).await;
+    assert_eq!(anna.put(&app, "/v1/keys", list("anna", 0..501)).await.status, 413);
+    let long = list(&"x".repeat(600), 0..1);
+    assert_eq!(anna.put(&app, "/v1/keys", long).await.status, 415);
+    let mut below = list("anna", 0..1);
+    below["keys"][0]["keyId"] = json!(-1);
+    assert_eq!(anna.put(&app, "/v1/keys", below).await.status, 415);
+    let signed = json!({ "keyId": 1, "publicKey": "x", "signature": "x".repeat(513) });
+    assert_eq!(anna.put(&app, "/v2/keys/signed", signed).await.status, 415);
+    assert_eq!(count(&app, &anna).await, 3);
 }

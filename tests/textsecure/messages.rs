@@ -222,6 +222,23 @@ async fn the_first_edition_is_told_what_became_of_each_destination() {
     assert_eq!(texts(&app, &bert).await, ["a"], "the other one is held by the test");
 }
 
+#[tokio::test]
+async fn the_first_edition_may_quote_numbers_and_leave_padding_out() {
+    let app = unlimited().await;
+    let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);
+    for body in ["aGVsbG8gd29ybGQ=", "aGVsbG8gd29ybGQ"] {
+        let one = json!({ "type": "1", "destination": BERT, "body": body, "timestamp": "1234" });
+        let answer = anna.post(&app, "/v1/messages/", json!({ "messages": [one] })).await;
+        assert_eq!((answer.status, &answer.json["success"]), (200, &json!([BERT])));
+    }
+    let messages = pull(&app, &bert).await;
+    assert_eq!(messages.len(), 2);
+    for message in messages {
+        assert_eq!(message["message"], "aGVsbG8gd29ybGQ=");
+        assert_eq!(message["timestamp"], 1234);
+    }
+}
+
 /// Who else got the oldest message that waits for a phone.
 async fn destinations(app: &TestApp, number: &str) -> Vec<String> {
     let gateway = app.gateway();

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+use super::letters::{ANNA, unlimited};
 use crate::harness::TestApp;
 use crate::harness::phone::request;
 
@@ -16,6 +17,9 @@ async fn by_default_it_is_not_spoken() {
     let path = "/v1/accounts/sms/code/+14152222222";
     let answer = app.answer(request(Method::GET, path, None, &Value::Null)).await;
     assert_eq!((answer.status, &answer.json["error"]["status"]), (404, &404.into()), "{answer:?}");
+    let key = app.data().join("vault.key");
+    assert!(!key.exists(), "there is nothing to seal");
+    assert!(TestApp::start_for_phones().await.data().join("vault.key").exists());
 }
 
 #[tokio::test]
@@ -31,6 +35,30 @@ async fn its_paths_are_its_own_even_for_sockets() {
     }
     let answer = app.stranger(Method::GET, "/me", &Value::Null).await;
     assert_eq!(answer.json["error"]["status"], 401, "{answer:?}");
+}
+
+#[tokio::test]
+async fn what_takes_something_is_not_asked_by_head() {
+    let app = unlimited().await;
+    let anna = app.phone(ANNA).await;
+    for path in [
+        "/v1/accounts/sms/code/+14152222222",
+        "/v1/attachments",
+        "/v1/attachments/1",
+        "/v1/devices/provisioning/code",
+        "/v1/federation/key/+14152222222",
+        "/v1/federation/key/+14152222222/*",
+        "/v2/federation/key/+14152222222/1",
+        "/v1/keys/+14152222222",
+        "/v1/keys/+14152222222/1",
+        "/v2/keys/+14152222222/*",
+        "/v1/messages",
+    ] {
+        for path in [path.to_owned(), format!("{path}/")] {
+            let head = request(Method::HEAD, &path, Some(&anna.authorization()), &Value::Null);
+            assert_eq!(app.answer(head).await.status, 405, "{path}");
+        }
+    }
 }
 
 #[tokio::test]

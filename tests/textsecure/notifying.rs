@@ -51,6 +51,21 @@ async fn a_message_is_pushed_and_waits_all_the_same() {
 }
 
 #[tokio::test]
+async fn an_endpoint_without_keys_that_is_not_of_unified_push_is_refused() {
+    let (app, stand_in) = (unlimited_with(on_loopback).await, StandIn::start().await);
+    let bert = app.phone(BERT).await;
+    stand_in.is_something_else();
+    let keys = json!({ "endpoint": stand_in.url, "auth": "AAAAAAAAAAAAAAAAAAAAAA", "p256dh":
+        format!("B{}", "A".repeat(86)) });
+    for (endpoint, status) in [(json!({ "endpoint": stand_in.url }), 415), (keys, 200)] {
+        let answer = bert.put(&app, "/v1/accounts/webpush/", endpoint).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    let silent = json!({ "endpoint": "http://127.0.0.1:9/nobody-is-there-now" });
+    assert_eq!(bert.put(&app, "/v1/accounts/webpush/", silent).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_no_service_carries_wakes() {
     let (app, stand_in) = (unlimited_with(on_loopback).await, StandIn::start().await);
     let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);

@@ -27,6 +27,17 @@ async fn what_was_read_comes_again_until_it_is_deleted() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_never_deleted_comes_again_for_ever() {
+    let app = unlimited().await;
+    let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);
+    says(&app, &anna, &[&bert], "one").await;
+    for round in 0..21 {
+        assert_eq!(texts(&app, &bert).await, ["one"], "round {round}");
+        app.clock.advance(LEASE);
+    }
+}
+
+#[tokio::test]
 async fn of_two_messages_of_one_time_the_oldest_is_deleted_first() {
     let app = unlimited().await;
     let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);
@@ -44,13 +55,32 @@ async fn of_two_messages_of_one_time_the_oldest_is_deleted_first() {
 }
 
 #[tokio::test]
-async fn what_was_not_read_or_does_not_exist_is_not_deleted() {
+async fn what_came_with_a_notification_is_deleted_before_it_is_read() {
+    let app = unlimited_with(|config| config.limits.inbox_page = 2).await;
+    let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);
+    for number in 1..=7 {
+        says(&app, &anna, &[&bert], &number.to_string()).await;
+        app.clock.advance(Duration::from_secs(1));
+    }
+    let path = format!("/v1/messages/{ANNA}/{}", now(&app) - 1000);
+    assert_eq!(bert.delete(&app, &path).await.status, 204);
+    let receipts = pull(&app, &anna).await;
+    assert_eq!((receipts.len(), &receipts[0]["type"]), (1, &5.into()));
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        left.extend(texts(&app, &bert).await);
+    }
+    assert_eq!(left, ["1", "2", "3", "4", "5", "6"]);
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_deleted() {
     let app = unlimited().await;
     let (anna, bert) = (app.phone(ANNA).await, app.phone(BERT).await);
     says(&app, &anna, &[&bert], "unread").await;
     let time = now(&app);
     for path in [
-        format!("/v1/messages/{ANNA}/{time}"),
+        format!("/v1/messages/{ANNA}/{}", time + 1),
         format!("/v1/messages/{ANNA}/1"),
         format!("/v1/messages/{CARL}/{time}"),
     ] {

@@ -1,7 +1,9 @@
 //! Where a device is woken, and what that has to do with being listed.
 
+use futures_util::{FutureExt, StreamExt};
 use sealpost::domain::phone::push_address::Endpoint;
 use sealpost::domain::phone::{PhoneNumber, PushKind};
+use sealpost::domain::ports::Hint;
 use serde_json::json;
 
 use crate::harness::{Phone, TestApp};
@@ -48,6 +50,24 @@ async fn a_push_id_makes_a_phone_reachable_and_listed() {
     assert_eq!(phone.delete(&app, "/v1/accounts/gcm").await.status, 200);
     assert!(!is_listed(&app, &asker).await);
     assert_eq!(kept(&app).await, None);
+}
+
+#[tokio::test]
+async fn a_phone_without_its_only_id_is_as_good_as_unknown() {
+    let app = TestApp::start_for_phones().await;
+    let (phone, asker) = (sleeper(&app).await, app.phone("+14152222223").await);
+    let key = |id: u64| json!({ "keyId": id, "publicKey": "public", "identityKey": "identity" });
+    let keys = json!({ "lastResortKey": key(16_777_215), "keys": [key(1)] });
+    assert_eq!(phone.put(&app, "/v1/keys", keys).await.status, 200);
+    let write = json!({ "messages": [{ "type": 1, "body": "YQ==" }] });
+    let statuses = async || {
+        let message = asker.put(&app, &format!("/v1/messages/{NUMBER}"), write.clone()).await;
+        [message.status, asker.get(&app, &format!("/v1/keys/{NUMBER}/1")).await.status]
+    };
+    phone.put(&app, "/v1/accounts/apn/", json!({"apnRegistrationId": "00ff"})).await;
+    assert_eq!(statuses().await, [200, 200]);
+    assert_eq!(phone.delete(&app, "/v1/accounts/apn/").await.status, 200);
+    assert_eq!(statuses().await, [404, 404]);
 }
 
 #[tokio::test]
@@ -146,4 +166,28 @@ async fn an_id_that_is_none_is_refused() {
     assert_eq!(stranger.put(&app, "/v1/accounts/gcm/", body).await.status, 401);
     assert_eq!(stranger.delete(&app, "/v1/accounts/gcm/").await.status, 401);
     assert_eq!(kept(&app).await, None);
+}
+
+#[tokio::test]
+async fn an_id_that_is_known_already_changes_nothing_and_no_change_wakes_other_dialects() {
+    let app = TestApp::start_for_phones().await;
+    let mut hints = app.gateway().bus.subscribe();
+    let phone = sleeper(&app).await;
+    let number = PhoneNumber::parse(NUMBER).unwrap();
+    let generation = async || {
+        let found = app.gateway().store.fresh_phone(&number).await.unwrap();
+        found.unwrap().generation
+    };
+    let mut seen = generation().await;
+    for (id, is_news) in [("one", true), ("one", false), ("two", true), ("one", true)] {
+        let body = json!({ "gcmRegistrationId": id });
+        let answer = phone.put(&app, "/v1/accounts/gcm/", body).await;
+        assert!(answer.status < 300, "{answer:?}");
+        let now = generation().await;
+        assert_eq!(now > seen, is_news, "{id}");
+        seen = now;
+    }
+    while let Some(Some(hint)) = hints.next().now_or_never() {
+        assert!(!matches!(hint, Hint::RosterChanged(_)), "{hint:?}");
+    }
 }

@@ -49,6 +49,8 @@ impl Push for Nobody {
 
 impl Notifier for Nobody {
     fn stored(&self, _phone: &Phone, _device: &Device, _envelope: &Bytes) {}
+
+    fn left(&self, _phone: &Phone, _device: &Device) {}
 }
 
 fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
@@ -160,4 +162,25 @@ async fn a_sender_who_knows_more_than_what_is_remembered_is_served() {
     scene.remembered(BERT).await;
     scene.register(BERT, 333).await;
     assert_eq!(scene.send(333).await, Posted::Stored);
+}
+
+#[tokio::test]
+async fn who_lost_a_number_lets_nobody_in_by_a_request_that_was_under_way() {
+    let scene = Scene::new().await;
+    let bert = number(BERT);
+    // What the request knew when it began; its code comes to be when the number is another's.
+    let old = scene.remembered(BERT).await;
+    scene.register(BERT, 333).await;
+    for node in [&scene.here, &scene.there] {
+        let code = node.link_code(&old, &old.devices[0]).await.unwrap();
+        let permit = node.permit_link(&bert, &code).await;
+        assert!(matches!(permit, Err(Fault::Forbidden { .. })), "{permit:?}");
+    }
+    let new = scene.here.gateway.store.fresh_phone(&bert).await.unwrap().unwrap();
+    let code = scene.there.link_code(&new, &new.devices[0]).await.unwrap();
+    scene.there.permit_link(&bert, &code).await.unwrap();
+    let ends = DeviceNumber(2);
+    let refused = scene.here.unlink(&old, &old.devices[0], ends).await;
+    assert!(matches!(refused, Err(Fault::Unauthorized { .. })), "{refused:?}");
+    scene.here.unlink(&new, &new.devices[0], ends).await.unwrap();
 }

@@ -30,6 +30,10 @@ pub struct TextSecure {
     pub code_life_seconds: u64,
     /// How often a code may be tried.
     pub code_attempts: u32,
+    /// How many codes may be made for a number in a day, for each purpose.
+    pub codes_per_day: u32,
+    /// How often codes may be tried for a number in a day, for each purpose.
+    pub code_tries_per_day: u32,
     /// The devices of one phone.
     pub devices: u32,
     /// The key that signs tokens with which numbers register without a code, in hex; empty for no
@@ -52,6 +56,8 @@ impl Default for TextSecure {
             listen: String::new(),
             code_life_seconds: 15 * 60,
             code_attempts: 5,
+            codes_per_day: 10,
+            code_tries_per_day: 20,
             devices: 6,
             registration_token_key: Secret::default(),
             codes: Codes::default(),
@@ -101,6 +107,9 @@ impl TextSecure {
         within("dialects.textsecure.code_life_seconds", self.code_life_seconds, 60, DAY)?;
         // Six digits and nothing else stand between a stranger and the number.
         within("dialects.textsecure.code_attempts", self.code_attempts.into(), 1, 100)?;
+        within("dialects.textsecure.codes_per_day", self.codes_per_day.into(), 1, 1000)?;
+        let tries = u64::from(self.code_tries_per_day);
+        within("dialects.textsecure.code_tries_per_day", tries, 1, 1000)?;
         within("dialects.textsecure.devices", self.devices.into(), 1, 100)?;
         self.validate_token_key()?;
         self.codes.validate()?;
@@ -183,5 +192,7 @@ mod tests {
         let (ours, rules) = (TextSecure::default(), crate::domain::phone::PhonePolicy::default());
         assert_eq!(ours.code_life(), rules.code_life);
         assert_eq!((ours.code_attempts, ours.devices), (rules.code_attempts, rules.devices));
+        assert_eq!(ours.codes_per_day, rules.codes_per_day);
+        assert_eq!(ours.code_tries_per_day, rules.code_tries_per_day);
     }
 }

@@ -16,6 +16,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
+use super::error::method_not_allowed;
 use super::paths::{Acting, Routes, route};
 use super::relay;
 use crate::domain::attachment::AttachmentNumber;
@@ -28,10 +29,13 @@ use crate::http::problem::Problem;
 /// When an account should come again whose uploads are all still to come.
 const WAIT_FOR_UPLOADS: Duration = Duration::from_secs(600);
 
+/// How long an address for reading is good: this protocol's clients rely on it.
+const VIEW_LIFE: Duration = Duration::from_secs(3600);
+
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(Routes::new(), "/v1/attachments", get(open));
-    route(routes, "/v1/attachments/{number}", get(locate))
+    let routes = route(Routes::new(), "/v1/attachments", get(open).head(method_not_allowed));
+    route(routes, "/v1/attachments/{number}", get(locate).head(method_not_allowed))
 }
 
 /// This file's part of the OpenAPI document.
@@ -62,7 +66,7 @@ struct Opened {
 #[derive(Serialize, ToSchema)]
 #[schema(as = LocatedAttachment)]
 pub(super) struct Located {
-    /// Where the bytes are, for a while.
+    /// Where the bytes are, for an hour.
     location: String,
 }
 
@@ -141,7 +145,7 @@ pub(super) fn located(
 ) -> Result<Response, Fault> {
     let id = parse(number)?.id();
     let base = base(state, uri, headers)?;
-    let location = state.urls.view(&base, id, state.files.now());
+    let location = state.urls.view_until(&base, id, state.files.now().plus(VIEW_LIFE));
     Ok(unkept(Located { location }).into_response())
 }
 

@@ -140,11 +140,11 @@ impl FromRequestParts<Arc<TextSecureState>> for Caller {
         let gate = &state.gate;
         let address = gate.address(&parts.extensions, &parts.headers);
         gate.may_knock(address)?;
-        let known = match Credentials::of(&parts.headers) {
-            Ok(credentials) => state.verified.check(state, credentials).await,
-            Err(fault) => Err(fault),
+        let known = async {
+            let credentials = Credentials::of(&parts.headers)?;
+            state.verified.check(state, credentials).await
         };
-        let (phone, device) = gate.judged(known, address)?;
+        let (phone, device) = gate.judge(known, address).await?;
         let visitor = gate.request(&parts.extensions, phone.account, address)?;
         Ok(Self { phone, device, visitor })
     }
@@ -155,7 +155,7 @@ pub struct Verified {
     key: Zeroizing<[u8; 32]>,
     right: Cache<SessionNumber, [u8; 32]>,
     /// Hashing takes a processor and much memory.
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
 }
 
 impl Verified {
@@ -166,7 +166,7 @@ impl Verified {
         entropy.fill(key.as_mut_slice());
         let right = Cache::builder().max_capacity(100_000).time_to_live(REMEMBERED).build();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { key, right, hashing: Semaphore::new(processors) }
+        Self { key, right, hashing: Arc::new(Semaphore::new(processors)) }
     }
 
     /// The device that these are the credentials of.
@@ -223,8 +223,13 @@ impl Verified {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let _turn = self.hashing.acquire().await;
-        let done = tokio::task::spawn_blocking(work).await;
+        let turn = self.hashing.clone().acquire_owned().await;
+        // Whoever goes away takes nobody's turn: the work goes on without it.
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        let done = done.await;
         done.map_err(|error| Fault::internal("hashing a password", error))
     }
 
@@ -267,6 +272,24 @@ mod tests {
         assert_eq!(credentials(&basic("+14152222222.3:pass")), Some((number(), 3, secret())));
         let lower = basic("+14152222222:pass").replace("Basic", "bAsIc");
         assert_eq!(credentials(&lower), Some((number(), 1, secret())));
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_does_not_make_room_for_more_hashing() {
+        let hashing = Arc::new(Semaphore::new(1));
+        let verified = Verified { key: Zeroizing::new([0; 32]), right: Cache::new(1), hashing };
+        let ((begun, begins), (end, ends)) =
+            (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let mut asked = Box::pin(verified.away(move || {
+            begun.send(()).unwrap();
+            ends.recv().unwrap();
+        }));
+        assert!(futures_util::poll!(&mut asked).is_pending());
+        begins.recv().unwrap();
+        drop(asked);
+        assert_eq!(verified.hashing.available_permits(), 0, "the processor is busy");
+        end.send(()).unwrap();
+        drop(verified.hashing.acquire().await);
     }
 
     #[test]

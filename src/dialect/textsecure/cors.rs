@@ -2,7 +2,9 @@
 //! standard, CORS protocol). Nothing here goes by cookies, so a page gets nothing that it has no
 //! password for.
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 const METHODS: &str = "GET, PUT, POST, DELETE, OPTIONS";
@@ -29,6 +31,16 @@ pub fn preflight() -> Response {
         (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE)),
     ];
     let mut response = (StatusCode::OK, allowed).into_response();
+    allow(&mut response);
+    response
+}
+
+/// The same for paths of others that this protocol's clients are sent to.
+pub async fn surround(request: Request, next: Next) -> Response {
+    if is_preflight(request.method(), request.headers()) {
+        return preflight();
+    }
+    let mut response = next.run(request).await;
     allow(&mut response);
     response
 }

@@ -24,9 +24,10 @@ use super::TextSecureState;
 use super::attachments::located;
 use super::auth::BASE64;
 use super::envelope::Envelope;
+use super::error::method_not_allowed;
 use super::keys::{bare, list, v2, wanted};
 use super::messages::{UNREACHABLE, answer, envelopes, first_answer, parts};
-use super::outgoing::MessageList;
+use super::outgoing::{self, MessageList};
 use super::paths::{Routes, route};
 use crate::domain::error::Fault;
 use crate::domain::phone::keys::Wanted;
@@ -37,9 +38,16 @@ use crate::http::problem::Problem;
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(Routes::new(), "/v1/federation/key/{number}", get(take_from_first));
-    let routes = route(routes, "/v1/federation/key/{number}/{device}", get(take));
-    let routes = route(routes, "/v2/federation/key/{number}/{device}", get(take_signed));
+    let routes = route(
+        Routes::new(),
+        "/v1/federation/key/{number}",
+        get(take_from_first).head(method_not_allowed),
+    );
+    let (plain, signed) = (get(take), get(take_signed));
+    let plain = plain.head(method_not_allowed);
+    let signed = signed.head(method_not_allowed);
+    let routes = route(routes, "/v1/federation/key/{number}/{device}", plain);
+    let routes = route(routes, "/v2/federation/key/{number}/{device}", signed);
     let routes = route(routes, "/v1/federation/attachment/{number}", get(locate));
     let routes = route(routes, "/v1/federation/message", put(deliver_to_first));
     let path = "/v1/federation/messages/{source}/{device}/{destination}";
@@ -221,6 +229,10 @@ async fn deliver_to_first(
     let Some((source, mut envelope)) = opened(&brought.outgoing_message_signal) else {
         return Ok(StatusCode::BAD_REQUEST.into_response());
     };
+    let most = state.switchboard.gateway.limits.ciphertext_bytes;
+    for bytes in [&envelope.message, &envelope.content].into_iter().flatten() {
+        outgoing::require_at_most(bytes, most)?;
+    }
     count(&state, &relay, &source)?;
     envelope.relay = Some(relay.to_string());
     let content = Content::First(envelope.to_bytes());

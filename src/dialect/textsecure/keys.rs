@@ -16,6 +16,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
+use super::error::method_not_allowed;
 use super::json::{Json, number};
 use super::paths::{Acting, Routes, route};
 use super::relay;
@@ -30,8 +31,9 @@ use crate::http::problem::Problem;
 /// The routes of this file and of the second version.
 pub(super) fn routes() -> Routes {
     let routes = route(Routes::new(), "/v1/keys", get(count).put(replace));
-    let routes = route(routes, "/v1/keys/{number}", get(take_from_first));
-    route(routes, "/v1/keys/{number}/{device}", get(take)).merge(v2::routes())
+    let routes = route(routes, "/v1/keys/{number}", get(take_from_first).head(method_not_allowed));
+    let taking = get(take).head(method_not_allowed);
+    route(routes, "/v1/keys/{number}/{device}", taking).merge(v2::routes())
 }
 
 /// This file's part of the OpenAPI document, and of the files below it.
@@ -159,7 +161,7 @@ async fn replace(
         signed: None,
         identity: Some(Identity { account: caller.phone.account, key: identity }),
     };
-    state.switchboard.gateway.store.replace_prekeys(new).await?;
+    state.switchboard.gateway.store.replace_prekeys(new.checked()?).await?;
     Ok(StatusCode::OK)
 }
 

@@ -119,7 +119,7 @@ async fn send_to_several(
     let (indices, letters): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
     let here = state.switchboard.post(origin(&caller), &letters).await?;
     let mut posted = vec![Posted::Unreachable; destinations.len()];
-    let elsewhere = relay::forward(&state, elsewhere).await;
+    let elsewhere = relay::forward(&*state.switchboard.relays, elsewhere).await;
     indices.into_iter().zip(here).chain(elsewhere).for_each(|(index, one)| posted[index] = one);
     Ok(answer_for_several(&destinations, &posted))
 }

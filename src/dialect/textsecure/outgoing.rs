@@ -156,11 +156,20 @@ pub(super) fn forwarded(messages: &[Message], envelopes: &[Envelope]) -> Bytes {
 fn decoded(field: &'static str, text: Option<&str>, most: usize) -> Result<Option<Bytes>, Fault> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let bytes = BASE64.decode(text).map_err(|_| Fault::invalid(field, "is not base64"))?;
-    if bytes.len() > most {
-        let (actual, limit) = (bytes.len() as u64, most as u64);
-        return Err(Fault::TooLarge { what: "the size of a message in bytes", actual, limit });
-    }
+    require_at_most(&bytes, most)?;
     Ok(Some(bytes.into()))
+}
+
+/// Refuses a message that is too large.
+///
+/// # Errors
+/// [`Fault::TooLarge`].
+pub(super) fn require_at_most(bytes: &[u8], most: usize) -> Result<(), Fault> {
+    if bytes.len() <= most {
+        return Ok(());
+    }
+    let (actual, limit) = (bytes.len() as u64, most as u64);
+    Err(Fault::TooLarge { what: "the size of a message in bytes", actual, limit })
 }
 
 #[cfg(test)]

@@ -15,17 +15,18 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::envelope::Envelope;
+use super::error::method_not_allowed;
 use super::paths::{Acting, Routes, route};
 use super::receipts;
 use crate::domain::error::Fault;
-use crate::domain::inbox::{InboxKey, Waiting};
+use crate::domain::inbox::Waiting;
 use crate::domain::phone::sending::TEXTSECURE;
 use crate::http::path::PathPair;
 use crate::http::problem::Problem;
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(Routes::new(), "/v1/messages", get(read));
+    let routes = route(Routes::new(), "/v1/messages", get(read).head(method_not_allowed));
     route(routes, "/v1/messages/{source}/{timestamp}", delete(acknowledge))
 }
 
@@ -39,9 +40,6 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 
 /// How many pages without a message for the phone are passed over in one request.
 const EMPTY_PAGES: usize = 8;
-
-/// How many pages of messages that were handed out are looked through for one of them.
-const PAGES_HANDED_OUT: u32 = 4;
 
 /// What waits for a device.
 #[derive(Serialize, ToSchema)]
@@ -97,7 +95,7 @@ async fn read(
     let inbox = caller.phone.inbox(&caller.device);
     let mut messages = Vec::new();
     for _ in 0..EMPTY_PAGES {
-        let page = gateway.lease_page(inbox, u32::MAX, u64::MAX, None).await?;
+        let page = gateway.lease_for_device(inbox, u32::MAX, u64::MAX, None).await?;
         let (ours, others): (Vec<_>, Vec<_>) =
             page.messages.iter().map(|waiting| (waiting, opened(waiting))).partition(is_ours);
         let others = others.into_iter().map(|(waiting, _)| waiting.message_id).collect();
@@ -114,7 +112,7 @@ async fn read(
 #[utoipa::path(
     delete, path = "/v1/messages/{source}/{timestamp}", operation_id = "delete_message", tag = "TextSecure",
     summary = "Acknowledge a message",
-    description = "The oldest that the device was given of this sender and time; the sender gets a receipt.",
+    description = "The oldest of this sender and time, which the device may also have from a notification; the sender gets a receipt.",
     params(
         ("source" = String, Path, description = "The number of the sender, with its `+`"),
         ("timestamp" = u64, Path, description = "The time of the message, milliseconds since 1970"),
@@ -132,32 +130,16 @@ async fn acknowledge(
 ) -> Result<StatusCode, Problem> {
     let timestamp = timestamp.parse().map_err(|_| Fault::NotFound { what: "path" })?;
     let inbox = caller.phone.inbox(&caller.device);
-    if let Some((waiting, envelope)) = handed_out(&state, inbox, &source, timestamp).await? {
-        let gateway = &state.switchboard.gateway;
-        if !gateway.take_out(inbox, vec![waiting.message_id]).await?.is_empty() {
-            receipts::arrived(&state.switchboard, &caller, &envelope).await;
-        }
+    let gateway = &state.switchboard.gateway;
+    let is_meant = |envelope: &Envelope| {
+        envelope.source.as_deref() == Some(&source) && envelope.timestamp == Some(timestamp)
+    };
+    let found = gateway.find_waiting(inbox, |waiting| opened(waiting).filter(is_meant)).await?;
+    if let Some((waiting, envelope)) = found {
+        gateway.withdraw(inbox, &waiting).await?;
+        receipts::arrived(&state.switchboard, &caller, &envelope).await;
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The oldest message from that number and of that time that the device was given.
-async fn handed_out(
-    state: &TextSecureState,
-    inbox: InboxKey,
-    source: &str,
-    timestamp: u64,
-) -> Result<Option<(Waiting, Envelope)>, Fault> {
-    let gateway = &state.switchboard.gateway;
-    let most = gateway.limits.inbox_page.saturating_mul(PAGES_HANDED_OUT);
-    let waiting = gateway.store.handed_out(inbox, most).await?;
-    let is_meant = |envelope: &Envelope| {
-        envelope.source.as_deref() == Some(source) && envelope.timestamp == Some(timestamp)
-    };
-    Ok(waiting.into_iter().find_map(|waiting| {
-        let envelope = opened(&waiting).filter(is_meant)?;
-        Some((waiting, envelope))
-    }))
 }
 
 /// The envelope that a device gets; `None` for what the gateway itself says, which this protocol

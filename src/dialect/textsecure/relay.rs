@@ -1,19 +1,21 @@
 //! Relays: other gateways that a phone may be at. A request names them in its query or its body, and
 //! what they answer goes back as it came.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
 
 use super::TextSecureState;
 use crate::domain::error::Fault;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::phone::sending::Posted;
-use crate::domain::ports::{RelayAnswer, RelayError, RelayRequest};
+use crate::domain::ports::{RelayAnswer, RelayError, RelayRequest, Relays};
 use crate::http::ratelimit;
 
 /// When to ask again for what is at a gateway that cannot be reached.
@@ -54,10 +56,17 @@ pub(super) async fn ask(
     relay: &str,
     request: RelayRequest,
 ) -> Result<RelayAnswer, Fault> {
-    let answer = state.switchboard.relays.ask(relay, request).await;
-    answer.map_err(|error| match error {
+    ask_one(&*state.switchboard.relays, relay, request).await
+}
+
+async fn ask_one(
+    relays: &dyn Relays,
+    relay: &str,
+    request: RelayRequest,
+) -> Result<RelayAnswer, Fault> {
+    relays.ask(relay, request).await.map_err(|error| match error {
         RelayError::Unknown => NO_RELAY,
-        RelayError::Unreachable => Fault::Deferred { retry_after: RETRY },
+        RelayError::Unreachable => SILENT,
     })
 }
 
@@ -87,27 +96,48 @@ pub(super) fn is_done(answer: &RelayAnswer) -> bool {
     [200, 204].contains(&answer.status)
 }
 
-/// Brings messages to other gateways, one after the other; says of each, by its place in the
-/// request, what became of it. A gateway that cannot be reached is not tried again.
+/// How long it may take to bring what a request brings to all of them.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Brings messages to other gateways, to different ones at the same time; says of each, by its place
+/// in the request, what became of it. What is not there in time may be tried again.
 pub(super) async fn forward(
-    state: &TextSecureState,
+    relays: &dyn Relays,
     messages: Vec<Forwarded<'_>>,
 ) -> Vec<(usize, Posted)> {
-    let mut silent = HashSet::new();
+    let until = Instant::now() + DEADLINE;
+    let mut by_relay: BTreeMap<&str, Vec<Forwarded<'_>>> = BTreeMap::new();
+    for message in messages {
+        by_relay.entry(message.relay).or_default().push(message);
+    }
+    let brought = by_relay.into_values().map(|messages| bring(relays, messages, until));
+    join_all(brought).await.concat()
+}
+
+/// Brings messages to one gateway, in their order. One that cannot be reached is not tried again.
+async fn bring(
+    relays: &dyn Relays,
+    messages: Vec<Forwarded<'_>>,
+    until: Instant,
+) -> Vec<(usize, Posted)> {
+    let mut is_silent = false;
     let mut outcomes = Vec::with_capacity(messages.len());
     for Forwarded { index, relay, to, envelope } in messages {
-        if silent.contains(relay) {
-            outcomes.push((index, Posted::Deferred { after: RETRY }));
-            continue;
-        }
-        let answer = ask(state, relay, RelayRequest::Message { to, envelope }).await;
-        if matches!(answer, Err(Fault::Deferred { .. })) {
-            silent.insert(relay);
-        }
+        let answer = match is_silent {
+            true => Err(SILENT),
+            false => {
+                let answer = ask_one(relays, relay, RelayRequest::Message { to, envelope });
+                timeout_at(until, answer).await.unwrap_or(Err(SILENT))
+            }
+        };
+        is_silent = matches!(answer, Err(Fault::Deferred { .. }));
         outcomes.push((index, outcome(answer)));
     }
     outcomes
 }
+
+/// Nobody answers there now.
+const SILENT: Fault = Fault::Deferred { retry_after: RETRY };
 
 fn outcome(answer: Result<RelayAnswer, Fault>) -> Posted {
     match answer {
@@ -121,6 +151,7 @@ fn outcome(answer: Result<RelayAnswer, Fault>) -> Posted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::phone::RelayContact;
 
     fn answer(status: u16) -> RelayAnswer {
         RelayAnswer { status, retry_after: None, body: Bytes::from_static(b"{}") }
@@ -146,6 +177,54 @@ mod tests {
         assert_eq!(passed.status(), StatusCode::GONE);
         assert!(!passed.headers().contains_key(RETRY_AFTER));
         assert_eq!(pass(answer(413)).headers()[RETRY_AFTER], "10");
+    }
+
+    /// Other gateways: one that answers, slowly, and others that do not.
+    struct Others;
+
+    #[async_trait::async_trait]
+    impl Relays for Others {
+        fn knows(&self, _relay: &str) -> bool {
+            true
+        }
+
+        async fn ask(&self, relay: &str, _: RelayRequest) -> Result<RelayAnswer, RelayError> {
+            if relay != "slow" {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            Ok(answer(204))
+        }
+
+        async fn count_contacts(&self, _relay: &str) -> Result<u64, RelayError> {
+            Err(RelayError::Unknown)
+        }
+
+        async fn list_contacts(
+            &self,
+            _relay: &str,
+            _offset: u64,
+        ) -> Result<Vec<RelayContact>, RelayError> {
+            Err(RelayError::Unknown)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_gateways_are_asked_at_the_same_time_and_not_for_long() {
+        let to = || PhoneNumber::parse("+14152222222").unwrap();
+        let relays = ["silent", "slow", "mute", "slow", "silent", "slow"];
+        let messages = relays.iter().enumerate().map(|(index, relay)| Forwarded {
+            index,
+            relay,
+            to: to(),
+            envelope: Bytes::new(),
+        });
+        let begun = Instant::now();
+        let mut outcomes = forward(&Others, messages.collect()).await;
+        assert_eq!(begun.elapsed(), DEADLINE);
+        outcomes.sort_by_key(|(index, _)| *index);
+        let stored: Vec<_> = outcomes.iter().map(|(_, it)| *it == Posted::Stored).collect();
+        assert_eq!(stored, [false, true, false, true, false, false]);
     }
 
     #[test]

@@ -31,6 +31,7 @@ use super::auth::Caller;
 use super::paths::{Routes, route};
 use super::provisioning::{self, Lobby};
 use crate::domain::error::Fault;
+use crate::domain::ids::SessionNumber;
 use crate::domain::limits::Visitor;
 use crate::http::places::{Place, Places};
 use crate::http::problem::Problem;
@@ -61,6 +62,18 @@ impl Sockets {
     #[must_use]
     pub fn new(places: Arc<Places>) -> Self {
         Self { places, seats: Arc::default(), lobby: Arc::default() }
+    }
+
+    /// A place for a further socket of a device, and the device's seat. The older socket is told to
+    /// leave once there is a place: whoever is refused keeps what it had.
+    fn settle(&self, session: SessionNumber) -> Result<(Seat, Place), Fault> {
+        let place = self.places.take(session);
+        if let Err(Fault::TooLarge { .. }) = place {
+            // Its own sockets are in the way, which may be dead; it will come again.
+            drop(self.seats.take(session));
+        }
+        let place = place?;
+        Ok((self.seats.take(session), place))
     }
 }
 
@@ -144,9 +157,7 @@ async fn answer(
             tokio::spawn(turn_away(upgrade, place));
         }
         Some(guest) => {
-            let session = guest.caller.device.session;
-            let seat = state.sockets.seats.take(session);
-            let place = state.sockets.places.take(session)?;
+            let (seat, place) = state.sockets.settle(guest.caller.device.session)?;
             tokio::spawn(serve(state, guest, seat, upgrade, place));
         }
     }
@@ -160,11 +171,11 @@ async fn identify(
 ) -> Result<Guest, Fault> {
     state.gate.may_knock(address)?;
     let (language, credentials) = query::read(query);
-    let known = match credentials {
-        Some(credentials) => state.verified.check(state, credentials).await,
-        None => Err(Fault::unauthorized("there are no credentials in the query")),
+    let known = async {
+        let none = || Fault::unauthorized("there are no credentials in the query");
+        state.verified.check(state, credentials.ok_or_else(none)?).await
     };
-    let (phone, device) = state.gate.judged(known, address)?;
+    let (phone, device) = state.gate.judge(known, address).await?;
     let visitor = Visitor { account: Some(phone.account), address };
     state.gate.socket(&visitor)?;
     Ok(Guest { caller: Caller { phone, device, visitor }, language })
@@ -189,4 +200,31 @@ async fn serve(
     // is handed on would take its room once more in the one around it.
     let session = Box::pin(session::run(state, guest, seat, wire));
     tokio::spawn(place.keep(session));
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const ANNA: SessionNumber = SessionNumber(1);
+
+    #[tokio::test]
+    async fn a_socket_for_which_there_is_no_place_dismisses_no_older_one() {
+        let sockets = Sockets::new(Arc::new(Places::new(1, 8)));
+        let (seat, _place) = sockets.settle(ANNA).unwrap();
+        assert!(sockets.settle(ANNA).is_err());
+        assert!(seat.taken_away().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_device_gets_rid_of_a_socket_that_takes_its_own_place() {
+        let sockets = Sockets::new(Arc::new(Places::new(9, 1)));
+        let (seat, place) = sockets.settle(ANNA).unwrap();
+        assert!(sockets.settle(ANNA).is_err());
+        seat.taken_away().await;
+        drop((seat, place));
+        sockets.settle(ANNA).unwrap();
+    }
 }

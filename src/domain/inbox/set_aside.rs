@@ -25,6 +25,16 @@ pub struct Isolation {
     pub gap_id: MessageId,
 }
 
+/// What becomes of a message that was handed out in vain for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InVain {
+    /// It is set aside, and its reader told.
+    SetAside,
+    /// It is handed out again and again, alone: its reader's protocol has no words to be told that
+    /// something was set aside, nor to ask for it again.
+    Repeat,
+}
+
 impl Isolation {
     /// Whether a message that was handed out so often goes alone.
     #[must_use]
@@ -93,12 +103,13 @@ pub struct InboxStatus {
 }
 
 impl Gateway {
-    pub(super) fn isolation(&self) -> Isolation {
-        Isolation {
-            after: self.limits.isolate_after,
-            set_aside_after: self.limits.set_aside_after,
-            gap_id: self.random_id(),
-        }
+    pub(super) fn isolation(&self, in_vain: InVain) -> Isolation {
+        let set_aside_after = match in_vain {
+            InVain::SetAside => self.limits.set_aside_after,
+            InVain::Repeat => u32::MAX,
+        };
+        let (after, gap_id) = (self.limits.isolate_after, self.random_id());
+        Isolation { after, set_aside_after, gap_id }
     }
 
     /// Gives a message that was set aside another try: it is handed out as if for the first time,

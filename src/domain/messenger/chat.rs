@@ -57,6 +57,13 @@ pub struct ChatMember {
     pub role: Role,
 }
 
+/// Whether an id may become that of a chat, as far as that follows from itself. One of version 3 is
+/// that of two accounts of Mixin's dialect, whose conversation must be free for them.
+#[must_use]
+pub fn may_have_id(id: ConversationId) -> bool {
+    id.uuid().get_version_num() != 3
+}
+
 /// Why a chat does not get the id that somebody wants for it.
 #[must_use]
 pub fn id_is_taken() -> Fault {

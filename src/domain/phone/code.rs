@@ -1,5 +1,7 @@
 //! Codes of six digits that prove a number, or allow a further device.
 
+use std::time::Duration;
+
 use super::number::PhoneNumber;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
@@ -69,6 +71,59 @@ pub struct NewCode {
     pub created_at: Timestamp,
     /// From when on it is good for nothing.
     pub expires_at: Timestamp,
+    /// How many codes may be made within a window.
+    pub window: Window,
+}
+
+/// How long codes and tries are counted for a number and a purpose, whatever became of each code:
+/// with every code a guesser could begin anew otherwise.
+pub const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What may be done within a window. A window begins with what comes first after the one before,
+/// and ends at once when a code was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The end of one that begins now.
+    pub ends_at: Timestamp,
+    /// How much at most.
+    pub most: u32,
+}
+
+impl Window {
+    /// One that begins now.
+    #[must_use]
+    pub fn beginning(now: Timestamp, most: u32) -> Self {
+        Self { ends_at: now.plus(WINDOW), most }
+    }
+
+    /// What is said when all of a window that ends then was used up.
+    #[must_use]
+    pub fn refusal(what: &'static str, ends_at: Timestamp, now: Timestamp) -> Fault {
+        let micros = ends_at.as_micros().saturating_sub(now.as_micros());
+        let retry_after = Duration::from_micros(u64::try_from(micros).unwrap_or(0));
+        Fault::RateLimited { what, retry_after }
+    }
+}
+
+/// What is counted of codes in a window.
+pub const CODES_COUNTED: &str = "codes for a number in a day";
+
+/// What is counted of tries in a window.
+pub const TRIES_COUNTED: &str = "tries of codes for a number in a day";
+
+/// Somebody tries a code.
+#[derive(Clone, Debug)]
+pub struct CodeTry {
+    /// What for.
+    pub purpose: CodePurpose,
+    /// For which number.
+    pub number: PhoneNumber,
+    /// The present moment.
+    pub now: Timestamp,
+    /// How often one code may be tried.
+    pub most: u32,
+    /// How often codes may be tried within a window.
+    pub window: Window,
 }
 
 /// A code that somebody tries.

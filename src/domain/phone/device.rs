@@ -129,7 +129,7 @@ impl Device {
 }
 
 /// An account that is known by a telephone number, at one generation of its roster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Phone {
     /// The account inside the store.
     pub account: AccountNumber,
@@ -169,6 +169,17 @@ impl Phone {
     #[must_use]
     pub fn inbox(&self, device: &Device) -> InboxKey {
         InboxKey { shard: self.account.shard(), session: device.session }
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Phone")
+            .field("account", &self.account)
+            .field("generation", &self.generation)
+            .field("has_identity_key", &self.identity_key.is_some())
+            .field("devices", &self.devices)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,6 +225,8 @@ pub struct NewPhone {
 pub struct NewLink {
     /// The account.
     pub account: AccountNumber,
+    /// Its first device, which asked for the code.
+    pub first: SessionNumber,
     /// The device; it gets the number after the account's highest.
     pub device: NewDevice,
     /// The devices that the account may have, this one included.
@@ -240,6 +253,12 @@ impl NewLink {
         }
         Ok(())
     }
+}
+
+/// What is said to a device that is not its phone's first one, or no more.
+#[must_use]
+pub fn not_the_first() -> Fault {
+    Fault::unauthorized("only the first device may do this")
 }
 
 /// What registering, or unlinking, changed.
@@ -292,5 +311,26 @@ impl DeviceChange {
                 (Some(from.kind), Some(&from.address))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debug_print_of_a_phone_shows_neither_number_nor_key() {
+        let phone = Phone {
+            account: AccountNumber(1),
+            user: UserId::from_bytes([0; 16]),
+            number: PhoneNumber::parse("+14152222222").unwrap(),
+            generation: 1,
+            supports_sms: false,
+            identity_key: Some("7734".to_owned()),
+            devices: Vec::new(),
+        };
+        let shown = format!("{phone:?}");
+        assert!(!shown.contains("7734") && !shown.contains("415222"), "{shown}");
+        assert!(shown.contains("has_identity_key: true"), "{shown}");
     }
 }

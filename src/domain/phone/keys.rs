@@ -1,5 +1,7 @@
 //! Prekeys of phones: what a device leaves, and what others get of it.
 
+use std::fmt;
+
 use super::device::{Device, DeviceNumber};
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
@@ -17,12 +19,18 @@ pub enum Wanted {
 }
 
 /// What others need to begin to write to a phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PhoneKeys {
     /// The key by which the phone is known to others, as its owner wrote it.
     pub identity: Option<String>,
     /// A prekey of each device that has one, in ascending order of their numbers.
     pub devices: Vec<DeviceKeys>,
+}
+
+impl fmt::Debug for PhoneKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhoneKeys").field("devices", &self.devices).finish_non_exhaustive()
+    }
 }
 
 /// What others need to begin to write to a device.
@@ -83,7 +91,8 @@ impl Switchboard {
         if devices.is_empty() {
             return Err(NOBODY);
         }
-        Ok(PhoneKeys { identity: phone.identity_key.clone(), devices })
+        let identity = taken.into_iter().find_map(|taken| taken.identity);
+        Ok(PhoneKeys { identity, devices })
     }
 }
 

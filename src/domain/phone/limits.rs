@@ -104,7 +104,8 @@ impl Level {
     /// Takes so much, or nothing and says how long it takes until there is as much.
     fn take(&mut self, allowed: Allowed, amount: u64, now: Timestamp) -> Result<(), Duration> {
         let passed = now.as_micros().saturating_sub(self.at.as_micros());
-        self.at = now;
+        // A clock that was set back gives nothing twice.
+        self.at = self.at.max(now);
         let gained = u128::try_from(passed).unwrap_or(0) * u128::from(allowed.an_hour);
         let most = u128::from(allowed.at_once) * HOUR_MICROS;
         self.level = self.level.saturating_add(gained).min(most);
@@ -118,7 +119,8 @@ impl Level {
     }
 }
 
-/// Phones whose buckets are remembered; those that are forgotten begin with full ones.
+/// Phones of which one thing is remembered; those that are forgotten begin with a full bucket. Who
+/// makes one thing be forgotten by asking for many phones touches no other.
 const REMEMBERED: u64 = 100_000;
 
 /// The buckets of all phones. What may be guessed or costs money is keyed by number, so that many
@@ -126,14 +128,14 @@ const REMEMBERED: u64 = 100_000;
 pub struct PhoneLimits {
     clock: Arc<dyn Clock>,
     allowed: [Allowed; PhoneLimit::ALL.len()],
-    levels: Cache<(PhoneLimit, Box<str>), Arc<Mutex<Level>>>,
+    levels: [Cache<Box<str>, Arc<Mutex<Level>>>; PhoneLimit::ALL.len()],
 }
 
 impl PhoneLimits {
     /// Full buckets of these sizes for everybody.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, allowed: impl Fn(PhoneLimit) -> Allowed) -> Self {
-        let levels = Cache::builder().max_capacity(REMEMBERED).build();
+        let levels = PhoneLimit::ALL.map(|_| Cache::builder().max_capacity(REMEMBERED).build());
         Self { clock, allowed: PhoneLimit::ALL.map(allowed), levels }
     }
 
@@ -152,7 +154,7 @@ impl PhoneLimits {
             return Err(Fault::TooLarge { what, actual: amount, limit: allowed.at_once });
         }
         let full = || Arc::new(Mutex::new(Level::full(allowed, now)));
-        let level = self.levels.get_with((limit, key.into()), full);
+        let level = self.levels[limit as usize].get_with(key.into(), full);
         // A number is in order whatever panicked beside it.
         let mut level = level.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = level.take(allowed, amount, now);
@@ -203,6 +205,28 @@ mod tests {
         limits.take(PhoneLimit::Messages, "+1", 60).unwrap();
         let never = limits.take(PhoneLimit::Messages, "+2", 61);
         assert!(matches!(never, Err(Fault::TooLarge { limit: 60, .. })), "{never:?}");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gives_nothing_twice() {
+        let allowed = PhoneLimit::Prekeys.usual();
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        let mut level = Level::full(allowed, now);
+        level.take(allowed, 3, now).unwrap();
+        assert!(level.take(allowed, 1, now.minus(Duration::from_secs(600))).is_err());
+        assert!(level.take(allowed, 1, now).is_err());
+        level.take(allowed, 1, now.plus(Duration::from_secs(600))).unwrap();
+    }
+
+    #[test]
+    fn many_phones_of_one_limit_make_no_other_be_forgotten() {
+        let (limits, _) = limits();
+        limits.take(PhoneLimit::Registrations, "+1", 2).unwrap();
+        for n in 0..2 * REMEMBERED {
+            limits.take(PhoneLimit::SmsCodes, &n.to_string(), 1).unwrap();
+        }
+        limits.levels.iter().for_each(Cache::run_pending_tasks);
+        wait(limits.take(PhoneLimit::Registrations, "+1", 1));
     }
 
     #[test]

@@ -3,19 +3,22 @@
 use zeroize::Zeroizing;
 
 use super::code::{CodePurpose, CodeUse};
-use super::device::{Device, DeviceNumber, NewLink, PasswordHash, Phone, Registered};
+use super::device::{
+    Device, DeviceNumber, NewLink, PasswordHash, Phone, Registered, not_the_first,
+};
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
 use super::registration::Attributes;
 use super::switchboard::Switchboard;
-use super::verification::fresh_code;
+use super::verification::{fresh_code, link_context};
 use crate::domain::error::Fault;
-use crate::domain::ids::AccountNumber;
+use crate::domain::ids::{AccountNumber, SessionNumber};
 
 /// That a phone's owner wants a further device.
 #[derive(Debug)]
 pub struct Permit {
     account: AccountNumber,
+    first: SessionNumber,
     code: CodeUse,
 }
 
@@ -64,7 +67,8 @@ impl Switchboard {
             return Err(LinkError::Full { current, most });
         }
         let code = fresh_code(&*self.gateway.entropy);
-        self.keep_code(CodePurpose::Link, phone.number.clone(), &code, None).await?;
+        let context = link_context(&phone.number, Some(device.id));
+        self.keep_code(CodePurpose::Link, &context, phone.number.clone(), &code).await?;
         Ok(code)
     }
 
@@ -75,10 +79,13 @@ impl Switchboard {
     /// there is no such phone.
     pub async fn permit_link(&self, number: &PhoneNumber, code: &str) -> Result<Permit, Fault> {
         self.limits.take(PhoneLimit::Links, number.as_str(), 1)?;
-        let code = self.try_code(CodePurpose::Link, number, code).await?;
-        let phone = self.gateway.store.phone(number).await?;
-        let phone = phone.ok_or_else(CodeUse::refusal)?;
-        Ok(Permit { account: phone.account, code })
+        // What is remembered may be the phone of somebody who has lost the number.
+        let phone = self.gateway.store.fresh_phone(number).await?;
+        let first = phone.as_ref().and_then(|phone| phone.device(DeviceNumber::PRIMARY));
+        let context = link_context(number, first.map(|device| device.id));
+        let code = self.try_code(CodePurpose::Link, &context, number, code).await?;
+        let (phone, first) = phone.as_ref().zip(first).ok_or_else(CodeUse::refusal)?;
+        Ok(Permit { account: phone.account, first: first.session, code })
     }
 
     /// Links a device.
@@ -94,6 +101,7 @@ impl Switchboard {
     ) -> Result<Registered, LinkError> {
         let linked = self.gateway.store.link_device(NewLink {
             account: permit.account,
+            first: permit.first,
             device: self.new_device(password, attributes),
             most: self.policy.devices,
             code: permit.code,
@@ -107,8 +115,8 @@ impl Switchboard {
     /// Ends a device of a phone; one that there is not is ended already.
     ///
     /// # Errors
-    /// [`Fault::Unauthorized`] unless the first device asks, [`Fault::Forbidden`] when it is the
-    /// first one that is to end.
+    /// [`Fault::Unauthorized`] unless the first device asks, also when it is no more;
+    /// [`Fault::Forbidden`] when it is the first one that is to end.
     pub async fn unlink(
         &self,
         phone: &Phone,
@@ -120,7 +128,7 @@ impl Switchboard {
             return Err(Fault::forbidden("the first device ends when its number registers again"));
         }
         let at = self.gateway.clock.now();
-        match self.gateway.store.unlink_device(phone.account, ends, at).await {
+        match self.gateway.store.unlink_device(phone.account, ends, device.session, at).await {
             Ok(ended) => self.announce(&ended),
             Err(Fault::NotFound { .. }) => {}
             Err(fault) => return Err(fault),
@@ -133,5 +141,5 @@ fn only_the_first(device: &Device) -> Result<(), Fault> {
     if device.number == DeviceNumber::PRIMARY {
         return Ok(());
     }
-    Err(Fault::unauthorized("only the first device may do this"))
+    Err(not_the_first())
 }

@@ -4,12 +4,13 @@
 use bytes::Bytes;
 
 use super::device::{Device, DeviceChange, Phone, PushAddress, PushKind, SIGNALLING_KEY};
-use super::push_address::push_address_context;
+use super::number::PhoneNumber;
+use super::push_address::{Endpoint, push_address_context};
 use super::switchboard::Switchboard;
 use crate::domain::error::Fault;
-use crate::domain::ids::AccountNumber;
+use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::inbox::Slot;
-use crate::domain::ports::{Hint, Notification, Pushed};
+use crate::domain::ports::{Notification, Pushed};
 
 /// The largest envelope that a notification carries: encrypted and in base64 it has some four
 /// thousand bytes, which is all that services take. For what is larger a device is woken.
@@ -41,6 +42,19 @@ impl Note {
         Some(Self { account: phone.account, device: device.clone(), address, envelope })
     }
 
+    /// A notification that only wakes a device, if it has an address for them.
+    #[must_use]
+    pub fn waking(phone: &Phone, device: &Device) -> Option<Self> {
+        let address = device.push.clone()?;
+        Some(Self { account: phone.account, device: device.clone(), address, envelope: None })
+    }
+
+    /// The same without what it carries.
+    #[must_use]
+    pub fn into_waking(self) -> Self {
+        Self { envelope: None, ..self }
+    }
+
     /// Whether it goes to a device that reads its inbox at the same moment.
     ///
     /// Apple's service wakes a device and carries nothing, so whoever reads is awake. What the
@@ -69,7 +83,7 @@ impl Switchboard {
     /// # Errors
     /// When the device's secrets cannot be read, or the store fails.
     pub async fn carry(&self, note: Note, dress: Dress) -> Result<Pushed, Fault> {
-        let Note { account, device, address: from, envelope } = note;
+        let Note { device, address: from, envelope, .. } = note;
         let notification = match envelope {
             Some(envelope) => self.dressed(&device, &envelope, dress)?,
             None => Notification::Wake,
@@ -84,11 +98,37 @@ impl Switchboard {
                 let to = PushAddress { kind: from.kind, address };
                 DeviceChange::MovePush { from, to }
             }
-            Pushed::Taken | Pushed::Failed | Pushed::NotSetUp => return Ok(pushed),
+            _ => return Ok(pushed),
         };
         self.gateway.store.change_device(device.session, change).await?;
-        self.gateway.bus.publish(Hint::RosterChanged(account));
         Ok(pushed)
+    }
+
+    /// The host that would be asked to carry a notification, if the device has named it.
+    #[must_use]
+    pub fn host(&self, note: &Note) -> Option<String> {
+        if note.address.kind != PushKind::WebPush {
+            return None;
+        }
+        let address = note.device.open_push_address(&self.vault, &note.address).ok()?;
+        Some(Endpoint::from_bytes(&address)?.host())
+    }
+
+    /// Sees to it that a device is woken whose reader has left something behind. What carries
+    /// messages has brought them already.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn left(&self, number: &PhoneNumber, session: SessionNumber) -> Result<(), Fault> {
+        let phone = self.gateway.store.phone(number).await?;
+        let device =
+            |phone: &Phone| phone.devices.iter().find(|device| device.session == session).cloned();
+        if let Some((phone, device)) =
+            phone.as_ref().and_then(|phone| Some((phone, device(phone)?)))
+        {
+            self.notifier.left(phone, &device);
+        }
+        Ok(())
     }
 
     fn dressed(

@@ -9,7 +9,6 @@ use super::device::{Device, DeviceChange, Phone, PushAddress, PushKind};
 use super::switchboard::Switchboard;
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionId;
-use crate::domain::ports::Hint;
 use crate::domain::vault::Vault;
 
 /// The context under which a vault seals the push address of the device with this session id.
@@ -34,7 +33,8 @@ impl Device {
 }
 
 impl Switchboard {
-    /// Notifications for a device go there from now on, and nowhere else.
+    /// Notifications for a device go there from now on, and nowhere else. Nothing is changed if they
+    /// do already.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -45,34 +45,40 @@ impl Switchboard {
         kind: PushKind,
         address: &[u8],
     ) -> Result<(), Fault> {
+        if self.is_pushed_to(phone, device, kind, address).await? {
+            return Ok(());
+        }
         let context = push_address_context(device.id);
         let address = self.vault.seal(&*self.gateway.entropy, &context, address);
         let change = DeviceChange::SetPush(PushAddress { kind, address });
-        self.change(phone, device, change).await
+        self.gateway.store.change_device(device.session, change).await
     }
 
     /// Notifications of this kind go nowhere any more.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn clear_push(
+    pub async fn clear_push(&self, device: &Device, kind: PushKind) -> Result<(), Fault> {
+        self.gateway.store.change_device(device.session, DeviceChange::ClearPush(kind)).await
+    }
+
+    /// Whether notifications for a device go there already: clients say so at every start.
+    async fn is_pushed_to(
         &self,
         phone: &Phone,
         device: &Device,
         kind: PushKind,
-    ) -> Result<(), Fault> {
-        self.change(phone, device, DeviceChange::ClearPush(kind)).await
-    }
-
-    async fn change(
-        &self,
-        phone: &Phone,
-        device: &Device,
-        change: DeviceChange,
-    ) -> Result<(), Fault> {
-        self.gateway.store.change_device(device.session, change).await?;
-        self.gateway.bus.publish(Hint::RosterChanged(phone.account));
-        Ok(())
+        address: &[u8],
+    ) -> Result<bool, Fault> {
+        let phone = self.gateway.store.fresh_phone(&phone.number).await?;
+        let mut devices = phone.iter().flat_map(|phone| &phone.devices);
+        let Some(device) = devices.find(|it| it.session == device.session) else {
+            return Ok(false);
+        };
+        let Some(push) = device.push.as_ref().filter(|push| push.kind == kind) else {
+            return Ok(false);
+        };
+        Ok(device.open_push_address(&self.vault, push)?.as_slice() == address)
     }
 }
 
@@ -101,6 +107,14 @@ impl Endpoint {
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // A structure of texts always serialises.
         Zeroizing::new(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The host that the URL names, with its port, or as much as there is of one.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let behind = self.url.split_once("://").map_or(self.url.as_str(), |(_, behind)| behind);
+        let authority = behind.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase()
     }
 
     /// The endpoint that was kept as these bytes.
@@ -135,5 +149,17 @@ mod tests {
         let bare = Endpoint { keys: None, ..endpoint };
         assert_eq!(Endpoint::from_bytes(&bare.to_bytes()), Some(bare.clone()));
         assert_eq!(format!("{bare:?}"), "Endpoint(..)");
+    }
+
+    #[test]
+    fn an_endpoint_is_at_a_host() {
+        for (url, host) in [
+            ("https://push.example/7734", "push.example"),
+            ("http://Anna:x@Push.example:8080?7734", "push.example:8080"),
+            ("https://[2001:db8::1]#x", "[2001:db8::1]"),
+            ("none", "none"),
+        ] {
+            assert_eq!(Endpoint { url: url.to_owned(), keys: None }.host(), host);
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::device::{
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
 use super::switchboard::Switchboard;
+use super::verification::register_context;
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionId;
 use crate::domain::ports::Hint;
@@ -58,7 +59,8 @@ impl Switchboard {
         code: &str,
     ) -> Result<Proof, ProofError> {
         self.limits.take(PhoneLimit::Registrations, number.as_str(), 1)?;
-        let code = self.try_code(CodePurpose::Register, &number, code).await?;
+        let context = register_context(&number);
+        let code = self.try_code(CodePurpose::Register, &context, &number, code).await?;
         self.refuse_if_elsewhere(&number).await?;
         Ok(Proof { number, code: Some(code) })
     }
@@ -121,15 +123,19 @@ impl Switchboard {
         }
     }
 
-    /// Tells everybody what has changed.
+    /// Tells those who read for devices that have ended. Nobody else waits for changes of phones: who
+    /// knows an old list of devices finds out when a message is refused.
     pub(super) fn announce(&self, registered: &Registered) {
         for session in &registered.ended {
             self.gateway.bus.publish(Hint::SessionEnded(*session));
         }
-        self.gateway.bus.publish(Hint::RosterChanged(registered.account));
     }
 
+    /// A number that has registered here is here, whether messages reach it at present or not.
     async fn refuse_if_elsewhere(&self, number: &PhoneNumber) -> Result<(), ProofError> {
+        if self.gateway.store.phone(number).await?.is_some() {
+            return Ok(());
+        }
         let listed = self.look_up(&[ContactToken::of(number)]).await?;
         if listed.iter().any(|contact| contact.relay.is_some()) {
             return Err(ProofError::Elsewhere);

@@ -45,6 +45,21 @@ impl Switchboard {
         Ok(read)
     }
 
+    /// Forgets some contacts of gateways that are not known any more: they would stand in the way of
+    /// others who list them. Returns whether there may be more.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn forget_strangers(&self, limit: u32) -> Result<bool, Fault> {
+        let store = &self.gateway.store;
+        let listed = store.listed_relays().await?;
+        let Some(stranger) = listed.iter().find(|relay| !self.relays.knows(relay)) else {
+            return Ok(false);
+        };
+        store.forget_contacts(stranger, limit).await?;
+        Ok(true)
+    }
+
     async fn note(&self, relay: &str, page: &[RelayContact]) -> Result<(), Fault> {
         for step in page.chunks(STEP) {
             self.gateway.store.merge_contacts(relay, step.to_vec()).await?;

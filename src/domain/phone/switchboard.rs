@@ -17,6 +17,10 @@ pub struct PhonePolicy {
     pub code_life: Duration,
     /// How often a code may be tried.
     pub code_attempts: u32,
+    /// How many codes may be made for a number in a day, for each purpose.
+    pub codes_per_day: u32,
+    /// How often codes may be tried for a number in a day, for each purpose.
+    pub code_tries_per_day: u32,
     /// The devices of one phone.
     pub devices: u32,
     /// The key of tokens with which numbers register without a code, if there are any.
@@ -26,7 +30,14 @@ pub struct PhonePolicy {
 impl Default for PhonePolicy {
     fn default() -> Self {
         let code_life = Duration::from_secs(15 * 60);
-        Self { code_life, code_attempts: 5, devices: 6, token_key: None }
+        Self {
+            code_life,
+            code_attempts: 5,
+            codes_per_day: 10,
+            code_tries_per_day: 20,
+            devices: 6,
+            token_key: None,
+        }
     }
 }
 

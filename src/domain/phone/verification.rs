@@ -3,12 +3,13 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::code::{CodePurpose, CodeUse, NewCode, Transport};
+use super::code::{CodePurpose, CodeTry, CodeUse, NewCode, Transport, Window};
 use super::limits::PhoneLimit;
 use super::number::PhoneNumber;
 use super::switchboard::Switchboard;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
+use crate::domain::ids::SessionId;
 use crate::domain::ports::{CodeDelivery, CodeMessage, Entropy};
 use crate::domain::vault::Sealed;
 
@@ -43,7 +44,8 @@ impl Switchboard {
     /// Hands a fresh code to whoever has the number, in the place of any earlier one.
     ///
     /// # Errors
-    /// [`Fault::RateLimited`], and [`Fault::Unavailable`] when nobody hands codes over.
+    /// [`Fault::RateLimited`], and [`Fault::Unavailable`] when nobody hands codes over: then the code
+    /// is on file, and nobody knows it.
     pub async fn send_code(&self, number: PhoneNumber, transport: Transport) -> Result<(), Fault> {
         let limit = match transport {
             Transport::Sms => PhoneLimit::SmsCodes,
@@ -51,15 +53,19 @@ impl Switchboard {
         };
         self.limits.take(limit, number.as_str(), 1)?;
         if let Some(fixed) = self.codes.fixed(&number) {
-            return self.keep_code(CodePurpose::Register, number, &fixed, None).await;
+            self.keep_code(CodePurpose::Register, &register_context(&number), number, &fixed)
+                .await?;
+            return Ok(());
         }
         let code = fresh_code(&*self.gateway.entropy);
-        let message = CodeMessage { number: number.clone(), transport, code: code.clone() };
-        let outbox = match self.codes.deliver(&message).await? {
-            CodeDelivery::Sent => None,
-            CodeDelivery::Outbox => Some(transport),
-        };
-        self.keep_code(CodePurpose::Register, number, &code, outbox).await
+        // On file first: what is handed over is good, and what was not counted costs nothing.
+        let (purpose, context) = (CodePurpose::Register, register_context(&number));
+        let kept = self.keep_code(purpose, &context, number.clone(), &code).await?;
+        let message = CodeMessage { number, transport, code };
+        match self.codes.deliver(&message).await? {
+            CodeDelivery::Sent => Ok(()),
+            CodeDelivery::Outbox => self.gateway.store.hand_over(kept, transport).await,
+        }
     }
 
     /// A fresh code for a number, in the place of any earlier one, for whoever asks: it proves
@@ -71,7 +77,7 @@ impl Switchboard {
         self.limits.take(PhoneLimit::SmsCodes, number.as_str(), 1)?;
         let code = self.codes.fixed(&number);
         let code = code.unwrap_or_else(|| fresh_code(&*self.gateway.entropy));
-        self.keep_code(CodePurpose::Register, number, &code, None).await?;
+        self.keep_code(CodePurpose::Register, &register_context(&number), number, &code).await?;
         Ok(code)
     }
 
@@ -82,8 +88,7 @@ impl Switchboard {
     pub async fn waiting_codes(&self, limit: u32) -> Result<Vec<WaitingCode>, Fault> {
         let waiting = self.gateway.store.outbox(self.gateway.clock.now(), limit).await?;
         let shown = waiting.into_iter().map(|kept| {
-            let context = code_context(CodePurpose::Register, &kept.number);
-            let code = self.vault.open(&context, &kept.code)?;
+            let code = self.vault.open(&register_context(&kept.number), &kept.code)?;
             Ok(WaitingCode {
                 code: Zeroizing::new(String::from_utf8_lossy(&code).into_owned()),
                 number: kept.number,
@@ -95,42 +100,73 @@ impl Switchboard {
     }
 
     /// Keeps a code in the place of any earlier one.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when there were too many in a day.
     pub(super) async fn keep_code(
         &self,
         purpose: CodePurpose,
+        context: &str,
         number: PhoneNumber,
         code: &str,
-        outbox: Option<Transport>,
-    ) -> Result<(), Fault> {
+    ) -> Result<CodeUse, Fault> {
+        let code = self.vault.seal(&*self.gateway.entropy, context, code.as_bytes());
+        let kept = CodeUse { purpose, number, code };
+        self.put_code(&kept, self.policy.codes_per_day).await?;
+        Ok(kept)
+    }
+
+    async fn put_code(&self, code: &CodeUse, most: u32) -> Result<(), Fault> {
         let now = self.gateway.clock.now();
-        let context = code_context(purpose, &number);
-        let code = self.vault.seal(&*self.gateway.entropy, &context, code.as_bytes());
-        let expires_at = now.plus(self.policy.code_life);
-        let code = NewCode { purpose, number, code, outbox, created_at: now, expires_at };
+        let code = NewCode {
+            purpose: code.purpose,
+            number: code.number.clone(),
+            code: code.code.clone(),
+            outbox: None,
+            created_at: now,
+            expires_at: now.plus(self.policy.code_life),
+            window: Window::beginning(now, most),
+        };
         self.gateway.store.put_code(code).await
     }
 
     /// Compares a code with the one on file. A try counts whatever comes of it, and "there is none"
     /// is the same answer as "it is another one".
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`], and [`Fault::RateLimited`] when there were too many tries in a day.
     pub(super) async fn try_code(
         &self,
         purpose: CodePurpose,
+        context: &str,
         number: &PhoneNumber,
         given: &str,
     ) -> Result<CodeUse, Fault> {
-        let (store, now) = (&self.gateway.store, self.gateway.clock.now());
-        let kept = store.try_code(purpose, number, now, self.policy.code_attempts).await?;
-        let context = code_context(purpose, number);
+        let now = self.gateway.clock.now();
+        let attempt = CodeTry {
+            purpose,
+            number: number.clone(),
+            now,
+            most: self.policy.code_attempts,
+            window: Window::beginning(now, self.policy.code_tries_per_day),
+        };
+        let kept = self.gateway.store.try_code(attempt).await?;
         let (is_kept, kept) = match kept {
             Some(kept) => (true, kept.code),
-            None => (false, self.decoy(purpose, &context).await?),
+            None => (false, self.decoy(purpose, context).await?),
         };
-        let code = self.vault.open(&context, &kept)?;
+        let wrong = || Fault::forbidden("the code is wrong");
+        let code = match (self.vault.open(context, &kept), purpose) {
+            (Ok(code), _) => code,
+            // A first device asked for it that is no more.
+            (Err(_), CodePurpose::Link) => return Err(wrong()),
+            (Err(fault), CodePurpose::Register) => return Err(fault),
+        };
         // Codes are often written with a dash in their middle.
         let given = Zeroizing::new(given.replace('-', ""));
         let is_right = bool::from(code.as_slice().ct_eq(given.as_bytes()));
         if !(is_kept && is_right) {
-            return Err(Fault::forbidden("the code is wrong"));
+            return Err(wrong());
         }
         Ok(CodeUse { purpose, number: number.clone(), code: kept })
     }
@@ -140,15 +176,24 @@ impl Switchboard {
     /// something is changed then too.
     async fn decoy(&self, purpose: CodePurpose, context: &str) -> Result<Sealed, Fault> {
         const DIGITS: &str = "------";
-        let nobody = PhoneNumber::from_stored("nobody".to_owned());
-        self.keep_code(purpose, nobody, DIGITS, None).await?;
-        Ok(self.vault.seal(&*self.gateway.entropy, context, DIGITS.as_bytes()))
+        let number = PhoneNumber::from_stored("nobody".to_owned());
+        let code = self.vault.seal(&*self.gateway.entropy, context, DIGITS.as_bytes());
+        let decoy = CodeUse { purpose, number, code };
+        self.put_code(&decoy, u32::MAX).await?;
+        Ok(decoy.code)
     }
 }
 
-/// What a code is sealed for: it opens for no other number and nothing else.
-fn code_context(purpose: CodePurpose, number: &PhoneNumber) -> String {
-    format!("code {} {}", purpose.as_str(), number.as_str())
+/// What a code is sealed for that proves a number: it opens for no other one and nothing else.
+pub(super) fn register_context(number: &PhoneNumber) -> String {
+    format!("code register {}", number.as_str())
+}
+
+/// What a code is sealed for that links a device: it opens as long as this is the number's first
+/// device. Who asked for it and lost the number since lets nobody in.
+pub(super) fn link_context(number: &PhoneNumber, first: Option<SessionId>) -> String {
+    let first = first.map(|first| first.to_string()).unwrap_or_default();
+    format!("code link {} {first}", number.as_str())
 }
 
 const FEWEST: u32 = 100_000;

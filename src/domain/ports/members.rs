@@ -168,7 +168,9 @@ pub trait Introductions: Send + Sync {
     ///
     /// # Errors
     /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device,
-    /// [`Fault::Conflict`] (`chat_id`) when it insists on an id that is not their chat's.
+    /// [`Fault::Conflict`] (`chat_id`) when it insists on an id that is not their chat's, or the chat
+    /// would have to get one that is another conversation's or may be none
+    /// ([`may_have_id`](crate::domain::messenger::chat::may_have_id)).
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault>;
 
     /// Forgets at most `limit` introductions whose time is over; returns how many.
@@ -181,7 +183,8 @@ pub trait Chats: Send + Sync {
     /// The chat of two accounts, made with this id unless it exists; returns its id.
     ///
     /// # Errors
-    /// [`Fault::Conflict`] (`chat_id`) when the id is another conversation's.
+    /// [`Fault::Conflict`] (`chat_id`) when the id is another conversation's, or may be none
+    /// ([`may_have_id`](crate::domain::messenger::chat::may_have_id)).
     async fn ensure_chat(
         &self,
         id: ConversationId,

@@ -2,6 +2,7 @@
 //! devices.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -86,8 +87,12 @@ pub enum Pushed {
     Moved(Vec<u8>),
     /// The service does not know the address any more.
     Dead,
-    /// Not now.
+    /// The service does not want it, and will not soon.
     Failed,
+    /// Not now; after this time, if the service said so.
+    Later(Option<Duration>),
+    /// Nobody answered.
+    Unreachable,
     /// This gateway cannot reach that service: the operator has set nothing up for it.
     NotSetUp,
 }
@@ -100,6 +105,8 @@ impl fmt::Debug for Pushed {
             Self::Moved(_) => "Moved(..)",
             Self::Dead => "Dead",
             Self::Failed => "Failed",
+            Self::Later(_) => "Later",
+            Self::Unreachable => "Unreachable",
             Self::NotSetUp => "NotSetUp",
         })
     }
@@ -110,14 +117,21 @@ impl fmt::Debug for Pushed {
 pub trait Notifier: Send + Sync {
     /// Takes note that this was stored for a device; never waits.
     fn stored(&self, phone: &Phone, device: &Device, envelope: &Bytes);
+
+    /// Takes note that a reader of this device has left something behind; never waits.
+    fn left(&self, phone: &Phone, device: &Device);
 }
 
 /// Services that wake devices. Nothing depends on them: what they carry waits in the inbox as well.
 #[async_trait]
 pub trait Push: Send + Sync {
-    /// Asks the service to carry a notification to the device at that address, and tries again a
-    /// few times.
+    /// Asks the service, once, to carry a notification to the device at that address.
     async fn push(&self, kind: PushKind, address: &[u8], notification: Notification) -> Pushed;
+
+    /// Whether what answers at a URL calls itself UnifiedPush; nothing when nobody says.
+    async fn probe(&self, _url: &str) -> Option<bool> {
+        None
+    }
 
     /// The public key by which services for Web Push know this gateway, if it uses any.
     fn web_push_key(&self) -> Option<String> {

@@ -6,16 +6,17 @@ use async_trait::async_trait;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
-    CodePurpose, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink, NewPhone,
-    OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact,
+    CodeTry, CodeUse, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink,
+    NewPhone, OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact, Transport,
 };
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
 
-/// Phones and their numbered devices. Every change raises the generation of the account's roster,
-/// and says in the same transaction whether the phone is listed: it is while it is active.
+/// Phones and their numbered devices. Every change raises the generation of the account's roster
+/// (other dialects' log of changes has nothing of it), and says in the same transaction whether the phone is listed: it is while it is active.
 #[async_trait]
 pub trait Phones: Send + Sync {
     /// The phone of that number; `None` when it never registered. May be as old as a cache is.
@@ -34,18 +35,21 @@ pub trait Phones: Send + Sync {
     /// Links a device.
     ///
     /// # Errors
-    /// [`Fault::Forbidden`] when the code is not on file any more or the account has no device,
+    /// [`Fault::Forbidden`] when the code is not on file any more or the account has another first
+    /// device,
     /// [`Fault::TooLarge`] when it has all the devices that it may have; the code is still good then.
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault>;
 
-    /// Ends a device that is not the first one.
+    /// Ends a device that is not the first one; the first one, which is `first`, wants it.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] when there is no such device.
+    /// [`Fault::Unauthorized`] when `first` is not the first one any more, [`Fault::NotFound`] when
+    /// there is no such device.
     async fn unlink_device(
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault>;
 
@@ -58,6 +62,10 @@ pub trait Phones: Send + Sync {
 
     /// Whether a device may still act.
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault>;
+
+    /// Where messages wait for the device with this session; `None` when there is none, or it has
+    /// ended.
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault>;
 
     /// Those of these that are listed, in the order of `tokens`. What is here wins over what
     /// another gateway says.
@@ -73,6 +81,12 @@ pub trait Phones: Send + Sync {
     /// Notes what another gateway says: an active contact is listed as that gateway's unless
     /// somebody else has it, one that is not active is listed as that gateway's no more.
     async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault>;
+
+    /// The names of the gateways that contacts are listed for.
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault>;
+
+    /// Forgets at most `limit` contacts of another gateway; returns how many.
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault>;
 }
 
 /// Prekeys of devices.
@@ -84,7 +98,7 @@ pub trait Prekeys: Send + Sync {
 
     /// Gives out a prekey of each of these devices, in their order: of its ordinary ones that with
     /// the lowest number, which goes, or else its last resort, which stays. No ordinary one is
-    /// given out twice, whoever asks at the same time.
+    /// given out twice, whoever asks at the same time. The identity key is that of the same moment.
     async fn take_prekeys(&self, sessions: &[SessionNumber]) -> Result<Vec<TakenPrekey>, Fault>;
 
     /// How many ordinary ones a device has.
@@ -105,22 +119,26 @@ pub trait Prekeys: Send + Sync {
 /// Codes that prove a number or allow a device.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// Keeps a code in the place of any other for its number and purpose.
+    /// Keeps a code in the place of any other for its number and purpose, and counts it.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when as many were made within a window as may be.
     async fn put_code(&self, code: NewCode) -> Result<(), Fault>;
+
+    /// Notes that the operator has to hand a code over, if it is still the one on file.
+    async fn hand_over(&self, code: CodeUse, transport: Transport) -> Result<(), Fault>;
 
     /// Counts a try and returns the code, unless there is none, its time is over, or it was tried
     /// `most` times before.
-    async fn try_code(
-        &self,
-        purpose: CodePurpose,
-        number: &PhoneNumber,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<Option<PendingCode>, Fault>;
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when codes were tried as often within a window as they may be.
+    async fn try_code(&self, attempt: CodeTry) -> Result<Option<PendingCode>, Fault>;
 
     /// Codes that the operator has to hand over and that are still good, the oldest first.
     async fn outbox(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxCode>, Fault>;
 
-    /// Forgets at most `limit` codes whose time is over; returns how many.
+    /// Forgets at most `limit` codes whose time is over, and that of their window too; returns how
+    /// many.
     async fn forget_codes(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
 }

@@ -112,7 +112,13 @@ impl BlobUrls {
     /// Where they can be read, from now on.
     #[must_use]
     pub fn view(&self, base: &str, id: AttachmentId, now: Timestamp) -> String {
-        self.sign(base, &Method::GET, id, now.plus(self.view_life), 0)
+        self.view_until(base, id, now.plus(self.view_life))
+    }
+
+    /// Where they can be read until then.
+    #[must_use]
+    pub fn view_until(&self, base: &str, id: AttachmentId, until: Timestamp) -> String {
+        self.sign(base, &Method::GET, id, until, 0)
     }
 
     fn sign(

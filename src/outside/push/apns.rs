@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Attempt, PushError, Service, text_or_file};
+use super::{PushError, Service, by_status, text_or_file, without_answer};
 use crate::config::dialects::textsecure::push;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ports::{Notification, Pushed};
@@ -106,21 +106,21 @@ impl Apns {
         what(&mut self.token.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn judge(&self, answer: &Answer) -> Attempt {
+    fn judge(&self, answer: &Answer) -> Pushed {
         let reason = answer.json::<Refusal>().map(|refusal| refusal.reason).unwrap_or_default();
         match (answer.status, reason.as_str()) {
-            (410, _) => Attempt::Settled(Pushed::Dead),
+            (410, _) => Pushed::Dead,
             // Another clock than ours.
             (403, "ExpiredProviderToken") => {
                 self.kept_token(|kept| *kept = None);
-                Attempt::Again(None)
+                Pushed::Later(None)
             }
             (403, _) => {
                 let reason = if is_a_word(&reason) { reason } else { String::new() };
                 tracing::warn!(reason, "Apple does not take the gateway's token");
-                Attempt::Settled(Pushed::Failed)
+                Pushed::Failed
             }
-            _ => Attempt::by_status(Self::NAME, answer),
+            _ => by_status(Self::NAME, answer),
         }
     }
 }
@@ -134,15 +134,15 @@ fn is_a_word(reason: &str) -> bool {
 impl Service for Apns {
     const NAME: &'static str = "apns";
 
-    async fn attempt(&self, address: &[u8], _: &Notification) -> Attempt {
+    async fn attempt(&self, address: &[u8], _: &Notification) -> Pushed {
         let is_token = !address.is_empty()
             && address.len() <= LONGEST_ADDRESS
             && address.iter().all(u8::is_ascii_hexdigit);
         let address = std::str::from_utf8(address).ok().filter(|_| is_token);
-        let Some(address) = address else { return Attempt::Settled(Pushed::Failed) };
+        let Some(address) = address else { return Pushed::Failed };
         match self.send(address).await {
             Ok(answer) => self.judge(&answer),
-            Err(error) => Attempt::without_answer(Self::NAME, &error),
+            Err(error) => without_answer(Self::NAME, &error),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Attempt, PushError, Service, text_or_file};
+use super::{PushError, Service, by_status, text_or_file, without_answer};
 use crate::config::dialects::textsecure::push;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::ports::{Notification, Pushed};
@@ -173,21 +173,21 @@ impl Fcm {
 impl Service for Fcm {
     const NAME: &'static str = "fcm";
 
-    async fn attempt(&self, address: &[u8], what: &Notification) -> Attempt {
+    async fn attempt(&self, address: &[u8], what: &Notification) -> Pushed {
         let Ok(token) = std::str::from_utf8(address) else {
-            return Attempt::Settled(Pushed::Failed);
+            return Pushed::Failed;
         };
         let body = json!({
             "message": { "token": token, "data": data(what), "android": { "priority": "high" } },
         });
         match self.send(&body).await {
-            Ok(answer) if is_unregistered(&answer) => Attempt::Settled(Pushed::Dead),
-            Ok(answer) => Attempt::by_status(Self::NAME, &answer),
-            Err(NoToken::Ask(error)) => Attempt::without_answer(Self::NAME, &error),
-            Err(NoToken::Later(after)) => Attempt::Again(after),
+            Ok(answer) if is_unregistered(&answer) => Pushed::Dead,
+            Ok(answer) => by_status(Self::NAME, &answer),
+            Err(NoToken::Ask(error)) => without_answer(Self::NAME, &error),
+            Err(NoToken::Later(after)) => Pushed::Later(after),
             Err(NoToken::Refused(status)) => {
                 tracing::warn!(status, "Google does not give the service account a token");
-                Attempt::Settled(Pushed::Failed)
+                Pushed::Failed
             }
         }
     }

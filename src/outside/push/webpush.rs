@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::Url;
+use serde::Deserialize;
 
 use super::encryption::{LARGEST_BODY, OVERHEAD, SubscriptionKeys, encrypt};
 use super::vapid::VapidKey;
-use super::{Attempt, Service};
+use super::{Service, by_status, without_answer};
 use crate::domain::clock::Clock;
 use crate::domain::phone::push_address::Endpoint;
 use crate::domain::ports::{Entropy, Notification, Pushed};
@@ -44,9 +45,9 @@ pub(super) struct WebPush {
 impl Service for WebPush {
     const NAME: &'static str = "webpush";
 
-    async fn attempt(&self, address: &[u8], what: &Notification) -> Attempt {
+    async fn attempt(&self, address: &[u8], what: &Notification) -> Pushed {
         let Some(endpoint) = Endpoint::from_bytes(address) else {
-            return Attempt::Settled(Pushed::Failed);
+            return Pushed::Failed;
         };
         let room = LARGEST_BODY - if endpoint.keys.is_some() { OVERHEAD } else { 0 };
         let text = match what {
@@ -64,12 +65,30 @@ impl Service for WebPush {
     }
 }
 
+/// How a server says that it is one for UnifiedPush.
+#[derive(Deserialize)]
+struct Discovery {
+    unifiedpush: DiscoveredVersion,
+}
+
+#[derive(Deserialize)]
+struct DiscoveredVersion {
+    version: u64,
+}
+
 impl WebPush {
-    fn judge(attempt: Result<Answer, AskError>) -> Attempt {
+    /// Whether what answers at a URL calls itself UnifiedPush; nothing when nobody says.
+    pub(super) async fn probe(&self, url: &str) -> Option<bool> {
+        let answer = self.client.get(Post::empty(url)).await.ok()?;
+        let found = answer.json::<Discovery>().is_some_and(|it| it.unifiedpush.version == 1);
+        (!matches!(answer.status, 429 | 500..600)).then(|| answer.is_success() && found)
+    }
+
+    fn judge(attempt: Result<Answer, AskError>) -> Pushed {
         match attempt {
-            Ok(answer) if matches!(answer.status, 404 | 410) => Attempt::Settled(Pushed::Dead),
-            Ok(answer) => Attempt::by_status(Self::NAME, &answer),
-            Err(error) => Attempt::without_answer(Self::NAME, &error),
+            Ok(answer) if matches!(answer.status, 404 | 410) => Pushed::Dead,
+            Ok(answer) => by_status(Self::NAME, &answer),
+            Err(error) => without_answer(Self::NAME, &error),
         }
     }
 

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use super::{CachedStore, Caches};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
-    CodePurpose, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink, NewPhone,
-    OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact,
+    CodeTry, CodeUse, Contact, ContactToken, DeviceChange, DeviceNumber, NewCode, NewLink,
+    NewPhone, OutboxCode, PendingCode, Phone, PhoneNumber, Registered, RelayContact, Transport,
 };
 use crate::domain::ports::{Codes, Phones, Prekeys};
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
@@ -106,10 +107,11 @@ impl Phones for CachedStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
         self.change(
-            move |inner| async move { inner.unlink_device(account, device, at).await },
+            move |inner| async move { inner.unlink_device(account, device, first, at).await },
             move |caches, _| caches.forget_phone_of(account),
         )
         .await
@@ -137,6 +139,10 @@ impl Phones for CachedStore {
         }
     }
 
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        self.inner.device_inbox(session).await
+    }
+
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
         self.inner.contacts(tokens).await
     }
@@ -151,6 +157,14 @@ impl Phones for CachedStore {
 
     async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault> {
         self.inner.merge_contacts(relay, contacts).await
+    }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        self.inner.listed_relays().await
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_contacts(relay, limit).await
     }
 }
 
@@ -193,14 +207,12 @@ impl Codes for CachedStore {
         self.inner.put_code(code).await
     }
 
-    async fn try_code(
-        &self,
-        purpose: CodePurpose,
-        number: &PhoneNumber,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<Option<PendingCode>, Fault> {
-        self.inner.try_code(purpose, number, now, most).await
+    async fn hand_over(&self, code: CodeUse, transport: Transport) -> Result<(), Fault> {
+        self.inner.hand_over(code, transport).await
+    }
+
+    async fn try_code(&self, attempt: CodeTry) -> Result<Option<PendingCode>, Fault> {
+        self.inner.try_code(attempt).await
     }
 
     async fn outbox(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxCode>, Fault> {

@@ -1,5 +1,7 @@
 //! Stories about chats and receipts.
 
+use sealpost_sdk::conversation::contact_conversation_id;
+
 use super::member_scene::{chat_id, new_member};
 use super::scene::{START, Scene, at, conflict, message_id, user_id};
 use crate::domain::conversation::{ConversationCategory, Role};
@@ -13,6 +15,9 @@ pub(super) async fn two_accounts_have_one_chat(scene: Scene) {
     assert_eq!(ensure(2, ben.account, ann.account).await.unwrap(), chat_id(1));
     let taken = ensure(1, ann.account, eve.account).await;
     assert_eq!(conflict(taken).as_deref(), Some("chat_id"));
+    let contact = contact_conversation_id(user_id(8), user_id(9));
+    let taken = scene.store.ensure_chat(contact, ann.account, eve.account, START).await;
+    assert_eq!(conflict(taken).as_deref(), Some("chat_id"), "it is for two others");
     let many = (3..8).map(|n| ensure(n, eve.account, ann.account));
     let many = futures_util::future::join_all(many).await;
     let first = many[0].as_ref().unwrap();

@@ -2,17 +2,20 @@
 
 use futures_util::future::join_all;
 
-use super::phone_scene::{new_code, number, sealed};
+use super::phone_scene::{
+    DAY, code_try, code_use, is_forbidden, new_code, new_device, new_phone, number, sealed,
+};
 use super::scene::{START, Scene, at};
+use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::phone::{CodePurpose, NewCode, OutboxCode, PendingCode, Transport};
+use crate::domain::phone::{CodePurpose, NewCode, NewPhone, OutboxCode, PendingCode, Transport};
 
 /// How often a code may be tried.
 const MOST: u32 = 3;
 
 impl Scene {
     async fn try_code(&self, n: u16, now: Timestamp) -> Option<PendingCode> {
-        self.store.try_code(CodePurpose::Register, &number(n), now, MOST).await.unwrap()
+        self.store.try_code(code_try(CodePurpose::Register, n, now, MOST)).await.unwrap()
     }
 
     async fn put_code(&self, n: u16, code: u16) {
@@ -30,7 +33,7 @@ pub(super) async fn a_code_is_tried_so_often(scene: Scene) {
         assert_eq!(scene.try_code(1, START).await, None);
     }
     assert_eq!(scene.try_code(2, START).await, None, "another number");
-    let other = scene.store.try_code(CodePurpose::Link, &number(1), START, MOST).await.unwrap();
+    let other = scene.store.try_code(code_try(CodePurpose::Link, 1, START, MOST)).await.unwrap();
     assert_eq!(other, None, "another purpose");
 }
 
@@ -49,7 +52,7 @@ pub(super) async fn a_new_code_takes_the_place_of_the_old_one(scene: Scene) {
     scene.put_code(1, 8).await;
     let tried = scene.try_code(1, START).await;
     assert_eq!(tried, Some(PendingCode { code: sealed(8), attempts: 1 }));
-    let other = scene.store.try_code(CodePurpose::Link, &number(1), START, MOST).await.unwrap();
+    let other = scene.store.try_code(code_try(CodePurpose::Link, 1, START, MOST)).await.unwrap();
     assert_eq!(other, Some(PendingCode { code: sealed(9), attempts: 1 }));
 }
 
@@ -95,11 +98,102 @@ pub(super) async fn old_codes_are_forgotten_a_few_at_a_time(scene: Scene) {
         scene.put_code(n, n).await;
     }
     let mut later = new_code(CodePurpose::Register, 6, 6);
-    later.expires_at = at(901);
+    (later.expires_at, later.window.ends_at) = (at(901), at(DAY + 1));
     scene.store.put_code(later).await.unwrap();
     assert_eq!(scene.store.forget_codes(at(899), 10).await.unwrap(), 0);
+    // As long as their window lasts, what was counted is kept.
+    assert_eq!(scene.store.forget_codes(at(DAY - 1), 10).await.unwrap(), 0);
     for expected in [2, 2, 1, 0] {
-        assert_eq!(scene.store.forget_codes(at(900), 2).await.unwrap(), expected);
+        assert_eq!(scene.store.forget_codes(at(DAY), 2).await.unwrap(), expected);
     }
     assert!(scene.try_code(6, at(900)).await.is_some());
+}
+
+/// The seconds after which somebody may come again.
+fn wait<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> u64 {
+    match outcome {
+        Err(Fault::RateLimited { retry_after, .. }) => retry_after.as_secs(),
+        other => panic!("not limited: {other:?}"),
+    }
+}
+
+/// One of three that may be made in a day.
+fn of_three(n: u16, code: u16, seconds: u64) -> NewCode {
+    let mut new = new_code(CodePurpose::Register, n, code);
+    (new.created_at, new.expires_at) = (at(seconds), at(seconds + 900));
+    (new.window.ends_at, new.window.most) = (at(seconds + DAY), 3);
+    new
+}
+
+pub(super) async fn codes_of_a_day_are_counted_together(scene: Scene) {
+    for (code, seconds) in [(1, 0), (2, 10), (3, 20)] {
+        scene.store.put_code(of_three(1, code, seconds)).await.unwrap();
+    }
+    assert_eq!(wait(scene.store.put_code(of_three(1, 4, 100)).await), DAY - 100);
+    assert_eq!(scene.try_code(1, at(100)).await.unwrap().code, sealed(3), "nothing was changed");
+    scene.store.put_code(new_code(CodePurpose::Link, 1, 5)).await.unwrap();
+    scene.store.put_code(of_three(2, 6, 100)).await.unwrap();
+
+    for code in 1..=3 {
+        scene.store.put_code(of_three(1, code, DAY)).await.unwrap();
+    }
+    assert_eq!(wait(scene.store.put_code(of_three(1, 4, DAY + 10)).await), DAY - 10);
+}
+
+pub(super) async fn tries_of_a_day_are_counted_together(scene: Scene) {
+    let attempt = |seconds: u64| {
+        let mut attempt = code_try(CodePurpose::Register, 1, at(seconds), MOST);
+        attempt.window.most = 5;
+        scene.store.try_code(attempt)
+    };
+    scene.store.put_code(of_three(1, 7, 0)).await.unwrap();
+    for _ in 0..MOST {
+        assert!(attempt(1).await.unwrap().is_some());
+    }
+    assert_eq!(attempt(1).await.unwrap(), None);
+    scene.store.put_code(of_three(1, 8, 2)).await.unwrap();
+    for attempts in 1..=2 {
+        assert_eq!(attempt(3).await.unwrap().unwrap().attempts, attempts);
+    }
+    assert_eq!(wait(attempt(4).await), DAY - 4);
+    scene.store.put_code(of_three(1, 9, DAY - 1)).await.unwrap();
+    assert_eq!(wait(attempt(DAY - 1).await), 1, "with another code too");
+
+    // The code outlives the window and begins another one.
+    for _ in 0..MOST {
+        assert!(attempt(DAY).await.unwrap().is_some());
+    }
+    for code in [10, 11] {
+        scene.store.put_code(of_three(1, code, DAY + 1)).await.unwrap();
+    }
+    assert_eq!(wait(scene.store.put_code(of_three(1, 12, DAY + 1)).await), DAY - 1);
+    for _ in 0..2 {
+        assert!(attempt(DAY + 2).await.unwrap().is_some());
+    }
+    assert_eq!(wait(attempt(DAY + 2).await), DAY - 2);
+}
+
+pub(super) async fn who_proved_a_number_begins_anew(scene: Scene) {
+    for code in 1..=3 {
+        scene.store.put_code(of_three(1, code, 0)).await.unwrap();
+    }
+    let code = Some(code_use(CodePurpose::Register, 1, 3));
+    let new = NewPhone { device: new_device(1), code, ..new_phone(1) };
+    assert!(!is_forbidden(&scene.store.register_phone(new).await));
+    for code in 4..=6 {
+        scene.store.put_code(of_three(1, code, 1)).await.unwrap();
+    }
+}
+
+pub(super) async fn the_operator_is_told_of_the_code_on_file_alone(scene: Scene) {
+    scene.put_code(1, 7).await;
+    for (code, waiting) in [(6, 0), (7, 1)] {
+        let code = code_use(CodePurpose::Register, 1, code);
+        scene.store.hand_over(code, Transport::Voice).await.unwrap();
+        let outbox = scene.store.outbox(START, 10).await.unwrap();
+        assert_eq!(outbox.len(), waiting);
+        assert!(outbox.iter().all(|it| it.transport == Transport::Voice));
+    }
+    scene.put_code(1, 8).await;
+    assert_eq!(scene.store.outbox(START, 10).await.unwrap(), []);
 }

@@ -49,7 +49,7 @@ pub(super) async fn a_phone_is_listed_while_it_is_active(scene: Scene) {
     }
     scene.link(1, 2).await.unwrap();
     assert_eq!(scene.contacts([1]).await, [], "the first device decides");
-    scene.store.unlink_device(account, DeviceNumber(2), at(1)).await.unwrap();
+    scene.store.unlink_device(account, DeviceNumber(2), first, at(1)).await.unwrap();
     assert_eq!(scene.contacts([1]).await, []);
     let fetching = NewPhone { device: new_device(3), supports_sms: false, ..new_phone(1) };
     scene.store.register_phone(fetching).await.unwrap();
@@ -113,4 +113,19 @@ pub(super) async fn phones_are_listed_in_pages(scene: Scene) {
     assert_eq!(page(0, 2).await, [listed(3, true), listed(1, true)]);
     assert_eq!(page(2, 2).await, [listed(2, false)]);
     assert_eq!(page(3, 2).await, []);
+}
+
+pub(super) async fn contacts_of_a_gateway_are_forgotten_a_few_at_a_time(scene: Scene) {
+    assert!(scene.store.listed_relays().await.unwrap().is_empty());
+    let contact = |n| RelayContact { token: token(n), supports_sms: false, is_active: true };
+    for (relay, n) in [("b", 1), ("a", 2), ("b", 3), ("c", 4), ("b", 5)] {
+        scene.store.merge_contacts(relay, vec![contact(n)]).await.unwrap();
+    }
+    assert_eq!(scene.store.listed_relays().await.unwrap(), ["a", "b", "c"]);
+    for expected in [2, 1, 0] {
+        assert_eq!(scene.store.forget_contacts("b", 2).await.unwrap(), expected);
+    }
+    assert_eq!(scene.store.listed_relays().await.unwrap(), ["a", "c"]);
+    let left = scene.contacts([1, 2, 3, 4, 5]).await;
+    assert_eq!(left.iter().map(|it| it.token).collect::<Vec<_>>(), [token(2), token(4)]);
 }

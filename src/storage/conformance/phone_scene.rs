@@ -1,6 +1,7 @@
 //! Phones for the stories: their numbers, devices, codes, and what they send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,14 +11,17 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{ConversationNumber, SessionNumber};
 use crate::domain::inbox::{Acceptance, Accepted, Details, Guard, MessageDigest, Slot, Waiting};
 use crate::domain::phone::{
-    CodePurpose, CodeUse, ContactToken, Device, DeviceNumber, NewCode, NewDevice, NewLink,
-    NewPhone, PasswordHash, Phone, PhoneNumber, PushAddress, PushKind, Registered,
+    CodePurpose, CodeTry, CodeUse, ContactToken, Device, DeviceNumber, NewCode, NewDevice, NewLink,
+    NewPhone, PasswordHash, Phone, PhoneNumber, PushAddress, PushKind, Registered, Window,
 };
 use crate::domain::prekeys::{NewPrekeys, Prekey, SignedPrekey};
 use crate::domain::vault::Sealed;
 
 /// How many devices a phone may have in the stories.
 pub const DEVICE_LIMIT: u32 = 3;
+
+/// The seconds of a window in which codes are counted.
+pub const DAY: u64 = 24 * 60 * 60;
 
 pub fn number(n: u16) -> PhoneNumber {
     PhoneNumber::parse(&format!("+1415{n:07}")).unwrap()
@@ -65,7 +69,14 @@ pub fn new_code(purpose: CodePurpose, n: u16, code: u16) -> NewCode {
         outbox: None,
         created_at: START,
         expires_at: at(900),
+        window: Window { ends_at: at(DAY), most: 100 },
     }
+}
+
+/// A try of a code that may be tried so often, and 100 times in a window.
+pub fn code_try(purpose: CodePurpose, n: u16, now: Timestamp, most: u32) -> CodeTry {
+    let window = Window { ends_at: now.plus(Duration::from_secs(DAY)), most: 100 };
+    CodeTry { purpose, number: number(n), now, most, window }
 }
 
 pub fn code_use(purpose: CodePurpose, n: u16, code: u16) -> CodeUse {
@@ -115,10 +126,11 @@ impl Scene {
     pub async fn link(&self, n: u16, device: u16) -> Result<Registered, Fault> {
         let code = new_code(CodePurpose::Link, n, device);
         self.store.put_code(code).await.unwrap();
-        let account = self.store.phone(&number(n)).await.unwrap().unwrap().account;
+        let phone = self.store.phone(&number(n)).await.unwrap().unwrap();
+        let (account, first) = (phone.account, phone.devices[0].session);
         let code = code_use(CodePurpose::Link, n, device);
         let device = new_device(device);
-        let link = NewLink { account, device, most: DEVICE_LIMIT, code, at: START };
+        let link = NewLink { account, first, device, most: DEVICE_LIMIT, code, at: START };
         self.store.link_device(link).await
     }
 

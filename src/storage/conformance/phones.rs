@@ -1,7 +1,8 @@
 //! Stories about registering a number, and about what belongs to one dialect alone.
 
 use super::phone_scene::{
-    DEVICE_LIMIT, code_use, is_forbidden, new_code, new_device, new_phone, number, prekeys, push,
+    DEVICE_LIMIT, code_try, code_use, is_forbidden, new_code, new_device, new_phone, number,
+    prekeys, push,
 };
 use super::scene::{START, Scene, at, ids, message_ids, user_id};
 use crate::domain::Fault;
@@ -110,14 +111,15 @@ pub(super) async fn another_code_registers_nothing(scene: Scene) {
 
 /// A code that somebody asked for before would let a device in that nobody wants.
 pub(super) async fn registering_leaves_no_code_of_the_number(scene: Scene) {
-    let account = scene.phone(1).await.account;
+    let (account, code) = (scene.phone(1).await.account, code_use(CodePurpose::Link, 1, 7));
     scene.store.put_code(new_code(CodePurpose::Link, 1, 7)).await.unwrap();
     scene.store.put_code(new_code(CodePurpose::Link, 2, 7)).await.unwrap();
     scene.store.register_phone(NewPhone { device: new_device(2), ..new_phone(1) }).await.unwrap();
-    let code = code_use(CodePurpose::Link, 1, 7);
-    let link = NewLink { account, device: new_device(3), most: DEVICE_LIMIT, code, at: START };
+    let first = scene.known_phone(1).await.devices[0].session;
+    let (device, most) = (new_device(3), DEVICE_LIMIT);
+    let link = NewLink { account, first, device, most, code, at: START };
     assert!(is_forbidden(&scene.store.link_device(link).await));
-    let tried = scene.store.try_code(CodePurpose::Link, &number(2), START, 5).await.unwrap();
+    let tried = scene.store.try_code(code_try(CodePurpose::Link, 2, START, 5)).await.unwrap();
     assert!(tried.is_some(), "that of another number stays");
 }
 

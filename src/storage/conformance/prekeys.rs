@@ -78,6 +78,7 @@ pub(super) async fn prekeys_take_the_place_of_the_earlier_ones(scene: Scene) {
     none.identity = identity("second");
     scene.store.replace_prekeys(none).await.unwrap();
     assert_eq!(scene.known_phone(1).await.identity_key.as_deref(), Some("second"));
+    assert_eq!(scene.take(session).await.identity.as_deref(), Some("second"));
     assert_eq!(scene.take_id(session).await, None, "the last resort went as well");
 }
 
@@ -131,7 +132,8 @@ pub(super) async fn an_ended_device_keeps_no_prekeys(scene: Scene) {
         NewPrekeys { signed, identity, ..with_last_resort(linked, &[1, 2]) }
     };
     scene.store.replace_prekeys(left(None)).await.unwrap();
-    scene.store.unlink_device(phone.account, DeviceNumber(2), at(1)).await.unwrap();
+    let first = phone.devices[0].session;
+    scene.store.unlink_device(phone.account, DeviceNumber(2), first, at(1)).await.unwrap();
     for _ in ["after its end", "and nothing comes back"] {
         assert_eq!(scene.store.count_prekeys(linked).await.unwrap(), 0);
         assert_eq!(scene.store.signed_prekey(linked).await.unwrap(), None);

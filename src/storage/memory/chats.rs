@@ -128,7 +128,8 @@ impl State {
             let is_fine = known == id || !insists;
             return is_fine.then_some(known).ok_or_else(chat::id_is_taken);
         }
-        if self.conversations.values().any(|conversation| conversation.id == id) {
+        let is_taken = self.conversations.values().any(|conversation| conversation.id == id);
+        if is_taken || !chat::may_have_id(id) {
             return Err(chat::id_is_taken());
         }
         let number = self.ensure_contact(&ContactPair { id, creator, other }, at);

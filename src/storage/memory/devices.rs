@@ -4,7 +4,10 @@ use super::{Seat, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
-use crate::domain::phone::{Device, DeviceChange, DeviceNumber, NewDevice, NewLink, Registered};
+use crate::domain::phone::device::not_the_first;
+use crate::domain::phone::{
+    CodeUse, Device, DeviceChange, DeviceNumber, NewDevice, NewLink, Registered,
+};
 use crate::domain::prekeys::{Prekey, SignedPrekey};
 
 /// A device, and what it leaves here for others.
@@ -22,8 +25,16 @@ impl State {
         own.map(|kept| &kept.device)
     }
 
+    fn first_device(&self, account: AccountNumber) -> Option<SessionNumber> {
+        let mut own = self.devices_of(account);
+        own.find(|device| device.number == DeviceNumber::PRIMARY).map(|device| device.session)
+    }
+
     pub(super) fn link_device(&mut self, new: NewLink) -> Result<Registered, Fault> {
         self.check_code(&new.code)?;
+        if self.first_device(new.account) != Some(new.first) {
+            return Err(CodeUse::refusal());
+        }
         new.check_room(self.devices_of(new.account).count() as u64)?;
         self.use_code(&new.code)?;
         let numbers = self.devices_of(new.account).map(|device| device.number.0);
@@ -37,14 +48,18 @@ impl State {
         &mut self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
     ) -> Result<Registered, Fault> {
+        if self.first_device(account) != Some(first) {
+            return Err(not_the_first());
+        }
         let own = self.devices_of(account).map(|device| (device.number, device.session));
         let linked =
             own.filter(|(number, _)| *number != DeviceNumber::PRIMARY && *number == device);
         let found = linked.map(|(_, session)| session).next();
         let session = found.ok_or(Fault::NotFound { what: "device" })?;
         self.end_device(session);
-        self.raise_generation(account);
+        self.raise_own(account);
         Ok(Registered { account, device, ended: vec![session] })
     }
 
@@ -102,6 +117,6 @@ impl State {
         if let Some(phone) = self.phones.get_mut(&account) {
             phone.is_listed = is_listed;
         }
-        self.raise_generation(account);
+        self.raise_own(account);
     }
 }

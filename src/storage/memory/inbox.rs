@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
-    MessageDigest, Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
+    MessageDigest, Release, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::domain::top_up::OpenTopUp;
@@ -77,8 +77,13 @@ impl Inbox for MemoryStore {
         Ok(())
     }
 
-    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
-        Ok(self.state().handed_out(inbox.session, limit))
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.state().browse(inbox.session, stretch))
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        self.change().inbox.remove(&(inbox.session, order));
+        Ok(())
     }
 
     async fn set_aside(
@@ -144,15 +149,22 @@ impl State {
         }
     }
 
-    fn handed_out(&self, session: SessionNumber, limit: u32) -> Vec<Waiting> {
+    fn browse(&self, session: SessionNumber, stretch: Stretch) -> Vec<Waiting> {
         let rows = self.inbox.range((session, Order(i64::MIN))..=(session, Order(i64::MAX)));
-        let out = rows.filter(|(_, row)| row.deliveries > 0 && row.set_aside_at.is_none());
-        let messages = out.take(limit as usize).map(|((_, order), row)| Waiting {
+        let behind = rows.filter(|((_, order), row)| {
+            stretch.after.is_none_or(|after| *order > after) && row.set_aside_at.is_none()
+        });
+        let messages = behind.take(stretch.limit as usize).map(|((_, order), row)| Waiting {
             slot: row.slot.clone(),
             deliveries: row.deliveries,
             ..self.payloads[order].message.clone()
         });
-        messages.collect()
+        let mut bytes = 0_u64;
+        let fits = messages.enumerate().take_while(|(nth, message)| {
+            bytes = bytes.saturating_add(message.size());
+            *nth == 0 || bytes <= stretch.max_bytes
+        });
+        fits.map(|(_, message)| message).collect()
     }
 
     fn accept(&mut self, new: Acceptance) -> Accepted {

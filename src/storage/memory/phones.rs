@@ -1,6 +1,6 @@
 //! Phones and contacts in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +9,8 @@ use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::account::{AccountKind, Dialect, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     CodePurpose, Contact, ContactToken, Device, DeviceChange, DeviceNumber, NewLink, NewPhone,
@@ -53,9 +54,10 @@ impl Phones for MemoryStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         _at: Timestamp,
     ) -> Result<Registered, Fault> {
-        self.change().unlink_device(account, device)
+        self.change().unlink_device(account, device, first)
     }
 
     async fn change_device(
@@ -69,6 +71,13 @@ impl Phones for MemoryStore {
 
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
         Ok(self.state().devices.contains_key(&session))
+    }
+
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        let state = self.state();
+        let found = state.devices.values().find(|kept| kept.device.id == session);
+        let inbox = |account: AccountNumber, session| InboxKey { shard: account.shard(), session };
+        Ok(found.map(|kept| inbox(kept.account, kept.device.session)))
     }
 
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
@@ -123,6 +132,20 @@ impl Phones for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        let state = self.state();
+        let relays = state.relay_contacts.values().map(|relayed| relayed.relay.clone());
+        Ok(relays.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        let mut state = self.change();
+        let of_it = state.relay_contacts.iter().filter(|(_, relayed)| relayed.relay == relay);
+        let gone: Vec<_> = of_it.map(|(token, _)| *token).take(limit as usize).collect();
+        state.relay_contacts.retain(|token, _| !gone.contains(token));
+        Ok(gone.len() as u64)
     }
 }
 

@@ -56,12 +56,14 @@ impl Prekeys for MemoryStore {
 impl State {
     fn take_prekey(&mut self, session: SessionNumber) -> TakenPrekey {
         let Some(kept) = self.devices.get_mut(&session) else {
-            return TakenPrekey { session, prekey: None, signed: None };
+            return TakenPrekey { session, prekey: None, signed: None, identity: None };
         };
+        let phone = self.phones.get(&kept.account);
+        let identity = phone.and_then(|phone| phone.identity_key.clone());
         let prekey = match kept.ordinary.is_empty() {
             true => kept.last_resort.clone(),
             false => Some(kept.ordinary.remove(0)),
         };
-        TakenPrekey { session, prekey, signed: kept.signed.clone() }
+        TakenPrekey { session, prekey, signed: kept.signed.clone(), identity }
     }
 }

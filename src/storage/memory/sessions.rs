@@ -94,8 +94,14 @@ impl State {
         live.find(|session| which(session)).map(|session| (session.number, session.account))
     }
 
-    pub(super) fn raise_generation(&mut self, account: AccountNumber) {
+    /// Makes what others know of an account's roster old; for phones, of whose changes nobody keeps
+    /// a log.
+    pub(super) fn raise_own(&mut self, account: AccountNumber) {
         *self.generations.entry(account).or_default() += 1;
+    }
+
+    pub(super) fn raise_generation(&mut self, account: AccountNumber) {
+        self.raise_own(account);
         let next = Cursor(self.newest_change().0 + 1);
         self.roster_changes.retain(|_, changed| *changed != account);
         self.roster_changes.insert(next, account);

@@ -11,7 +11,7 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ConversationCategory, Role};
 use crate::domain::ids::{AccountNumber, ConversationId, ConversationNumber, MessageId};
-use crate::domain::messenger::chat::id_is_taken;
+use crate::domain::messenger::chat::{id_is_taken, may_have_id};
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{Chat, LatestMessage, Receipt};
 use crate::domain::ports::Chats;
@@ -113,7 +113,7 @@ pub(super) async fn ensure(
         return Ok(is_fine.then_some(known).ok_or_else(id_is_taken));
     }
     let taken = query(IS_TAKEN).bind(&wish.id.as_bytes()[..]).fetch_optional(&mut *link);
-    if taken.await.map_err(during(doing))?.is_some() {
+    if taken.await.map_err(during(doing))?.is_some() || !may_have_id(wish.id) {
         return Ok(Err(id_is_taken()));
     }
     let create = query(CREATE)

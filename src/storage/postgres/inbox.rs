@@ -18,7 +18,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Slot, Sweep, SweepRequest, Waiting,
+    Returned, SetAside, Slot, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -79,8 +79,12 @@ impl Inbox for PostgresStore {
         self.submit(Job::Release(ReleaseJob { inbox, returned })).await
     }
 
-    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
-        Ok(self.all_handed_out(inbox, limit).await?)
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.stretch_of(inbox, stretch).await?)
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        self.submit(Job::Acknowledge(RowsJob { inbox, orders: vec![order] })).await
     }
 
     async fn set_aside(

@@ -165,15 +165,17 @@ const WAITING: &str = "
 
 /// Whoever else confirms it waits, and does not find it then.
 const FIND: &str = "
-    SELECT introductions.number, introductions.sender, introductions.ephemeral_key,
-        senders.id AS sender_id, accounts.number AS account, accounts.id AS user_id,
-        recipients.account AS own_account
-    FROM introductions
-    JOIN sessions AS senders ON senders.number = introductions.sender
+    WITH found AS MATERIALIZED (
+        SELECT number, sender, recipient, ephemeral_key FROM introductions
+        WHERE id = $1 AND recipient = $2
+        FOR UPDATE
+    )
+    SELECT found.number, found.sender, found.ephemeral_key, senders.id AS sender_id,
+        accounts.number AS account, accounts.id AS user_id, recipients.account AS own_account
+    FROM found
+    JOIN sessions AS senders ON senders.number = found.sender
     JOIN accounts ON accounts.number = senders.account
-    JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.id = $1 AND introductions.recipient = $2
-    FOR UPDATE OF introductions";
+    JOIN sessions AS recipients ON recipients.number = found.recipient";
 
 const DROP: &str = "DELETE FROM introductions WHERE number = $1";
 

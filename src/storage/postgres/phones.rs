@@ -9,12 +9,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::query;
 
+use self::register::Unlinking;
 use super::PostgresStore;
-use super::rows::count;
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     Contact, ContactToken, DeviceChange, DeviceNumber, NewLink, NewPhone, Phone, PhoneNumber,
@@ -42,12 +44,22 @@ pub(super) const PHONE: &str = concat!(
 pub(super) const IS_LIVE: &str = "
     SELECT count(*) AS devices FROM devices WHERE session = $1";
 
+pub(super) const INBOX: &str = "
+    SELECT devices.account, devices.session
+    FROM sessions JOIN devices ON devices.session = sessions.number
+    WHERE sessions.id = $1";
+
 const COUNT: &str = "SELECT count(*) AS phones FROM phones";
 
+/// Accounts are looked up for the page alone, and not for all that is passed over.
 const PAGE: &str = "
-    SELECT accounts.external_name, phones.token, phones.supports_sms, phones.is_listed
-    FROM phones JOIN accounts ON accounts.number = phones.account
-    ORDER BY phones.account LIMIT $2 OFFSET $1";
+    SELECT accounts.external_name, page.token, page.supports_sms, page.is_listed
+    FROM (
+        SELECT account, token, supports_sms, is_listed FROM phones
+        ORDER BY account LIMIT $2 OFFSET $1
+    ) AS page
+    JOIN accounts ON accounts.number = page.account
+    ORDER BY page.account";
 
 #[async_trait]
 impl Phones for PostgresStore {
@@ -63,21 +75,22 @@ impl Phones for PostgresStore {
     }
 
     async fn register_phone(&self, new: NewPhone) -> Result<Registered, Fault> {
-        self.change_roster(new, |new, link| Box::pin(register::register(new, link))).await
+        self.write(new, |new, link| Box::pin(register::register(new, link))).await
     }
 
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault> {
-        self.change_roster(new, |new, link| Box::pin(register::link(new, link))).await
+        self.write(new, |new, link| Box::pin(register::link(new, link))).await
     }
 
     async fn unlink_device(
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
-        let input = (account, device, at);
-        self.change_roster(input, |input, link| Box::pin(register::unlink(input, link))).await
+        let input = Unlinking { account, device, first, at };
+        self.write(input, |input, link| Box::pin(register::unlink(input, link))).await
     }
 
     async fn change_device(
@@ -86,12 +99,23 @@ impl Phones for PostgresStore {
         change: DeviceChange,
     ) -> Result<(), Fault> {
         let input = (session, change);
-        self.change_roster(input, |input, link| Box::pin(devices::change(input, link))).await
+        self.write(input, |input, link| Box::pin(devices::change(input, link))).await
     }
 
     async fn device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
         let found = query(IS_LIVE).bind(session.0).fetch_one(&mut self.reader().await?).await;
         Ok(count(&found.map_err(during("looking for a device"))?, "devices")? > 0)
+    }
+
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        let row = query(INBOX)
+            .bind(session.as_bytes().to_vec())
+            .fetch_optional(&mut self.reader().await?)
+            .await;
+        let Some(row) = row.map_err(during("looking for a device"))? else { return Ok(None) };
+        let (account, session) = (value(&row, "account")?, value(&row, "session")?);
+        let (account, session) = (AccountNumber(account), SessionNumber(session));
+        Ok(Some(InboxKey { shard: account.shard(), session }))
     }
 
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
@@ -116,5 +140,14 @@ impl Phones for PostgresStore {
             Box::pin(contacts::merge(input, link))
         })
         .await
+    }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        Ok(contacts::relays(&mut self.reader().await?).await?)
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        self.tidy((relay.to_owned(), limit), |input, link| Box::pin(contacts::forget(input, link)))
+            .await
     }
 }

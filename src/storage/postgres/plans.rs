@@ -5,10 +5,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, changes, chats, claims, clear, codes, connect,
-    conversations, expire, forget, fronts, gaps, handed_out, inbox, introductions, lease, members,
-    nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms,
-    rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes, connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -36,6 +33,8 @@ const OTHERS: &[&str] = &[
     clear::REMOVE_ROWS,
     clear::LOOK_AGAIN,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
     codes::TRY,
     codes::OUTBOX,
     codes::OLD,
@@ -51,7 +50,7 @@ const OTHERS: &[&str] = &[
     fronts::FIRST,
     gaps::LEAVE,
     gaps::FREE_MARKERS,
-    handed_out::HANDED_OUT,
+    browse::BROWSE,
     inbox::HANDED_OUT,
     lease::LEASE,
     notices::LEAVE,
@@ -78,6 +77,7 @@ const OTHERS: &[&str] = &[
     members::PAGE,
     phones::PHONE,
     phones::IS_LIVE,
+    phones::INBOX,
     prekeys::COUNT,
     prekeys::SIGNED,
     prekeys::SET_LAST_RESORT,
@@ -302,8 +302,9 @@ const FILL: &str = "
     INSERT INTO receipts (shard, sender, message_id, session, delivered_at)
     SELECT n % 3000 % 1024, n % 3000, sha256(n::text::bytea), 1 + n % 9000, n
     FROM generate_series(1, 40000) AS n;
-    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at)
-    SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n
+    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at,
+        window_ends_at, window_codes, window_tries, kept_until)
+    SELECT 'register', n::text, '', 0, CASE WHEN n % 9 = 0 THEN 'sms' END, n, n, n, 0, 0, n
     FROM generate_series(1, 9000) AS n;
     INSERT INTO nodes (id, api_url, public_key, is_strong, looked_up_at)
     SELECT n::text, '', '', 0, n FROM generate_series(1, 9000) AS n;

@@ -7,7 +7,7 @@ use sqlx::query;
 use super::PostgresStore;
 use super::columns::{numbers, texts};
 use super::link::Link;
-use super::rows::count;
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::ids::SessionNumber;
 use crate::domain::ports::Prekeys;
@@ -146,7 +146,8 @@ pub(super) const TAKE: &str = "
         RETURNING prekeys.key_id, prekeys.public_key
     )
     SELECT taken.key_id, taken.public_key, devices.signed_id, devices.signed_key,
-        devices.signed_signature, devices.last_resort_id, devices.last_resort_key
+        devices.signed_signature, devices.last_resort_id, devices.last_resort_key,
+        (SELECT identity_key FROM phones WHERE phones.account = devices.account) AS identity_key
     FROM devices LEFT JOIN taken ON true
     WHERE devices.session = $1";
 
@@ -164,11 +165,12 @@ async fn take(
 async fn take_one(session: SessionNumber, link: &mut Link<'_>) -> Result<TakenPrekey, StoreError> {
     let row = query(TAKE).bind(session.0).fetch_optional(link).await;
     let Some(row) = row.map_err(during("giving out a prekey"))? else {
-        return Ok(TakenPrekey { session, prekey: None, signed: None });
+        return Ok(TakenPrekey { session, prekey: None, signed: None, identity: None });
     };
     let prekey = match records::prekey(&row, "key_id", "public_key")? {
         Some(ordinary) => Some(ordinary),
         None => records::prekey(&row, "last_resort_id", "last_resort_key")?,
     };
-    Ok(TakenPrekey { session, prekey, signed: records::signed_prekey(&row)? })
+    let (signed, identity) = (records::signed_prekey(&row)?, value(&row, "identity_key")?);
+    Ok(TakenPrekey { session, prekey, signed, identity })
 }

@@ -7,8 +7,9 @@ use super::SqliteStore;
 use super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
+use crate::domain::phone::code::{CODES_COUNTED, TRIES_COUNTED};
 use crate::domain::phone::{
-    CodePurpose, CodeUse, NewCode, OutboxCode, PendingCode, PhoneNumber, Transport,
+    CodePurpose, CodeTry, CodeUse, NewCode, OutboxCode, PendingCode, PhoneNumber, Transport, Window,
 };
 use crate::domain::ports::Codes;
 use crate::storage::error::{StoreError, during};
@@ -20,14 +21,12 @@ impl Codes for SqliteStore {
         self.change(code, |code, connection| Box::pin(put(code, connection))).await
     }
 
-    async fn try_code(
-        &self,
-        purpose: CodePurpose,
-        number: &PhoneNumber,
-        now: Timestamp,
-        most: u32,
-    ) -> Result<Option<PendingCode>, Fault> {
-        let attempt = Attempt { purpose, number: number.clone(), now, most };
+    async fn hand_over(&self, code: CodeUse, transport: Transport) -> Result<(), Fault> {
+        self.change((code, transport), |input, connection| Box::pin(hand_over(input, connection)))
+            .await
+    }
+
+    async fn try_code(&self, attempt: CodeTry) -> Result<Option<PendingCode>, Fault> {
         self.change(attempt, |attempt, connection| Box::pin(count(attempt, connection))).await
     }
 
@@ -47,12 +46,24 @@ impl Codes for SqliteStore {
     }
 }
 
+/// The counts of a window that has not ended stay.
 pub(super) const PUT: &str = "
-    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at)
-    VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6)
+    INSERT INTO codes (purpose, number, code, attempts, outbox, created_at, expires_at,
+        window_ends_at, window_codes, window_tries, kept_until)
+    VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, 1, 0, max(?6, ?7))
     ON CONFLICT (purpose, number) DO UPDATE SET code = excluded.code, attempts = 0,
         outbox = excluded.outbox, created_at = excluded.created_at,
-        expires_at = excluded.expires_at";
+        expires_at = excluded.expires_at,
+        window_ends_at = CASE WHEN codes.window_ends_at > ?5
+            THEN codes.window_ends_at ELSE excluded.window_ends_at END,
+        window_codes = CASE WHEN codes.window_ends_at > ?5 THEN codes.window_codes + 1 ELSE 1 END,
+        window_tries = CASE WHEN codes.window_ends_at > ?5 THEN codes.window_tries ELSE 0 END,
+        kept_until = max(excluded.expires_at, CASE WHEN codes.window_ends_at > ?5
+            THEN codes.window_ends_at ELSE excluded.window_ends_at END)
+    WHERE codes.window_ends_at <= ?5 OR codes.window_codes < ?8";
+
+pub(super) const WINDOW: &str = "
+    SELECT window_ends_at, window_tries FROM codes WHERE purpose = ?1 AND number = ?2";
 
 async fn put(
     new: &NewCode,
@@ -64,27 +75,49 @@ async fn put(
         .bind(new.code.0.as_slice())
         .bind(new.outbox.map(Transport::as_str))
         .bind(new.created_at.as_micros())
-        .bind(new.expires_at.as_micros());
-    put.execute(connection).await.map_err(during("keeping a code"))?;
-    Ok(Ok(()))
+        .bind(new.expires_at.as_micros())
+        .bind(new.window.ends_at.as_micros())
+        .bind(new.window.most);
+    let put = put.execute(&mut *connection).await.map_err(during("keeping a code"))?;
+    if put.rows_affected() > 0 {
+        return Ok(Ok(()));
+    }
+    let window = query(WINDOW).bind(new.purpose.as_str()).bind(new.number.as_str());
+    let row = window.fetch_one(connection).await.map_err(during("counting codes"))?;
+    let ends_at = Timestamp::from_micros(value(&row, "window_ends_at")?);
+    Ok(Err(Window::refusal(CODES_COUNTED, ends_at, new.created_at)))
 }
 
-/// Somebody tries a code.
-struct Attempt {
-    purpose: CodePurpose,
-    number: PhoneNumber,
-    now: Timestamp,
-    most: u32,
+pub(super) const HAND_OVER: &str = "
+    UPDATE codes SET outbox = ?4 WHERE purpose = ?1 AND number = ?2 AND code = ?3";
+
+async fn hand_over(
+    (code, transport): &(CodeUse, Transport),
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Fault>, StoreError> {
+    let noted = query(HAND_OVER)
+        .bind(code.purpose.as_str())
+        .bind(code.number.as_str())
+        .bind(code.code.0.as_slice())
+        .bind(transport.as_str());
+    noted.execute(connection).await.map_err(during("handing a code over"))?;
+    Ok(Ok(()))
 }
 
 /// A try is counted before the code is looked at, so no two of them count as one.
 pub(super) const TRY: &str = "
-    UPDATE codes SET attempts = attempts + 1
+    UPDATE codes SET attempts = attempts + 1,
+        window_ends_at = CASE WHEN window_ends_at > ?3 THEN window_ends_at ELSE ?5 END,
+        window_codes = CASE WHEN window_ends_at > ?3 THEN window_codes ELSE 1 END,
+        window_tries = CASE WHEN window_ends_at > ?3 THEN window_tries + 1 ELSE 1 END,
+        kept_until = max(expires_at,
+            CASE WHEN window_ends_at > ?3 THEN window_ends_at ELSE ?5 END)
     WHERE purpose = ?1 AND number = ?2 AND expires_at > ?3 AND attempts < ?4
+        AND (window_ends_at <= ?3 OR window_tries < ?6)
     RETURNING code, attempts";
 
 async fn count(
-    attempt: &Attempt,
+    attempt: &CodeTry,
     connection: &mut SqliteConnection,
 ) -> Result<Result<Option<PendingCode>, Fault>, StoreError> {
     let row = query(TRY)
@@ -92,10 +125,23 @@ async fn count(
         .bind(attempt.number.as_str())
         .bind(attempt.now.as_micros())
         .bind(attempt.most)
-        .fetch_optional(connection)
+        .bind(attempt.window.ends_at.as_micros())
+        .bind(attempt.window.most)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(during("trying a code"))?;
-    Ok(Ok(row.as_ref().map(records::pending_code).transpose()?))
+    if let Some(row) = row {
+        return Ok(Ok(Some(records::pending_code(&row)?)));
+    }
+    let window = query(WINDOW).bind(attempt.purpose.as_str()).bind(attempt.number.as_str());
+    let row = window.fetch_optional(connection).await.map_err(during("counting tries"))?;
+    let Some(row) = row else { return Ok(Ok(None)) };
+    let ends_at = Timestamp::from_micros(value(&row, "window_ends_at")?);
+    let tries: i64 = value(&row, "window_tries")?;
+    if ends_at > attempt.now && tries >= attempt.window.most.into() {
+        return Ok(Err(Window::refusal(TRIES_COUNTED, ends_at, attempt.now)));
+    }
+    Ok(Ok(None))
 }
 
 pub(super) const OUTBOX: &str = "
@@ -104,11 +150,11 @@ pub(super) const OUTBOX: &str = "
     WHERE outbox IS NOT NULL AND created_at > 0 AND expires_at > ?1
     ORDER BY created_at LIMIT ?2";
 
-pub(super) const OLD: &str = "SELECT number FROM codes WHERE expires_at <= ?1 LIMIT 1";
+pub(super) const OLD: &str = "SELECT number FROM codes WHERE kept_until <= ?1 LIMIT 1";
 
 pub(super) const FORGET: &str = "
     DELETE FROM codes WHERE (purpose, number) IN (
-        SELECT purpose, number FROM codes WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2
+        SELECT purpose, number FROM codes WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2
     )";
 
 async fn forget(

@@ -152,6 +152,13 @@ impl Fresh {
         out.filter(|(number, row)| row.deliveries > 0 || held.contains(number)).collect()
     }
 
+    /// The first rows of an inbox behind this one.
+    pub(super) fn behind(&self, inbox: InboxKey, after: i64, limit: u32) -> Vec<(i64, FreshRow)> {
+        let state = self.lock();
+        let behind = state.rows_of(inbox).filter(|(number, _)| *number > after);
+        behind.take(limit as usize).collect()
+    }
+
     /// How many rows an inbox has here, counted as far as `most`.
     pub(super) fn count(&self, inbox: InboxKey, most: usize) -> usize {
         self.lock().rows_of(inbox).take(most).count()

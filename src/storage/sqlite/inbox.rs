@@ -21,7 +21,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Release, Returned, SetAside, Sweep, SweepRequest, Waiting,
+    Release, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -121,8 +121,15 @@ impl Inbox for SqliteStore {
         Ok(())
     }
 
-    async fn handed_out(&self, inbox: InboxKey, limit: u32) -> Result<Vec<Waiting>, Fault> {
-        Ok(self.all_handed_out(inbox, limit).await?)
+    async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {
+        Ok(self.stretch_of(inbox, stretch).await?)
+    }
+
+    async fn withdraw(&self, inbox: InboxKey, order: Order) -> Result<(), Fault> {
+        let orders = vec![order];
+        self.write(Job::Acknowledge(RowsJob { inbox, orders: orders.clone() })).await?;
+        self.leases.delete(inbox.session, &orders);
+        Ok(())
     }
 
     async fn set_aside(

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::query;
 
+use self::register::Unlinking;
 use super::SqliteStore;
-use super::rows::count;
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::inbox::InboxKey;
 use crate::domain::phone::contact::ListedPhone;
 use crate::domain::phone::{
     Contact, ContactToken, DeviceChange, DeviceNumber, NewLink, NewPhone, Phone, PhoneNumber,
@@ -42,12 +44,22 @@ pub(super) const PHONE: &str = concat!(
 pub(super) const IS_LIVE: &str = "
     SELECT count(*) AS devices FROM devices WHERE session = ?1";
 
+pub(super) const INBOX: &str = "
+    SELECT devices.account, devices.session
+    FROM sessions JOIN devices ON devices.session = sessions.number
+    WHERE sessions.id = ?1";
+
 const COUNT: &str = "SELECT count(*) AS phones FROM phones";
 
+/// Accounts are looked up for the page alone, and not for all that is passed over.
 const PAGE: &str = "
-    SELECT accounts.external_name, phones.token, phones.supports_sms, phones.is_listed
-    FROM phones CROSS JOIN accounts ON accounts.number = phones.account
-    ORDER BY phones.account LIMIT ?2 OFFSET ?1";
+    SELECT accounts.external_name, page.token, page.supports_sms, page.is_listed
+    FROM (
+        SELECT account, token, supports_sms, is_listed FROM phones
+        ORDER BY account LIMIT ?2 OFFSET ?1
+    ) AS page
+    CROSS JOIN accounts ON accounts.number = page.account
+    ORDER BY page.account";
 
 #[async_trait]
 impl Phones for SqliteStore {
@@ -76,9 +88,10 @@ impl Phones for SqliteStore {
         &self,
         account: AccountNumber,
         device: DeviceNumber,
+        first: SessionNumber,
         at: Timestamp,
     ) -> Result<Registered, Fault> {
-        self.fill((account, device, at), 0, |input, connection, inboxes| {
+        self.fill(Unlinking { account, device, first, at }, 0, |input, connection, inboxes| {
             Box::pin(register::unlink(input, connection, inboxes))
         })
         .await
@@ -100,6 +113,15 @@ impl Phones for SqliteStore {
         Ok(count(&found.map_err(during("looking for a device"))?, "devices")? > 0)
     }
 
+    async fn device_inbox(&self, session: SessionId) -> Result<Option<InboxKey>, Fault> {
+        let row =
+            query(INBOX).bind(session.as_bytes().to_vec()).fetch_optional(&self.readers).await;
+        let Some(row) = row.map_err(during("looking for a device"))? else { return Ok(None) };
+        let (account, session) = (value(&row, "account")?, value(&row, "session")?);
+        let (account, session) = (AccountNumber(account), SessionNumber(session));
+        Ok(Some(InboxKey { shard: account.shard(), session }))
+    }
+
     async fn contacts(&self, tokens: &[ContactToken]) -> Result<Vec<Contact>, Fault> {
         Ok(contacts::find(&self.readers, tokens).await?)
     }
@@ -119,6 +141,17 @@ impl Phones for SqliteStore {
     async fn merge_contacts(&self, relay: &str, contacts: Vec<RelayContact>) -> Result<(), Fault> {
         self.change((relay.to_owned(), contacts), |input, connection| {
             Box::pin(contacts::merge(input, connection))
+        })
+        .await
+    }
+
+    async fn listed_relays(&self) -> Result<Vec<String>, Fault> {
+        Ok(contacts::relays(&self.readers).await?)
+    }
+
+    async fn forget_contacts(&self, relay: &str, limit: u32) -> Result<u64, Fault> {
+        self.change((relay.to_owned(), limit), |input, connection| {
+            Box::pin(contacts::forget(input, connection))
         })
         .await
     }

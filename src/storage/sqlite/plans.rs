@@ -3,10 +3,7 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, changes, chats, claims, clear, codes, conversations, expire,
-    gaps, groups, handed_out, inbox, introductions, invites, members, nodes, notices,
-    one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, seen,
-    sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
+    accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations, expire, gaps, groups, inbox, introductions, invites, members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -33,6 +30,8 @@ const STATEMENTS: &[&str] = &[
     claims::ACKNOWLEDGE,
     clear::REMOVE_ROWS,
     clear::IS_CLEAR,
+    codes::WINDOW,
+    codes::HAND_OVER,
     codes::TRY,
     codes::OUTBOX,
     codes::OLD,
@@ -55,7 +54,7 @@ const STATEMENTS: &[&str] = &[
     groups::REMOVE,
     groups::SET_ROLES,
     groups::MUTE,
-    handed_out::HANDED_OUT,
+    browse::BROWSE,
     inbox::FREE,
     inbox::HANDED_OUT,
     nodes::NODE,
@@ -80,6 +79,7 @@ const STATEMENTS: &[&str] = &[
     members::PAGE,
     phones::PHONE,
     phones::IS_LIVE,
+    phones::INBOX,
     prekeys::COUNT,
     prekeys::ALWAYS,
     prekeys::SET_LAST_RESORT,
@@ -176,6 +176,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
                 "pair",
                 "surplus",
                 "waiting",
+                "named",
                 "CONSTANT ROW",
             ];
             let scan = step.strip_prefix("SCAN ");

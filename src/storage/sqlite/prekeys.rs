@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::rows::count;
+use super::rows::{count, value};
 use super::values::Rows;
 use crate::domain::Fault;
 use crate::domain::ids::SessionNumber;
@@ -53,7 +53,8 @@ pub(super) const COUNT: &str = "SELECT count(*) AS prekeys FROM prekeys WHERE se
 
 /// Whatever is left of the ordinary ones.
 pub(super) const ALWAYS: &str = "
-    SELECT signed_id, signed_key, signed_signature, last_resort_id, last_resort_key
+    SELECT signed_id, signed_key, signed_signature, last_resort_id, last_resort_key,
+        (SELECT identity_key FROM phones WHERE phones.account = devices.account) AS identity_key
     FROM devices WHERE session = ?1";
 
 /// Does nothing for a device that has ended.
@@ -162,12 +163,13 @@ async fn take_one(
     let doing = "giving out a prekey";
     let always = query(ALWAYS).bind(session.0).fetch_optional(&mut *connection).await;
     let Some(always) = always.map_err(during(doing))? else {
-        return Ok(TakenPrekey { session, prekey: None, signed: None });
+        return Ok(TakenPrekey { session, prekey: None, signed: None, identity: None });
     };
     let ordinary = query(TAKE).bind(session.0).fetch_optional(connection).await;
     let prekey = match ordinary.map_err(during(doing))? {
         Some(row) => records::prekey(&row, "key_id", "public_key")?,
         None => records::prekey(&always, "last_resort_id", "last_resort_key")?,
     };
-    Ok(TakenPrekey { session, prekey, signed: records::signed_prekey(&always)? })
+    let (signed, identity) = (records::signed_prekey(&always)?, value(&always, "identity_key")?);
+    Ok(TakenPrekey { session, prekey, signed, identity })
 }

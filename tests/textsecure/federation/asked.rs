@@ -3,6 +3,7 @@
 use axum::http::Method;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
 use sealpost::dialect::textsecure::envelope::Envelope;
 use sealpost::domain::phone::PhoneLimit;
 use serde_json::{Value, json};
@@ -177,4 +178,20 @@ async fn a_sender_elsewhere_has_a_bucket_that_is_not_its_namesakes() {
     let limits = &app.switchboard().limits;
     assert!(limits.take(PhoneLimit::Messages, ANNA, 1).is_ok());
     assert_eq!(pull(&app, &bert).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_from_elsewhere_is_no_larger_than_others() {
+    let app = app().await;
+    let bert = app.phone(BERT).await;
+    let most = app.gateway().limits.ciphertext_bytes;
+    let with = |message: usize, content: usize| {
+        let bytes = |length| (length > 0).then(|| Bytes::from(vec![7; length]));
+        let envelope = Envelope { message: bytes(message), content: bytes(content), ..envelope() };
+        brought(BERT, &envelope.to_bytes())
+    };
+    assert_eq!(put(&app, "message", with(most + 1, 0)).await.0, 413);
+    assert_eq!(put(&app, "message", with(1, most + 1)).await.0, 413);
+    assert!(pull(&app, &bert).await.is_empty());
+    assert_eq!(put(&app, "message", with(most, 0)).await.0, 204);
 }

@@ -86,3 +86,25 @@ async fn a_directory_that_cannot_be_read_is_left_as_it_is() {
 fn tokens_are_those_of_the_protocol() {
     assert_eq!(token(ANNA), "BQVVHxMt5zAFXA");
 }
+
+#[tokio::test]
+async fn contacts_of_a_gateway_that_is_named_no_more_go_and_block_nobody() {
+    let app = unlimited_with(|it| it.dialects.textsecure.federation = with_peer("new")).await;
+    let (switchboard, store) = (app.switchboard(), app.gateway().store.clone());
+    let numbers = [ANNA, BERT, CARL].map(|number| PhoneNumber::parse(number).unwrap());
+    let contacts = numbers.map(|number| RelayContact {
+        token: ContactToken::of(&number),
+        supports_sms: false,
+        is_active: true,
+    });
+    store.merge_contacts("old", contacts[..2].to_vec()).await.unwrap();
+    store.merge_contacts("new", contacts[2..].to_vec()).await.unwrap();
+    let mut steps = 0;
+    while switchboard.forget_strangers(1).await.unwrap() {
+        steps += 1;
+    }
+    assert_eq!((steps, store.listed_relays().await.unwrap()), (2, vec!["new".to_owned()]));
+    store.merge_contacts("new", contacts.to_vec()).await.unwrap();
+    let tokens = contacts.map(|contact| contact.token);
+    assert_eq!(switchboard.look_up(&tokens).await.unwrap().len(), 3);
+}

@@ -287,6 +287,10 @@ async fn set_endpoint(
     caller: &Caller,
     endpoint: Endpoint,
 ) -> Result<StatusCode, Problem> {
+    // What is not encrypted once more for Web Push is for UnifiedPush alone.
+    if endpoint.keys.is_none() && state.switchboard.push.probe(&endpoint.url).await == Some(false) {
+        return Err(Fault::invalid("endpoint", "is not of UnifiedPush, and has no keys").into());
+    }
     set(state, caller, PushKind::WebPush, &endpoint.to_bytes()).await
 }
 
@@ -306,7 +310,7 @@ async fn clear(
     kinds: &[PushKind],
 ) -> Result<StatusCode, Problem> {
     for kind in kinds {
-        state.switchboard.clear_push(&caller.phone, &caller.device, *kind).await?;
+        state.switchboard.clear_push(&caller.device, *kind).await?;
     }
     Ok(StatusCode::OK)
 }

@@ -12,6 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::super::TextSecureState;
 use super::super::auth::Caller;
+use super::super::error::method_not_allowed;
 use super::super::json::{Json, number};
 use super::super::paths::{Acting, Routes, route};
 use super::super::relay;
@@ -27,7 +28,7 @@ use crate::http::problem::Problem;
 pub(super) fn routes() -> Routes {
     let routes = route(Routes::new(), "/v2/keys", get(count).put(replace));
     let routes = route(routes, "/v2/keys/signed", get(signed).put(sign));
-    route(routes, "/v2/keys/{number}/{device}", get(take))
+    route(routes, "/v2/keys/{number}/{device}", get(take).head(method_not_allowed))
 }
 
 /// This file's part of the OpenAPI document.
@@ -174,7 +175,7 @@ async fn replace(
         signed: Some(list.signed_pre_key.into()),
         identity: Some(Identity { account: caller.phone.account, key: list.identity_key }),
     };
-    state.switchboard.gateway.store.replace_prekeys(new).await?;
+    state.switchboard.gateway.store.replace_prekeys(new.checked()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -248,7 +249,8 @@ async fn sign(
     Json { caller, body: key, .. }: Json<SignedKey>,
 ) -> Result<StatusCode, Problem> {
     let store = &state.switchboard.gateway.store;
-    store.put_signed_prekey(caller.device.session, key.into()).await?;
+    let key = SignedPrekey::from(key).checked()?;
+    store.put_signed_prekey(caller.device.session, key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -27,8 +27,12 @@ struct Delivered {
 struct Frame {
     #[serde(default, rename = "type", deserialize_with = "json::number")]
     kind: u32,
-    #[serde(default, deserialize_with = "json::number")]
-    id: u64,
+    #[serde(default, deserialize_with = "some_number")]
+    id: Option<u64>,
+}
+
+fn some_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    json::number(deserializer).map(Some)
 }
 
 /// The frame that brings a message.
@@ -41,7 +45,10 @@ pub(super) fn message(id: u64, sealed: &[u8]) -> Message {
 /// What a frame says.
 pub(super) fn heard(text: &[u8]) -> Said {
     match json::parse::<Frame>(text) {
-        Ok(Frame { kind: ACKNOWLEDGED, id }) => Said::Acknowledged(id),
+        Ok(Frame { kind: ACKNOWLEDGED, id: Some(id) }) => Said::Acknowledged(id),
+        Ok(Frame { kind: ACKNOWLEDGED, id: None }) => {
+            Said::Broken(CloseCode::Policy, "the id is missing")
+        }
         Ok(Frame { kind: PING, .. }) => Said::Asked(Message::Text(PONG.into()), None),
         Ok(_) => Said::Broken(CloseCode::Policy, "Unknown Type"),
         Err(_) => Said::Broken(CloseCode::Policy, "the frame cannot be read"),
@@ -68,11 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_may_stand_in_quotes_and_what_is_missing_is_zero() {
+    fn numbers_may_stand_in_quotes() {
         for text in [r#"{"type":1,"id":5}"#, r#"{"id":"5","type":"1","more":[]}"#] {
             assert_eq!(heard(text.as_bytes()), Said::Acknowledged(5), "{text}");
         }
-        assert_eq!(heard(br#"{"type":1}"#), Said::Acknowledged(0));
     }
 
     #[test]
@@ -81,6 +87,8 @@ mod tests {
         for (text, reason) in [
             (r#"{"type":3}"#, "Unknown Type"),
             (r#"{"id":1}"#, "Unknown Type"),
+            (r#"{"type":1}"#, "the id is missing"),
+            (r#"{"type":1,"id":null}"#, "the frame cannot be read"),
             (r#"{"type":-1}"#, "the frame cannot be read"),
             ("", "the frame cannot be read"),
             ("7", "the frame cannot be read"),

@@ -16,7 +16,7 @@ const RESPONSE: i32 = 2;
 /// A frame.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct Frame {
-    /// What it holds, [`REQUEST`] or [`RESPONSE`].
+    /// What it holds, `REQUEST` or `RESPONSE`.
     #[prost(int32, optional, tag = "1")]
     pub kind: Option<i32>,
     /// The request.

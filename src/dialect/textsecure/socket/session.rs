@@ -24,6 +24,7 @@ use super::{BAD_CREDENTIALS, FAREWELL};
 use crate::delivery::Window;
 use crate::delivery::pump::{Event, Manner, Pump};
 use crate::dialect::textsecure::TextSecureState;
+use crate::dialect::textsecure::auth::Caller;
 use crate::dialect::textsecure::envelope::{self, Envelope};
 use crate::domain::error::Fault;
 use crate::domain::inbox::Waiting;
@@ -161,9 +162,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
             }
         };
         drop(timeout(WORK, rest).await);
-        let Self { wire, pump, seat, end, .. } = self;
+        let has_left = self.shown.len() > 0 || !self.unwritten.is_empty();
+        let Self { wire, pump, seat, end, state, guest, .. } = self;
         pump.close().await;
         drop(seat);
+        // While the socket was there, nobody woke the device; it may have been dead for long.
+        if has_left && !matches!(end, Some(End::Closing)) {
+            let Caller { phone, device, .. } = &guest.caller;
+            if let Err(fault) = state.switchboard.left(&phone.number, device.session).await {
+                tracing::debug!("nobody was woken: {}", fault_log::chain(&fault));
+            }
+        }
         let (code, reason) = end.unwrap_or(End::Gone).farewell();
         wire.close(None, code, reason, FAREWELL).await;
     }

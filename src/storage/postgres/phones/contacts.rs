@@ -9,10 +9,11 @@ use crate::domain::phone::{Contact, ContactToken, RelayContact};
 use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::columns::{blobs, numbers};
 use crate::storage::postgres::link::Link;
+use crate::storage::postgres::rows::value;
 use crate::storage::records;
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] = &[FIND, REMOVE];
+pub(in super::super) const STATEMENTS: &[&str] = &[FIND, REMOVE, FORGET];
 
 const FIND: &str = "
     SELECT token, NULL::text AS relay, supports_sms FROM phones
@@ -72,4 +73,35 @@ pub(super) async fn merge(
     let remove = query(REMOVE).bind(blobs(&gone, |contact| &contact.token.0)).bind(relay.as_str());
     remove.execute(link).await.map_err(during(doing))?;
     Ok(Ok(()))
+}
+
+/// From one name to the next along the index. Its few names are a list of their own, which a look at
+/// plans would take for a table.
+const RELAYS: &str = "
+    WITH RECURSIVE named (relay) AS (
+        SELECT min(relay) FROM relay_contacts
+        UNION ALL
+        SELECT (SELECT min(relay) FROM relay_contacts WHERE relay > named.relay)
+        FROM named WHERE named.relay IS NOT NULL
+    )
+    SELECT relay FROM named WHERE relay IS NOT NULL";
+
+/// The gateways that somebody is listed for.
+pub(super) async fn relays(link: &mut Link<'_>) -> Result<Vec<String>, StoreError> {
+    let rows = query(RELAYS).fetch_all(link).await.map_err(during("looking for relays"))?;
+    rows.iter().map(|row| value(row, "relay")).collect()
+}
+
+const FORGET: &str = "
+    DELETE FROM relay_contacts WHERE token = ANY (ARRAY(
+        SELECT token FROM relay_contacts WHERE relay = $1 LIMIT $2
+    ))";
+
+/// Forgets some of a gateway's contacts.
+pub(super) async fn forget(
+    (relay, limit): &(String, u32),
+    link: &mut Link<'_>,
+) -> Result<Result<u64, Fault>, StoreError> {
+    let forgotten = query(FORGET).bind(relay.as_str()).bind(i64::from(*limit)).execute(link).await;
+    Ok(Ok(forgotten.map_err(during("forgetting contacts"))?.rows_affected()))
 }

@@ -12,17 +12,39 @@ use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::link::Link;
 use crate::storage::postgres::prekeys;
 use crate::storage::postgres::rows::{count, value};
-use crate::storage::postgres::sign_in::{self, raise_generation};
+use crate::storage::postgres::sign_in;
 
 #[cfg(test)]
 pub(in super::super) const STATEMENTS: &[&str] =
-    &[SESSIONS, NUMBERS, AT, DROP, CHANGE_PUSH, LISTED];
+    &[LOCK, LOCK_OF, SESSIONS, NUMBERS, AT, DROP, CHANGE_PUSH, LISTED, RAISE];
 
 /// Where a device stands.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub account: AccountNumber,
     pub number: DeviceNumber,
+}
+
+/// Changes of one phone come one after the other, and every statement after this one sees what the
+/// change before has done.
+const LOCK: &str = "SELECT number FROM accounts WHERE number = $1 FOR NO KEY UPDATE";
+
+/// Takes a phone's turn.
+pub(super) async fn lock(account: AccountNumber, link: &mut Link<'_>) -> Result<(), StoreError> {
+    let locked = query(LOCK).bind(account.0).execute(link).await;
+    locked.map_err(during("waiting for other changes of a phone"))?;
+    Ok(())
+}
+
+const LOCK_OF: &str = "
+    SELECT number FROM accounts WHERE number = (SELECT account FROM devices WHERE session = $1)
+    FOR NO KEY UPDATE";
+
+/// Takes the turn of the phone that has a device, if one has.
+async fn lock_of(session: SessionNumber, link: &mut Link<'_>) -> Result<(), StoreError> {
+    let locked = query(LOCK_OF).bind(session.0).execute(link).await;
+    locked.map_err(during("waiting for other changes of a phone"))?;
+    Ok(())
 }
 
 /// Whoever changes what a device left here has its row first.
@@ -128,6 +150,7 @@ pub(super) async fn change(
     (session, change): &(SessionNumber, DeviceChange),
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
+    lock_of(*session, link).await?;
     let (to, (kind, address)) = (change.to(), change.condition());
     let row = query(CHANGE_PUSH)
         .bind(session.0)
@@ -155,5 +178,19 @@ const LISTED: &str = "
 pub(super) async fn raise(account: AccountNumber, link: &mut Link<'_>) -> Result<(), StoreError> {
     let listed = query(LISTED).bind(account.0).execute(&mut *link).await;
     listed.map_err(during("listing a phone"))?;
-    raise_generation(link, account).await
+    raise_own(account, link).await
+}
+
+/// Other dialects keep a log of changes beside it, which is not for phones.
+const RAISE: &str = "
+    UPDATE accounts SET roster_generation = roster_generation + 1 WHERE number = $1";
+
+/// Makes what others know of a phone's devices old.
+pub(super) async fn raise_own(
+    account: AccountNumber,
+    link: &mut Link<'_>,
+) -> Result<(), StoreError> {
+    let raised = query(RAISE).bind(account.0).execute(link).await;
+    raised.map_err(during("raising a phone's generation"))?;
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Registering numbers, linking devices and unlinking them: each is one transaction, with everything
-//! that follows from it. They change rosters, so they come one after the other.
+//! that follows from it. Each locks the phone's account first, so those of one phone come one after
+//! the other.
 
 use sqlx::query;
 
@@ -9,18 +10,19 @@ use crate::domain::account::{AccountKind, Dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::inbox::InboxKey;
-use crate::domain::phone::{DeviceNumber, NewLink, NewPhone, Registered};
+use crate::domain::phone::device::not_the_first;
+use crate::domain::phone::{CodeUse, DeviceNumber, NewLink, NewPhone, Registered};
 use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::codes;
 use crate::storage::postgres::link::Link;
 use crate::storage::postgres::rows::value;
-use crate::storage::postgres::sign_in::raise_generation;
 
 /// Makes the number's account if it has none, ends all that it had, and makes its first device.
 pub(super) async fn register(
     new: &NewPhone,
     link: &mut Link<'_>,
 ) -> Result<Result<Registered, Fault>, StoreError> {
+    let account = account(new, link).await?;
     if let Some(code) = &new.code
         && let Err(refused) = codes::check(code, link).await?
     {
@@ -28,7 +30,6 @@ pub(super) async fn register(
     }
     // Nor is anything left of a code that would link a device to what there is no more.
     codes::drop_all(&new.number, link).await?;
-    let account = account(new, link).await?;
     let ended = devices::sessions(account, link).await?;
     for session in &ended {
         let inbox = InboxKey { shard: account.shard(), session: *session };
@@ -41,7 +42,8 @@ pub(super) async fn register(
     Ok(Ok(Registered { account, device, ended }))
 }
 
-/// A number keeps its account for ever.
+/// A number keeps its account for ever. Whether it is made or there already, its row is locked from
+/// then on.
 const ACCOUNT: &str = "
     INSERT INTO accounts (id, dialect, external_name, kind, full_name, created_at)
     VALUES ($1, $2, $3, $4, '', $5)
@@ -83,8 +85,13 @@ pub(super) async fn link(
     new: &NewLink,
     link: &mut Link<'_>,
 ) -> Result<Result<Registered, Fault>, StoreError> {
+    devices::lock(new.account, link).await?;
     if let Err(refused) = codes::check(&new.code, link).await? {
         return Ok(Err(refused));
+    }
+    let primary = Place { account: new.account, number: DeviceNumber::PRIMARY };
+    if devices::at(primary, link).await? != Some(new.first.0) {
+        return Ok(Err(CodeUse::refusal()));
     }
     let numbers = devices::numbers(new.account, link).await?;
     if let Err(refused) = new.check_room(numbers.devices) {
@@ -93,24 +100,38 @@ pub(super) async fn link(
     codes::drop_used(&new.code, link).await?;
     let (account, device) = (new.account, DeviceNumber(numbers.highest + 1));
     devices::add(Place { account, number: device }, &new.device, new.at, link).await?;
-    raise_generation(link, account).await?;
+    devices::raise_own(account, link).await?;
     Ok(Ok(Registered { account, device, ended: Vec::new() }))
+}
+
+/// A linked device is to end.
+pub(super) struct Unlinking {
+    pub account: AccountNumber,
+    pub device: DeviceNumber,
+    pub first: SessionNumber,
+    pub at: Timestamp,
 }
 
 /// Ends a device that was linked.
 pub(super) async fn unlink(
-    (account, device, at): &(AccountNumber, DeviceNumber, Timestamp),
+    unlinking: &Unlinking,
     link: &mut Link<'_>,
 ) -> Result<Result<Registered, Fault>, StoreError> {
-    let place = Place { account: *account, number: *device };
-    let found = match *device == DeviceNumber::PRIMARY {
+    let Unlinking { account, device, first, at } = *unlinking;
+    devices::lock(account, link).await?;
+    let primary = Place { account, number: DeviceNumber::PRIMARY };
+    if devices::at(primary, link).await? != Some(first.0) {
+        return Ok(Err(not_the_first()));
+    }
+    let place = Place { account, number: device };
+    let found = match device == DeviceNumber::PRIMARY {
         true => None,
         false => devices::at(place, link).await?,
     };
     let Some(session) = found.map(SessionNumber) else {
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
-    devices::end(InboxKey { shard: account.shard(), session }, *at, link).await?;
-    raise_generation(link, *account).await?;
-    Ok(Ok(Registered { account: *account, device: *device, ended: vec![session] }))
+    devices::end(InboxKey { shard: account.shard(), session }, at, link).await?;
+    devices::raise_own(account, link).await?;
+    Ok(Ok(Registered { account, device, ended: vec![session] }))
 }

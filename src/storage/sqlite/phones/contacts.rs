@@ -9,10 +9,10 @@ use crate::domain::Fault;
 use crate::domain::phone::{Contact, ContactToken, RelayContact};
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
-use crate::storage::sqlite::rows::json_list;
+use crate::storage::sqlite::rows::{json_list, value};
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] = &[FIND, MERGE, REMOVE];
+pub(in super::super) const STATEMENTS: &[&str] = &[FIND, MERGE, REMOVE, RELAYS, FORGET];
 
 /// Those that are here come first.
 const FIND: &str = "
@@ -78,4 +78,34 @@ pub(super) async fn merge(
     let removed = query(REMOVE).bind(gone).bind(relay.as_str()).execute(connection).await;
     removed.map_err(during(doing))?;
     Ok(Ok(()))
+}
+
+/// From one name to the next along the index.
+const RELAYS: &str = "
+    WITH RECURSIVE named (relay) AS (
+        SELECT min(relay) FROM relay_contacts
+        UNION ALL
+        SELECT (SELECT min(relay) FROM relay_contacts WHERE relay > named.relay)
+        FROM named WHERE named.relay IS NOT NULL
+    )
+    SELECT relay FROM named WHERE relay IS NOT NULL";
+
+/// The gateways that somebody is listed for.
+pub(super) async fn relays(readers: &SqlitePool) -> Result<Vec<String>, StoreError> {
+    let rows = query(RELAYS).fetch_all(readers).await.map_err(during("looking for relays"))?;
+    rows.iter().map(|row| value(row, "relay")).collect()
+}
+
+const FORGET: &str = "
+    DELETE FROM relay_contacts WHERE token IN (
+        SELECT token FROM relay_contacts WHERE relay = ?1 LIMIT ?2
+    )";
+
+/// Forgets some of a gateway's contacts.
+pub(super) async fn forget(
+    (relay, limit): &(String, u32),
+    connection: &mut SqliteConnection,
+) -> Result<Result<u64, Fault>, StoreError> {
+    let forgotten = query(FORGET).bind(relay.as_str()).bind(limit).execute(connection).await;
+    Ok(Ok(forgotten.map_err(during("forgetting contacts"))?.rows_affected()))
 }

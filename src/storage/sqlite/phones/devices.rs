@@ -13,11 +13,11 @@ use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::prekeys;
 use crate::storage::sqlite::rows::{count, value};
 use crate::storage::sqlite::settle::settle_inbox;
-use crate::storage::sqlite::sign_in::{self, raise_generation};
+use crate::storage::sqlite::sign_in;
 
 #[cfg(test)]
 pub(in super::super) const STATEMENTS: &[&str] =
-    &[SESSIONS, NUMBERS, AT, DROP, CHANGE_PUSH, LISTED];
+    &[SESSIONS, NUMBERS, AT, DROP, CHANGE_PUSH, LISTED, RAISE];
 
 /// Where a device stands.
 #[derive(Clone, Copy)]
@@ -159,5 +159,19 @@ pub(super) async fn raise(
 ) -> Result<(), StoreError> {
     let listed = query(LISTED).bind(account.0).execute(&mut *connection).await;
     listed.map_err(during("listing a phone"))?;
-    raise_generation(connection, account).await
+    raise_own(account, connection).await
+}
+
+/// Other dialects keep a log of changes beside it, which is not for phones.
+const RAISE: &str = "
+    UPDATE accounts SET roster_generation = roster_generation + 1 WHERE number = ?1";
+
+/// Makes what others know of a phone's devices old.
+pub(super) async fn raise_own(
+    account: AccountNumber,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let raised = query(RAISE).bind(account.0).execute(connection).await;
+    raised.map_err(during("raising a phone's generation"))?;
+    Ok(())
 }

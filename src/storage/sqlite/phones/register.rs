@@ -9,12 +9,12 @@ use crate::domain::account::{AccountKind, Dialect};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::inbox::InboxKey;
-use crate::domain::phone::{DeviceNumber, NewLink, NewPhone, Registered};
+use crate::domain::phone::device::not_the_first;
+use crate::domain::phone::{CodeUse, DeviceNumber, NewLink, NewPhone, Registered};
 use crate::storage::error::{StoreError, during};
 use crate::storage::sqlite::codes;
 use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::rows::value;
-use crate::storage::sqlite::sign_in::raise_generation;
 
 /// Makes the number's account if it has none, ends all that it had, and makes its first device.
 pub(super) async fn register(
@@ -90,6 +90,10 @@ pub(super) async fn link(
     if let Err(refused) = codes::check(&new.code, connection).await? {
         return Ok(Err(refused));
     }
+    let primary = Place { account: new.account, number: DeviceNumber::PRIMARY };
+    if devices::at(primary, connection).await? != Some(new.first.0) {
+        return Ok(Err(CodeUse::refusal()));
+    }
     let numbers = devices::numbers(new.account, connection).await?;
     if let Err(refused) = new.check_room(numbers.devices) {
         return Ok(Err(refused));
@@ -97,25 +101,38 @@ pub(super) async fn link(
     codes::drop_used(&new.code, connection).await?;
     let (account, device) = (new.account, DeviceNumber(numbers.highest + 1));
     devices::add(Place { account, number: device }, &new.device, new.at, connection).await?;
-    raise_generation(connection, account).await?;
+    devices::raise_own(account, connection).await?;
     Ok(Ok(Registered { account, device, ended: Vec::new() }))
+}
+
+/// A linked device is to end.
+pub(super) struct Unlinking {
+    pub account: AccountNumber,
+    pub device: DeviceNumber,
+    pub first: SessionNumber,
+    pub at: Timestamp,
 }
 
 /// Ends a device that was linked.
 pub(super) async fn unlink(
-    (account, device, at): &(AccountNumber, DeviceNumber, Timestamp),
+    unlinking: &Unlinking,
     connection: &mut SqliteConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<Registered, Fault>, StoreError> {
-    let place = Place { account: *account, number: *device };
-    let found = match *device == DeviceNumber::PRIMARY {
+    let Unlinking { account, device, first, at } = *unlinking;
+    let primary = Place { account, number: DeviceNumber::PRIMARY };
+    if devices::at(primary, connection).await? != Some(first.0) {
+        return Ok(Err(not_the_first()));
+    }
+    let place = Place { account, number: device };
+    let found = match device == DeviceNumber::PRIMARY {
         true => None,
         false => devices::at(place, connection).await?,
     };
     let Some(session) = found.map(SessionNumber) else {
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
-    devices::end(InboxKey { shard: account.shard(), session }, *at, connection, inboxes).await?;
-    raise_generation(connection, *account).await?;
-    Ok(Ok(Registered { account: *account, device: *device, ended: vec![session] }))
+    devices::end(InboxKey { shard: account.shard(), session }, at, connection, inboxes).await?;
+    devices::raise_own(account, connection).await?;
+    Ok(Ok(Registered { account, device, ended: vec![session] }))
 }

@@ -54,7 +54,11 @@ impl Entropy for Counting {
     }
 }
 
-struct Outside;
+/// What is outside: nothing but somebody who counts how often a device was left something.
+#[derive(Default)]
+struct Outside {
+    left: AtomicU64,
+}
 
 #[async_trait]
 impl CodeSender for Outside {
@@ -76,11 +80,16 @@ impl Push for Outside {
 
 impl Notifier for Outside {
     fn stored(&self, _phone: &Phone, _device: &Device, _envelope: &Bytes) {}
+
+    fn left(&self, _phone: &Phone, _device: &Device) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 struct World {
     state: Arc<TextSecureState>,
     caller: Caller,
+    outside: Arc<Outside>,
 }
 
 type Client = WebSocketStream<DuplexStream>;
@@ -88,9 +97,10 @@ type Client = WebSocketStream<DuplexStream>;
 impl World {
     /// A gateway with one phone, which writes to itself.
     async fn new() -> Self {
-        let state = Arc::new(state());
+        let outside = Arc::new(Outside::default());
+        let state = Arc::new(state(&outside));
         let caller = register(&state).await;
-        Self { state, caller }
+        Self { state, caller, outside }
     }
 
     /// Something that the gateway stores for the phone.
@@ -121,7 +131,7 @@ impl World {
     }
 }
 
-fn state() -> TextSecureState {
+fn state(outside: &Arc<Outside>) -> TextSecureState {
     let gateway = Arc::new(Gateway {
         store: Arc::new(MemoryStore::new()),
         bus: Arc::new(LocalBus::new()),
@@ -140,9 +150,9 @@ fn state() -> TextSecureState {
     let urls = BlobUrls::new(UrlKey::derive(&[0; 32]), Duration::from_secs(60));
     let switchboard = Switchboard {
         vault: Vault::derive(&[0; 32]),
-        codes: Arc::new(Outside),
-        push: Arc::new(Outside),
-        notifier: Arc::new(Outside),
+        codes: outside.clone(),
+        push: outside.clone(),
+        notifier: outside.clone(),
         relays: Arc::new(OtherGateways::default()),
         policy: PhonePolicy::default(),
         limits: PhoneLimits::new(gateway.clock.clone(), PhoneLimit::usual),
@@ -226,6 +236,19 @@ async fn a_client_that_does_not_read_is_dropped_and_what_it_never_got_does_not_c
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_no_client_acknowledges_comes_again_for_ever() {
+    let world = World::new().await;
+    world.send(10).await;
+    for round in 0..21 {
+        let (mut client, socket) = world.socket(Language::Json, 4096).await;
+        let got = timeout(Duration::from_secs(5), client.next()).await;
+        assert!(got.is_ok_and(|got| got.is_some()), "round {round}");
+        drop(client);
+        socket.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_client_acknowledged_is_gone_though_it_has_hung_up() {
     let world = World::new().await;
     world.send(10).await;
@@ -235,6 +258,22 @@ async fn what_a_client_acknowledged_is_gone_though_it_has_hung_up() {
     drop(client);
     socket.await.unwrap();
     assert!(world.deliveries().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_is_woken_when_its_socket_has_left_something() {
+    for (acknowledges, expected) in [(false, 1), (true, 0)] {
+        let world = World::new().await;
+        world.send(10).await;
+        let (mut client, socket) = world.socket(Language::Json, 4096).await;
+        client.next().await.unwrap().unwrap();
+        if acknowledges {
+            client.send(Message::Text(r#"{"type":1,"id":0}"#.into())).await.unwrap();
+        }
+        drop(client);
+        socket.await.unwrap();
+        assert_eq!(world.outside.left.load(Ordering::Relaxed), expected, "{acknowledges}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
