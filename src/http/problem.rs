@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -142,9 +142,10 @@ pub fn take(response: &mut Response) -> Option<Arc<Fault>> {
 pub fn shape(mut response: Response, id: &RequestId) -> Response {
     let Some(fault) = take(&mut response) else { return response };
     let mut document = respond(&fault, id);
-    // A path may know better than the fault when to come again.
-    if let Some(when) = response.headers_mut().remove(RETRY_AFTER) {
-        document.headers_mut().entry(RETRY_AFTER).or_insert(when);
+    // What the path has said beside it: when to come again, or who may read the answer.
+    let said = response.headers().iter().filter(|(name, _)| *name != CONTENT_LENGTH);
+    for (name, value) in said {
+        document.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     document
 }
