@@ -223,8 +223,7 @@ impl App {
         };
         let opened = parts.state(&self.config, seed);
         let opened = opened.map_err(OutsideError::from).map_err(Box::new)?;
-        self.hushnet =
-            opened.map(|parts| hushnet::follow(&mut self.tasks, &self.config, parts));
+        self.hushnet = opened.map(|parts| hushnet::follow(&mut self.tasks, &self.config, parts));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
-use crate::domain::inbox::{Isolation, LeaseRequest, Leased, Release, Returned, Waiting};
+use crate::domain::inbox::{Isolation, LeaseRequest, Leased, Release, Returned, Stretch, Waiting};
 
 /// The messages that one look is given at most.
 pub const MOST_AT_ONCE: u32 = 1_000;
@@ -238,7 +238,9 @@ impl Messenger {
         let late: HashSet<_> =
             read.iter().filter(|one| one.from.is_some()).map(|one| one.id).collect();
         if ids.iter().any(|id| !senders.contains_key(id) && !late.contains(id)) {
-            let held = self.gateway.store.handed_out(reader.inbox(), MOST_AT_ONCE).await?;
+            let max_bytes = self.gateway.limits.inbox_page_bytes;
+            let first = Stretch { after: None, limit: MOST_AT_ONCE, max_bytes };
+            let held = self.gateway.store.browse(reader.inbox(), first).await?;
             senders.extend(held.into_iter().map(|waiting| (waiting.message_id, waiting.sender)));
         }
         Ok(senders)

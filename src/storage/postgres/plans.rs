@@ -5,7 +5,10 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
-    PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes, connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
+    PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes,
+    connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members,
+    nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms,
+    rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
 };
 use crate::domain::ports::Store;
 

@@ -3,7 +3,10 @@
 use sqlx::{Row, query};
 
 use super::{
-    accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations, expire, gaps, groups, inbox, introductions, invites, members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
+    accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations,
+    expire, gaps, groups, inbox, introductions, invites, members, nodes, notices, one_time_keys,
+    phones, prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside,
+    settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
