@@ -20,8 +20,9 @@ use sealpost::sdk::keys::SigningKey;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::harness::hush::HushDevice;
 use crate::harness::hush::with_body;
-use crate::harness::{Answer, HushDevice, TestApp};
+use crate::harness::{Answer, TestApp};
 
 /// A gateway called `node-a.test` and one called `node-b.test`.
 struct Pair {

@@ -6,7 +6,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Node, Signs, gateway, member};
-use crate::harness::{HushDevice, TestApp};
+use crate::harness::TestApp;
+use crate::harness::hush::HushDevice;
 
 /// A gateway that knows two others, with a member whom one of them has introduced somebody to.
 async fn scene() -> (TestApp, Node, Node, HushDevice) {
