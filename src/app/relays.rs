@@ -21,13 +21,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// After a failure; each further one doubles it, up to the usual pause.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Other gateways as this one asks them; none while phones are not served.
+/// Other gateways as this one asks them.
 pub(super) fn open(config: &Config) -> Result<Arc<dyn Relays>, Box<PeerError>> {
-    let settings = &config.dialects.textsecure;
-    if !settings.enabled {
-        return Ok(Arc::new(Peers::default()));
-    }
-    let peers = Peers::open(&settings.federation, &config.outbound).map_err(Box::new)?;
+    let settings = &config.dialects.textsecure.federation;
+    let peers = Peers::open(settings, &config.outbound).map_err(Box::new)?;
     Ok(Arc::new(peers))
 }
 
@@ -39,13 +36,10 @@ pub(super) fn callers(settings: &Federation) -> Callers {
 /// Keeps up with the directories of all of them, each in a task of its own, and forgets those that
 /// are named no more.
 pub(super) fn follow(tasks: &mut JoinSet<()>, config: &Config, switchboard: &Arc<Switchboard>) {
-    let settings = &config.dialects.textsecure;
-    if !settings.enabled {
-        return;
-    }
+    let settings = &config.dialects.textsecure.federation;
     tasks.spawn(forget_strangers(switchboard.clone()));
-    for peer in &settings.federation.peers {
-        let every = settings.federation.directory_pause();
+    for peer in &settings.peers {
+        let every = settings.directory_pause();
         tasks.spawn(follow_one(switchboard.clone(), peer.name.clone(), every));
     }
 }

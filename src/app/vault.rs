@@ -78,13 +78,12 @@ pub(super) async fn open(
     directory: &DataDirectory,
     gateway: &Gateway,
 ) -> Result<Vault, VaultError> {
-    let fresh = fresh(&*gateway.entropy);
     let path = match config.storage.vault_key_file.as_os_str().is_empty() {
         true => directory.vault_key(),
         false => config.storage.vault_key_file.clone(),
     };
     let failed = |source| VaultError::File { path: path.clone(), source };
-    let is_new = make(&path, fresh.as_slice(), &*gateway.entropy).map_err(failed)?;
+    let is_new = make(&path, &*gateway.entropy).map_err(failed)?;
     let vault = Vault::derive(&*read(&path)?);
     if is_the_databases(&vault, gateway).await? {
         return Ok(vault);
@@ -97,12 +96,6 @@ pub(super) async fn open(
     Err(VaultError::Missing { path })
 }
 
-fn fresh(entropy: &dyn Entropy) -> Zeroizing<[u8; KEY_BYTES]> {
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    entropy.fill(key.as_mut_slice());
-    key
-}
-
 /// Whether a vault opens what the first one left in the database; it is the first if there is
 /// nothing.
 async fn is_the_databases(vault: &Vault, gateway: &Gateway) -> Result<bool, VaultError> {
@@ -111,17 +104,19 @@ async fn is_the_databases(vault: &Vault, gateway: &Gateway) -> Result<bool, Vaul
     Ok(vault.open(CHECK_CONTEXT, &Sealed(kept)).is_ok())
 }
 
-/// Puts a key there, whole and on disk, unless there is one; returns whether there was none.
-fn make(path: &Path, key: &[u8], entropy: &dyn Entropy) -> io::Result<bool> {
+/// Puts a fresh key there, whole and on disk, unless there is one; returns whether there was none.
+fn make(path: &Path, entropy: &dyn Entropy) -> io::Result<bool> {
     if path.try_exists()? {
         return Ok(false);
     }
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    entropy.fill(key.as_mut_slice());
     // Another node may be about to do the same.
     let mut mark = [0; 8];
     entropy.fill(&mut mark);
     let unfinished = path.with_extension(format!("{:016x}", u64::from_le_bytes(mark)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-    let written = file.write_all(key).and_then(|()| file.sync_all());
+    let written = file.write_all(key.as_slice()).and_then(|()| file.sync_all());
     // It is never put over another one.
     let linked = written.and_then(|()| fs::hard_link(&unfinished, path));
     fs::remove_file(&unfinished)?;

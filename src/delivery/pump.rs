@@ -21,7 +21,7 @@ use crate::domain::acknowledge::Notice;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ids::{MessageId, Order};
-use crate::domain::inbox::{InboxKey, Leased, Release, Returned, Waiting};
+use crate::domain::inbox::{InVain, InboxKey, Leased, Release, Returned, Waiting};
 use crate::domain::reader::{Credential, Reader};
 
 /// Over how long a time readers spread their looks when so many hints were lost that everybody
@@ -287,13 +287,12 @@ async fn look(
     let Some(room) = room.filter(|_| welcome) else {
         return Ok(Look { welcome, leased: None });
     };
-    let Window { items, bytes } = room;
-    let leased = match reader.credential {
-        Credential::Device(_) => {
-            gateway.lease_for_device(reader.inbox, items, bytes, max_age).await?
-        }
-        _ => gateway.lease_page(reader.inbox, items, bytes, max_age).await?,
+    let in_vain = match reader.credential {
+        Credential::Device(_) => InVain::Repeat,
+        _ => InVain::SetAside,
     };
+    let Window { items, bytes } = room;
+    let leased = gateway.lease_page(reader.inbox, items, bytes, max_age, in_vain).await?;
     Ok(Look { welcome, leased: Some(leased) })
 }
 

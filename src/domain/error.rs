@@ -166,3 +166,28 @@ impl Fault {
         matches!(self, Self::Unavailable { .. } | Self::Internal { .. })
     }
 }
+
+/// An error and its causes in one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_names_every_cause_once() {
+        let disk = std::io::Error::other("disk full");
+        let fault = Fault::unavailable("the store", Some(disk.into()));
+        assert_eq!(chain(&fault), "not available now: the store: disk full");
+    }
+}

@@ -275,39 +275,16 @@ impl Gateway {
         max_age: Option<Duration>,
     ) -> Result<Vec<Waiting>, Fault> {
         let most = self.limits.inbox_page_bytes;
-        Ok(self.lease_page(inbox, limit, most, max_age).await?.messages)
-    }
-
-    /// The same for a device of a phone: nothing is set aside.
-    ///
-    /// # Errors
-    /// Only when the store fails.
-    pub async fn lease_for_device(
-        &self,
-        inbox: InboxKey,
-        limit: u32,
-        max_bytes: u64,
-        max_age: Option<Duration>,
-    ) -> Result<Leased, Fault> {
-        self.hand_out(inbox, limit, max_bytes, max_age, InVain::Repeat).await
+        Ok(self.lease_page(inbox, limit, most, max_age, InVain::SetAside).await?.messages)
     }
 
     /// The same for a reader that wants only so many bytes, but at least one message, and
-    /// that wants to know whether there is more.
+    /// that wants to know whether there is more, and says what becomes of what was handed out in
+    /// vain for long.
     ///
     /// # Errors
     /// Only when the store fails.
     pub async fn lease_page(
-        &self,
-        inbox: InboxKey,
-        limit: u32,
-        max_bytes: u64,
-        max_age: Option<Duration>,
-    ) -> Result<Leased, Fault> {
-        self.hand_out(inbox, limit, max_bytes, max_age, InVain::SetAside).await
-    }
-
-    async fn hand_out(
         &self,
         inbox: InboxKey,
         limit: u32,

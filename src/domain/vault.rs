@@ -1,8 +1,8 @@
 //! Secrets at rest: what a dialect has to keep and nobody else should read in the database.
 //!
-//! AES-256-GCM under a key that follows from a secret which is not in the database. A sealed value is a format
-//! byte (1), a fresh nonce of 12 bytes, and the ciphertext with its tag of 16 bytes; what it is and
-//! whose is authenticated with it, so that it opens nowhere else.
+//! AES-256-GCM under a key that follows from a secret which is not in the database. A sealed value
+//! is a format byte (1), a fresh nonce of 12 bytes, and the ciphertext with its tag of 16 bytes; what
+//! it is and whose is authenticated with it, so that it opens nowhere else.
 
 use std::fmt;
 

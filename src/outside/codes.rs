@@ -82,14 +82,6 @@ impl Carriers {
     }
 }
 
-impl Carriers {
-    /// The operator hands all of them over.
-    #[must_use]
-    pub fn outbox(codes: &Codes) -> Self {
-        Self { fixed: fixed(codes), first: Carrier::Outbox, fallback: None }
-    }
-}
-
 fn fixed(codes: &Codes) -> Vec<(PhoneNumber, Zeroizing<String>)> {
     codes.fixed().into_iter().map(|(number, code)| (number, code.into())).collect()
 }

@@ -76,12 +76,6 @@ trait Service: Send + Sync {
 }
 
 impl Services {
-    /// No service at all.
-    #[must_use]
-    pub fn none() -> Self {
-        Self { webpush: None, fcm: None, apns: None }
-    }
-
     /// The services that the settings name.
     ///
     /// # Errors

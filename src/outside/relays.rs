@@ -4,7 +4,6 @@
 //! that the other gateway knows this one by, and the token that both share.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -18,6 +17,7 @@ use super::client::{Answer, AskError, Client, ClientError, ClientSettings, JSON,
 use super::reach::Reach;
 use crate::config::Outbound;
 use crate::config::dialects::textsecure::federation::{Federation, Peer};
+use crate::domain::error::chain;
 use crate::domain::phone::keys::Wanted;
 use crate::domain::phone::{ContactToken, RelayContact};
 use crate::domain::ports::{RelayAnswer, RelayError, RelayRequest, Relays};
@@ -241,18 +241,6 @@ fn is_for_the_phone(status: u16) -> bool {
 fn unreachable(relay: &str, error: &AskError) -> RelayError {
     tracing::warn!(relay, "cannot ask another gateway: {}", chain(error));
     RelayError::Unreachable
-}
-
-/// An error and its causes in one line.
-fn chain(error: &AskError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 fn refused(relay: &str, status: u16) -> RelayError {

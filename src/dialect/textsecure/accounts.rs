@@ -8,12 +8,11 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{post, put};
 use utoipa::OpenApi;
 
 use super::TextSecureState;
-use super::error::method_not_allowed;
-use super::paths::{Routes, route};
+use super::paths::{Routes, get_only, route};
 use super::registering::Registering;
 use crate::domain::error::Fault;
 use crate::domain::phone::registration::{Proof, ProofError};
@@ -26,7 +25,7 @@ use crate::http::problem::Problem;
 /// The routes of this file and of the files below it.
 pub(super) fn routes() -> Routes {
     // Asking for a code makes one, so there is no HEAD, which must change nothing.
-    let code = get(request_code).head(method_not_allowed);
+    let code = get_only(request_code);
     let mut routes = route(Routes::new(), "/v1/accounts/{transport}/code/{number}", code);
     // The second path is a slip in a description of the protocol that somebody may have followed.
     for path in ["/v1/accounts/code/{code}", "/v1/acccounts/code/{code}"] {

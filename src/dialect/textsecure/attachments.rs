@@ -10,14 +10,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
-use super::error::method_not_allowed;
-use super::paths::{Acting, Routes, route};
+use super::paths::{Acting, Routes, get_only, route};
 use super::relay;
 use crate::domain::attachment::AttachmentNumber;
 use crate::domain::error::Fault;
@@ -34,8 +32,8 @@ const VIEW_LIFE: Duration = Duration::from_secs(3600);
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(Routes::new(), "/v1/attachments", get(open).head(method_not_allowed));
-    route(routes, "/v1/attachments/{number}", get(locate).head(method_not_allowed))
+    let routes = route(Routes::new(), "/v1/attachments", get_only(open));
+    route(routes, "/v1/attachments/{number}", get_only(locate))
 }
 
 /// This file's part of the OpenAPI document.

@@ -12,8 +12,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
-use super::error::method_not_allowed;
-use super::paths::{Acting, Routes, route};
+use super::paths::{Acting, Routes, get_only, route};
 use super::registering::Registering;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
@@ -27,7 +26,7 @@ pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
     // Both editions' paths. Asking for a code makes one, so there is no HEAD.
     for path in ["/v1/devices/provisioning_code", "/v1/devices/provisioning/code"] {
-        routes = route(routes, path, get(link_code).head(method_not_allowed));
+        routes = route(routes, path, get_only(link_code));
     }
     let routes = route(routes, "/v1/devices", get(list));
     route(routes, "/v1/devices/{which}", put(link).delete(unlink))

@@ -24,11 +24,10 @@ use super::TextSecureState;
 use super::attachments::located;
 use super::auth::BASE64;
 use super::envelope::Envelope;
-use super::error::method_not_allowed;
 use super::keys::{bare, list, v2, wanted};
 use super::messages::{UNREACHABLE, answer, envelopes, first_answer, parts};
 use super::outgoing::{self, MessageList};
-use super::paths::{Routes, route};
+use super::paths::{Routes, get_only, route};
 use crate::domain::error::Fault;
 use crate::domain::phone::keys::Wanted;
 use crate::domain::phone::sending::{Content, Letter, Posted};
@@ -38,14 +37,8 @@ use crate::http::problem::Problem;
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(
-        Routes::new(),
-        "/v1/federation/key/{number}",
-        get(take_from_first).head(method_not_allowed),
-    );
-    let (plain, signed) = (get(take), get(take_signed));
-    let plain = plain.head(method_not_allowed);
-    let signed = signed.head(method_not_allowed);
+    let routes = route(Routes::new(), "/v1/federation/key/{number}", get_only(take_from_first));
+    let (plain, signed) = (get_only(take), get_only(take_signed));
     let routes = route(routes, "/v1/federation/key/{number}/{device}", plain);
     let routes = route(routes, "/v2/federation/key/{number}/{device}", signed);
     let routes = route(routes, "/v1/federation/attachment/{number}", get(locate));

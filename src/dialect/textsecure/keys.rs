@@ -16,9 +16,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::auth::Caller;
-use super::error::method_not_allowed;
 use super::json::{Json, number};
-use super::paths::{Acting, Routes, route};
+use super::paths::{Acting, Routes, get_only, route};
 use super::relay;
 use crate::domain::error::Fault;
 use crate::domain::phone::keys::{DeviceKeys, PhoneKeys, Wanted};
@@ -31,8 +30,8 @@ use crate::http::problem::Problem;
 /// The routes of this file and of the second version.
 pub(super) fn routes() -> Routes {
     let routes = route(Routes::new(), "/v1/keys", get(count).put(replace));
-    let routes = route(routes, "/v1/keys/{number}", get(take_from_first).head(method_not_allowed));
-    let taking = get(take).head(method_not_allowed);
+    let routes = route(routes, "/v1/keys/{number}", get_only(take_from_first));
+    let taking = get_only(take);
     route(routes, "/v1/keys/{number}/{device}", taking).merge(v2::routes())
 }
 

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
+use axum::handler::Handler;
 use axum::http::request::Parts;
-use axum::routing::MethodRouter;
+use axum::routing::{MethodRouter, get};
 
 use super::TextSecureState;
 use super::auth::Caller;
+use super::error::method_not_allowed;
 use crate::http::course::Course;
 use crate::http::problem::Problem;
 
@@ -22,6 +24,13 @@ pub(super) fn route(
     methods: MethodRouter<Arc<TextSecureState>>,
 ) -> Routes {
     routes.route(path, methods.clone()).route(&format!("{path}/"), methods)
+}
+
+/// Answers GET and nothing else: what it gives out may be gone then, and HEAD has nothing to take.
+pub(super) fn get_only<T: 'static>(
+    handler: impl Handler<T, Arc<TextSecureState>>,
+) -> MethodRouter<Arc<TextSecureState>> {
+    get(handler).head(method_not_allowed)
 }
 
 /// A known device whose request has no body and may change something.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json as Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{delete, get};
+use axum::routing::delete;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -15,18 +15,17 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::TextSecureState;
 use super::envelope::Envelope;
-use super::error::method_not_allowed;
-use super::paths::{Acting, Routes, route};
+use super::paths::{Acting, Routes, get_only, route};
 use super::receipts;
 use crate::domain::error::Fault;
-use crate::domain::inbox::Waiting;
+use crate::domain::inbox::{InVain, Waiting};
 use crate::domain::phone::sending::TEXTSECURE;
 use crate::http::path::PathPair;
 use crate::http::problem::Problem;
 
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
-    let routes = route(Routes::new(), "/v1/messages", get(read).head(method_not_allowed));
+    let routes = route(Routes::new(), "/v1/messages", get_only(read));
     route(routes, "/v1/messages/{source}/{timestamp}", delete(acknowledge))
 }
 
@@ -95,7 +94,7 @@ async fn read(
     let inbox = caller.phone.inbox(&caller.device);
     let mut messages = Vec::new();
     for _ in 0..EMPTY_PAGES {
-        let page = gateway.lease_for_device(inbox, u32::MAX, u64::MAX, None).await?;
+        let page = gateway.lease_page(inbox, u32::MAX, u64::MAX, None, InVain::Repeat).await?;
         let (ours, others): (Vec<_>, Vec<_>) =
             page.messages.iter().map(|waiting| (waiting, opened(waiting))).partition(is_ours);
         let others = others.into_iter().map(|(waiting, _)| waiting.message_id).collect();

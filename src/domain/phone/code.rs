@@ -109,7 +109,7 @@ impl Window {
 pub const CODES_COUNTED: &str = "codes for a number in a day";
 
 /// What is counted of tries in a window.
-pub const TRIES_COUNTED: &str = "tries of codes for a number in a day";
+const TRIES_COUNTED: &str = "tries of codes for a number in a day";
 
 /// Somebody tries a code.
 #[derive(Clone, Debug)]
@@ -124,6 +124,19 @@ pub struct CodeTry {
     pub most: u32,
     /// How often codes may be tried within a window.
     pub window: Window,
+}
+
+impl CodeTry {
+    /// What there is to say against a further one in the window that ends then, after so many.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] when there may be no more in it.
+    pub fn check_window(&self, ends_at: Timestamp, tries: i64) -> Result<(), Fault> {
+        if ends_at > self.now && tries >= self.window.most.into() {
+            return Err(Window::refusal(TRIES_COUNTED, ends_at, self.now));
+        }
+        Ok(())
+    }
 }
 
 /// A code that somebody tries.

@@ -16,7 +16,8 @@ use crate::domain::phone::{
 use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
 
 /// Phones and their numbered devices. Every change raises the generation of the account's roster
-/// (other dialects' log of changes has nothing of it), and says in the same transaction whether the phone is listed: it is while it is active.
+/// (other dialects' log of changes has nothing of it), and says in the same transaction whether the
+/// phone is listed: it is while it is active.
 #[async_trait]
 pub trait Phones: Send + Sync {
     /// The phone of that number; `None` when it never registered. May be as old as a cache is.
@@ -36,8 +37,8 @@ pub trait Phones: Send + Sync {
     ///
     /// # Errors
     /// [`Fault::Forbidden`] when the code is not on file any more or the account has another first
-    /// device,
-    /// [`Fault::TooLarge`] when it has all the devices that it may have; the code is still good then.
+    /// device, [`Fault::TooLarge`] when it has all the devices that it may have; the code is still
+    /// good then.
     async fn link_device(&self, new: NewLink) -> Result<Registered, Fault>;
 
     /// Ends a device that is not the first one; the first one, which is `first`, wants it.

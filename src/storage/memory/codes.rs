@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::phone::code::{CODES_COUNTED, TRIES_COUNTED};
+use crate::domain::phone::code::CODES_COUNTED;
 use crate::domain::phone::{CodeTry, CodeUse, NewCode, OutboxCode, PendingCode, Transport, Window};
 use crate::domain::ports::Codes;
 
@@ -47,13 +47,12 @@ impl Codes for MemoryStore {
     }
 
     async fn try_code(&self, attempt: CodeTry) -> Result<Option<PendingCode>, Fault> {
-        let CodeTry { purpose, number, now, most, window } = attempt;
         let mut state = self.change();
-        let Some(kept) = state.codes.get_mut(&(purpose, number)) else { return Ok(None) };
+        let key = (attempt.purpose, attempt.number.clone());
+        let Some(kept) = state.codes.get_mut(&key) else { return Ok(None) };
+        attempt.check_window(kept.ends_at, kept.tries.into())?;
+        let CodeTry { now, most, window, .. } = attempt;
         let is_counted = kept.ends_at > now;
-        if is_counted && kept.tries >= window.most {
-            return Err(Window::refusal(TRIES_COUNTED, kept.ends_at, now));
-        }
         if kept.code.expires_at <= now || kept.attempts >= most {
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use super::SqliteStore;
 use super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::phone::code::{CODES_COUNTED, TRIES_COUNTED};
+use crate::domain::phone::code::CODES_COUNTED;
 use crate::domain::phone::{
     CodePurpose, CodeTry, CodeUse, NewCode, OutboxCode, PendingCode, PhoneNumber, Transport, Window,
 };
@@ -137,11 +137,8 @@ async fn count(
     let row = window.fetch_optional(connection).await.map_err(during("counting tries"))?;
     let Some(row) = row else { return Ok(Ok(None)) };
     let ends_at = Timestamp::from_micros(value(&row, "window_ends_at")?);
-    let tries: i64 = value(&row, "window_tries")?;
-    if ends_at > attempt.now && tries >= attempt.window.most.into() {
-        return Ok(Err(Window::refusal(TRIES_COUNTED, ends_at, attempt.now)));
-    }
-    Ok(Ok(None))
+    let none_left = attempt.check_window(ends_at, value(&row, "window_tries")?);
+    Ok(none_left.map(|()| None))
 }
 
 pub(super) const OUTBOX: &str = "

@@ -12,9 +12,8 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::super::TextSecureState;
 use super::super::auth::Caller;
-use super::super::error::method_not_allowed;
 use super::super::json::{Json, number};
-use super::super::paths::{Acting, Routes, route};
+use super::super::paths::{Acting, Routes, get_only, route};
 use super::super::relay;
 use super::{elsewhere, may_take, wanted};
 use crate::domain::error::Fault;
@@ -28,7 +27,7 @@ use crate::http::problem::Problem;
 pub(super) fn routes() -> Routes {
     let routes = route(Routes::new(), "/v2/keys", get(count).put(replace));
     let routes = route(routes, "/v2/keys/signed", get(signed).put(sign));
-    route(routes, "/v2/keys/{number}/{device}", get(take).head(method_not_allowed))
+    route(routes, "/v2/keys/{number}/{device}", get_only(take))
 }
 
 /// This file's part of the OpenAPI document.
