@@ -58,7 +58,8 @@ pub(super) fn plan(
         NewIntroduction::check_room(found.waiting + *more, most)?;
         *more += 1;
         let one_time_key = new.one_time_key.as_str();
-        if !one_time_key.is_empty() && !(found.has_key && used.insert((to, one_time_key))) {
+        let uses_one = !one_time_key.is_empty();
+        if uses_one && (!found.has_key || !used.insert((to, one_time_key))) {
             return Err(NewIntroduction::key_is_gone());
         }
         kept.insert(key, (new.id, new.at));

@@ -93,11 +93,11 @@ async fn the_same_weak_headers_work_again_on_any_path() {
 
 fn strong(
     device: &HushDevice,
-    method: Method,
+    method: &Method,
     path: &str,
     signed: &str,
 ) -> axum::http::request::Builder {
-    device.strongly(&method, path, signed.as_bytes()).header("content-type", "application/json")
+    device.strongly(method, path, signed.as_bytes()).header("content-type", "application/json")
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn hn33_a_strong_signature_is_good_once_and_for_its_body_alone() {
     let alice = app.hush_member("alice").await;
     let path = format!("/devices/{}", alice.device);
     let body = json!({ "device_label": "tablet" }).to_string();
-    let request = strong(&alice, Method::PATCH, &path, &body).body(()).unwrap();
+    let request = strong(&alice, &Method::PATCH, &path, &body).body(()).unwrap();
     let send = |body: &str| {
         let (parts, ()) = request.clone().into_parts();
         app.call(Request::from_parts(parts, Body::from(body.to_owned())))

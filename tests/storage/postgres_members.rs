@@ -115,7 +115,7 @@ async fn two_accounts_have_one_chat_however_many_introductions_are_confirmed_at_
         two.one().store.introduce(vec![introduction(from, to, n)], 100).await.unwrap();
     }
     let confirm = async |n: u16| {
-        let to = if n % 2 == 0 { other } else { one };
+        let to = if n.is_multiple_of(2) { other } else { one };
         two.scenes[usize::from(n / 2 % 2)].confirm(to, n, n).await
     };
     let (confirmed, refused) = two.at_once(1..17, confirm).await;

@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 
 use self::strong::Strong;
 use super::HushNetState;
@@ -131,7 +131,7 @@ impl Claim {
     pub(super) fn of(parts: &Parts, state: &HushNetState) -> Result<Self, Refusal> {
         let address = state.gate.address(&parts.extensions, &parts.headers);
         state.gate.may_knock(address)?;
-        let read = match parts.headers.get(VERSION).map(|value| value.as_bytes()) {
+        let read = match parts.headers.get(VERSION).map(HeaderValue::as_bytes) {
             None | Some(b"1") => {
                 let key = Weak::of(&parts.headers).and_then(|weak| weak.verify(state));
                 key.map(|key| Self { key, address, strong: None })

@@ -63,7 +63,7 @@ impl Style {
     pub(super) fn is_told_by_body(&self, method: &Method) -> bool {
         let parts = parts(self.target.path(), &self.prefix);
         method == Method::POST
-            && matches!(parts[..], ["sessions"] | ["sessions", "confirm"] | ["messages"])
+            && matches!(parts[..], ["sessions" | "messages"] | ["sessions", "confirm"])
     }
 
     /// Notes what a body tells.
@@ -120,10 +120,7 @@ fn by_head(method: &Method, parts: &[&str], query: &str, signs: bool) -> Contrac
         },
         ("POST", parts) => matches!(
             parts,
-            ["users"]
-                | ["login"]
-                | ["chats"]
-                | ["devices"]
+            ["users" | "login" | "chats" | "devices"]
                 | ["devices", _, "prekeys"]
                 | ["messages", "ack"]
         ),

@@ -6,6 +6,7 @@ use super::member_scene::{chat_id, new_member};
 use super::scene::{START, Scene, at, conflict, message_id, user_id};
 use crate::domain::conversation::{ConversationCategory, Role};
 use crate::domain::messenger::LatestMessage;
+use crate::domain::messenger::chat::Chat;
 use crate::domain::messenger::receipt::NewReceipt;
 
 pub(super) async fn two_accounts_have_one_chat(scene: Scene) {
@@ -55,7 +56,7 @@ pub(super) async fn a_chat_shows_its_newest_message(scene: Scene) {
     note(&[(2, 49), (3, 41)]).await;
     note(&[]).await;
     let mut chats = scene.store.chats(ann.account, 3).await.unwrap();
-    chats.sort_by_key(|chat| chat.updated_at());
+    chats.sort_by_key(Chat::updated_at);
     let shown: Vec<_> = chats.iter().map(|chat| (chat.id, chat.latest.map(|it| it.id))).collect();
     let (second, first) = (Some(message_id(41)), Some(message_id(50)));
     assert_eq!(shown, [(chat_id(5), None), (chat_id(3), second), (chat_id(2), first)]);
