@@ -122,6 +122,7 @@ fn policy(settings: &HushNet) -> MemberPolicy {
         enrolment_life: settings.enrolment_life(),
         one_time_keys: settings.one_time_keys,
         introductions: settings.introductions,
+        introductions_of_one: settings.introductions_of_one,
         devices_per_message: settings.devices_per_message as usize,
     }
 }

@@ -59,6 +59,8 @@ pub struct MemberPolicy {
     pub one_time_keys: u32,
     /// Introductions that may wait for one device.
     pub introductions: u32,
+    /// Of these, introductions by one other device.
+    pub introductions_of_one: u32,
     /// The devices that one message may name.
     pub devices_per_message: usize,
 }
@@ -70,6 +72,7 @@ impl Default for MemberPolicy {
             enrolment_life: Duration::from_secs(10 * 60),
             one_time_keys: 100,
             introductions: 1_000,
+            introductions_of_one: 5,
             devices_per_message: 1_000,
         }
     }

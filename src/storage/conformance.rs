@@ -215,6 +215,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         an_introduction_waits_as_it_came,
         a_repeated_introduction_is_the_same,
         introductions_are_kept_together_or_not_at_all,
+        a_sender_cannot_take_the_room_of_others,
         a_one_time_key_is_used_once,
         confirming_makes_a_pair_and_a_chat,
         a_chat_gets_the_id_that_somebody_insists_on_or_none,

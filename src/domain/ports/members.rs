@@ -10,6 +10,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
 };
+use crate::domain::messenger::introduction::Room;
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
@@ -144,16 +145,18 @@ pub trait OneTimeKeys: Send + Sync {
 #[async_trait]
 pub trait Introductions: Send + Sync {
     /// Keeps introductions, all of them or none; the one-time prekeys that they name are used up. One
-    /// that repeats an earlier one (same devices, same ephemeral key) is that one.
+    /// that repeats an earlier one (same devices, same ephemeral key) is that one. They come from one
+    /// device and are for different ones. Each takes the place of the oldest ones from the same
+    /// device when there are as many as may be.
     ///
     /// # Errors
     /// [`Fault::NotFound`] (`device`) when a recipient is no live device of this gateway,
     /// [`Fault::Conflict`] (`otpk_used`) when a prekey that is named is not there any more,
-    /// [`Fault::Deferred`] when more than `most` would wait for a device.
+    /// [`Fault::Deferred`] when there is no room.
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault>;
 
     /// What waits for a device, the oldest first.

@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionNumber,
 };
+use crate::domain::messenger::introduction::Room;
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, Introduced, Introduction, LatestMessage, NewIntroduction,
@@ -53,9 +54,9 @@ impl Introductions for CachedStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.inner.introduce(introductions, most).await
+        self.inner.introduce(introductions, room).await
     }
 
     async fn introductions(

@@ -1,8 +1,9 @@
 //! Stories about introductions.
 
-use super::member_scene::{INTRODUCTIONS, chat_id, introduction, introduction_id, remote_device};
+use super::member_scene::{ROOM, chat_id, introduction, introduction_id, remote_device};
 use super::scene::{Scene, at, conflict, session_id, user_id};
 use crate::domain::Fault;
+use crate::domain::messenger::introduction::Room;
 use crate::domain::messenger::{Confirmation, NewIntroduction};
 
 pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
@@ -28,12 +29,10 @@ pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
     let (from, to) = (&ann.devices[0], &ben.devices[0]);
     let new = NewIntroduction { one_time_key: "key 1".to_owned(), ..introduction(from, to, 1) };
     let again = NewIntroduction { id: introduction_id(9), at: at(9), ..new.clone() };
-    let twice = vec![new.clone(), again.clone()];
-    let twice = scene.store.introduce(twice, INTRODUCTIONS).await.unwrap();
-    assert_eq!((twice[0].id, twice[0].is_new), (new.id, true));
-    assert_eq!((twice[1].id, twice[1].at, twice[1].is_new), (new.id, new.at, false));
+    let first = scene.introduce(new.clone()).await.unwrap();
+    assert_eq!((first.id, first.is_new), (new.id, true));
     let later = scene.introduce(again.clone()).await.unwrap();
-    assert_eq!((later.id, later.is_new), (new.id, false));
+    assert_eq!((later.id, later.at, later.is_new), (new.id, new.at, false));
     assert_eq!(scene.store.introductions(to.session, 10).await.unwrap().len(), 1);
     scene.confirm(to, 1, 1).await.unwrap();
     let late = scene.introduce(again).await.unwrap();
@@ -44,31 +43,51 @@ pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
 pub(super) async fn introductions_are_kept_together_or_not_at_all(scene: Scene) {
     let (ann, ben) = (scene.member(1).await, scene.member(2).await);
     let remote = scene.store.note_remote_device(remote_device(3)).await.unwrap().device;
-    let (from, to) = (&ann.devices[0], &ben.devices[0]);
-    let good = introduction(from, to, 1);
+    let carl = scene.member(4).await;
+    let (from, to, other) = (&ann.devices[0], &ben.devices[0], &carl.devices[0]);
     let unknown = NewIntroduction { to: session_id(9), ..introduction(from, to, 2) };
     let with_key = |n: u16, key: &str| NewIntroduction {
         one_time_key: key.to_owned(),
         ..introduction(from, to, n)
     };
-    let introduce = async |list| scene.store.introduce(list, INTRODUCTIONS).await;
+    let introduce = async |list| scene.store.introduce(list, ROOM).await;
     for nobody in [unknown, introduction(from, &remote, 2)] {
         let refused = introduce(vec![with_key(1, "key 1"), nobody]).await;
         assert!(matches!(refused, Err(Fault::NotFound { what: "device" })), "{refused:?}");
     }
-    let refused = introduce(vec![good.clone(), with_key(2, "key 9")]).await;
+    let refused = introduce(vec![introduction(from, other, 1), with_key(2, "key 9")]).await;
     assert_eq!(conflict(refused).as_deref(), Some("otpk_used"));
-    let refused = introduce(vec![with_key(1, "key 1"), with_key(2, "key 1")]).await;
-    assert_eq!(conflict(refused).as_deref(), Some("otpk_used"), "a key is used once");
-    let many: Vec<_> = (0..=3).map(|n| introduction(from, to, n)).collect();
-    let refused = introduce(many.clone()).await;
-    assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
-    assert!(scene.store.introductions(to.session, 10).await.unwrap().is_empty());
-    introduce(many[..3].to_vec()).await.unwrap();
-    let refused = introduce(vec![introduction(from, to, 4)]).await;
-    assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
     let kept = scene.store.one_time_keys(&[to.session], 10).await.unwrap().remove(0);
     assert_eq!(kept.len(), 3, "nothing was used up");
+    for device in [to, other] {
+        assert!(scene.store.introductions(device.session, 10).await.unwrap().is_empty());
+    }
+    introduce(vec![with_key(1, "key 1"), introduction(from, other, 2)]).await.unwrap();
+    for device in [to, other] {
+        assert_eq!(scene.store.introductions(device.session, 10).await.unwrap().len(), 1);
+    }
+}
+
+pub(super) async fn a_sender_cannot_take_the_room_of_others(scene: Scene) {
+    let (ann, ben, eve) = (scene.member(1).await, scene.member(2).await, scene.member(3).await);
+    let (from, to, other) = (&ann.devices[0], &ben.devices[0], &eve.devices[0]);
+    let room = Room { all: 3, of_one: 2 };
+    let introduce = async |new| scene.store.introduce(vec![new], room).await;
+    let waiting = async || {
+        let waiting = scene.store.introductions(to.session, 10).await.unwrap();
+        waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let ids = |list: &[u16]| list.iter().map(|n| introduction_id(*n)).collect::<Vec<_>>();
+    for n in 1..=4 {
+        assert!(introduce(introduction(from, to, n)).await.unwrap()[0].is_new);
+    }
+    assert_eq!(waiting().await, ids(&[3, 4]), "the newest stay");
+    introduce(introduction(other, to, 5)).await.unwrap();
+    let refused = introduce(introduction(other, to, 6)).await;
+    assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
+    introduce(introduction(from, to, 7)).await.unwrap();
+    introduce(introduction(from, other, 8)).await.unwrap();
+    assert_eq!(waiting().await, ids(&[4, 5, 7]), "that of others stays");
 }
 
 pub(super) async fn a_one_time_key_is_used_once(scene: Scene) {

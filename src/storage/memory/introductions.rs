@@ -6,12 +6,12 @@ use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{SessionId, SessionNumber};
-use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::messenger::introduction::{IntroductionId, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
 use crate::domain::ports::Introductions;
-use crate::storage::introducing::{OnFile, plan};
+use crate::storage::introducing::{Keep, OnFile, plan};
 
 /// An introduction that waits.
 pub(super) struct Kept {
@@ -32,9 +32,9 @@ impl Introductions for MemoryStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.change().introduce(introductions, most)
+        self.change().introduce(introductions, room)
     }
 
     async fn introductions(
@@ -84,16 +84,26 @@ impl State {
     fn introduce(
         &mut self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
         let on_file: Vec<_> = introductions.iter().map(|new| self.on_file(new)).collect();
-        let plans = plan(&introductions, &on_file, most)?;
+        let plans = plan(&introductions, &on_file, room)?;
         for (new, plan) in introductions.into_iter().zip(&plans) {
-            let Some(to) = plan.keep_for else { continue };
+            let Some(Keep { to, beside }) = plan.keep else { continue };
+            self.drop_surplus(new.from, to, beside as usize);
             self.use_one_time_key(to, &new.one_time_key);
             self.messenger.introductions.push(Kept { from: new.from, to, new });
         }
         Ok(plans.into_iter().map(|plan| plan.introduced).collect())
+    }
+
+    /// Drops a device's introductions to another one but the newest.
+    fn drop_surplus(&mut self, from: SessionNumber, to: SessionNumber, kept: usize) {
+        let introductions = &mut self.messenger.introductions;
+        let is_theirs = |it: &Kept| (it.from, it.to) == (from, to);
+        let count = introductions.iter().filter(|it| is_theirs(it)).count();
+        let surplus = introductions.extract_if(.., |it| is_theirs(it));
+        drop(surplus.take(count.saturating_sub(kept)).collect::<Vec<_>>());
     }
 
     fn on_file(&self, new: &NewIntroduction) -> Option<OnFile> {
@@ -103,11 +113,13 @@ impl State {
         let keys = records.one_time_keys.get(&to);
         let has_key = keys.is_some_and(|keys| keys.contains(&new.one_time_key))
             || records.taken_keys.contains_key(&(to, new.one_time_key.clone()));
+        let waiting = || records.introductions.iter().filter(|it| it.to == to);
         Some(OnFile {
             to,
             account,
             user: self.accounts[&account].id,
-            waiting: records.introductions.iter().filter(|it| it.to == to).count() as u64,
+            waiting: waiting().count() as u64,
+            of_one: waiting().filter(|it| it.from == new.from).count() as u64,
             has_key,
             same: self.same_introduction(new, to),
         })

@@ -10,26 +10,27 @@ use super::{PostgresStore, chats, one_time_keys};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::messenger::introduction::Room;
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
 use crate::domain::ports::Introductions;
 use crate::storage::error::{StoreError, during};
-use crate::storage::introducing::{OnFile, plan};
+use crate::storage::introducing::{Keep, OnFile, plan};
 use crate::storage::records;
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] =
-    &[LOCK, ON_FILE, SAME, WAITING, FIND, DROP, PAIR_AGAIN, OLD, FORGET];
+    &[LOCK, ON_FILE, SAME, DROP_SURPLUS, WAITING, FIND, DROP, PAIR_AGAIN, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for PostgresStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.write((introductions, most), |input, link| Box::pin(introduce(input, link))).await
+        self.write((introductions, room), |input, link| Box::pin(introduce(input, link))).await
     }
 
     async fn introductions(
@@ -70,6 +71,8 @@ const LOCK: &str = "
 const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
         (SELECT count(*) FROM introductions WHERE recipient = sessions.number) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND sender = $3) AS of_one,
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = $2)
         + (SELECT count(*) FROM taken_keys
@@ -90,6 +93,7 @@ const SAME: &str = "
 async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<OnFile>, StoreError> {
     let doing = "looking for a recipient";
     let found = query(ON_FILE).bind(&new.to.as_bytes()[..]).bind(new.one_time_key.as_str());
+    let found = found.bind(new.from.0);
     let row = found.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
@@ -108,7 +112,7 @@ const ADD: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 async fn introduce(
-    (introductions, most): &(Vec<NewIntroduction>, u32),
+    (introductions, room): &(Vec<NewIntroduction>, Room),
     link: &mut Link<'_>,
 ) -> Result<Result<Vec<Introduced>, Fault>, StoreError> {
     let recipients = id_array(introductions.iter().map(|new| new.to));
@@ -118,23 +122,33 @@ async fn introduce(
     for new in introductions {
         found.push(on_file(new, link).await?);
     }
-    let plans = match plan(introductions, &found, *most) {
+    let plans = match plan(introductions, &found, *room) {
         Ok(plans) => plans,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
     for (new, plan) in introductions.iter().zip(&plans) {
-        if let Some(to) = plan.keep_for {
-            keep(new, to, link).await?;
+        if let Some(how) = plan.keep {
+            keep(new, how, link).await?;
         }
     }
     Ok(Ok(plans.into_iter().map(|plan| plan.introduced).collect()))
 }
 
+/// Of a device's introductions to another one all but the newest.
+const DROP_SURPLUS: &str = "
+    DELETE FROM introductions WHERE number IN (
+        SELECT number FROM introductions WHERE recipient = $1 AND sender = $2
+        ORDER BY number DESC LIMIT ALL OFFSET $3
+    )";
+
 async fn keep(
     new: &NewIntroduction,
-    to: SessionNumber,
+    Keep { to, beside }: Keep,
     link: &mut Link<'_>,
 ) -> Result<(), StoreError> {
+    let make_room = query(DROP_SURPLUS).bind(to.0).bind(new.from.0).bind(i64::from(beside));
+    let dropped = make_room.execute(&mut *link).await;
+    dropped.map_err(during("making room for an introduction"))?;
     if !new.one_time_key.is_empty() {
         one_time_keys::use_up(to, &new.one_time_key, link).await?;
     }

@@ -18,6 +18,7 @@ pub(in crate::storage) fn on_file(row: &impl Cells) -> Result<OnFile, StoreError
         account: AccountNumber(row.integer("account")?),
         user: id(row, "user_id")?,
         waiting: count(row, "waiting")?,
+        of_one: count(row, "of_one")?,
         has_key: flag(row, "keys")?,
         same: None,
     })
