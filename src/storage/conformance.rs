@@ -213,6 +213,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         keys_that_were_given_out_are_forgotten_in_time;
     introductions:
         an_introduction_waits_as_it_came,
+        a_list_of_introductions_has_so_many_bytes,
+        who_introduced_itself_is_found_without_the_texts,
         a_repeated_introduction_is_the_same,
         introductions_are_kept_together_or_not_at_all,
         a_sender_cannot_take_the_room_of_others,

@@ -7,7 +7,7 @@ use sealpost::domain::Fault;
 use sealpost::domain::messenger::introduction::Room;
 use sealpost::domain::messenger::{MemberDeviceChange, NewEnrolment, NewIntroduction, NewMember};
 use sealpost::storage::conformance::member_scene::{
-    chat_id, enrolment, introduction, keys, name, new_member, remote_device, token,
+    ALL, chat_id, enrolment, introduction, keys, name, new_member, remote_device, token,
 };
 use sealpost::storage::conformance::phone_scene::is_forbidden;
 use sealpost::storage::conformance::scene::{START, at, session_id, user_id};
@@ -172,7 +172,7 @@ async fn nothing_outlives_its_device_whatever_happens_at_once() {
         let store = &two.one().store;
         assert_eq!(store.fresh_member(user_id(n)).await.unwrap(), None);
         assert!(!store.member_device_is_live(device.session).await.unwrap());
-        assert!(store.introductions(device.session, 100).await.unwrap().is_empty());
+        assert!(store.introductions(device.session, ALL).await.unwrap().is_empty());
         let left = store.one_time_keys(&[device.session], 100).await.unwrap();
         assert_eq!(left, [keys([])]);
     }

@@ -8,7 +8,7 @@ use super::Messenger;
 use super::actor::Actor;
 use super::event::MemberEvent;
 use super::introduction::{
-    Confirmation, Confirmed, Introduced, Introduction, IntroductionId, NewIntroduction, Room,
+    Confirmation, Confirmed, Introduced, Introduction, IntroductionId, NewIntroduction, Page, Room,
 };
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, SessionId, UserId};
@@ -146,12 +146,14 @@ impl Messenger {
         }
     }
 
-    /// The introductions that wait for a device, the oldest first.
+    /// The introductions that wait for a device, the oldest first, as many as fit into an answer.
     ///
     /// # Errors
     /// Only when the store fails.
     pub async fn introductions(&self, reader: Actor) -> Result<Vec<Introduction>, Fault> {
-        self.gateway.store.introductions(reader.session, self.policy.introductions).await
+        let max_bytes = self.gateway.limits.inbox_page_bytes;
+        let page = Page { limit: self.policy.introductions, max_bytes };
+        self.gateway.store.introductions(reader.session, page).await
     }
 
     /// Takes an introduction: the two devices are a pair from then on.
@@ -193,8 +195,7 @@ impl Messenger {
         from: SessionId,
         to: SessionId,
     ) -> Result<(), Fault> {
-        let waiting = self.introductions(reader).await?;
-        let found = waiting.into_iter().find(|one| one.id == id);
+        let found = self.gateway.store.introduction(reader.session, id).await?;
         let found = found.ok_or(Fault::NotFound { what: "introduction" })?;
         if found.from != from {
             return Err(Fault::invalid("sender_device_id", "is not that of the introduction"));

@@ -110,6 +110,28 @@ pub struct Introduction {
     pub at: Timestamp,
 }
 
+/// An introduction that waits, without its texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntroductionHead {
+    /// Its public id.
+    pub id: IntroductionId,
+    /// The device that introduces itself.
+    pub from: SessionId,
+    /// The device that it is for.
+    pub to: SessionId,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// How much of what waits is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many.
+    pub limit: u32,
+    /// No more once the texts of those before have so many bytes.
+    pub max_bytes: u64,
+}
+
 /// A device's word that it takes an introduction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {

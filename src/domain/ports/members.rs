@@ -10,7 +10,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
 };
-use crate::domain::messenger::introduction::Room;
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
@@ -163,8 +163,29 @@ pub trait Introductions: Send + Sync {
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault>;
+
+    /// The same without the texts.
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault>;
+
+    /// One that waits for a device.
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault>;
+
+    /// Whether one by any device of that account waits for one of these devices.
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+    ) -> Result<bool, Fault>;
 
     /// Takes an introduction: it goes, the two devices are a pair, and the chat of their accounts
     /// exists.

@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionNumber,
 };
-use crate::domain::messenger::introduction::Room;
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, Introduced, Introduction, LatestMessage, NewIntroduction,
@@ -62,9 +62,33 @@ impl Introductions for CachedStore {
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
-        self.inner.introductions(to, limit).await
+        self.inner.introductions(to, page).await
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        self.inner.introduction_heads(to, limit).await
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        self.inner.introduction(to, id).await
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+    ) -> Result<bool, Fault> {
+        self.inner.has_introduced(from, to).await
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {

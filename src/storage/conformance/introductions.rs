@@ -1,9 +1,10 @@
 //! Stories about introductions.
 
-use super::member_scene::{ROOM, chat_id, introduction, introduction_id, remote_device};
+use super::member_scene::{ALL, ROOM, chat_id, introduction, introduction_id, remote_device};
 use super::scene::{Scene, at, conflict, session_id, user_id};
 use crate::domain::Fault;
-use crate::domain::messenger::introduction::Room;
+use crate::domain::ids::SessionNumber;
+use crate::domain::messenger::introduction::{IntroductionHead, Page, Room};
 use crate::domain::messenger::{Confirmation, NewIntroduction};
 
 pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
@@ -14,14 +15,62 @@ pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
     assert_eq!((introduced.id, introduced.at, introduced.is_new), (new.id, new.at, true));
     assert_eq!((introduced.account, introduced.user), (ben.account, ben.user));
     scene.introduce(introduction(from, to, 2)).await.unwrap();
-    let waiting = scene.store.introductions(to.session, 10).await.unwrap();
+    let waiting = scene.store.introductions(to.session, ALL).await.unwrap();
     let [first, second] = &waiting[..] else { panic!("{waiting:?}") };
     assert_eq!((first.id, first.from, first.sender, first.to), (new.id, from.id, ann.user, to.id));
     assert_eq!((&first.ephemeral_key, &first.sender_key), (&new.ephemeral_key, &new.sender_key));
     assert_eq!((&first.one_time_key, &first.ciphertext), (&new.one_time_key, &new.ciphertext));
     assert_eq!((first.at, second.id), (new.at, introduction_id(2)));
-    assert_eq!(scene.store.introductions(to.session, 1).await.unwrap().len(), 1);
-    assert!(scene.store.introductions(from.session, 10).await.unwrap().is_empty());
+    assert_eq!(scene.store.introductions(to.session, Page { limit: 1, ..ALL }).await.unwrap().len(), 1);
+    assert!(scene.store.introductions(from.session, ALL).await.unwrap().is_empty());
+}
+
+pub(super) async fn a_list_of_introductions_has_so_many_bytes(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    for n in 1..=3 {
+        let ciphertext = "\u{e9}".repeat(500);
+        let new = NewIntroduction { ciphertext, ..introduction(from, to, n) };
+        scene.introduce(new).await.unwrap();
+    }
+    // Each has 1000 bytes, and its keys.
+    for (max_bytes, count) in [(0, 1), (1000, 1), (1100, 2), (2000, 2), (2100, 3), (9000, 3)] {
+        let page = Page { max_bytes, ..ALL };
+        let waiting = scene.store.introductions(to.session, page).await.unwrap();
+        assert_eq!(waiting.len(), count, "{max_bytes}");
+    }
+}
+
+pub(super) async fn who_introduced_itself_is_found_without_the_texts(scene: Scene) {
+    let (ann, ben, eve) = (scene.member(1).await, scene.member(2).await, scene.member(3).await);
+    let (from, to, other) = (&ann.devices[0], &ben.devices[0], &eve.devices[0]);
+    for n in [1, 2] {
+        scene.introduce(introduction(from, to, n)).await.unwrap();
+    }
+    let head = |n| IntroductionHead {
+        id: introduction_id(n),
+        from: from.id,
+        to: to.id,
+        at: at(u64::from(n)),
+    };
+    let store = &scene.store;
+    assert_eq!(store.introduction_heads(to.session, 10).await.unwrap(), [head(1), head(2)]);
+    assert_eq!(store.introduction_heads(to.session, 1).await.unwrap(), [head(1)]);
+    assert_eq!(store.introduction_heads(from.session, 10).await.unwrap(), []);
+    let one = async |device: SessionNumber, n| {
+        store.introduction(device, introduction_id(n)).await.unwrap()
+    };
+    assert_eq!(one(to.session, 2).await, Some(head(2)));
+    assert_eq!((one(to.session, 3).await, one(from.session, 2).await), (None, None));
+    for (account, devices, expected) in [
+        (ann.account, vec![other.session, to.session], true),
+        (ann.account, vec![other.session], false),
+        (ann.account, vec![], false),
+        (eve.account, vec![to.session], false),
+        (ben.account, vec![to.session], false),
+    ] {
+        assert_eq!(store.has_introduced(account, &devices).await.unwrap(), expected);
+    }
 }
 
 pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
@@ -33,11 +82,11 @@ pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
     assert_eq!((first.id, first.is_new), (new.id, true));
     let later = scene.introduce(again.clone()).await.unwrap();
     assert_eq!((later.id, later.at, later.is_new), (new.id, new.at, false));
-    assert_eq!(scene.store.introductions(to.session, 10).await.unwrap().len(), 1);
+    assert_eq!(scene.store.introductions(to.session, ALL).await.unwrap().len(), 1);
     scene.confirm(to, 1, 1).await.unwrap();
     let late = scene.introduce(again).await.unwrap();
     assert_eq!((late.id, late.is_new), (new.id, false), "it was confirmed");
-    assert!(scene.store.introductions(to.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(to.session, ALL).await.unwrap().is_empty());
 }
 
 pub(super) async fn introductions_are_kept_together_or_not_at_all(scene: Scene) {
@@ -60,11 +109,11 @@ pub(super) async fn introductions_are_kept_together_or_not_at_all(scene: Scene) 
     let kept = scene.store.one_time_keys(&[to.session], 10).await.unwrap().remove(0);
     assert_eq!(kept.len(), 3, "nothing was used up");
     for device in [to, other] {
-        assert!(scene.store.introductions(device.session, 10).await.unwrap().is_empty());
+        assert!(scene.store.introductions(device.session, ALL).await.unwrap().is_empty());
     }
     introduce(vec![with_key(1, "key 1"), introduction(from, other, 2)]).await.unwrap();
     for device in [to, other] {
-        assert_eq!(scene.store.introductions(device.session, 10).await.unwrap().len(), 1);
+        assert_eq!(scene.store.introductions(device.session, ALL).await.unwrap().len(), 1);
     }
 }
 
@@ -74,7 +123,7 @@ pub(super) async fn a_sender_cannot_take_the_room_of_others(scene: Scene) {
     let room = Room { all: 3, of_one: 2 };
     let introduce = async |new| scene.store.introduce(vec![new], room).await;
     let waiting = async || {
-        let waiting = scene.store.introductions(to.session, 10).await.unwrap();
+        let waiting = scene.store.introductions(to.session, ALL).await.unwrap();
         waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     let ids = |list: &[u16]| list.iter().map(|n| introduction_id(*n)).collect::<Vec<_>>();
@@ -154,7 +203,7 @@ pub(super) async fn a_chat_gets_the_id_that_somebody_insists_on_or_none(scene: S
     scene.store.ensure_chat(chat_id(5), ann.account, eve.account, at(0)).await.unwrap();
     let taken = scene.store.confirm(wish(1, 5)).await;
     assert_eq!(conflict(taken).as_deref(), Some("chat_id"));
-    assert_eq!(scene.store.introductions(to.session, 10).await.unwrap().len(), 3);
+    assert_eq!(scene.store.introductions(to.session, ALL).await.unwrap().len(), 3);
     assert_eq!(scene.store.confirm(wish(1, 6)).await.unwrap().chat, chat_id(6));
     assert_eq!(scene.store.confirm(wish(2, 6)).await.unwrap().chat, chat_id(6));
     let other = scene.store.confirm(wish(3, 7)).await;
@@ -174,13 +223,13 @@ pub(super) async fn introductions_end_with_their_devices_and_in_time(scene: Scen
         scene.introduce(introduction(from, to, n)).await.unwrap();
     }
     scene.store.end_member_device(ben.account, first.id, at(1)).await.unwrap();
-    assert!(scene.store.introductions(first.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(first.session, ALL).await.unwrap().is_empty());
     let refused = scene.introduce(introduction(from, first, 4)).await;
     assert!(matches!(refused, Err(Fault::NotFound { what: "device" })));
     assert_eq!(scene.store.forget_introductions(at(1001), 10).await.unwrap(), 0);
     assert_eq!(scene.store.forget_introductions(at(1003), 1).await.unwrap(), 1);
-    assert_eq!(scene.store.introductions(second.session, 10).await.unwrap().len(), 1);
+    assert_eq!(scene.store.introductions(second.session, ALL).await.unwrap().len(), 1);
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
-    assert!(scene.store.introductions(second.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(second.session, ALL).await.unwrap().is_empty());
     assert_eq!(scene.store.forget_introductions(at(2000), 10).await.unwrap(), 0);
 }

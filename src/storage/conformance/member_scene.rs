@@ -8,7 +8,7 @@ use super::scene::{START, Scene, at, key, message_id, session_id, user_id};
 use crate::domain::Fault;
 use crate::domain::ids::{ConversationId, ConversationNumber};
 use crate::domain::inbox::{Acceptance, Details, Guard, MessageDigest, Slot, Waiting};
-use crate::domain::messenger::introduction::{IntroductionId, Room};
+use crate::domain::messenger::introduction::{IntroductionId, Page, Room};
 use crate::domain::messenger::member::Permit;
 use crate::domain::messenger::{
     Confirmation, Confirmed, EnrolledDevice, Introduced, Member, MemberDevice, MemberName,
@@ -20,6 +20,9 @@ pub const DEVICE_LIMIT: u32 = 3;
 
 /// How many introductions may wait for a device in the stories.
 pub const ROOM: Room = Room { all: 3, of_one: 3 };
+
+/// All introductions that wait for a device.
+pub const ALL: Page = Page { limit: 10, max_bytes: u64::MAX };
 
 pub fn name(n: u16) -> MemberName {
     MemberName::parse(&format!("person {n}")).unwrap()

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{SessionId, SessionNumber};
-use crate::domain::messenger::introduction::{IntroductionId, Room};
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
@@ -18,6 +18,14 @@ pub(super) struct Kept {
     pub from: SessionNumber,
     pub to: SessionNumber,
     new: NewIntroduction,
+}
+
+impl NewIntroduction {
+    /// The bytes of its texts.
+    fn size(&self) -> u64 {
+        let texts = [&self.ephemeral_key, &self.sender_key, &self.one_time_key, &self.ciphertext];
+        texts.iter().map(|text| text.len() as u64).sum()
+    }
 }
 
 /// What is left of the one that made two devices a pair.
@@ -40,11 +48,51 @@ impl Introductions for MemoryStore {
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
         let state = self.state();
+        let mut bytes = 0;
         let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
-        Ok(waiting.take(limit as usize).map(|kept| state.introduction(kept)).collect())
+        let fitting = waiting.take_while(|kept| {
+            let fits = bytes == 0 || bytes < page.max_bytes;
+            bytes += kept.new.size();
+            fits
+        });
+        Ok(fitting.take(page.limit as usize).map(|kept| state.introduction(kept)).collect())
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        let state = self.state();
+        let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
+        Ok(waiting.take(limit as usize).map(|kept| state.introduction_head(kept)).collect())
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        let state = self.state();
+        let mut waiting = state.messenger.introductions.iter();
+        let found = waiting.find(|it| it.to == to && it.new.id == id);
+        Ok(found.map(|kept| state.introduction_head(kept)))
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+    ) -> Result<bool, Fault> {
+        let records = &self.state().messenger;
+        let is_theirs = |it: SessionNumber| {
+            records.devices.get(&it).is_some_and(|device| device.account == from)
+        };
+        let mut waiting = records.introductions.iter();
+        Ok(waiting.any(|it| to.contains(&it.to) && is_theirs(it.from)))
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -64,6 +112,11 @@ impl State {
         let mut live = self.messenger.devices.values();
         let found = live.find(|kept| kept.device.id == id && kept.id_there.is_none());
         found.map(|kept| kept.device.session)
+    }
+
+    fn introduction_head(&self, kept: &Kept) -> IntroductionHead {
+        let (new, from) = (&kept.new, self.seats[&kept.from]);
+        IntroductionHead { id: new.id, from: from.id, to: new.to, at: new.at }
     }
 
     fn introduction(&self, kept: &Kept) -> Introduction {

@@ -1,5 +1,7 @@
 //! Introductions of members' devices.
 
+mod waiting;
+
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -10,7 +12,7 @@ use super::{PostgresStore, chats, one_time_keys};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
-use crate::domain::messenger::introduction::Room;
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
@@ -20,8 +22,11 @@ use crate::storage::introducing::{Keep, OnFile, plan};
 use crate::storage::records;
 
 #[cfg(test)]
+pub(super) use waiting::STATEMENTS as OF_WAITING;
+
+#[cfg(test)]
 pub(super) const STATEMENTS: &[&str] =
-    &[LOCK, ON_FILE, SAME, DROP_SURPLUS, WAITING, FIND, DROP, PAIR_AGAIN, OLD, FORGET];
+    &[LOCK, ON_FILE, SAME, DROP_SURPLUS, FIND, DROP, PAIR_AGAIN, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for PostgresStore {
@@ -36,15 +41,33 @@ impl Introductions for PostgresStore {
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
-        let rows = query(WAITING)
-            .bind(to.0)
-            .bind(i64::from(limit))
-            .fetch_all(&mut self.reader().await?)
-            .await;
-        let rows = rows.map_err(during("reading introductions"))?;
-        Ok(rows.iter().map(records::introduction).collect::<Result<_, _>>()?)
+        Ok(waiting::list(self, to, page).await?)
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        Ok(waiting::heads(self, to, limit).await?)
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        Ok(waiting::one(self, to, id).await?)
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+    ) -> Result<bool, Fault> {
+        Ok(waiting::is_by(self, from, to).await?)
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -165,17 +188,6 @@ async fn keep(
     add.execute(link).await.map_err(during("keeping an introduction"))?;
     Ok(())
 }
-
-const WAITING: &str = "
-    SELECT introductions.id, senders.id AS sender_id, accounts.id AS user_id,
-        recipients.id AS recipient_id, introductions.ephemeral_key, introductions.sender_key,
-        introductions.one_time_key, introductions.ciphertext, introductions.created_at
-    FROM introductions
-    JOIN sessions AS senders ON senders.number = introductions.sender
-    JOIN accounts ON accounts.number = senders.account
-    JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = $1
-    ORDER BY introductions.number LIMIT $2";
 
 /// Whoever else confirms it waits, and does not find it then.
 const FIND: &str = "

@@ -132,6 +132,7 @@ const LISTS: &[&[&str]] = &[
     OTHERS,
     chats::STATEMENTS,
     introductions::STATEMENTS,
+    introductions::OF_WAITING,
     members::OF_DEVICES,
     members::OF_ENROLMENTS,
     members::OF_NAMES,

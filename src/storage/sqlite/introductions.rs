@@ -1,5 +1,7 @@
 //! Introductions of members' devices.
 
+mod waiting;
+
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
@@ -9,7 +11,7 @@ use super::{SqliteStore, chats, one_time_keys};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
-use crate::domain::messenger::introduction::Room;
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
@@ -19,7 +21,10 @@ use crate::storage::introducing::{Keep, OnFile, plan};
 use crate::storage::records;
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ON_FILE, SAME, DROP_SURPLUS, WAITING, FIND, DROP, IS_PAIR, OLD, FORGET];
+pub(super) use waiting::STATEMENTS as OF_WAITING;
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[ON_FILE, SAME, DROP_SURPLUS, FIND, DROP, IS_PAIR, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for SqliteStore {
@@ -37,11 +42,33 @@ impl Introductions for SqliteStore {
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
-        let rows = query(WAITING).bind(to.0).bind(limit).fetch_all(&self.readers).await;
-        let rows = rows.map_err(during("reading introductions"))?;
-        Ok(rows.iter().map(records::introduction).collect::<Result<_, _>>()?)
+        Ok(waiting::list(self, to, page).await?)
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        Ok(waiting::heads(self, to, limit).await?)
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        Ok(waiting::one(self, to, id).await?)
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+    ) -> Result<bool, Fault> {
+        Ok(waiting::is_by(self, from, to).await?)
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -155,17 +182,6 @@ async fn keep(
     add.execute(connection).await.map_err(during("keeping an introduction"))?;
     Ok(())
 }
-
-const WAITING: &str = "
-    SELECT introductions.id, senders.id AS sender_id, accounts.id AS user_id,
-        recipients.id AS recipient_id, introductions.ephemeral_key, introductions.sender_key,
-        introductions.one_time_key, introductions.ciphertext, introductions.created_at
-    FROM introductions
-    CROSS JOIN sessions AS senders ON senders.number = introductions.sender
-    CROSS JOIN accounts ON accounts.number = senders.account
-    CROSS JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = ?1
-    ORDER BY introductions.number LIMIT ?2";
 
 const FIND: &str = "
     SELECT introductions.number, introductions.sender, introductions.ephemeral_key,
