@@ -3,6 +3,7 @@
 mod accounts;
 mod acknowledging;
 mod chats;
+mod connections;
 mod enrolling;
 mod federation;
 mod groups;

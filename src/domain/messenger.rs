@@ -35,6 +35,7 @@ use allowance::Allowances;
 use chatting::Latest;
 use enrolment::EnrolmentKey;
 use handed_out::HandedOut;
+use receipt::LateReceipts;
 
 pub use actor::Actor;
 pub use chat::{Chat, ChatMember, LatestMessage};
@@ -92,4 +93,6 @@ pub struct Messenger {
     pub latest: Latest,
     /// What devices were given and have not acknowledged.
     pub handed_out: HandedOut,
+    /// Receipts that could not be noted yet.
+    pub late_receipts: LateReceipts,
 }

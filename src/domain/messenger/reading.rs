@@ -9,11 +9,11 @@ use super::Messenger;
 use super::actor::Actor;
 use super::content::{HUSHNET, Sealed, Shared};
 use super::event::MemberEvent;
-use super::handed_out::Ticket;
-use super::receipt::{NewReceipt, Receipt};
+use super::handed_out::{Ticket, Way};
+use super::receipt::{NewReceipt, Receipt, Receipts};
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Fault;
+use crate::domain::error::{Fault, chain};
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::inbox::{Isolation, LeaseRequest, Leased, Release, Returned, Stretch, Waiting};
 
@@ -80,23 +80,22 @@ pub struct ReadMessage {
 
 impl Messenger {
     /// Hands out what waits for a device, and holds it for a while. What an earlier answer held goes
-    /// now, if that answer was written to its end.
+    /// now, if the device has read that ([`HandedOut`](super::handed_out::HandedOut)).
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn fetch(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
-        let (tickets, earlier) = self.handed_out.that_were_written(reader.session);
-        if !tickets.is_empty() {
+    pub async fn fetch(&self, reader: Actor, way: Way, look: Look) -> Result<Handful, Fault> {
+        let earlier = self.handed_out.read_by(reader.session, &way);
+        if !earlier.is_empty() {
             let senders = earlier.iter().copied().collect();
             let ids = earlier.into_iter().map(|(id, _)| id).collect();
-            self.take(reader, ids, &HashSet::new(), &senders).await?;
-            self.handed_out.forget(&tickets);
+            self.take(reader, ids, &HashSet::new(), senders).await?;
         }
         self.gateway.note_seen(reader.session).await;
-        self.hold(reader, look).await
+        self.hold(reader, way, look).await
     }
 
-    async fn hold(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
+    async fn hold(&self, reader: Actor, way: Way, look: Look) -> Result<Handful, Fault> {
         let mut handful = Handful::default();
         let mut room = look.limit.unwrap_or(MOST_AT_ONCE).min(MOST_AT_ONCE);
         let mut bytes = self.gateway.limits.inbox_page_bytes;
@@ -123,8 +122,7 @@ impl Messenger {
         }
         if !handful.messages.is_empty() {
             let given = handful.messages.iter().map(|message| (message.id, message.from)).collect();
-            let now = self.gateway.clock.now();
-            handful.ticket = Some(self.handed_out.note(reader.session, given, now));
+            handful.ticket = Some(self.handed_out.note(reader.session, given, way));
         }
         Ok(handful)
     }
@@ -167,11 +165,18 @@ impl Messenger {
         for waiting in &leased.messages {
             match received(waiting) {
                 Some(received) => ours.push((waiting, received)),
-                None => others.push(waiting.message_id),
+                None => {
+                    if waiting.category == HUSHNET {
+                        let message = waiting.message_id;
+                        tracing::error!(%message, "dropped a message that nobody can read");
+                    }
+                    others.push(waiting.message_id);
+                }
             }
         }
-        // If that fails now, the next look tries again.
-        let _ = self.gateway.take_out(reader.inbox(), others).await;
+        if let Err(fault) = self.gateway.take_out(reader.inbox(), others).await {
+            tracing::warn!("the next look drops what is not for it: {}", chain(&fault));
+        }
         ours
     }
 
@@ -186,7 +191,7 @@ impl Messenger {
         ticket: Ticket,
         leases: Vec<Returned>,
     ) -> Result<(), Fault> {
-        self.handed_out.forget(&[ticket]);
+        self.handed_out.forget(ticket);
         for lease in leases {
             self.gateway.release(reader.inbox(), lease).await?;
         }
@@ -217,7 +222,7 @@ impl Messenger {
         let ids: HashSet<_> = taken.iter().copied().chain(read.iter().map(|one| one.id)).collect();
         let senders = self.senders(reader, &ids, read).await?;
         let is_read: HashSet<_> = read.iter().map(|one| one.id).collect();
-        let gone = self.take(reader, ids.into_iter().collect(), &is_read, &senders).await?;
+        let gone = self.take(reader, ids.into_iter().collect(), &is_read, senders).await?;
         for one in read.iter().filter(|one| !gone.contains(&one.id)) {
             if let Some(from) = one.from {
                 self.read_late(reader, one.id, from).await?;
@@ -246,24 +251,53 @@ impl Messenger {
         Ok(senders)
     }
 
+    /// Drops messages, and tells their senders. The store looks and drops in two steps, so of two
+    /// readers that take the same at once both may hear that it went, and its sender twice.
     async fn take(
         &self,
         reader: Actor,
         ids: Vec<MessageId>,
         is_read: &HashSet<MessageId>,
-        senders: &HashMap<MessageId, UserId>,
+        senders: HashMap<MessageId, UserId>,
     ) -> Result<HashSet<MessageId>, Fault> {
+        let named = ids.iter().copied().collect();
         let gone = self.gateway.take_out(reader.inbox(), ids).await?;
+        // What was not found will not be found again.
+        self.handed_out.taken(reader.session, &named);
         let ours: Vec<_> = gone.into_iter().filter(|one| one.category == HUSHNET).collect();
-        let receipt = |one: &Acknowledged| NewReceipt {
+        let gone = ours.iter().map(|one| one.message_id).collect();
+        let strangers = self.of_other_gateways(&senders).await;
+        let known = |one: &&Acknowledged| {
+            senders.get(&one.message_id).is_none_or(|sender| !strangers.contains(sender))
+        };
+        let new = ours.iter().filter(known).map(|one| NewReceipt {
             sender: one.sender,
             message: one.message_id,
             device: reader.session,
             is_read: is_read.contains(&one.message_id),
-        };
-        let receipts: Vec<_> = ours.iter().map(receipt).collect();
-        self.note_receipts(reader, &receipts, senders).await?;
-        Ok(ours.into_iter().map(|one| one.message_id).collect())
+        });
+        let new = new.collect();
+        let at = self.gateway.clock.now();
+        let receipts = Receipts { device: reader.device, new, senders, at };
+        if let Err(fault) = self.note_receipts(&receipts).await {
+            // The messages are gone, and with them what tells that there is something to note.
+            tracing::warn!("could not note receipts yet: {}", chain(&fault));
+            self.late_receipts.keep(receipts);
+        }
+        Ok(gone)
+    }
+
+    /// Which of these senders belong to other gateways: they cannot ask for receipts. Whoever cannot
+    /// be found is not one of them.
+    async fn of_other_gateways(&self, senders: &HashMap<MessageId, UserId>) -> HashSet<UserId> {
+        let mut others = HashSet::new();
+        for user in senders.values().copied().collect::<HashSet<_>>() {
+            let member = self.gateway.store.member(user).await;
+            if member.is_ok_and(|member| member.is_some_and(|member| member.relay.is_some())) {
+                others.insert(user);
+            }
+        }
+        others
     }
 
     async fn read_late(&self, reader: Actor, id: MessageId, from: UserId) -> Result<(), Fault> {
@@ -274,26 +308,40 @@ impl Messenger {
             return Ok(());
         }
         let device = reader.session;
-        let receipt = NewReceipt { sender: sender.account, message: id, device, is_read: true };
-        self.note_receipts(reader, &[receipt], &[(id, from)].into()).await
+        let new = vec![NewReceipt { sender: sender.account, message: id, device, is_read: true }];
+        let (senders, at) = ([(id, from)].into(), self.gateway.clock.now());
+        self.note_receipts(&Receipts { device: reader.device, new, senders, at }).await
     }
 
-    async fn note_receipts(
-        &self,
-        reader: Actor,
-        receipts: &[NewReceipt],
-        senders: &HashMap<MessageId, UserId>,
-    ) -> Result<(), Fault> {
-        if receipts.is_empty() {
+    async fn note_receipts(&self, receipts: &Receipts) -> Result<(), Fault> {
+        let Receipts { device, new, senders, at } = receipts;
+        if new.is_empty() {
             return Ok(());
         }
-        let at = self.gateway.clock.now();
-        self.gateway.store.note_receipts(receipts.to_vec(), at).await?;
-        for receipt in receipts {
+        self.gateway.store.note_receipts(new.clone(), *at).await?;
+        for receipt in new {
             let NewReceipt { sender, message, is_read, .. } = *receipt;
             if let Some(user) = senders.get(&message) {
-                let (user, device) = (*user, reader.device);
+                let (user, device, at) = (*user, *device, *at);
                 self.tell(sender, MemberEvent::Receipt { user, message, device, is_read, at });
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the receipts that could not be noted when their messages went. To be called from time to
+    /// time, and before a stop.
+    ///
+    /// # Errors
+    /// Only when the store fails; nothing is forgotten then.
+    pub async fn note_late_receipts(&self) -> Result<(), Fault> {
+        let mut late = self.late_receipts.all().into_iter();
+        while let Some(receipts) = late.next() {
+            if let Err(fault) = self.note_receipts(&receipts).await {
+                for receipts in [receipts].into_iter().chain(late) {
+                    self.late_receipts.keep(receipts);
+                }
+                return Err(fault);
             }
         }
         Ok(())

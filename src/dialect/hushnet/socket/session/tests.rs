@@ -19,6 +19,7 @@ use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
+use crate::domain::messenger::receipt::LateReceipts;
 use crate::domain::ports::{Entropy, Hint};
 use crate::domain::{Gateway, Limits};
 use crate::storage::MemoryStore;
@@ -63,6 +64,7 @@ impl World {
             enrolment_key: EnrolmentKey::derive(&[0; 32]),
             latest: Latest::default(),
             handed_out: HandedOut::default(),
+            late_receipts: LateReceipts::default(),
             gateway,
         };
         Self { messenger: Arc::new(messenger), gate, hub }
