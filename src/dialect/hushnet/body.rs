@@ -149,7 +149,7 @@ impl Heard {
         if caller.is_none() {
             let fits = claim.compare(parts, &bytes);
             fits.map_err(|refusal| claim.counted(state, refusal))?;
-            claim.settle_unknown(state)?;
+            claim.settle_unknown(state).await?;
         }
         Ok(Self { caller, claim, bytes, room })
     }
