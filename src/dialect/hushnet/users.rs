@@ -125,7 +125,7 @@ async fn list(
     responses(
         (status = 201, body = Created, description = "The user, and a token that enrols a device"),
         (status = 409, body = ErrorBody, description = "Somebody has that name"),
-        (status = 422, body = ErrorBody, description = "The name cannot be used"),
+        (status = 422, description = "The name is missing, or cannot be used"),
     ),
 )]
 async fn create(
