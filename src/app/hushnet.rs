@@ -22,6 +22,7 @@ use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::{MemberPolicy, Messenger};
+use crate::http::cors::Origins;
 use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
@@ -123,9 +124,18 @@ fn policy(settings: &HushNet) -> MemberPolicy {
     MemberPolicy {
         token_life: settings.token_life(),
         enrolment_life: settings.enrolment_life(),
+        discoverable: settings.discoverable,
         one_time_keys: settings.one_time_keys,
         introductions: settings.introductions,
         devices_per_message: settings.devices_per_message as usize,
+    }
+}
+
+fn origins(listed: Vec<String>) -> Origins {
+    match &listed[..] {
+        [] => Origins::None,
+        [all] if all == "*" => Origins::Any,
+        _ => Origins::Only(listed),
     }
 }
 
@@ -137,5 +147,7 @@ fn dialect(config: &Config) -> HushNetSettings {
         path_prefix: settings.mounted_at().to_owned(),
         null_for_unknown_user: settings.null_for_unknown_user,
         socket_auth_required: settings.socket_auth == SocketAuth::Required,
+        origins: origins(settings.origins()),
+        shares_members: config.database.is_server(),
     }
 }

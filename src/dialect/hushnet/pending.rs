@@ -115,9 +115,10 @@ struct DocumentedMessage<'m> {
     header: &'m RawValue,
     /// What only this device can read.
     ciphertext: Cow<'m, str>,
-    /// Always null: what was delivered does not wait.
+    /// When it was handed out first, if that was before and the gateway still knows it; else null.
+    #[schema(example = "2025-11-02T14:30:05Z")]
     delivered_at: Option<String>,
-    /// Always null, likewise.
+    /// Always null: what was read does not wait.
     read_at: Option<String>,
     /// When it came.
     #[schema(example = "2025-11-02T14:30:00Z")]
@@ -238,7 +239,7 @@ impl<'m> DocumentedMessage<'m> {
             to_device_id: to,
             header: header(received),
             ciphertext: String::from_utf8_lossy(&received.ciphertext),
-            delivered_at: None,
+            delivered_at: received.handed_out_at.map(times::utc),
             read_at: None,
             created_at: times::utc(received.at),
         }
