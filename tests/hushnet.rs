@@ -2,7 +2,9 @@
 
 mod accounts;
 mod acknowledging;
+mod app;
 mod chats;
+mod document;
 mod enrolling;
 mod federation;
 mod groups;
@@ -18,3 +20,4 @@ mod people;
 mod signing;
 mod socket_guests;
 mod sockets;
+mod two_apps;
