@@ -3,7 +3,9 @@
 mod accounts;
 mod acknowledging;
 mod again;
+mod app;
 mod chats;
+mod document;
 mod enrolling;
 mod federation;
 mod groups;
@@ -22,3 +24,4 @@ mod people;
 mod signing;
 mod socket_guests;
 mod sockets;
+mod two_apps;
