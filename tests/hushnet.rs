@@ -3,6 +3,7 @@
 mod accounts;
 mod acknowledging;
 mod chats;
+mod descriptors;
 mod enrolling;
 mod federation;
 mod groups;
@@ -15,6 +16,7 @@ mod messages;
 mod mounting;
 mod pending;
 mod people;
+mod running;
 mod signing;
 mod socket_guests;
 mod sockets;
