@@ -2,21 +2,27 @@
 
 mod accounts;
 mod acknowledging;
+mod again;
 mod app;
 mod chats;
+mod descriptors;
 mod document;
 mod enrolling;
 mod federation;
 mod groups;
 mod introductions;
+mod key_lengths;
 mod keys;
 mod limits;
 mod line;
+mod listing;
 mod load;
 mod messages;
 mod mounting;
+mod pages;
 mod pending;
 mod people;
+mod running;
 mod signing;
 mod socket_guests;
 mod sockets;

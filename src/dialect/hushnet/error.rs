@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 pub use super::contract::Contract;
 use super::contract::Style;
 use crate::domain::error::Fault;
+use crate::http::cors::Cors;
 use crate::http::course::Course;
 use crate::http::fault_log;
 use crate::http::layers::Guard;
@@ -127,15 +128,20 @@ pub(super) struct ErrorBody {
 struct Around {
     guard: Guard,
     prefix: Arc<str>,
+    pages: Cors,
 }
 
 /// Puts this dialect's layer around its routes, which are below `prefix`.
-pub(super) fn surround(router: Router, guard: Guard, prefix: &str) -> Router {
-    let around = Arc::new(Around { guard, prefix: prefix.into() });
+pub(super) fn surround(router: Router, guard: Guard, prefix: &str, pages: Cors) -> Router {
+    let around = Arc::new(Around { guard, prefix: prefix.into(), pages });
     router.layer(from_fn_with_state(around, enclose))
 }
 
 async fn enclose(State(around): State<Arc<Around>>, mut request: Request, next: Next) -> Response {
+    if let Some(answer) = around.pages.preflight(request.method(), request.headers()) {
+        return answer;
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
     let course = Course::of(request.extensions_mut());
     let id = RequestId::of(&request);
     let style = Arc::new(Style::of(&request, around.prefix.clone()));
@@ -143,6 +149,7 @@ async fn enclose(State(around): State<Arc<Around>>, mut request: Request, next: 
     let path = request.extensions().get::<MatchedPath>().cloned();
     let answer = around.guard.answer(course, false, next.run(request)).await;
     let mut response = shape(answer, &style, &id);
+    around.pages.allow(origin.as_ref(), &mut response);
     if let Some(path) = path {
         response.extensions_mut().insert(path);
     }
