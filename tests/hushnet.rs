@@ -22,3 +22,4 @@ mod people;
 mod signing;
 mod socket_guests;
 mod sockets;
+mod two_gateways;
