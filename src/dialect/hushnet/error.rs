@@ -86,8 +86,9 @@ impl Refusal {
             (status, text.into_owned()).into_response()
         } else {
             let code = match &self.text {
-                Some(text) => upper_snake(text),
-                None => code(&self.fault).to_owned(),
+                Some(Cow::Borrowed(text)) => upper_snake(text),
+                // A text that quotes the request is another one each time.
+                Some(Cow::Owned(_)) | None => code(&self.fault).to_owned(),
             };
             let error = ErrorBody { error: text.into_owned(), code, status: status.as_u16() };
             (status, Json(error)).into_response()
@@ -239,6 +240,17 @@ mod tests {
         assert_eq!(read(unknown(), Contract::Document).await, (401, json.to_owned()));
         let by_route = unknown().under(Contract::Document);
         assert_eq!(read(by_route, Contract::Server).await, (401, json.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_text_that_quotes_the_request_is_no_code() {
+        let fault = Fault::invalid("username", "is a number");
+        let text = String::from("username: invalid type at line 1 column 14");
+        let refusal = Refusal::plain(fault, StatusCode::UNPROCESSABLE_ENTITY, text.clone());
+        let (status, json) = read(refusal, Contract::Document).await;
+        let code = "VALIDATION_FAILED";
+        let expected = format!(r#"{{"error":"{text}","code":"{code}","status":422}}"#);
+        assert_eq!((status, json), (422, expected));
     }
 
     #[tokio::test]
