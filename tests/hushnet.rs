@@ -27,3 +27,4 @@ mod signing;
 mod socket_guests;
 mod sockets;
 mod two_apps;
+mod two_gateways;

@@ -89,8 +89,7 @@ impl Page {
             data.display()
         );
         fs::write(&program, wrapper).expect("a writable folder");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))
-            .expect("a folder of ours");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a folder of ours");
         let commands = self.commands();
         assert!(commands.contains(SERVE));
         let commands = commands

@@ -107,7 +107,9 @@ impl TestApp {
         let mut config = Config::default();
         config.storage.data = directory.path().join("data");
         change(&mut config);
-        let schema = postgres::is_asked_for().then(Schema::create);
+        // A test may have a server of its own in mind.
+        let is_wanted = postgres::is_asked_for() && !config.database.is_server();
+        let schema = is_wanted.then(Schema::create);
         if let Some(schema) = &schema {
             schema.set_in(&mut config);
         }

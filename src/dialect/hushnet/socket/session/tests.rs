@@ -163,13 +163,14 @@ async fn a_client_that_answers_stays() {
     let (mut client, socket) = world.socket(4096).await;
     let start = Instant::now();
     let mut asked = 0_u32;
-    while start.elapsed() < PING * 20 {
+    // Nobody is in the store, as the socket would find out later.
+    while start.elapsed() < PING * 10 {
         // Reading it answers it.
         assert_eq!(client.next().await.unwrap().unwrap(), Message::Ping(Bytes::new()));
         client.flush().await.unwrap();
         asked += 1;
     }
-    assert!(asked <= 21, "{asked}");
+    assert!(asked <= 11, "{asked}");
     assert!(!socket.is_finished());
 }
 
