@@ -218,7 +218,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_one_time_key_is_used_once,
         confirming_makes_a_pair_and_a_chat,
         a_chat_gets_the_id_that_somebody_insists_on_or_none,
-        introductions_end_with_their_devices_and_in_time;
+        introductions_end_with_their_devices_and_in_time,
+        an_introduction_is_over_when_its_time_is;
     chats:
         two_accounts_have_one_chat,
         a_chat_shows_its_newest_message,

@@ -322,8 +322,10 @@ impl Answer {
         &list[0]
     }
 
+    /// The items of a list, bare or as `data`.
     pub fn list(&self) -> &[Value] {
-        self.json["data"].as_array().unwrap_or_else(|| panic!("no list: {self:?}"))
+        let list = self.json.as_array().or_else(|| self.json["data"].as_array());
+        list.unwrap_or_else(|| panic!("no list: {self:?}"))
     }
 
     /// `field` and `reason` of an error of the whole request.

@@ -119,7 +119,7 @@ async fn hn55_pings_are_answered_and_so_is_a_good_bye() {
     line.send(Message::Text(r#"{"type":"ping"}"#.into())).await;
     assert!(line.is_quiet().await);
     line.send(Message::Close(None)).await;
-    line.close_code().await;
+    assert_eq!(line.next().await, Some(Message::Close(None)), "it is answered");
     assert_eq!(line.next().await, None, "and the connection is closed");
     assert!(gone(&app).await);
 }

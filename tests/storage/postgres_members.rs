@@ -26,7 +26,8 @@ async fn a_name_belongs_to_the_first_of_many_at_once() {
         let create = async |n| {
             let user = user_id(round + n);
             let at = at(u64::from(round));
-            two.of(n).create_member(NewMember { user, name: name(1), at, idle_before }).await
+            let new = NewMember { user, name: name(1), at, idle_before, is_discoverable: true };
+            two.of(n).create_member(new).await
         };
         let (made, refused) = two.at_once(1..17, create).await;
         assert!(all_conflict(&refused, "username"), "{refused:?}");
@@ -168,7 +169,7 @@ async fn nothing_outlives_its_device_whatever_happens_at_once() {
         let store = &two.one().store;
         assert_eq!(store.fresh_member(user_id(n)).await.unwrap(), None);
         assert!(!store.member_device_is_live(device.session).await.unwrap());
-        assert!(store.introductions(device.session, 100).await.unwrap().is_empty());
+        assert!(store.introductions(device.session, START, 100).await.unwrap().is_empty());
         let left = store.one_time_keys(&[device.session], 100).await.unwrap();
         assert_eq!(left, [keys([])]);
     }

@@ -63,7 +63,7 @@ enum List {
     params(("user_id" = Option<UserId>, Query, description = "The member that asks; with it the answer is the documentation's")),
     responses(
         (status = 200, body = List, description = "The chats"),
-        (status = 400, body = ErrorBody, description = "`user_id` is no UUID"),
+        (status = 400, description = "`user_id` is no UUID, or the credentials cannot be read"),
         (status = 401, description = "No live device signs with this key"),
         (status = 403, body = ErrorBody, description = "`user_id` is somebody else"),
     ),

@@ -27,7 +27,8 @@ pub fn name(n: u16) -> MemberName {
 
 /// The member numbered `n`, made at the beginning.
 pub fn new_member(n: u16) -> NewMember {
-    NewMember { user: user_id(n), name: name(n), at: START, idle_before: START }
+    let (user, name) = (user_id(n), name(n));
+    NewMember { user, name, at: START, idle_before: START, is_discoverable: true }
 }
 
 pub fn token(n: u16) -> Permit {

@@ -214,7 +214,7 @@ impl Message {
 
 /// What became of a message, between gateways.
 #[derive(Serialize, Deserialize, ToSchema)]
-#[schema(as = HushNetAcknowledgement)]
+#[schema(as = HushNetArrival)]
 pub(super) struct Acknowledgement {
     /// The sender's own id for it.
     #[schema(example = "m-1")]
