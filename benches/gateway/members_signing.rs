@@ -122,8 +122,7 @@ impl Crowd {
         clients.run(&warm).await;
         let (cpu, server_cpu) = (gateway.process.cpu(), self.copy.server_cpu());
         let outcome = clients.run(&measured).await;
-        let (cpu, server_cpu) =
-            (gateway.process.cpu() - cpu, self.copy.server_cpu() - server_cpu);
+        let (cpu, server_cpu) = (gateway.process.cpu() - cpu, self.copy.server_cpu() - server_cpu);
         assert!(outcome.answers.iter().all(|answer| answer.status == 200), "all are known");
         let peak_memory = gateway.process.peak_memory();
         drop(clients);
