@@ -185,7 +185,6 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         letters_leave_in_the_order_of_their_line,
         a_letter_that_was_put_off_holds_its_line_up,
         only_so_many_letters_wait_in_a_line,
-        letters_are_dropped_for_their_gateway_alone,
         letters_put_at_once_have_places_of_their_own;
     members:
         a_member_is_known_by_its_name,

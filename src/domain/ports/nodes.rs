@@ -75,9 +75,6 @@ pub trait NodeOutbox: Send + Sync {
 
     /// Notes what became of the first letter of a line. One that is gone by now changes nothing.
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault>;
-
-    /// Drops what waits for a gateway under that id, at most `limit`; returns how many.
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault>;
 }
 
 /// What another gateway is asked.

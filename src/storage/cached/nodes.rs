@@ -55,8 +55,4 @@ impl NodeOutbox for CachedStore {
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
         self.inner.settle_letter(letter, settled).await
     }
-
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
-        self.inner.drop_letters(node, logical, limit).await
-    }
 }

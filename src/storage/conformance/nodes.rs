@@ -119,20 +119,6 @@ pub(super) async fn only_so_many_letters_wait_in_a_line(scene: Scene) {
     scene.put(letter(1, 2, 4)).await;
 }
 
-pub(super) async fn letters_are_dropped_for_their_gateway_alone(scene: Scene) {
-    scene.put(letter(1, 1, 1)).await;
-    scene.put(letter(1, 2, 1)).await;
-    scene.put(letter(1, 1, 2)).await;
-    scene.put(letter(2, 1, 1)).await;
-    let store = &scene.store;
-    assert_eq!(store.drop_letters(&node_id(1), "letter 1", 9).await.unwrap(), 2);
-    assert_eq!(store.drop_letters(&node_id(1), "letter 1", 9).await.unwrap(), 0);
-    assert_eq!(scene.due_ids(0).await, ["letter 2", "letter 1"]);
-    // The empty line was closed and opens again.
-    scene.put(letter(1, 2, 5)).await;
-    assert_eq!(scene.due_ids(0).await, ["letter 5"]);
-}
-
 pub(super) async fn letters_put_at_once_have_places_of_their_own(scene: Scene) {
     join_all((0..16).map(|n| scene.store.put_letter(letter(1, 1, n), 100))).await;
     for round in 0..16 {

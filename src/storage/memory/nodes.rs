@@ -130,19 +130,6 @@ impl NodeOutbox for MemoryStore {
         }
         Ok(())
     }
-
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
-        let mut state = self.change();
-        let mut dropped = 0;
-        for ((_, _), line) in state.nodes.lines.iter_mut().filter(|((to, _), _)| to == node) {
-            line.letters.retain(|_, letter| {
-                let goes = letter.logical == logical && dropped < u64::from(limit);
-                dropped += u64::from(goes);
-                !goes
-            });
-        }
-        Ok(dropped)
-    }
 }
 
 fn as_letter(number: i64, kept: &NewLetter, attempts: u32) -> Letter {

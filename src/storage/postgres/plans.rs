@@ -71,7 +71,6 @@ const OTHERS: &[&str] = &[
     nodes::letters::DROP,
     nodes::letters::NEXT,
     nodes::letters::AGAIN,
-    nodes::letters::DROP_LOGICAL,
     members::MEMBER,
     members::BY_KEY,
     members::OWNERS,

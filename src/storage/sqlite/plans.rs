@@ -73,7 +73,6 @@ const STATEMENTS: &[&str] = &[
     nodes::letters::DROP,
     nodes::letters::NEXT,
     nodes::letters::AGAIN,
-    nodes::letters::DROP_LOGICAL,
     members::MEMBER,
     members::BY_KEY,
     members::OWNERS,

@@ -19,9 +19,6 @@ use crate::domain::messenger::sending::{Outgoing, Part};
 /// Introductions of one device that are looked through.
 const LOOKED_THROUGH: u32 = 1000;
 
-/// Letters that one acknowledgement drops.
-const ACKNOWLEDGED: u32 = 100;
-
 /// Who writes, as the other gateway says.
 #[derive(Clone, Debug)]
 pub struct ForeignSender {
@@ -123,16 +120,6 @@ impl Federation {
         let outgoing = Outgoing { chat, logical: message.logical, to: recipient.user, parts };
         let sent = self.messenger.send(Actor::from(&from), &outgoing).await?;
         Ok(if sent.is_new { Taken::Now } else { Taken::Before })
-    }
-
-    /// The other gateway has a letter; it need not be brought again.
-    ///
-    /// # Errors
-    /// Only when the store fails.
-    pub async fn acknowledge(&self, peer: &NodeId, logical: &str) -> Result<(), Fault> {
-        let store = &self.messenger.gateway.store;
-        store.drop_letters(peer, logical, ACKNOWLEDGED).await?;
-        Ok(())
     }
 
     /// The device that another gateway speaks for.

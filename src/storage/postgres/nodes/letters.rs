@@ -9,7 +9,6 @@ use super::super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::inbox::FULL_RETRY;
-use crate::domain::messenger::node::NodeId;
 use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
 use crate::domain::ports::NodeOutbox;
 use crate::storage::error::{StoreError, during};
@@ -40,11 +39,6 @@ impl NodeOutbox for PostgresStore {
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
         let input = (letter.clone(), settled);
         self.write(input, |input, link| Box::pin(settle(input, link))).await
-    }
-
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
-        let input = (node.clone(), logical.to_owned(), limit);
-        self.write(input, |input, link| Box::pin(drop_some(input, link))).await
     }
 }
 
@@ -180,19 +174,4 @@ async fn settle(
         }
     }
     Ok(Ok(()))
-}
-
-pub(in super::super) const DROP_LOGICAL: &str = "
-    DELETE FROM node_letters WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM node_letters WHERE node = $1 AND logical = $2 LIMIT $3
-    ))";
-
-async fn drop_some(
-    (node, logical, limit): &(NodeId, String, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let dropped =
-        query(DROP_LOGICAL).bind(node.as_str()).bind(logical.as_str()).bind(i64::from(*limit));
-    let dropped = dropped.execute(link).await.map_err(during("dropping letters"))?;
-    Ok(Ok(dropped.rows_affected()))
 }

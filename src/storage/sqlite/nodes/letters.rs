@@ -8,7 +8,6 @@ use super::super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::inbox::FULL_RETRY;
-use crate::domain::messenger::node::NodeId;
 use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
 use crate::domain::ports::NodeOutbox;
 use crate::storage::error::{StoreError, during};
@@ -38,11 +37,6 @@ impl NodeOutbox for SqliteStore {
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
         let input = (letter.clone(), settled);
         self.change(input, |input, connection| Box::pin(settle(input, connection))).await
-    }
-
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
-        let input = (node.clone(), logical.to_owned(), limit);
-        self.change(input, |input, connection| Box::pin(drop_some(input, connection))).await
     }
 }
 
@@ -175,18 +169,4 @@ async fn settle(
         }
     }
     Ok(Ok(()))
-}
-
-pub(in super::super) const DROP_LOGICAL: &str = "
-    DELETE FROM node_letters WHERE (node, sender, number) IN (
-        SELECT node, sender, number FROM node_letters WHERE node = ?1 AND logical = ?2 LIMIT ?3
-    )";
-
-async fn drop_some(
-    (node, logical, limit): &(NodeId, String, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let dropped = query(DROP_LOGICAL).bind(node.as_str()).bind(logical.as_str()).bind(limit);
-    let dropped = dropped.execute(connection).await.map_err(during("dropping letters"))?;
-    Ok(Ok(dropped.rows_affected()))
 }
