@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
 use crate::config::dialects::hushnet::federation::Federation as Settings;
@@ -75,14 +75,12 @@ fn peer(named: &Named) -> Peer {
 /// Brings letters for ever; the caller ends it by dropping it.
 pub(super) async fn run(federation: Arc<Federation>, bell: Arc<Notify>) {
     loop {
-        match federation.bring_letters().await {
-            Ok(0) => {}
-            // Behind each of them another one may wait.
-            Ok(_) => continue,
-            Err(fault) => tracing::warn!("cannot bring messages: {}", chain(&fault)),
+        // Whether somebody rings or not, there may be something.
+        let rung = || async { timeout(PAUSE, bell.notified()).await.unwrap_or_default() };
+        if let Err(fault) = federation.bring_letters(rung).await {
+            tracing::warn!("cannot bring messages: {}", chain(&fault));
         }
-        // Whether somebody rang or not, there may be something.
-        let _ = timeout(PAUSE, bell.notified()).await;
+        sleep(PAUSE).await;
     }
 }
 

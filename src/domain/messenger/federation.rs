@@ -117,6 +117,9 @@ pub enum NodeError {
         /// Its status.
         status: u16,
     },
+    /// It was to arrive before now.
+    #[error("the time is over")]
+    TooLate,
     /// A mistake of the caller's or of ours.
     #[error(transparent)]
     Fault(#[from] Fault),

@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::messenger::MemberName;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::messenger::outbox::{Amount, Letter, Line, NewLetter, Settled};
 
 /// What is kept of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,20 +61,29 @@ pub trait NodeOutbox: Send + Sync {
     /// waits there already.
     ///
     /// # Errors
-    /// [`Fault::Deferred`] when more than `most` would wait in its line.
-    async fn put_letter(&self, letter: NewLetter, most: u32) -> Result<(), Fault>;
+    /// [`Fault::Deferred`] when more than `most` would wait of its sender, [`Fault::NotFound`]
+    /// (`device`) when the sender is no live device.
+    async fn put_letter(&self, letter: NewLetter, most: Amount) -> Result<(), Fault>;
 
-    /// The first letters of at most `limit` lines whose turn it is at `now`. Nobody else gets them
-    /// before `until`.
-    async fn due_letters(
+    /// At most `limit` lines whose turn it is at `now`. Nobody else gets them before `until`.
+    async fn due_lines(
         &self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Letter>, Fault>;
+    ) -> Result<Vec<Line>, Fault>;
+
+    /// The first letter of a line, if there is any.
+    async fn first_letter(&self, line: &Line) -> Result<Option<Letter>, Fault>;
 
     /// Notes what became of the first letter of a line. One that is gone by now changes nothing.
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault>;
+
+    /// Has all the lines for a gateway wait until then.
+    async fn put_off_lines(&self, node: &NodeId, until: Timestamp) -> Result<(), Fault>;
+
+    /// Forgets at most `limit` letters whose time is over; returns how many.
+    async fn forget_letters(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
 }
 
 /// What another gateway is asked.

@@ -12,7 +12,9 @@ use axum::{Json, Router};
 use sealpost::config::dialects::hushnet::federation::{Federation, Peer};
 use serde_json::{Value, json};
 
-use super::{Node, gateway, gateway_with, introduction, listener, member, message, serve};
+use super::{
+    Node, fetch, gateway, gateway_with, introduction, listener, member, message, peer, serve,
+};
 use crate::harness::TestApp;
 
 const REMOTE_DEVICE: &str = "11111111-1111-4111-8111-111111111111";
@@ -153,5 +155,33 @@ async fn h23_an_acknowledgement_drops_nothing_that_was_not_brought() {
     let store = app.gateway().store.clone();
     // Far later than any pause.
     let far = sealpost::domain::clock::Clock::now(&*app.clock).plus(Duration::from_secs(3600));
-    assert_eq!(store.due_letters(far, far, 9).await.unwrap().len(), 2);
+    assert_eq!(store.due_lines(far, far, 9).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_answer_keeps_nobody_else_waiting() {
+    let (silent, on_a, on_b) = (listener().await, listener().await, listener().await);
+    let (to_a, to_b) = (peer("node-a.test", &on_a), peer("node-b.test", &on_b));
+    // It takes connections and says nothing.
+    let to_silent = Peer {
+        public_key_b64: Node::new("", 3).peer().public_key_b64,
+        ..peer("silent.test", &silent)
+    };
+    let a = gateway("node-a.test", vec![to_b, to_silent]).await;
+    let b = gateway("node-b.test", vec![to_a]).await;
+    serve(on_b, b.router());
+    let (alice, bob) = (member(&a, "alice").await, member(&b, "bob").await);
+    let bundle = alice.get(&a, "/s2s/federated/bob/node-b.test/keys").await.list()[0].clone();
+    let introduced = alice.post(&a, "/sessions", introduction(&bundle, "bob@node-b.test")).await;
+    assert_eq!(introduced.status, 202, "{introduced:?}");
+    for n in 0..20 {
+        let other = member(&a, &format!("other {n}")).await;
+        let queued = other.post(&a, "/messages", letter("eve@silent.test", "one")).await;
+        assert_eq!(queued.status, 202, "{queued:?}");
+    }
+    let nobody = Value::from("00000000-0000-0000-0000-000000000000");
+    let mut to_bob = message(&nobody, &bundle["device_id"], "one");
+    to_bob["to_user_address"] = "bob@node-b.test".into();
+    assert_eq!(alice.post(&a, "/messages", to_bob).await.status, 202);
+    assert_eq!(fetch(&b, &bob).await.len(), 1);
 }

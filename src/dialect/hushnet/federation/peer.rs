@@ -202,7 +202,7 @@ async fn resolve(state: &HushNetState, id: &str) -> Result<KnownNode, Refusal> {
             let fault = Fault::unavailable("the registry of gateways", None);
             Refusal::plain(fault, StatusCode::SERVICE_UNAVAILABLE, "registry unreachable")
         }
-        NodeError::Malformed | NodeError::Refused { .. } => {
+        NodeError::Malformed | NodeError::Refused { .. } | NodeError::TooLate => {
             let text = "malformed registry response";
             Refusal::plain(Fault::unavailable(text, None), StatusCode::BAD_GATEWAY, text)
         }

@@ -11,12 +11,9 @@ use crate::domain::messenger::chat::LatestMessage;
 use crate::domain::messenger::introducing::Greeting;
 use crate::domain::messenger::member::{Member, MemberDevice, RemoteDevice};
 use crate::domain::messenger::node::Address;
-use crate::domain::messenger::outbox::NewLetter;
+use crate::domain::messenger::outbox::{Amount, NewLetter};
 use crate::domain::messenger::sending::{HEADER_LIMIT, LOGICAL_LIMIT, Outgoing, Part};
 use crate::domain::ports::{KnownNode, NodeAnswer, NodeRequest};
-
-/// Letters that may wait from one device for one gateway.
-const MOST_LETTERS: u32 = 10_000;
 
 /// Devices that another gateway is believed to have of one member.
 pub(super) const MOST_DEVICES: usize = 100;
@@ -170,7 +167,7 @@ impl Federation {
             at,
             expires_at: at.plus(gateway.limits.message_life),
         };
-        gateway.store.put_letter(letter, MOST_LETTERS).await?;
+        gateway.store.put_letter(letter, Amount::MOST).await?;
         (self.wake)();
         let latest = LatestMessage { id: MessageId::from_bytes(digest), at };
         Ok(self.note_latest(from.0, message.chat, latest).await?)
