@@ -45,6 +45,7 @@ pub(super) fn open(
             own,
             peers: settings.peers.iter().filter_map(|it| Some((id_of(it)?, peer(it)))).collect(),
             lookup_life: settings.lookup_life(),
+            require_body_signatures: settings.require_body_signatures,
         },
         ids: ForeignIds::derive(seed),
         wake: Box::new(move || ring.notify_one()),
@@ -69,7 +70,8 @@ fn id_of(peer: &Named) -> Option<NodeId> {
 
 fn peer(named: &Named) -> Peer {
     let api_url = named.api_url.trim_end_matches('/').to_owned();
-    Peer { api_url, key: named.key(), is_blocked: named.blocked }
+    let requires_body_signatures = named.require_body_signatures;
+    Peer { api_url, key: named.key(), is_blocked: named.blocked, requires_body_signatures }
 }
 
 /// Brings letters for ever; the caller ends it by dropping it.

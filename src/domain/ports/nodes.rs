@@ -22,7 +22,7 @@ pub struct KnownNode {
     pub api_url: String,
     /// The key that signs its requests.
     pub key: VerifyingKey,
-    /// Whether it has signed a body, and is held to that.
+    /// Whether it has signed a body or said that it does, and is held to that.
     pub is_strong: bool,
     /// When it was looked up.
     pub looked_up_at: Timestamp,
@@ -119,6 +119,8 @@ pub struct Listing {
     pub api_url: String,
     /// Its key.
     pub key: VerifyingKey,
+    /// Whether it signs the bodies of its requests.
+    pub signs_bodies: bool,
 }
 
 /// Why somebody outside does not answer.

@@ -80,6 +80,9 @@ pub(super) async fn the_first_key_of_a_gateway_stays(scene: Scene) {
     let kept = KnownNode { is_strong: true, key: key(1), ..later.clone() };
     assert_eq!(store.note_node(later).await.unwrap(), kept);
     assert_eq!(store.node(&node_id(1)).await.unwrap(), Some(kept));
+    let strong = KnownNode { is_strong: true, ..known(3, "https://three", at(1)) };
+    store.note_node(known(3, "https://three", at(1))).await.unwrap();
+    assert_eq!(store.note_node(strong.clone()).await.unwrap(), strong, "it said so later");
     store.note_strong_node(&node_id(2)).await.unwrap();
     assert_eq!(store.node(&node_id(2)).await.unwrap(), None);
 }

@@ -36,6 +36,7 @@ impl Nodes for MemoryStore {
         let mut state = self.change();
         let kept = state.nodes.nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
         (kept.api_url, kept.looked_up_at) = (node.api_url, node.looked_up_at);
+        kept.is_strong |= node.is_strong;
         Ok(kept.clone())
     }
 

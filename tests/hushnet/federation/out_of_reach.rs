@@ -114,8 +114,8 @@ async fn the_key_of_the_first_sight_stays() {
     app.clock.advance(Duration::from_secs(3600));
     let answer = eve.get(&app, path).await;
     assert_eq!((answer.status, &answer.json), (502, &"malformed registry response".into()));
-    // What was known is good while the registry is away.
-    *said.lock().unwrap() = (500, Value::Null);
+    // What was known is good while the registry is away, or says nothing to us.
+    *said.lock().unwrap() = (429, Value::Null);
     assert_eq!(b.get(&app, path).await.status, 200);
     assert_eq!(eve.get(&app, path).await.status, 401);
 }
@@ -184,4 +184,24 @@ async fn a_gateway_that_does_not_answer_keeps_nobody_else_waiting() {
     to_bob["to_user_address"] = "bob@node-b.test".into();
     assert_eq!(alice.post(&a, "/messages", to_bob).await.status, 202);
     assert_eq!(fetch(&b, &bob).await.len(), 1);
+}
+
+#[tokio::test]
+async fn not_now_is_not_unknown() {
+    for (said_status, status) in [(404, 404), (410, 404), (401, 503), (403, 503), (429, 503)] {
+        let (url, said) = registry().await;
+        *said.lock().unwrap() = (said_status, Value::Null);
+        let app = gateway_with_registry(url).await;
+        let alice = member(&app, "alice").await;
+        let refused = alice.post(&app, "/sessions", introduction(&bundle(), "bob@b.test")).await;
+        assert_eq!(refused.status, status, "{said_status} {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_no_database_takes_is_refused_for_elsewhere_too() {
+    let app = gateway("node-a.test", vec![Node::new("node-b.test", 1).peer()]).await;
+    let alice = member(&app, "alice").await;
+    let refused = alice.post(&app, "/messages", letter("bob@node-b.test", "a\0")).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
 }

@@ -154,11 +154,14 @@ impl Claim {
         let (store, id) = (&state.messenger.gateway.store, &self.node.id);
         let is_strong = match parts.headers.get(BODY_SIGNATURE) {
             Some(_) => self.check_body(&parts.method, &parts.headers, state, body)?,
-            None if self.node.is_strong => return Err(missing(BODY_SIGNATURE)),
+            None if state.federation.has_to_sign_bodies(&self.node) => {
+                return Err(missing(BODY_SIGNATURE));
+            }
             None => false,
         };
         let used_at = Timestamp::from_micros(self.seconds * 1_000_000);
         let ends_at = used_at.plus(REMEMBERED);
+        state.messenger.allowances.node(id)?;
         if !store.claim_nonce(id, self.nonce, ends_at).await? {
             return Err(unauthorized("replayed nonce"));
         }

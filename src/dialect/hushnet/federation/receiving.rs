@@ -55,6 +55,7 @@ async fn info(State(state): State<Arc<HushNetState>>) -> Result<Json<Info>, Refu
         api_url: own.api_url.clone(),
         public_key_b64: own.key.to_base64(),
         protocol_version: VERSION,
+        signs_bodies: true,
     }))
 }
 

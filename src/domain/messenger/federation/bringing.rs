@@ -12,11 +12,14 @@ use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 
 use self::desk::Desk;
+use super::wire::Addressed;
 use super::{Federation, NodeError};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
+use crate::domain::messenger::MemberName;
+use crate::domain::messenger::node::Address;
 use crate::domain::messenger::outbox::{Letter, Line, MOST_ATTEMPTS, Settled, pause_after};
-use crate::domain::ports::NodeRequest;
+use crate::domain::ports::{KnownNode, NodeRequest};
 
 /// Lines that are looked for at once.
 const LINES: u32 = 256;
@@ -146,9 +149,26 @@ impl Federation {
         let refused = NodeError::Refused { status: answer.status };
         match answer.status {
             200..=299 => Brought::Arrived,
-            400 | 404 | 413 | 422 => Brought::Refused(refused),
+            404 => {
+                self.meet_again(letter, &node).await;
+                Brought::Refused(refused)
+            }
+            400 | 413 | 422 => Brought::Refused(refused),
             401 | 429 | 502 | 504 => Brought::Silent(refused, answer.retry_after),
             _ => Brought::Later(refused, answer.retry_after),
+        }
+    }
+}
+
+impl Federation {
+    /// Something of a letter's recipient is not there any more: what is known here is brought up to
+    /// date, so that the next letter is addressed better.
+    async fn meet_again(&self, letter: &Letter, node: &KnownNode) {
+        let Ok(to) = serde_json::from_slice::<Addressed>(&letter.body) else { return };
+        let Ok(name) = MemberName::parse(&to.to_user) else { return };
+        let address = Address { name, node: letter.node.clone() };
+        if let Err(error) = self.meet(&address, node).await {
+            tracing::debug!(node = %letter.node, "cannot look at a recipient's devices: {error}");
         }
     }
 }
