@@ -31,6 +31,9 @@ use crate::outside::client::ClientError;
 /// Between two times at which the newest messages of chats are written down.
 const LATEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The largest body that the protocol knows, bytes.
+const BODY_LIMIT: u64 = 2 * 1024 * 1024;
+
 /// What members share with everybody else.
 pub(super) struct Parts {
     pub(super) gateway: Arc<Gateway>,
@@ -55,7 +58,7 @@ impl Parts {
             return Ok(None);
         }
         let clock = self.gateway.clock.clone();
-        let verified = Verified::new(clock.now());
+        let verified = Arc::new(Verified::new(clock.now()));
         let messenger = Messenger {
             gateway: self.gateway,
             policy: policy(settings),
@@ -129,7 +132,8 @@ fn policy(settings: &HushNet) -> MemberPolicy {
 fn dialect(config: &Config) -> HushNetSettings {
     let settings = &config.dialects.hushnet;
     HushNetSettings {
-        body_limit: config.limits.body_bytes,
+        body_limit: config.limits.body_bytes.min(BODY_LIMIT),
+        peer_body_limit: config.limits.body_bytes,
         path_prefix: settings.mounted_at().to_owned(),
         null_for_unknown_user: settings.null_for_unknown_user,
         socket_auth_required: settings.socket_auth == SocketAuth::Required,

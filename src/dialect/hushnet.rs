@@ -34,6 +34,9 @@ pub use openapi::openapi;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::handler::Handler;
+use axum::http::{StatusCode, header};
+use axum::routing::{MethodRouter, get};
 
 use crate::delivery::hub::Hub;
 use crate::domain::messenger::Messenger;
@@ -57,7 +60,7 @@ pub struct HushNetState {
     /// What the operator chose.
     pub settings: HushNetSettings,
     /// Signatures that were found right, and enrolment tokens.
-    pub verified: Verified,
+    pub verified: Arc<Verified>,
     /// Sockets.
     pub sockets: Sockets,
     /// Who finishes requests whose client has gone.
@@ -69,6 +72,9 @@ pub struct HushNetState {
 pub struct HushNetSettings {
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// The largest body of another gateway's request, bytes: what it passes on is a little larger
+    /// than what its member sent.
+    pub peer_body_limit: u64,
     /// The path under which the dialect is mounted; empty for the root.
     pub path_prefix: String,
     /// Whether `GET /users/{id}` answers `null` for an unknown user when nobody signed the request,
@@ -106,6 +112,16 @@ pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
         prefix => Router::new().nest(prefix, routes).merge(root::with_slash(prefix)),
     };
     error::surround(router, guard, &prefix)
+}
+
+/// A route that `GET` alone may take: what it does, asking for its head must not do.
+fn get_alone<H, T>(handler: H) -> MethodRouter<Arc<HushNetState>>
+where
+    H: Handler<T, Arc<HushNetState>>,
+    T: 'static,
+{
+    let refused = || async { (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]) };
+    get(handler).head(refused)
 }
 
 /// What the sockets at the root of the gateway's own address are below.

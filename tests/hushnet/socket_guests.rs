@@ -5,10 +5,11 @@ use axum::http::{HeaderMap, Method, Request};
 use sealpost::config::dialects::hushnet::{Limits, SocketAuth};
 use sealpost::http::peer::Peer;
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
 
-use super::line::{NoLine, signed};
+use super::line::{Line, NoLine, signed};
 use crate::harness::TestApp;
-use crate::harness::hush::{HushDevice, PREFIX};
+use crate::harness::hush::{HushDevice, PREFIX, with_body};
 
 const HERE: &str = "203.0.113.1";
 const ELSEWHERE: &str = "203.0.113.2";
@@ -90,9 +91,9 @@ async fn nobody_gets_the_socket_of_somebody_else_or_of_nobody() {
     let path = format!("/ws/{}", anna.user);
     assert_eq!(status(app.hush_line(&path, &signed(&bert, &path)).await), 403);
     let nobody = "/ws/00000000-0000-4000-8000-000000000000";
-    for path in [nobody, "/ws/anna", "/ws/%ff%fe"] {
+    for (path, expected) in [(nobody, 404), ("/ws/anna", 404), ("/ws/%ff%fe", 400)] {
         let opened = status(app.hush_line(path, &signed(&anna, "/chats")).await);
-        assert!([400, 404].contains(&opened), "{path}: {opened}");
+        assert_eq!(opened, expected, "{path}");
     }
     let path = format!("{PREFIX}/ws?user_id=nobody");
     let refused = app.hush_line(&path, &HeaderMap::new()).await.unwrap_err();
@@ -126,24 +127,113 @@ async fn a_device_that_signs_strongly_signs_its_handshakes_too() {
     assert_eq!(status(app.hush_line(&full, &signed(&anna, &path)).await), 401);
 }
 
-#[tokio::test]
-async fn a_member_has_five_sockets_at_most() {
-    let app = TestApp::start_for_hushnet_with(|it| it.limits = Limits::Documented).await;
+/// A member with five sockets without credentials at [`HERE`], who was heard elsewhere, too.
+async fn crowd(app: &TestApp) -> (HushDevice, Vec<Line>) {
     let anna = app.hush_member("anna").await;
-    anna.get(&app, "/chats").await;
+    is_heard(app, &anna, HERE).await;
+    is_heard(app, &anna, ELSEWHERE).await;
     let mut lines = Vec::new();
     for _ in 0..5 {
-        lines.push(app.app_line(&anna).await);
+        lines.push(app.hush_line(&format!("/ws/{}", anna.user), &from(HERE)).await.unwrap());
     }
+    (anna, lines)
+}
+
+async fn documented() -> TestApp {
+    TestApp::start_with(|config| {
+        config.dialects.hushnet.enabled = true;
+        config.http.trusted_proxies = "127.0.0.0/8".into();
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_member_has_five_sockets_and_the_oldest_at_an_address_makes_room_for_another_there() {
+    let app = documented().await;
+    let (anna, mut lines) = crowd(&app).await;
     let path = format!("/ws/{}", anna.user);
-    assert_eq!(status(app.hush_line(&path, &HeaderMap::new()).await), 429);
+    assert_eq!(status(app.hush_line(&path, &from(ELSEWHERE)).await), 429);
+    let mut sixth = app.hush_line(&path, &from(HERE)).await.unwrap();
+    assert_eq!(lines.remove(0).close_code().await, Some(1008));
+    for line in lines.iter_mut().chain([&mut sixth]) {
+        assert!(line.is_quiet().await, "the others stay");
+    }
+    assert_eq!(status(app.hush_line(&path, &from(ELSEWHERE)).await), 429);
+}
+
+#[tokio::test]
+async fn credentials_find_a_place_for_a_socket_wherever_the_others_are() {
+    let app = documented().await;
+    let (anna, mut lines) = crowd(&app).await;
+    let path = format!("/ws/{}", anna.user);
+    let mut headers = from(ELSEWHERE);
+    headers.extend(signed(&anna, &path));
+    let mut line = app.hush_line(&path, &headers).await.unwrap();
+    assert_eq!(lines.remove(0).close_code().await, Some(1008));
+    assert!(line.is_quiet().await && lines[0].is_quiet().await);
+}
+
+#[tokio::test]
+async fn the_place_of_a_closed_socket_is_free() {
+    let app = documented().await;
+    let (anna, mut lines) = crowd(&app).await;
+    let path = format!("/ws/{}", anna.user);
     lines.pop();
     for _ in 0..400 {
-        match status(app.hush_line(&path, &HeaderMap::new()).await) {
+        match status(app.hush_line(&path, &from(ELSEWHERE)).await) {
             101 => return,
             429 => tokio::time::sleep(std::time::Duration::from_millis(25)).await,
             other => panic!("{other}"),
         }
     }
     panic!("the place of a closed socket was never free");
+}
+
+#[tokio::test]
+async fn a_device_that_was_just_enrolled_may_open_its_socket() {
+    let app = behind_a_proxy().await;
+    let (user, token) = app.hush_user("anna").await;
+    let anna = HushDevice::new(&app, "anna", &user);
+    let path = format!("{PREFIX}/users/{user}/devices");
+    let body = anna.enrolment(&token, 5).to_string();
+    let mut enrol = with_body(Request::post(path), body);
+    enrol.extensions_mut().insert(Peer(HERE.parse().unwrap()));
+    assert_eq!(app.call(enrol).await.status, 201);
+    let path = format!("/ws/{user}");
+    assert_eq!(status(app.hush_line(&path, &from(ELSEWHERE)).await), 401);
+    assert_eq!(status(app.hush_line(&path, &from(HERE)).await), 101);
+}
+
+#[tokio::test]
+async fn who_had_a_socket_comes_back_after_a_quiet_hour() {
+    let app = behind_a_proxy().await;
+    let anna = app.hush_member("anna").await;
+    is_heard(&app, &anna, HERE).await;
+    let path = format!("/ws/{}", anna.user);
+    let mut line = app.hush_line(&path, &from(HERE)).await.unwrap();
+    app.clock.advance(std::time::Duration::from_secs(60 * 60));
+    assert_eq!(status(app.hush_line(&path, &from(ELSEWHERE)).await), 401);
+    line.send(Message::Close(None)).await;
+    line.close_code().await;
+    assert_eq!(status(app.hush_line(&path, &from(ELSEWHERE)).await), 401);
+    assert_eq!(status(app.hush_line(&path, &from(HERE)).await), 101);
+}
+
+#[tokio::test]
+async fn an_address_has_as_many_sockets_as_connections() {
+    let app = TestApp::start_with(|config| {
+        config.dialects.hushnet.enabled = true;
+        config.dialects.hushnet.limits = Limits::Relaxed;
+        config.http.trusted_proxies = "127.0.0.0/8".into();
+        config.http.address_connections = 2;
+    })
+    .await;
+    let anna = app.hush_member("anna").await;
+    is_heard(&app, &anna, HERE).await;
+    is_heard(&app, &anna, ELSEWHERE).await;
+    let path = format!("/ws/{}", anna.user);
+    let _first = app.hush_line(&path, &from(HERE)).await.unwrap();
+    let _second = app.hush_line(&path, &from(HERE)).await.unwrap();
+    assert_eq!(status(app.hush_line(&path, &from(HERE)).await), 429);
+    assert_eq!(status(app.hush_line(&path, &from(ELSEWHERE)).await), 101);
 }

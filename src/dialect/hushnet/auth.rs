@@ -20,7 +20,7 @@ use self::strong::Strong;
 use super::HushNetState;
 use super::error::Refusal;
 use crate::domain::error::Fault;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{AccountNumber, SessionId, UserId};
 use crate::domain::inbox::InboxKey;
 use crate::domain::limits::Visitor;
 use crate::domain::messenger::{DeviceOwner, Member, MemberDevice};
@@ -41,6 +41,8 @@ pub const NONCE: &str = "x-nonce";
 /// The header that tells the two forms apart.
 pub const VERSION: &str = "x-signature-version";
 
+const TOO_WEAK: &str = "Strong signature required";
+
 /// Somebody we know, at one of their devices.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -57,6 +59,19 @@ impl Caller {
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.device.id
+    }
+
+    /// Refuses a request whose signature is of the time alone: that fits any other request, too.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`].
+    pub fn require_strong(&self) -> Result<(), Refusal> {
+        // Once it is held to it, nothing else was let in.
+        if self.device.is_strong {
+            return Ok(());
+        }
+        let fault = Fault::forbidden("this has to be signed with `X-Signature-Version: 2`");
+        Err(Refusal::plain(fault, StatusCode::FORBIDDEN, TOO_WEAK))
     }
 
     /// Where its messages wait.
@@ -181,7 +196,7 @@ impl Claim {
             }
         }
         state.messenger.allowances.request(device.session)?;
-        state.heard(&member, &device, self.address);
+        state.heard(member.account, &device, self.address);
         Ok(Caller { member, device, visitor })
     }
 
@@ -198,7 +213,7 @@ impl Claim {
 
     /// The refusal of a weak signature of a device that is held to strong ones.
     pub(super) fn too_weak(&self, state: &HushNetState) -> Refusal {
-        self.counted(state, refused(StatusCode::UNAUTHORIZED, "Strong signature required"))
+        self.counted(state, refused(StatusCode::UNAUTHORIZED, TOO_WEAK))
     }
 
     /// A refusal of these credentials, or that there were too many from this address.
@@ -224,12 +239,17 @@ impl HushNetState {
         Ok(found.filter(|member| member.relay.is_none()))
     }
 
-    /// Notes that a device has just proved who it is.
-    pub(super) fn heard(&self, member: &Member, device: &MemberDevice, address: Option<IpAddr>) {
+    /// Notes that a device of an account has just proved who it is.
+    pub(super) fn heard(
+        &self,
+        account: AccountNumber,
+        device: &MemberDevice,
+        address: Option<IpAddr>,
+    ) {
         // Who signs all of a request signs handshakes as well.
         if !device.is_strong {
             let now = self.messenger.gateway.clock.now();
-            self.verified.was_here(member.account, device.session, address, now);
+            self.verified.was_here(account, device.session, address, now);
         }
     }
 }

@@ -222,10 +222,11 @@ async fn rename(
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "hushnet_end_device", tag = "HushNet",
     summary = "End a device",
-    description = "One of the caller's own, the calling one included. What waits for it is dropped; its key is never good again.",
+    description = "One of the caller's own, the calling one included. What waits for it is dropped; its key is never good again. Wants the strong signature.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 204, description = "It has ended"),
+        (status = 403, body = ErrorBody, description = "The signature is of the time alone"),
         (status = 404, body = ErrorBody, description = "The caller has no such device"),
     ),
     security(("device" = [])),
@@ -235,6 +236,7 @@ async fn end(
     Acting(caller): Acting,
     PathId(id): PathId<kinds::Session>,
 ) -> Result<StatusCode, Refusal> {
+    caller.require_strong()?;
     state.messenger.end_device(&caller.member, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

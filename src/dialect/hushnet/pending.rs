@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::Response;
-use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{OpenApi, ToSchema};
@@ -17,7 +16,7 @@ use super::error::{ErrorBody, Refusal};
 use super::path::PathId;
 use super::times;
 use super::written::{self, Answered};
-use super::{HushNetState, Routes};
+use super::{HushNetState, Routes, get_alone};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
@@ -28,8 +27,8 @@ use crate::sdk::ids::Session;
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .route("/messages/pending", get(fetch))
-        .route("/messages/pending/{device_id}", get(fetch_for_device))
+        .route("/messages/pending", get_alone(fetch))
+        .route("/messages/pending/{device_id}", get_alone(fetch_for_device))
 }
 
 /// This file's part of the OpenAPI document.

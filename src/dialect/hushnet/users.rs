@@ -209,11 +209,11 @@ async fn show(
 #[utoipa::path(
     delete, path = "/users/{id}", operation_id = "hushnet_delete_user", tag = "HushNet",
     summary = "Delete the caller's account",
-    description = "All devices end, what waits for them is dropped, and the name is free.",
+    description = "All devices end, what waits for them is dropped, and the name is free. Wants the strong signature.",
     params(("id" = String, Path, description = "The caller's own id")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 403, body = ErrorBody, description = "That is somebody else"),
+        (status = 403, body = ErrorBody, description = "That is somebody else, or the signature is of the time alone"),
     ),
     security(("device" = [])),
 )]
@@ -222,6 +222,7 @@ async fn delete(
     Acting(caller): Acting,
     PathId(id): PathId<kinds::User>,
 ) -> Result<StatusCode, Refusal> {
+    caller.require_strong()?;
     if caller.member.user != id {
         return Err(Fault::forbidden("this is another user's account").into());
     }

@@ -1,6 +1,7 @@
 //! Devices of members: enrolled, changed, ended; and members themselves, as far as their devices
 //! come with them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -207,14 +208,21 @@ impl Messenger {
     }
 
     /// Gives out one one-time prekey of each device, in their order. Whose device has none left is
-    /// told.
+    /// told. An address that has asked too often gets none.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take_keys(&self, member: &Member) -> Result<Vec<Option<String>>, Fault> {
+    pub async fn take_keys(
+        &self,
+        member: &Member,
+        by: Option<IpAddr>,
+    ) -> Result<Vec<Option<String>>, Fault> {
         let sessions: Vec<_> = member.devices.iter().map(|device| device.session).collect();
         if sessions.is_empty() {
             return Ok(Vec::new());
+        }
+        if !self.allowances.one_time_keys(by, member.account) {
+            return Ok(vec![None; sessions.len()]);
         }
         let until = self.gateway.clock.now().plus(TAKEN_LIFE);
         let taken = self.gateway.store.take_one_time_keys(&sessions, until).await?;

@@ -1,5 +1,6 @@
 //! What other gateways bring for members here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -88,12 +89,17 @@ impl Federation {
         store.member(user).await?.ok_or(UNKNOWN)
     }
 
-    /// The prekeys of a member of this gateway: one of each device's is given out.
+    /// The prekeys of a member of this gateway: one of each device's is given out, unless that address
+    /// has asked too often.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn keys_here(&self, member: &Member) -> Result<Vec<Bundle>, Fault> {
-        let taken = self.messenger.take_keys(member).await?;
+    pub async fn keys_here(
+        &self,
+        member: &Member,
+        by: Option<IpAddr>,
+    ) -> Result<Vec<Bundle>, Fault> {
+        let taken = self.messenger.take_keys(member, by).await?;
         let bundles = member.devices.iter().zip(taken).map(|(device, taken)| Bundle {
             device_id: device.id,
             identity_pubkey: device.identity_key.clone(),
