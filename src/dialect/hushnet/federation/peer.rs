@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::super::HushNetState;
-use super::super::body::{parse, read, require_json};
+use super::super::body::{parse, read_uncounted, require_json};
 use super::super::contract::Style;
 use super::super::error::Refusal;
 use crate::domain::clock::Timestamp;
@@ -89,7 +89,10 @@ impl FromRequest<Arc<HushNetState>> for PeerBody {
         let claim = Claim::judge(&parts, state).await?;
         require_json(&parts.headers)?;
         let limit = state.settings.peer_body_limit;
-        let (bytes, room) = read(state, &Visitor::default(), body, limit).await?;
+        // Until the body has come nobody knows whether the head is one of the gateway's own.
+        let address = state.gate.address(&parts.extensions, &parts.headers);
+        let visitor = Visitor { account: None, address };
+        let (bytes, room) = read_uncounted(state, &visitor, body, limit).await?;
         let peer = claim.finish(&parts, state, &bytes).await?;
         Course::begin_work_of(&parts.extensions);
         Ok(Self { peer, bytes, _room: room })
