@@ -203,6 +203,13 @@ pub trait Chats: Send + Sync {
         at: Timestamp,
     ) -> Result<ConversationId, Fault>;
 
+    /// The chat of two accounts, if there is one.
+    async fn direct_chat(
+        &self,
+        one: AccountNumber,
+        other: AccountNumber,
+    ) -> Result<Option<ConversationId>, Fault>;
+
     /// The chats that an account takes part in, in any order.
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault>;
 
