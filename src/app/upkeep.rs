@@ -168,7 +168,8 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
-/// Tokens, prekeys, introductions and receipts whose time is over, and numbers of other gateways.
+/// Tokens, prekeys, introductions and receipts whose time is over, and numbers of other gateways and
+/// letters for them: these go whether there still are any others or not.
 async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
     let store = &gateway.store;
     for _ in 0..STEPS {
@@ -178,6 +179,7 @@ async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
             store.forget_taken_keys(now, STEP).await?,
             store.forget_introductions(now, STEP).await?,
             store.forget_nonces(now, STEP).await?,
+            store.forget_letters(now, STEP).await?,
             store.forget_receipts(now.minus(gateway.limits.message_life), STEP).await?,
         ];
         if forgotten.iter().all(|forgotten| *forgotten < u64::from(STEP)) {

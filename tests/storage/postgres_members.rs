@@ -30,7 +30,8 @@ async fn a_name_belongs_to_the_first_of_many_at_once() {
         let create = async |n| {
             let user = user_id(round + n);
             let at = at(u64::from(round));
-            two.of(n).create_member(NewMember { user, name: name(1), at, idle_before }).await
+            let new = NewMember { user, name: name(1), at, idle_before, is_discoverable: true };
+            two.of(n).create_member(new).await
         };
         let (made, refused) = two.at_once(1..17, create).await;
         assert!(all_conflict(&refused, "username"), "{refused:?}");

@@ -162,7 +162,7 @@ async fn list_documented(
 #[utoipa::path(
     get, path = "/devices/{id}/user", operation_id = "hushnet_device_owner", tag = "HushNet",
     summary = "Find out whose a device is",
-    description = "Needs no credentials.",
+    description = "Needs no credentials. The name of a user of another gateway is its address, so that it is nobody's here.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = User, description = "The user"),
@@ -183,8 +183,7 @@ async fn owner(
         let fault = Fault::NotFound { what: "device" };
         Refusal::worded(fault, StatusCode::NOT_FOUND, "User not found for device")
     })?;
-    let contract = Contract::Server;
-    Ok(Json(User::new(member.user, &member.name, member.created_at, contract)))
+    Ok(Json(User::shown(&member, Contract::Server)))
 }
 
 /// Another name for a device.
@@ -223,10 +222,11 @@ async fn rename(
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "hushnet_end_device", tag = "HushNet",
     summary = "End a device",
-    description = "One of the caller's own, the calling one included. What waits for it is dropped; its key is never good again.",
+    description = "One of the caller's own, the calling one included. What waits for it is dropped; its key is never good again. Wants the strong signature.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 204, description = "It has ended"),
+        (status = 403, body = ErrorBody, description = "The signature is of the time alone"),
         (status = 404, body = ErrorBody, description = "The caller has no such device"),
     ),
     security(("device" = [])),
@@ -236,6 +236,7 @@ async fn end(
     Acting(caller): Acting,
     PathId(id): PathId<kinds::Session>,
 ) -> Result<StatusCode, Refusal> {
+    caller.require_strong()?;
     state.messenger.end_device(&caller.member, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,6 +5,8 @@
 //! looks again over another connection nothing follows; what it was given comes again when its lease
 //! is over, once. What is forgotten here, by a restart or because there is too much, comes again as
 //! well.
+//!
+//! What comes again says when it was handed out first, as long as that is known here.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,9 @@ use crate::domain::line::Line;
 
 /// The messages that are remembered at most.
 const MOST: usize = 500_000;
+
+/// The messages of answers that were cut off, of which is remembered when they were handed out.
+const MOST_CUT_OFF: usize = 50_000;
 
 /// For how long an answer is remembered.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -54,6 +59,8 @@ struct Answers {
     all: BTreeMap<Ticket, Answer>,
     of: HashMap<SessionNumber, Vec<Ticket>>,
     messages: usize,
+    /// When messages were handed out first whose answers were cut off.
+    cut_off: BTreeMap<(SessionNumber, MessageId), Timestamp>,
     /// Picks what is forgotten.
     dice: u64,
 }
@@ -63,10 +70,17 @@ struct Answer {
     session: SessionNumber,
     way: Way,
     given: Vec<Given>,
+    /// When those were handed out first that had been before.
+    before: HashMap<MessageId, Timestamp>,
     written_at: Option<Timestamp>,
 }
 
 impl Answer {
+    /// When a message of it was handed out first.
+    fn first(&self, id: &MessageId) -> Timestamp {
+        *self.before.get(id).unwrap_or(&self.way.at)
+    }
+
     /// Whether whoever looks that way has read this answer, as far as that can be known.
     fn was_read(&self, way: &Way) -> bool {
         match &self.way.line {
@@ -79,21 +93,29 @@ impl Answer {
 impl HandedOut {
     /// Remembers at most so many messages.
     fn for_messages(most: usize) -> Self {
-        let (all, of) = (BTreeMap::new(), HashMap::new());
-        Self(Mutex::new(Answers { most, next: 0, all, of, messages: 0, dice: 0 }))
+        let (all, of, cut_off) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
+        Self(Mutex::new(Answers { most, next: 0, all, of, messages: 0, cut_off, dice: 0 }))
     }
 
-    /// Notes an answer that is on its way to a device that looked that way.
-    pub fn note(&self, session: SessionNumber, given: Vec<Given>, way: Way) -> Ticket {
+    /// Notes an answer that is on its way to a device that looked that way. Returns as well when
+    /// those of its messages were handed out first that had been before.
+    pub fn note(
+        &self,
+        session: SessionNumber,
+        given: Vec<Given>,
+        way: Way,
+    ) -> (Ticket, HashMap<MessageId, Timestamp>) {
         let mut answers = self.answers();
+        let before = answers.before(session, &given);
         let ticket = Ticket(answers.next);
         answers.next += 1;
         answers.messages += given.len();
-        let before = way.at.minus(KEPT);
-        answers.all.insert(ticket, Answer { session, way, given, written_at: None });
+        let old = way.at.minus(KEPT);
+        let answer = Answer { session, way, given, before: before.clone(), written_at: None };
+        answers.all.insert(ticket, answer);
         answers.of.entry(session).or_default().push(ticket);
-        answers.make_room(before);
-        ticket
+        answers.make_room(old);
+        (ticket, before)
     }
 
     /// Notes that an answer was written to its end.
@@ -145,9 +167,11 @@ impl HandedOut {
         }
     }
 
-    /// Forgets an answer.
-    pub fn forget(&self, ticket: Ticket) {
-        self.answers().forget(ticket);
+    /// Forgets an answer that was cut off, but not when it was.
+    pub fn cut_off(&self, ticket: Ticket) {
+        let mut answers = self.answers();
+        answers.remember_cut_off(ticket);
+        answers.forget(ticket);
     }
 
     fn answers(&self) -> MutexGuard<'_, Answers> {
@@ -159,6 +183,40 @@ impl Answers {
     fn of_device(&self, session: SessionNumber) -> impl Iterator<Item = &Answer> {
         let tickets = self.of.get(&session).into_iter().flatten();
         tickets.filter_map(|ticket| self.all.get(ticket))
+    }
+
+    /// When these messages were handed out first, of those that were before.
+    fn before(&mut self, session: SessionNumber, given: &[Given]) -> HashMap<MessageId, Timestamp> {
+        let mut before = HashMap::new();
+        if self.cut_off.is_empty() && !self.of.contains_key(&session) {
+            return before;
+        }
+        // The oldest answer comes first.
+        for answer in self.of_device(session) {
+            for (id, _) in &answer.given {
+                before.entry(*id).or_insert_with(|| answer.first(id));
+            }
+        }
+        let wanted: HashSet<_> = given.iter().map(|(id, _)| *id).collect();
+        before.retain(|id, _| wanted.contains(id));
+        for id in wanted {
+            if let Some(at) = self.cut_off.remove(&(session, id)) {
+                before.insert(id, at);
+            }
+        }
+        before
+    }
+
+    fn remember_cut_off(&mut self, ticket: Ticket) {
+        let Some(answer) = self.all.get(&ticket) else { return };
+        if self.cut_off.len() + answer.given.len() > MOST_CUT_OFF {
+            let old = answer.way.at.minus(KEPT);
+            self.cut_off.retain(|_, at| *at > old);
+        }
+        let room = MOST_CUT_OFF.saturating_sub(self.cut_off.len());
+        for (id, _) in answer.given.iter().take(room) {
+            self.cut_off.insert((answer.session, *id), answer.first(id));
+        }
     }
 
     fn forget(&mut self, ticket: Ticket) {
@@ -236,9 +294,9 @@ mod tests {
     #[test]
     fn only_what_was_written_to_its_end_counts_and_for_this_device_alone() {
         let handed_out = HandedOut::default();
-        let first = handed_out.note(DEVICE, given(0, 2), way(0));
-        let second = handed_out.note(DEVICE, given(2, 1), way(0));
-        let other = handed_out.note(SessionNumber(8), given(3, 1), way(0));
+        let first = handed_out.note(DEVICE, given(0, 2), way(0)).0;
+        let second = handed_out.note(DEVICE, given(2, 1), way(0)).0;
+        let other = handed_out.note(SessionNumber(8), given(3, 1), way(0)).0;
         assert_eq!(read_by(&handed_out, DEVICE, &way(0)), []);
         handed_out.written(first, at(1));
         handed_out.written(other, at(1));
@@ -248,7 +306,7 @@ mod tests {
         handed_out.taken(DEVICE, &ids(&given(0, 1)));
         assert_eq!(read_by(&handed_out, DEVICE, &way(1)), given(1, 1));
         handed_out.taken(DEVICE, &ids(&given(1, 1)));
-        handed_out.forget(second);
+        handed_out.cut_off(second);
         handed_out.written(second, at(1));
         assert_eq!(read_by(&handed_out, DEVICE, &way(1)), []);
         assert!(handed_out.senders(DEVICE).is_empty());
@@ -260,7 +318,8 @@ mod tests {
         let handed_out = HandedOut::default();
         let (one, other) = (Line::default(), Line::default());
         let note = |from, count, line| {
-            handed_out.written(handed_out.note(DEVICE, given(from, count), over(line)), at(0));
+            let ticket = handed_out.note(DEVICE, given(from, count), over(line)).0;
+            handed_out.written(ticket, at(0));
         };
         note(0, 2, &one);
         assert_eq!(read_by(&handed_out, DEVICE, &over(&other)), []);
@@ -277,7 +336,7 @@ mod tests {
         let handed_out = HandedOut::default();
         handed_out.note(DEVICE, given(0, 1), way(0));
         let day = i64::try_from(KEPT.as_secs()).unwrap();
-        handed_out.written(handed_out.note(DEVICE, given(1, 1), way(day + 1)), at(day + 1));
+        handed_out.note(DEVICE, given(1, 1), way(day + 1));
         assert_eq!(handed_out.senders(DEVICE).len(), 1);
     }
 
@@ -296,12 +355,36 @@ mod tests {
                     found += 1;
                 }
                 handed_out.taken(*device, &ids(&read));
-                let ticket = handed_out.note(*device, given(0, 10), way(0));
+                let ticket = handed_out.note(*device, given(0, 10), way(0)).0;
                 handed_out.written(ticket, at(0));
             }
             assert!(handed_out.answers().messages <= 200);
             assert!(round == 0 || found >= 10, "{found} in round {round}");
         }
         assert_eq!(waits, HashSet::new());
+    }
+
+    #[test]
+    fn what_comes_again_says_when_it_was_handed_out_first() {
+        let handed_out = HandedOut::default();
+        let note = |from, seconds| handed_out.note(DEVICE, given(from, 2), way(seconds));
+        let times = |before: &HashMap<MessageId, Timestamp>| {
+            let mut times: Vec<_> = before.values().copied().collect();
+            times.sort_unstable();
+            times
+        };
+        let (first, before) = note(0, 1);
+        assert!(before.is_empty());
+        handed_out.cut_off(first);
+        let (_, before) = note(1, 2);
+        assert_eq!(times(&before), [at(1)], "the other one is new");
+        let (third, before) = note(1, 3);
+        assert_eq!(times(&before), [at(1), at(2)], "an answer that is on its way counts");
+        handed_out.cut_off(third);
+        handed_out.taken(DEVICE, &ids(&given(1, 2)));
+        assert_eq!(times(&note(1, 4).1), [at(1), at(2)]);
+        assert_eq!(times(&note(0, 5).1), [at(1), at(1)], "all that was cut off is remembered");
+        let other = handed_out.note(SessionNumber(8), given(0, 2), way(6)).1;
+        assert!(other.is_empty(), "another device was not given it");
     }
 }

@@ -10,14 +10,13 @@ use super::event::MemberEvent;
 use super::introduction::{
     Confirmation, Confirmed, Introduced, Introduction, IntroductionId, NewIntroduction, Page, Room,
 };
+use super::key_text;
+use crate::domain::Gateway;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, SessionId, UserId};
 
 /// How long an introduction waits.
 pub const INTRODUCTION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// The longest text of a key, in bytes.
-pub const KEY_LIMIT: usize = 256;
 
 /// The longest first message, in bytes. It is no more than the beginning of a key agreement.
 pub const FIRST_MESSAGE_LIMIT: usize = 16 * 1024;
@@ -97,14 +96,15 @@ impl Messenger {
         Room { all: self.policy.introductions, of_one: self.policy.introductions_of_one }
     }
 
-    fn check_greeting(&self, greeting: &Greeting) -> Result<(), Fault> {
+    /// Whether an introduction can be kept, here or at the gateway that it goes to.
+    pub(super) fn check_greeting(&self, greeting: &Greeting) -> Result<(), Fault> {
         let keys = [
             ("ephemeral_pubkey", &greeting.ephemeral_key),
             ("sender_prekey_pub", &greeting.sender_key),
             ("otpk_used", &greeting.one_time_key),
         ];
         for (field, text) in keys {
-            check_text(field, text, KEY_LIMIT)?;
+            key_text::check_kept(field, text)?;
         }
         let most = self.gateway.limits.ciphertext_bytes.min(FIRST_MESSAGE_LIMIT);
         check_text("ciphertext", &greeting.ciphertext, most)?;
@@ -151,9 +151,13 @@ impl Messenger {
     /// # Errors
     /// Only when the store fails.
     pub async fn introductions(&self, reader: Actor) -> Result<Vec<Introduction>, Fault> {
-        let max_bytes = self.gateway.limits.inbox_page_bytes;
-        let page = Page { limit: self.policy.introductions, max_bytes };
-        self.gateway.store.introductions(reader.session, page).await
+        let Self { gateway, policy, .. } = self;
+        let page = Page {
+            now: gateway.clock.now(),
+            limit: policy.introductions,
+            max_bytes: gateway.limits.inbox_page_bytes,
+        };
+        gateway.store.introductions(reader.session, page).await
     }
 
     /// Takes an introduction: the two devices are a pair from then on.
@@ -195,7 +199,8 @@ impl Messenger {
         from: SessionId,
         to: SessionId,
     ) -> Result<(), Fault> {
-        let found = self.gateway.store.introduction(reader.session, id).await?;
+        let Gateway { store, clock, .. } = &*self.gateway;
+        let found = store.introduction(reader.session, clock.now(), id).await?;
         let found = found.ok_or(Fault::NotFound { what: "introduction" })?;
         if found.from != from {
             return Err(Fault::invalid("sender_device_id", "is not that of the introduction"));

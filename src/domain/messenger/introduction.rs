@@ -126,6 +126,8 @@ pub struct IntroductionHead {
 /// How much of what waits is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
+    /// The present moment.
+    pub now: Timestamp,
     /// At most so many.
     pub limit: u32,
     /// No more once the texts of those before have so many bytes.

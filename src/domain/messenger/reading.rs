@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
+use futures_util::future::join;
 
 use super::Messenger;
 use super::actor::Actor;
 use super::content::{HUSHNET, Sealed, Shared};
 use super::event::MemberEvent;
-use super::handed_out::{Ticket, Way};
+use super::handed_out::{Given, Ticket, Way};
 use super::receipt::{NewReceipt, Receipt, Receipts};
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
@@ -56,6 +57,8 @@ pub struct Received {
     pub ciphertext: Bytes,
     /// When it came.
     pub at: Timestamp,
+    /// When it was handed out first, if that was before and is still known.
+    pub handed_out_at: Option<Timestamp>,
 }
 
 /// What a reader holds from now on.
@@ -87,12 +90,58 @@ impl Messenger {
     pub async fn fetch(&self, reader: Actor, way: Way, look: Look) -> Result<Handful, Fault> {
         let earlier = self.handed_out.read_by(reader.session, &way);
         if !earlier.is_empty() {
-            let senders = earlier.iter().copied().collect();
-            let ids = earlier.into_iter().map(|(id, _)| id).collect();
-            self.take(reader, ids, &HashSet::new(), senders).await?;
+            self.take_read(reader, &earlier).await?;
+            let taken = earlier.iter().map(|(id, _)| *id).collect();
+            self.handed_out.taken(reader.session, &taken);
         }
         self.gateway.note_seen(reader.session).await;
         self.hold(reader, way, look).await
+    }
+
+    /// Drops what the reader has by its own word, and notes that it was delivered.
+    ///
+    /// The two are done beside each other, so that they share a commit and the reader waits once:
+    /// that loses nothing. Whatever becomes of the rows, all of this was handed out to this device in
+    /// answers that were written to their ends, so the receipts are true; those that are on file
+    /// already stay as they are. If either fails the messages are not forgotten, and the next look
+    /// does both again, where receipts that come after would be lost with the rows that they follow
+    /// from. An explicit acknowledgement ([`Self::acknowledge`]) has its receipts afterwards: which
+    /// of the ids that a client names waited for this device only the store knows.
+    async fn take_read(&self, reader: Actor, given: &[Given]) -> Result<(), Fault> {
+        let receipts = self.receipts_of(reader, given).await?;
+        let (ids, at) = (given.iter().map(|(id, _)| *id).collect(), self.gateway.clock.now());
+        let note = async {
+            match receipts.is_empty() {
+                true => Ok(()),
+                false => self.gateway.store.note_receipts(receipts.clone(), at).await,
+            }
+        };
+        let (gone, noted) = join(self.gateway.take_out(reader.inbox(), ids), note).await;
+        let gone: HashSet<_> = gone?.into_iter().map(|one| one.message_id).collect();
+        noted?;
+        // What had gone before was told of before.
+        let new: Vec<_> = receipts.into_iter().filter(|it| gone.contains(&it.message)).collect();
+        self.tell_of_receipts(reader.device, &new, &given.iter().copied().collect(), at);
+        Ok(())
+    }
+
+    /// The receipts of what was handed out, for those senders that are still here. Those of other
+    /// gateways cannot ask for any.
+    async fn receipts_of(&self, reader: Actor, given: &[Given]) -> Result<Vec<NewReceipt>, Fault> {
+        let mut accounts = HashMap::new();
+        for (_, user) in given {
+            if !accounts.contains_key(user) {
+                let member = self.gateway.store.member(*user).await?;
+                let ours = member.filter(|member| member.relay.is_none());
+                accounts.insert(*user, ours.map(|member| member.account));
+            }
+        }
+        let receipt = |(message, user): &Given| {
+            let sender = accounts.get(user).copied().flatten()?;
+            let (message, device) = (*message, reader.session);
+            Some(NewReceipt { sender, message, device, is_read: false })
+        };
+        Ok(given.iter().filter_map(receipt).collect())
     }
 
     async fn hold(&self, reader: Actor, way: Way, look: Look) -> Result<Handful, Fault> {
@@ -122,7 +171,11 @@ impl Messenger {
         }
         if !handful.messages.is_empty() {
             let given = handful.messages.iter().map(|message| (message.id, message.from)).collect();
-            handful.ticket = Some(self.handed_out.note(reader.session, given, way));
+            let (ticket, before) = self.handed_out.note(reader.session, given, way);
+            handful.ticket = Some(ticket);
+            for message in &mut handful.messages {
+                message.handed_out_at = before.get(&message.id).copied();
+            }
         }
         Ok(handful)
     }
@@ -191,7 +244,7 @@ impl Messenger {
         ticket: Ticket,
         leases: Vec<Returned>,
     ) -> Result<(), Fault> {
-        self.handed_out.forget(ticket);
+        self.handed_out.cut_off(ticket);
         for lease in leases {
             self.gateway.release(reader.inbox(), lease).await?;
         }
@@ -266,18 +319,15 @@ impl Messenger {
         self.handed_out.taken(reader.session, &named);
         let ours: Vec<_> = gone.into_iter().filter(|one| one.category == HUSHNET).collect();
         let gone = ours.iter().map(|one| one.message_id).collect();
-        let strangers = self.of_other_gateways(&senders).await;
-        let known = |one: &&Acknowledged| {
-            senders.get(&one.message_id).is_none_or(|sender| !strangers.contains(sender))
-        };
-        let new = ours.iter().filter(known).map(|one| NewReceipt {
+        let others = self.of_other_gateways(&ours, &senders).await;
+        let known = ours.iter().filter(|one| !others.contains(&one.message_id));
+        let new = known.map(|one| NewReceipt {
             sender: one.sender,
             message: one.message_id,
             device: reader.session,
             is_read: is_read.contains(&one.message_id),
         });
-        let new = new.collect();
-        let at = self.gateway.clock.now();
+        let (new, at) = (new.collect(), self.gateway.clock.now());
         let receipts = Receipts { device: reader.device, new, senders, at };
         if let Err(fault) = self.note_receipts(&receipts).await {
             // The messages are gone, and with them what tells that there is something to note.
@@ -287,14 +337,19 @@ impl Messenger {
         Ok(gone)
     }
 
-    /// Which of these senders belong to other gateways: they cannot ask for receipts. Whoever cannot
-    /// be found is not one of them.
-    async fn of_other_gateways(&self, senders: &HashMap<MessageId, UserId>) -> HashSet<UserId> {
+    /// Which of these messages came from other gateways. Those whose sender cannot be found did not.
+    async fn of_other_gateways(
+        &self,
+        messages: &[Acknowledged],
+        senders: &HashMap<MessageId, UserId>,
+    ) -> HashSet<MessageId> {
         let mut others = HashSet::new();
-        for user in senders.values().copied().collect::<HashSet<_>>() {
-            let member = self.gateway.store.member(user).await;
-            if member.is_ok_and(|member| member.is_some_and(|member| member.relay.is_some())) {
-                others.insert(user);
+        for message in messages {
+            let Some(user) = senders.get(&message.message_id) else { continue };
+            if let Ok(Some(member)) = self.gateway.store.member(*user).await
+                && member.relay.is_some()
+            {
+                others.insert(message.message_id);
             }
         }
         others
@@ -315,18 +370,27 @@ impl Messenger {
 
     async fn note_receipts(&self, receipts: &Receipts) -> Result<(), Fault> {
         let Receipts { device, new, senders, at } = receipts;
-        if new.is_empty() {
-            return Ok(());
+        if !new.is_empty() {
+            self.gateway.store.note_receipts(new.clone(), *at).await?;
+            self.tell_of_receipts(*device, new, senders, *at);
         }
-        self.gateway.store.note_receipts(new.clone(), *at).await?;
-        for receipt in new {
+        Ok(())
+    }
+
+    fn tell_of_receipts(
+        &self,
+        device: SessionId,
+        receipts: &[NewReceipt],
+        senders: &HashMap<MessageId, UserId>,
+        at: Timestamp,
+    ) {
+        for receipt in receipts {
             let NewReceipt { sender, message, is_read, .. } = *receipt;
             if let Some(user) = senders.get(&message) {
-                let (user, device, at) = (*user, *device, *at);
+                let user = *user;
                 self.tell(sender, MemberEvent::Receipt { user, message, device, is_read, at });
             }
         }
-        Ok(())
     }
 
     /// Notes the receipts that could not be noted when their messages went. To be called from time to
@@ -372,5 +436,6 @@ fn received(waiting: &Waiting) -> Option<Received> {
         header,
         ciphertext,
         at: waiting.accepted_at,
+        handed_out_at: None,
     })
 }

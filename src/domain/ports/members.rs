@@ -43,12 +43,19 @@ pub trait Members: Send + Sync {
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault>;
 
-    /// A page of this gateway's members in the order in which they were made.
+    /// A page of this gateway's members that are discoverable, in the order in which they were made.
     async fn list_members(
         &self,
         after: Option<AccountNumber>,
         limit: u32,
     ) -> Result<Vec<ListedMember>, Fault>;
+
+    /// Notes whether a member is discoverable; does nothing when there is none.
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault>;
 
     /// The live device that signs with that key. May be as old as a cache is; [`Self::member_device_is_live`]
     /// has the last word.
@@ -145,9 +152,9 @@ pub trait OneTimeKeys: Send + Sync {
 #[async_trait]
 pub trait Introductions: Send + Sync {
     /// Keeps introductions, all of them or none; the one-time prekeys that they name are used up. One
-    /// that repeats an earlier one (same devices, same ephemeral key) is that one. They come from one
-    /// device and are for different ones. Each takes the place of the oldest ones from the same
-    /// device when there are as many as may be.
+    /// that repeats an earlier one (same devices, same ephemeral key) is that one. Those whose time
+    /// is over by then count as gone. They come from one device and are for different ones. Each
+    /// takes the place of the oldest ones from the same device when there are as many as may be.
     ///
     /// # Errors
     /// [`Fault::NotFound`] (`device`) when a recipient is no live device of this gateway,
@@ -159,7 +166,7 @@ pub trait Introductions: Send + Sync {
         room: Room,
     ) -> Result<Vec<Introduced>, Fault>;
 
-    /// What waits for a device, the oldest first.
+    /// What waits for a device and whose time is not over, the oldest first.
     async fn introductions(
         &self,
         to: SessionNumber,
@@ -170,6 +177,7 @@ pub trait Introductions: Send + Sync {
     async fn introduction_heads(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<IntroductionHead>, Fault>;
 
@@ -177,6 +185,7 @@ pub trait Introductions: Send + Sync {
     async fn introduction(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         id: IntroductionId,
     ) -> Result<Option<IntroductionHead>, Fault>;
 
@@ -185,13 +194,15 @@ pub trait Introductions: Send + Sync {
         &self,
         from: AccountNumber,
         to: &[SessionNumber],
+        now: Timestamp,
     ) -> Result<bool, Fault>;
 
     /// Takes an introduction: it goes, the two devices are a pair, and the chat of their accounts
     /// exists.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device,
+    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device, or its
+    /// time is over,
     /// [`Fault::Conflict`] (`chat_id`) when it insists on an id that is not their chat's, or the chat
     /// would have to get one that is another conversation's or may be none
     /// ([`may_have_id`](crate::domain::messenger::chat::may_have_id)).
@@ -216,6 +227,13 @@ pub trait Chats: Send + Sync {
         other: AccountNumber,
         at: Timestamp,
     ) -> Result<ConversationId, Fault>;
+
+    /// The chat of two accounts, if there is one.
+    async fn direct_chat(
+        &self,
+        one: AccountNumber,
+        other: AccountNumber,
+    ) -> Result<Option<ConversationId>, Fault>;
 
     /// The chats that an account takes part in, in any order.
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault>;

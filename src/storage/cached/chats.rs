@@ -70,25 +70,28 @@ impl Introductions for CachedStore {
     async fn introduction_heads(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<IntroductionHead>, Fault> {
-        self.inner.introduction_heads(to, limit).await
+        self.inner.introduction_heads(to, now, limit).await
     }
 
     async fn introduction(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         id: IntroductionId,
     ) -> Result<Option<IntroductionHead>, Fault> {
-        self.inner.introduction(to, id).await
+        self.inner.introduction(to, now, id).await
     }
 
     async fn has_introduced(
         &self,
         from: AccountNumber,
         to: &[SessionNumber],
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        self.inner.has_introduced(from, to).await
+        self.inner.has_introduced(from, to, now).await
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -110,6 +113,14 @@ impl Chats for CachedStore {
         at: Timestamp,
     ) -> Result<ConversationId, Fault> {
         self.inner.ensure_chat(id, creator, other, at).await
+    }
+
+    async fn direct_chat(
+        &self,
+        one: AccountNumber,
+        other: AccountNumber,
+    ) -> Result<Option<ConversationId>, Fault> {
+        self.inner.direct_chat(one, other).await
     }
 
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {

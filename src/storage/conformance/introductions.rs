@@ -1,7 +1,7 @@
 //! Stories about introductions.
 
 use super::member_scene::{ALL, ROOM, chat_id, introduction, introduction_id, remote_device};
-use super::scene::{Scene, at, conflict, session_id, user_id};
+use super::scene::{START, Scene, at, conflict, session_id, user_id};
 use crate::domain::Fault;
 use crate::domain::ids::SessionNumber;
 use crate::domain::messenger::introduction::{IntroductionHead, Page, Room};
@@ -54,11 +54,11 @@ pub(super) async fn who_introduced_itself_is_found_without_the_texts(scene: Scen
         at: at(u64::from(n)),
     };
     let store = &scene.store;
-    assert_eq!(store.introduction_heads(to.session, 10).await.unwrap(), [head(1), head(2)]);
-    assert_eq!(store.introduction_heads(to.session, 1).await.unwrap(), [head(1)]);
-    assert_eq!(store.introduction_heads(from.session, 10).await.unwrap(), []);
+    assert_eq!(store.introduction_heads(to.session, START, 10).await.unwrap(), [head(1), head(2)]);
+    assert_eq!(store.introduction_heads(to.session, START, 1).await.unwrap(), [head(1)]);
+    assert_eq!(store.introduction_heads(from.session, START, 10).await.unwrap(), []);
     let one = async |device: SessionNumber, n| {
-        store.introduction(device, introduction_id(n)).await.unwrap()
+        store.introduction(device, at(60), introduction_id(n)).await.unwrap()
     };
     assert_eq!(one(to.session, 2).await, Some(head(2)));
     assert_eq!((one(to.session, 3).await, one(from.session, 2).await), (None, None));
@@ -69,8 +69,14 @@ pub(super) async fn who_introduced_itself_is_found_without_the_texts(scene: Scen
         (eve.account, vec![to.session], false),
         (ben.account, vec![to.session], false),
     ] {
-        assert_eq!(store.has_introduced(account, &devices).await.unwrap(), expected);
+        assert_eq!(store.has_introduced(account, &devices, at(60)).await.unwrap(), expected);
     }
+    // When their time is over.
+    let device = to.session;
+    assert_eq!(store.introduction_heads(device, at(1001), 10).await.unwrap(), [head(2)]);
+    assert_eq!(store.introduction(device, at(1001), introduction_id(1)).await.unwrap(), None);
+    assert!(store.has_introduced(ann.account, &[device], at(1001)).await.unwrap());
+    assert!(!store.has_introduced(ann.account, &[device], at(1002)).await.unwrap());
 }
 
 pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
@@ -232,4 +238,40 @@ pub(super) async fn introductions_end_with_their_devices_and_in_time(scene: Scen
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
     assert!(scene.store.introductions(second.session, ALL).await.unwrap().is_empty());
     assert_eq!(scene.store.forget_introductions(at(2000), 10).await.unwrap(), 0);
+}
+
+pub(super) async fn an_introduction_is_over_when_its_time_is(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    for n in 1..=3 {
+        scene.introduce(introduction(from, to, n)).await.unwrap();
+    }
+    let waiting = async |moment| {
+        let waiting = scene.store.introductions(to.session, Page { now: moment, ..ALL }).await.unwrap();
+        waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(at(1000)).await.len(), 3);
+    assert_eq!(waiting(at(1001)).await, [introduction_id(2), introduction_id(3)]);
+    let late = |n: u16| Confirmation {
+        introduction: introduction_id(n),
+        to: to.session,
+        chat: chat_id(1),
+        insists: false,
+        at: at(1002),
+    };
+    for n in [1, 2] {
+        let refused = scene.store.confirm(late(n)).await;
+        assert!(matches!(refused, Err(Fault::NotFound { what: "introduction" })), "{refused:?}");
+    }
+    let first = introduction(from, to, 1);
+    let again =
+        NewIntroduction { id: introduction_id(7), at: at(1002), expires_at: at(2000), ..first };
+    let again = scene.introduce(again).await.unwrap();
+    assert_eq!((again.id, again.is_new), (introduction_id(7), true), "the earlier one is over");
+    let mut left = waiting(at(1002)).await;
+    left.sort_unstable();
+    assert_eq!(left, [introduction_id(3), introduction_id(7)]);
+    let room = NewIntroduction { at: at(1003), expires_at: at(2000), ..introduction(from, to, 8) };
+    scene.introduce(room).await.unwrap();
+    scene.store.confirm(Confirmation { at: at(1999), ..late(7) }).await.unwrap();
 }

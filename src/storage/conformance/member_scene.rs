@@ -22,7 +22,7 @@ pub const DEVICE_LIMIT: u32 = 3;
 pub const ROOM: Room = Room { all: 3, of_one: 3 };
 
 /// All introductions that wait for a device.
-pub const ALL: Page = Page { limit: 10, max_bytes: u64::MAX };
+pub const ALL: Page = Page { now: START, limit: 10, max_bytes: u64::MAX };
 
 pub fn name(n: u16) -> MemberName {
     MemberName::parse(&format!("person {n}")).unwrap()
@@ -30,7 +30,8 @@ pub fn name(n: u16) -> MemberName {
 
 /// The member numbered `n`, made at the beginning.
 pub fn new_member(n: u16) -> NewMember {
-    NewMember { user: user_id(n), name: name(n), at: START, idle_before: START }
+    let (user, name) = (user_id(n), name(n));
+    NewMember { user, name, at: START, idle_before: START, is_discoverable: true }
 }
 
 pub fn token(n: u16) -> Permit {

@@ -52,7 +52,7 @@ impl Introductions for MemoryStore {
     ) -> Result<Vec<Introduction>, Fault> {
         let state = self.state();
         let mut bytes = 0;
-        let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
+        let waiting = state.waiting_for(to, page.now);
         let fitting = waiting.take_while(|kept| {
             let fits = bytes == 0 || bytes < page.max_bytes;
             bytes += kept.new.size();
@@ -64,21 +64,22 @@ impl Introductions for MemoryStore {
     async fn introduction_heads(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<IntroductionHead>, Fault> {
         let state = self.state();
-        let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
+        let waiting = state.waiting_for(to, now);
         Ok(waiting.take(limit as usize).map(|kept| state.introduction_head(kept)).collect())
     }
 
     async fn introduction(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         id: IntroductionId,
     ) -> Result<Option<IntroductionHead>, Fault> {
         let state = self.state();
-        let mut waiting = state.messenger.introductions.iter();
-        let found = waiting.find(|it| it.to == to && it.new.id == id);
+        let found = state.waiting_for(to, now).find(|it| it.new.id == id);
         Ok(found.map(|kept| state.introduction_head(kept)))
     }
 
@@ -86,13 +87,13 @@ impl Introductions for MemoryStore {
         &self,
         from: AccountNumber,
         to: &[SessionNumber],
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        let records = &self.state().messenger;
-        let is_theirs = |it: SessionNumber| {
-            records.devices.get(&it).is_some_and(|device| device.account == from)
-        };
-        let mut waiting = records.introductions.iter();
-        Ok(waiting.any(|it| to.contains(&it.to) && is_theirs(it.from)))
+        let state = self.state();
+        let devices = &state.messenger.devices;
+        let is_theirs =
+            |it: &Kept| devices.get(&it.from).is_some_and(|device| device.account == from);
+        Ok(to.iter().any(|to| state.waiting_for(*to, now).any(is_theirs)))
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -112,6 +113,11 @@ impl State {
         let mut live = self.messenger.devices.values();
         let found = live.find(|kept| kept.device.id == id && kept.id_there.is_none());
         found.map(|kept| kept.device.session)
+    }
+
+    fn waiting_for(&self, to: SessionNumber, now: Timestamp) -> impl Iterator<Item = &Kept> {
+        let waiting = self.messenger.introductions.iter();
+        waiting.filter(move |it| it.to == to && it.new.expires_at > now)
     }
 
     fn introduction_head(&self, kept: &Kept) -> IntroductionHead {
@@ -139,6 +145,11 @@ impl State {
         introductions: Vec<NewIntroduction>,
         room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
+        // Those whose time is over are in nobody's way.
+        if let Some(first) = introductions.first() {
+            let now = first.at;
+            self.messenger.introductions.retain(|it| it.new.expires_at > now);
+        }
         let on_file: Vec<_> = introductions.iter().map(|new| self.on_file(new)).collect();
         let plans = plan(&introductions, &on_file, room)?;
         for (new, plan) in introductions.into_iter().zip(&plans) {
@@ -205,7 +216,9 @@ impl State {
     fn confirm(&mut self, confirmation: &Confirmation) -> Result<Confirmed, Fault> {
         let mut waiting = self.messenger.introductions.iter();
         let place = waiting.position(|kept| {
-            kept.new.id == confirmation.introduction && kept.to == confirmation.to
+            kept.new.id == confirmation.introduction
+                && kept.to == confirmation.to
+                && kept.new.expires_at > confirmation.at
         });
         let place = place.ok_or(Fault::NotFound { what: "introduction" })?;
         let kept = &self.messenger.introductions[place];

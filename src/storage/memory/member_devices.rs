@@ -118,6 +118,7 @@ impl State {
         records.taken_keys.retain(|(owner, _), _| *owner != session);
         records.introductions.retain(|it| it.from != session && it.to != session);
         records.pairs.retain(|(from, to), _| *from != session && *to != session);
+        self.nodes.end_letters(session);
         self.empty(session);
     }
 
@@ -133,7 +134,8 @@ impl State {
             None => self.hushnet_account_for(new.user, new.at)?,
         };
         let relay = Some(new.relay);
-        let member = members::Kept { name: new.name, relay, had_device: true };
+        let member =
+            members::Kept { name: new.name, relay, had_device: true, is_discoverable: true };
         self.messenger.members.entry(account).or_insert(member);
         let session = known.map(|(session, _)| session);
         if let Some(kept) = session.and_then(|it| self.messenger.devices.get_mut(&it)) {

@@ -49,25 +49,28 @@ impl Introductions for PostgresStore {
     async fn introduction_heads(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<IntroductionHead>, Fault> {
-        Ok(waiting::heads(self, to, limit).await?)
+        Ok(waiting::heads(self, to, now, limit).await?)
     }
 
     async fn introduction(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         id: IntroductionId,
     ) -> Result<Option<IntroductionHead>, Fault> {
-        Ok(waiting::one(self, to, id).await?)
+        Ok(waiting::one(self, to, now, id).await?)
     }
 
     async fn has_introduced(
         &self,
         from: AccountNumber,
         to: &[SessionNumber],
+        now: Timestamp,
     ) -> Result<bool, Fault> {
-        Ok(waiting::is_by(self, from, to).await?)
+        Ok(waiting::is_by(self, from, to, now).await?)
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -93,9 +96,11 @@ const LOCK: &str = "
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
-        (SELECT count(*) FROM introductions WHERE recipient = sessions.number) AS waiting,
         (SELECT count(*) FROM introductions
-            WHERE recipient = sessions.number AND sender = $3) AS of_one,
+            WHERE recipient = sessions.number AND expires_at + 0 > $3) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND sender = $4
+                AND expires_at + 0 > $3) AS of_one,
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = $2)
         + (SELECT count(*) FROM taken_keys
@@ -108,7 +113,7 @@ const ON_FILE: &str = "
 /// An earlier one that is the same, confirmed or not.
 const SAME: &str = "
     SELECT id, created_at FROM introductions
-    WHERE recipient = $1 AND sender = $2 AND ephemeral_key = $3
+    WHERE recipient = $1 AND sender = $2 AND ephemeral_key = $3 AND expires_at + 0 > $4
     UNION ALL
     SELECT id, created_at FROM pairs
     WHERE sender = $2 AND recipient = $1 AND ephemeral_key = $3";
@@ -116,11 +121,12 @@ const SAME: &str = "
 async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<OnFile>, StoreError> {
     let doing = "looking for a recipient";
     let found = query(ON_FILE).bind(&new.to.as_bytes()[..]).bind(new.one_time_key.as_str());
-    let found = found.bind(new.from.0);
+    let found = found.bind(new.at.as_micros()).bind(new.from.0);
     let row = found.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
     let same = query(SAME).bind(found.to.0).bind(new.from.0).bind(new.ephemeral_key.as_str());
+    let same = same.bind(new.at.as_micros());
     let same = same.fetch_optional(link).await.map_err(during(doing))?;
     found.same = match &same {
         Some(row) => Some((id(row, "id")?, time(row, "created_at")?)),
@@ -129,10 +135,15 @@ async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<On
     Ok(Some(found))
 }
 
+/// One that is in the way is the same one of before, whose time is over.
 const ADD: &str = "
     INSERT INTO introductions (id, sender, recipient, ephemeral_key, sender_key, one_time_key,
         ciphertext, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (recipient, sender, ephemeral_key) DO UPDATE SET id = excluded.id,
+        sender_key = excluded.sender_key, one_time_key = excluded.one_time_key,
+        ciphertext = excluded.ciphertext, created_at = excluded.created_at,
+        expires_at = excluded.expires_at";
 
 async fn introduce(
     (introductions, room): &(Vec<NewIntroduction>, Room),
@@ -193,7 +204,7 @@ async fn keep(
 const FIND: &str = "
     WITH found AS MATERIALIZED (
         SELECT number, sender, recipient, ephemeral_key FROM introductions
-        WHERE id = $1 AND recipient = $2
+        WHERE id = $1 AND recipient = $2 AND expires_at + 0 > $3
         FOR UPDATE
     )
     SELECT found.number, found.sender, found.ephemeral_key, senders.id AS sender_id,
@@ -211,6 +222,7 @@ async fn confirm(
 ) -> Result<Result<Confirmed, Fault>, StoreError> {
     let doing = "confirming an introduction";
     let found = query(FIND).bind(&it.introduction.as_bytes()[..]).bind(it.to.0);
+    let found = found.bind(it.at.as_micros());
     let row = found.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let Some(row) = row else {
         return Ok(Err(Fault::NotFound { what: "introduction" }));

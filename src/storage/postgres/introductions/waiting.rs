@@ -2,6 +2,7 @@
 
 use sqlx::query;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::messenger::Introduction;
 use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page};
@@ -19,7 +20,7 @@ const WAITING: &str = "
             sum(octet_length(ephemeral_key) + octet_length(sender_key)
                 + octet_length(one_time_key) + octet_length(ciphertext))
                 OVER (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead
-        FROM introductions WHERE recipient = $1
+        FROM introductions WHERE recipient = $1 AND expires_at + 0 > $4
         ORDER BY number LIMIT $2
     )
     SELECT introductions.id, senders.id AS sender_id, accounts.id AS user_id,
@@ -40,7 +41,7 @@ pub(super) async fn list(
     page: Page,
 ) -> Result<Vec<Introduction>, StoreError> {
     let max_bytes = i64::try_from(page.max_bytes).unwrap_or(i64::MAX);
-    let wanted = query(WAITING).bind(to.0).bind(i64::from(page.limit)).bind(max_bytes);
+    let wanted = query(WAITING).bind(to.0).bind(i64::from(page.limit)).bind(max_bytes).bind(page.now.as_micros());
     let rows = wanted.fetch_all(&mut store.reader().await?).await;
     rows.map_err(during("reading introductions"))?.iter().map(records::introduction).collect()
 }
@@ -51,16 +52,17 @@ const HEADS: &str = "
     FROM introductions
     JOIN sessions AS senders ON senders.number = introductions.sender
     JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = $1
+    WHERE introductions.recipient = $1 AND introductions.expires_at + 0 > $3
     ORDER BY introductions.number LIMIT $2";
 
 /// The oldest first, without their texts.
 pub(super) async fn heads(
     store: &PostgresStore,
     to: SessionNumber,
+    now: Timestamp,
     limit: u32,
 ) -> Result<Vec<IntroductionHead>, StoreError> {
-    let wanted = query(HEADS).bind(to.0).bind(i64::from(limit));
+    let wanted = query(HEADS).bind(to.0).bind(i64::from(limit)).bind(now.as_micros());
     let rows = wanted.fetch_all(&mut store.reader().await?).await;
     let rows = rows.map_err(during("reading who introduced themselves"))?;
     rows.iter().map(records::introduction_head).collect()
@@ -72,15 +74,17 @@ const HEAD: &str = "
     FROM introductions
     JOIN sessions AS senders ON senders.number = introductions.sender
     JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.id = $1 AND introductions.recipient = $2";
+    WHERE introductions.id = $1 AND introductions.recipient = $2
+        AND introductions.expires_at + 0 > $3";
 
 /// One of them.
 pub(super) async fn one(
     store: &PostgresStore,
     to: SessionNumber,
+    now: Timestamp,
     id: IntroductionId,
 ) -> Result<Option<IntroductionHead>, StoreError> {
-    let wanted = query(HEAD).bind(&id.as_bytes()[..]).bind(to.0);
+    let wanted = query(HEAD).bind(&id.as_bytes()[..]).bind(to.0).bind(now.as_micros());
     let row = wanted.fetch_optional(&mut store.reader().await?).await;
     let row = row.map_err(during("looking for an introduction"))?;
     row.as_ref().map(records::introduction_head).transpose()
@@ -92,6 +96,7 @@ const IS_BY: &str = "
     CROSS JOIN unnest($2) AS wanted (value)
     JOIN introductions ON introductions.recipient = wanted.value
         AND introductions.sender = member_devices.session
+        AND introductions.expires_at + 0 > $3
     WHERE member_devices.account = $1
     LIMIT 1";
 
@@ -100,9 +105,10 @@ pub(super) async fn is_by(
     store: &PostgresStore,
     from: AccountNumber,
     to: &[SessionNumber],
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
     let to = to.iter().map(|it| it.0).collect::<Vec<_>>();
-    let found = query(IS_BY).bind(from.0).bind(to);
+    let found = query(IS_BY).bind(from.0).bind(to).bind(now.as_micros());
     let found = found.fetch_optional(&mut store.reader().await?).await;
     Ok(found.map_err(during("looking for an introduction by somebody"))?.is_some())
 }
