@@ -8,11 +8,13 @@ CREATE TABLE members (
     name       TEXT    NOT NULL,
     -- Whether it ever had a device: its name is free before long if not.
     had_device INTEGER NOT NULL,
+    -- Whether it stands in the list that everybody may read.
+    is_discoverable INTEGER NOT NULL DEFAULT 1,
     UNIQUE (relay, name)
 ) STRICT;
 
--- Pages of those of this gateway.
-CREATE INDEX members_listed ON members (relay, account);
+-- Pages of those of this gateway that are listed.
+CREATE INDEX members_listed ON members (relay, is_discoverable, account);
 
 -- What a live session of a member has beside what all sessions have. The row goes when the session
 -- ends. The texts are as their owner wrote them.

@@ -21,7 +21,9 @@ use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
+use crate::domain::messenger::receipt::LateReceipts;
 use crate::domain::messenger::{MemberPolicy, Messenger};
+use crate::http::cors::Origins;
 use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
@@ -66,6 +68,7 @@ impl Parts {
             enrolment_key: EnrolmentKey::derive(seed),
             latest: Latest::default(),
             handed_out: HandedOut::default(),
+            late_receipts: LateReceipts::default(),
         };
         let messenger = Arc::new(messenger);
         let (federation, bell) = nodes::open(config, &messenger, seed)?;
@@ -117,15 +120,28 @@ pub(super) async fn finish(messenger: &Messenger) {
     if let Err(fault) = messenger.write_latest().await {
         tracing::warn!("could not write down when something last happened: {}", chain(&fault));
     }
+    if let Err(fault) = messenger.note_late_receipts().await {
+        tracing::warn!("could not note receipts yet: {}", chain(&fault));
+    }
 }
 
 fn policy(settings: &HushNet) -> MemberPolicy {
     MemberPolicy {
         token_life: settings.token_life(),
         enrolment_life: settings.enrolment_life(),
+        discoverable: settings.discoverable,
         one_time_keys: settings.one_time_keys,
         introductions: settings.introductions,
+        introductions_of_one: settings.introductions_of_one,
         devices_per_message: settings.devices_per_message as usize,
+    }
+}
+
+fn origins(listed: Vec<String>) -> Origins {
+    match &listed[..] {
+        [] => Origins::None,
+        [all] if all == "*" => Origins::Any,
+        _ => Origins::Only(listed),
     }
 }
 
@@ -137,5 +153,7 @@ fn dialect(config: &Config) -> HushNetSettings {
         path_prefix: settings.mounted_at().to_owned(),
         null_for_unknown_user: settings.null_for_unknown_user,
         socket_auth_required: settings.socket_auth == SocketAuth::Required,
+        origins: origins(settings.origins()),
+        shares_members: config.database.is_server(),
     }
 }

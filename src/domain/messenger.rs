@@ -18,6 +18,7 @@ pub mod grouping;
 pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
+pub mod key_text;
 pub mod member;
 pub mod missed;
 pub mod name;
@@ -35,6 +36,7 @@ use allowance::Allowances;
 use chatting::Latest;
 use enrolment::EnrolmentKey;
 use handed_out::HandedOut;
+use receipt::LateReceipts;
 
 pub use actor::Actor;
 pub use chat::{Chat, ChatMember, LatestMessage};
@@ -55,10 +57,14 @@ pub struct MemberPolicy {
     /// How long a member without a device may enrol its first by the new key's own word. A name
     /// whose member never had a device is free again after that.
     pub enrolment_life: Duration,
+    /// Whether new members are in the list that everybody may read, unless they say otherwise.
+    pub discoverable: bool,
     /// One-time prekeys of one device.
     pub one_time_keys: u32,
     /// Introductions that may wait for one device.
     pub introductions: u32,
+    /// Of these, introductions by one other device.
+    pub introductions_of_one: u32,
     /// The devices that one message may name.
     pub devices_per_message: usize,
 }
@@ -68,8 +74,10 @@ impl Default for MemberPolicy {
         Self {
             token_life: Duration::from_secs(5 * 60),
             enrolment_life: Duration::from_secs(10 * 60),
+            discoverable: true,
             one_time_keys: 100,
             introductions: 1_000,
+            introductions_of_one: 5,
             devices_per_message: 1_000,
         }
     }
@@ -89,4 +97,6 @@ pub struct Messenger {
     pub latest: Latest,
     /// What devices were given and have not acknowledged.
     pub handed_out: HandedOut,
+    /// Receipts that could not be noted yet.
+    pub late_receipts: LateReceipts,
 }

@@ -216,12 +216,16 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         keys_that_were_given_out_are_forgotten_in_time;
     introductions:
         an_introduction_waits_as_it_came,
+        a_list_of_introductions_has_so_many_bytes,
+        who_introduced_itself_is_found_without_the_texts,
         a_repeated_introduction_is_the_same,
         introductions_are_kept_together_or_not_at_all,
+        a_sender_cannot_take_the_room_of_others,
         a_one_time_key_is_used_once,
         confirming_makes_a_pair_and_a_chat,
         a_chat_gets_the_id_that_somebody_insists_on_or_none,
-        introductions_end_with_their_devices_and_in_time;
+        introductions_end_with_their_devices_and_in_time,
+        an_introduction_is_over_when_its_time_is;
     chats:
         two_accounts_have_one_chat,
         a_chat_shows_its_newest_message,

@@ -1,6 +1,7 @@
 //! Two gateways whose members reach each other.
 
 mod asked;
+mod lengths;
 mod messages;
 mod out_of_reach;
 
@@ -66,7 +67,13 @@ fn serve(listener: TcpListener, router: Router) {
 async fn member(app: &TestApp, name: &str) -> HushDevice {
     let store = app.gateway().store.clone();
     let (user, id, at) = (app.gateway().random_id(), app.gateway().random_id(), app.clock.now());
-    let new = NewMember { user, name: MemberName::parse(name).unwrap(), at, idle_before: at };
+    let new = NewMember {
+        user,
+        name: MemberName::parse(name).unwrap(),
+        at,
+        idle_before: at,
+        is_discoverable: true,
+    };
     store.create_member(new).await.unwrap();
     let mut device = HushDevice::new(app, name, &user.to_string());
     device.device = id.to_string();

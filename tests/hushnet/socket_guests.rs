@@ -2,6 +2,8 @@
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sealpost::config::dialects::hushnet::{Limits, SocketAuth};
 use sealpost::http::peer::Peer;
 use serde_json::Value;
@@ -125,6 +127,62 @@ async fn a_device_that_signs_strongly_signs_its_handshakes_too() {
     assert_eq!(status(app.hush_line(&full, &headers).await), 401, "its nonce was used");
     anna.is_strong = false;
     assert_eq!(status(app.hush_line(&full, &signed(&anna, &path)).await), 401);
+}
+
+/// The target of a handshake with a strong signature in its query, where browsers can put it.
+fn strongly_signed(device: &HushDevice, path: &str, nonce: &str) -> String {
+    let encoded = |text: &str| text.replace('+', "%2B").replace('=', "%3D").replace('/', "%2F");
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let (key, time) = (encoded(&device.identity_key()), device.now().to_string());
+    let target = format!("{path}{joint}ik={key}&ts={time}&v=2&nonce={}", encoded(nonce));
+    // That of no body.
+    let digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let text = format!("GET\n{target}\n{time}\n{nonce}\n{digest}");
+    let signature = STANDARD.encode(device.key.sign(text.as_bytes()));
+    format!("{target}&sig={}", encoded(&signature))
+}
+
+#[tokio::test]
+async fn a_page_signs_its_handshake_strongly_in_the_query() {
+    let app = TestApp::start_for_hushnet().await;
+    let (mut anna, bert) = (app.hush_member("anna").await, app.hush_member("bert").await);
+    anna.is_strong = true;
+    assert_eq!(anna.get(&app, "/chats").await.status, 200);
+    let nonce = |byte| STANDARD.encode([byte; 16]);
+    let path = format!("/ws/{}", anna.user);
+    let documented = format!("{PREFIX}/ws?user_id={}", anna.user);
+    let good = strongly_signed(&anna, &path, &nonce(1));
+    let none = HeaderMap::new();
+    assert_eq!(status(app.hush_line(&good, &none).await), 101);
+    assert_eq!(status(app.hush_line(&good, &none).await), 401, "its nonce was used");
+    let good = strongly_signed(&anna, &documented, &nonce(2));
+    assert_eq!(status(app.hush_line(&good, &none).await), 101);
+    let elsewhere = strongly_signed(&anna, &path, &nonce(3)).replace(&anna.user, &bert.user);
+    assert_eq!(status(app.hush_line(&elsewhere, &none).await), 401, "it covers the path");
+    let longer = strongly_signed(&anna, &path, &nonce(4)) + "&more=1";
+    assert_eq!(status(app.hush_line(&longer, &none).await), 401, "and all of the query");
+    let others = strongly_signed(&bert, &path, &nonce(5));
+    assert_eq!(status(app.hush_line(&others, &none).await), 403);
+    anna.is_strong = false;
+    let weak = signed(&anna, &path);
+    let text = |name: &str| weak[name].to_str().unwrap().replace('+', "%2B").replace('=', "%3D");
+    let (key, time, signature) = (text("x-identity-key"), text("x-timestamp"), text("x-signature"));
+    let weak = format!("{path}?ik={key}&ts={time}&sig={signature}");
+    let refused = app.hush_line(&weak, &none).await.unwrap_err();
+    let expected = "Strong signature required".to_owned();
+    assert_eq!(refused, NoLine { status: 401, body: expected });
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_a_device_that_signs_strongly_since() {
+    let app = TestApp::start_for_hushnet().await;
+    let mut anna = app.hush_member("anna").await;
+    let path = format!("/ws/{}", anna.user);
+    assert_eq!(anna.get(&app, "/chats").await.status, 200);
+    assert_eq!(status(app.hush_line(&path, &HeaderMap::new()).await), 101);
+    anna.is_strong = true;
+    assert_eq!(anna.get(&app, "/chats").await.status, 200);
+    assert_eq!(status(app.hush_line(&path, &HeaderMap::new()).await), 401);
 }
 
 /// A member with five sockets without credentials at [`HERE`], who was heard elsewhere, too.

@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::line::signed;
-use super::load;
 use super::people::{befriend, confirmation, introduction, message};
 use crate::harness::TestApp;
 use crate::harness::hush::PREFIX;
@@ -177,35 +176,6 @@ async fn a_gateway_that_stops_says_good_bye() {
     assert_eq!(code, Some(1001));
 }
 
-#[tokio::test]
-async fn hn57_sockets_that_are_dropped_leave_nothing_behind() {
-    let count = std::env::var("SEALPOST_HUSHNET_SOCKETS").ok();
-    let count = count.map_or(100, |text| text.parse().expect("SEALPOST_HUSHNET_SOCKETS"));
-    let app = load::unlimited().await;
-    let anna = app.hush_member("anna").await;
-    anna.get(&app, "/chats").await;
-    app.app_line(&anna).await;
-    assert!(gone(&app).await);
-    assert_eq!(held(&app).await, 0);
-    // As many at a time as a listener has room for.
-    for _ in 0..count / 100 {
-        let mut lines = Vec::new();
-        for _ in 0..100 {
-            lines.push(app.app_line(&anna).await);
-        }
-        assert!(held(&app).await >= 100, "the gateway has one file for each");
-        drop(lines);
-    }
-    assert!(gone(&app).await);
-    for _ in 0..400 {
-        if held(&app).await == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("the gateway still holds {} connections", held(&app).await);
-}
-
 /// Whether there are no sockets any more, a moment later.
 async fn gone(app: &TestApp) -> bool {
     for _ in 0..400 {
@@ -215,21 +185,6 @@ async fn gone(app: &TestApp) -> bool {
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     false
-}
-
-/// How many connections the gateway has not let go of: those that are open, and those that only the
-/// client has closed.
-async fn held(app: &TestApp) -> usize {
-    let address = app.socket_address().await;
-    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
-    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
-    let (port, states) = (format!(":{port:04X}"), ["01", "08"]);
-    let is_held = |line: &&str| {
-        let mut columns = line.split_whitespace().skip(1);
-        let local = columns.next().is_some_and(|local| local.ends_with(&port));
-        local && columns.nth(1).is_some_and(|state| states.contains(&state))
-    };
-    table.lines().filter(is_held).count()
 }
 
 #[tokio::test]

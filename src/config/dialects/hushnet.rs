@@ -1,6 +1,7 @@
 //! The section `[dialects.hushnet]`: HushNet's API.
 
 pub mod federation;
+mod origins;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,8 +28,12 @@ pub struct HushNet {
     pub limits: Limits,
     /// Whether sockets need credentials.
     pub socket_auth: SocketAuth,
+    /// Origins whose pages may use it, with commas between them; `*` for all, empty for none.
+    pub allowed_origins: String,
     /// Whether `GET /users/{id}` answers `null` for an unknown user, in the place of 404.
     pub null_for_unknown_user: bool,
+    /// Whether new members are in the list that everybody may read, unless they say otherwise.
+    pub discoverable: bool,
     /// How long a token enrols a device.
     pub token_life_seconds: u64,
     /// How long a member without a device keeps its name, and may enrol its first one by that one's
@@ -38,6 +43,8 @@ pub struct HushNet {
     pub one_time_keys: u32,
     /// Introductions that may wait for one device.
     pub introductions: u32,
+    /// Of these, introductions by one other device; a further one takes the place of the oldest.
+    pub introductions_of_one: u32,
     /// The devices that one message may name.
     pub devices_per_message: u32,
     /// Other gateways whose members can be reached.
@@ -74,11 +81,14 @@ impl Default for HushNet {
             path_prefix: "/hushnet".to_owned(),
             limits: Limits::Documented,
             socket_auth: SocketAuth::Lenient,
+            allowed_origins: String::new(),
             null_for_unknown_user: false,
+            discoverable: true,
             token_life_seconds: 5 * 60,
             enrolment_seconds: 10 * 60,
             one_time_keys: 100,
             introductions: 1000,
+            introductions_of_one: 5,
             devices_per_message: 1000,
             federation: Federation::default(),
         }
@@ -113,6 +123,12 @@ impl HushNet {
         }
     }
 
+    /// The origins whose pages may use it; `*` among them stands for all.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        origins::parse(&self.allowed_origins).unwrap_or_default()
+    }
+
     /// How long a token enrols a device.
     #[must_use]
     pub fn token_life(&self) -> Duration {
@@ -132,12 +148,20 @@ impl HushNet {
             return Err(ConfigError::Value { key: "dialects.hushnet.listen", reason });
         }
         self.validate_prefix()?;
+        if let Err(one) = origins::parse(&self.allowed_origins) {
+            let reason = format!(
+                "holds `{one}`; an origin is such as `https://chat.example`, and `*` stands alone"
+            );
+            return Err(ConfigError::Value { key: "dialects.hushnet.allowed_origins", reason });
+        }
         within("dialects.hushnet.token_life_seconds", self.token_life_seconds, 10, DAY)?;
         // A token is of no use once its member is gone.
         let (key, least) = ("dialects.hushnet.enrolment_seconds", self.token_life_seconds);
         within(key, self.enrolment_seconds, least, DAY)?;
         within("dialects.hushnet.one_time_keys", self.one_time_keys.into(), 1, 10_000)?;
         within("dialects.hushnet.introductions", self.introductions.into(), 1, 100_000)?;
+        let of_one = self.introductions_of_one.into();
+        within("dialects.hushnet.introductions_of_one", of_one, 1, self.introductions.into())?;
         let devices = self.devices_per_message.into();
         within("dialects.hushnet.devices_per_message", devices, 1, 10_000)?;
         self.federation.validate()
@@ -198,12 +222,28 @@ mod tests {
     }
 
     #[test]
+    fn origins_are_written_as_browsers_do() {
+        let with = |origins: &str| {
+            let allowed_origins = origins.to_owned();
+            HushNet { allowed_origins, ..HushNet::default() }
+        };
+        let two = with("https://chat.example, http://localhost:5000");
+        assert!(two.validate().is_ok() && with("").validate().is_ok());
+        assert_eq!(two.origins(), ["https://chat.example", "http://localhost:5000"]);
+        for wrong in ["chat.example", "https://chat.example/", "*, https://chat.example"] {
+            assert!(with(wrong).validate().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_rules() {
         let (ours, rules) = (HushNet::default(), MemberPolicy::default());
         assert_eq!(ours.token_life(), rules.token_life);
         assert_eq!(ours.enrolment_life(), rules.enrolment_life);
+        assert_eq!(ours.discoverable, rules.discoverable);
         assert_eq!(ours.one_time_keys, rules.one_time_keys);
         assert_eq!(ours.introductions, rules.introductions);
+        assert_eq!(ours.introductions_of_one, rules.introductions_of_one);
         assert_eq!(ours.devices_per_message as usize, rules.devices_per_message);
     }
 

@@ -5,7 +5,7 @@
 //! to its request and good once ([`strong`]); a device that has used it is held to it.
 
 mod nonces;
-mod strong;
+pub(super) mod strong;
 mod verdicts;
 pub(super) mod weak;
 
@@ -187,7 +187,7 @@ impl Claim {
             None if device.is_strong => return Err(self.too_weak(state)),
             None => {}
             Some(strong) => {
-                let used = strong.use_up(state);
+                let used = strong.use_up(state).await;
                 used.map_err(|refusal| self.counted(state, refusal))?;
                 if !device.is_strong {
                     state.messenger.hold_to_strength(&device).await?;
@@ -201,8 +201,9 @@ impl Claim {
     }
 
     /// Uses up a strong signature of somebody who is no device yet.
-    pub(super) fn settle_unknown(&self, state: &HushNetState) -> Result<(), Refusal> {
-        let used = self.strong.as_ref().map_or(Ok(()), |strong| strong.use_up(state));
+    pub(super) async fn settle_unknown(&self, state: &HushNetState) -> Result<(), Refusal> {
+        let Some(strong) = &self.strong else { return Ok(()) };
+        let used = strong.use_up(state).await;
         used.map_err(|refusal| self.counted(state, refusal))
     }
 

@@ -150,7 +150,7 @@ impl Heard {
             None => {
                 caller = None;
                 (bytes, room) = Self::compared(parts, state, &claim, body).await?;
-                claim.settle_unknown(state)?;
+                claim.settle_unknown(state).await?;
             }
         }
         Ok(Self { caller, claim, bytes, room })

@@ -2,7 +2,7 @@
 //! contract, `GET /ws?user_id=` the document's.
 //!
 //! A socket is opened for a device: the one whose credentials are in the headers of the handshake or
-//! in its query (`ik`, `ts` and `sig`, base64), or else the one that was last at the same address.
+//! in its query, or else the one that was last at the same address.
 //! It ends with that device.
 
 mod events;
@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::OpenApi;
@@ -30,7 +30,7 @@ use super::{HushNetState, Routes};
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
 use crate::domain::limits::{Visitor, network_of};
-use crate::domain::messenger::{Member, MemberDevice};
+use crate::domain::messenger::Member;
 use crate::http::places::{Place, Places};
 use crate::http::shares::{Share, Shares};
 use crate::http::upgrade::{self, Upgrade, asks_for_socket};
@@ -100,7 +100,9 @@ struct Seat {
         ("user_id" = String, Path, description = "The member"),
         ("ik" = Option<String>, Query, description = "What `X-Identity-Key` would say, for clients that cannot set headers"),
         ("ts" = Option<String>, Query, description = "What `X-Timestamp` would say"),
-        ("sig" = Option<String>, Query, description = "What `X-Signature` would say"),
+        ("nonce" = Option<String>, Query, description = "What `X-Nonce` would say"),
+        ("v" = Option<String>, Query, description = "What `X-Signature-Version` would say"),
+        ("sig" = Option<String>, Query, description = "What `X-Signature` would say. A strong one is the last member and covers the path with all of the query before it"),
     ),
     responses(
         (status = 101, description = "The socket is open"),
@@ -130,7 +132,9 @@ async fn open(
         ("user_id" = String, Query, description = "The member"),
         ("ik" = Option<String>, Query, description = "What `X-Identity-Key` would say, for clients that cannot set headers"),
         ("ts" = Option<String>, Query, description = "What `X-Timestamp` would say"),
-        ("sig" = Option<String>, Query, description = "What `X-Signature` would say"),
+        ("nonce" = Option<String>, Query, description = "What `X-Nonce` would say"),
+        ("v" = Option<String>, Query, description = "What `X-Signature-Version` would say"),
+        ("sig" = Option<String>, Query, description = "What `X-Signature` would say. A strong one is the last member and covers the path with all of the query before it"),
     ),
     responses(
         (status = 101, description = "The socket is open"),
@@ -231,11 +235,24 @@ async fn identify(
     let now = state.messenger.gateway.clock.now();
     let device = state.verified.device_here(member.account, address, now);
     let device = device.filter(|device| {
-        // Who signs all of a request signs handshakes as well.
-        let is_weak = |one: &MemberDevice| one.session == *device && !one.is_strong;
-        !state.settings.socket_auth_required && member.devices.iter().any(is_weak)
+        !state.settings.socket_auth_required
+            && may_be_the_members(state, &parts.headers)
+            && signs_weakly(member, *device)
     });
     device.map(|device| (device, false)).ok_or_else(|| stranger(state, address))
+}
+
+/// Whether a handshake without credentials may be one of the member's own programs. A page that
+/// somebody looks at comes from the same address, whoever wrote it: its browser says where it is
+/// from.
+fn may_be_the_members(state: &HushNetState, headers: &HeaderMap) -> bool {
+    headers.get(header::ORIGIN).is_none_or(|origin| state.settings.origins.have(origin))
+}
+
+/// Whether a device is there and need not sign its handshakes: who signs all of a request signs them
+/// as well, even if it did not when it was last heard.
+fn signs_weakly(member: &Member, session: SessionNumber) -> bool {
+    member.devices.iter().any(|device| device.session == session && !device.is_strong)
 }
 
 /// The answer to somebody whom no device vouches for.

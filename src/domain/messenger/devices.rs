@@ -11,6 +11,7 @@ use sealpost_sdk::keys::VerifyingKey;
 use super::Messenger;
 use super::enrolment::Enrolment;
 use super::event::MemberEvent;
+use super::key_text;
 use super::member::{
     EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange, NewEnrolment,
     NewMember, Permit, SignedKey,
@@ -19,9 +20,6 @@ use super::name::MemberName;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::ports::Hint;
-
-/// The longest text of a key or a signature. Those of known clients have 44 and 88 characters.
-const LONGEST_KEY: usize = 512;
 
 /// The longest name of a device, in characters.
 pub const LABEL_LIMIT: usize = 100;
@@ -55,7 +53,8 @@ impl Messenger {
         let (gateway, policy) = (&self.gateway, &self.policy);
         let now = gateway.clock.now();
         let idle_before = now.minus(policy.enrolment_life);
-        let new = NewMember { user: gateway.random_id(), name, at: now, idle_before };
+        let (user, is_discoverable) = (gateway.random_id(), policy.discoverable);
+        let new = NewMember { user, name, at: now, idle_before, is_discoverable };
         let member = gateway.store.create_member(new).await?;
         let key = &self.enrolment_key;
         let token = key.issue(member.user, now, policy.token_life, &*gateway.entropy);
@@ -91,7 +90,7 @@ impl Messenger {
     ) -> Result<EnrolledDevice, Fault> {
         let signing_key = identity_key(&keys.identity_key)?;
         check_signed(&signing_key, &keys.signed)?;
-        check_text("prekey_pubkey", &keys.agreement_key)?;
+        key_text::check("prekey_pubkey", &keys.agreement_key)?;
         self.check_one_time_keys(&keys.one_time_keys)?;
         let label = keys.label.as_deref().map(checked_label).transpose()?;
         let gateway = &self.gateway;
@@ -187,6 +186,19 @@ impl Messenger {
         Ok(())
     }
 
+    /// Puts a member into the list that everybody may read, or takes it out. Whoever knows its id or
+    /// its name finds it either way.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_discoverable(
+        &self,
+        member: &Member,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        self.gateway.store.set_discoverable(member.account, is_discoverable).await
+    }
+
     /// Deletes a member with all that belongs to it.
     ///
     /// # Errors
@@ -236,7 +248,7 @@ impl Messenger {
         if keys.len() > self.policy.one_time_keys as usize {
             return Err(too_many_keys(self.policy.one_time_keys));
         }
-        keys.iter().try_for_each(|key| check_text(ONE_TIME, key))
+        keys.iter().try_for_each(|key| key_text::check(ONE_TIME, key))
     }
 
     fn announce(&self, account: AccountNumber, user: UserId, ended: &[SessionNumber]) {
@@ -274,24 +286,13 @@ pub(super) fn identity_key(text: &str) -> Result<VerifyingKey, Fault> {
 
 fn check_signed(key: &VerifyingKey, signed: &SignedKey) -> Result<(), Fault> {
     let invalid = |reason: &str| Fault::invalid(SIGNED_PREKEY, reason);
-    check_text(SIGNED_PREKEY, &signed.key)?;
+    key_text::check_length("signed_prekey_pub", &signed.key)?;
+    key_text::check(SIGNED_PREKEY, &signed.key)?;
     let bytes = STANDARD.decode(&signed.key).map_err(|_| invalid("is not base64"))?;
     let signature = STANDARD.decode(&signed.signature).ok();
     let signature: Option<[u8; 64]> = signature.and_then(|signature| signature.try_into().ok());
     let signature = signature.ok_or_else(|| invalid("has a signature that is not 64 bytes"))?;
     key.verify(&bytes, &signature).map_err(|_| invalid("was not signed by the identity key"))
-}
-
-/// The gateway keeps texts of keys as they are: they are short, and print.
-fn check_text(field: &'static str, text: &str) -> Result<(), Fault> {
-    match text {
-        "" => Err(Fault::invalid(field, "is empty")),
-        text if text.len() > LONGEST_KEY => {
-            Err(Fault::invalid(field, format!("is longer than {LONGEST_KEY} bytes")))
-        }
-        text if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
-        _ => Err(Fault::invalid(field, "holds something else than visible ASCII")),
-    }
 }
 
 fn checked_label(label: &str) -> Result<String, Fault> {
@@ -338,11 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_short_and_print() {
-        assert!(check_text("x", "base64_encoded_key").is_ok());
-        for bad in ["", "a b", "a\0", "ä", &"x".repeat(513)] {
-            assert_eq!(field(check_text("x", bad)), "x", "{bad:?}");
-        }
+    fn a_label_is_short_and_prints() {
         assert_eq!(checked_label("Flutter-17 ☎").unwrap(), "Flutter-17 ☎");
         assert_eq!(field(checked_label("a\nb")), "device_label");
         assert_eq!(field(checked_label(&"x".repeat(101))), "device_label");

@@ -120,6 +120,8 @@ pub struct NewMember {
     pub at: Timestamp,
     /// A name whose member was made before this, and never had a device, is free.
     pub idle_before: Timestamp,
+    /// Whether everybody sees it in the list of members.
+    pub is_discoverable: bool,
 }
 
 impl NewMember {

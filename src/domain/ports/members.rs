@@ -10,6 +10,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
 };
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
@@ -42,12 +43,19 @@ pub trait Members: Send + Sync {
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault>;
 
-    /// A page of this gateway's members in the order in which they were made.
+    /// A page of this gateway's members that are discoverable, in the order in which they were made.
     async fn list_members(
         &self,
         after: Option<AccountNumber>,
         limit: u32,
     ) -> Result<Vec<ListedMember>, Fault>;
+
+    /// Notes whether a member is discoverable; does nothing when there is none.
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault>;
 
     /// The live device that signs with that key. May be as old as a cache is; [`Self::member_device_is_live`]
     /// has the last word.
@@ -148,30 +156,57 @@ pub trait OneTimeKeys: Send + Sync {
 #[async_trait]
 pub trait Introductions: Send + Sync {
     /// Keeps introductions, all of them or none; the one-time prekeys that they name are used up. One
-    /// that repeats an earlier one (same devices, same ephemeral key) is that one.
+    /// that repeats an earlier one (same devices, same ephemeral key) is that one. Those whose time
+    /// is over by then count as gone. They come from one device and are for different ones. Each
+    /// takes the place of the oldest ones from the same device when there are as many as may be.
     ///
     /// # Errors
     /// [`Fault::NotFound`] (`device`) when a recipient is no live device of this gateway,
     /// [`Fault::Conflict`] (`otpk_used`) when a prekey that is named is not there any more,
-    /// [`Fault::Deferred`] when more than `most` would wait for a device.
+    /// [`Fault::Deferred`] when there is no room.
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault>;
 
-    /// What waits for a device, the oldest first.
+    /// What waits for a device and whose time is not over, the oldest first.
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault>;
+
+    /// The same without the texts.
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault>;
+
+    /// One that waits for a device.
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault>;
+
+    /// Whether one by any device of that account waits for one of these devices.
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault>;
 
     /// Takes an introduction: it goes, the two devices are a pair, and the chat of their accounts
     /// exists.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device,
+    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device, or its
+    /// time is over,
     /// [`Fault::Conflict`] (`chat_id`) when it insists on an id that is not their chat's, or the chat
     /// would have to get one that is another conversation's or may be none
     /// ([`may_have_id`](crate::domain::messenger::chat::may_have_id)).

@@ -8,7 +8,7 @@ use super::scene::{START, Scene, at, key, message_id, session_id, user_id};
 use crate::domain::Fault;
 use crate::domain::ids::{ConversationId, ConversationNumber};
 use crate::domain::inbox::{Acceptance, Details, Guard, MessageDigest, Slot, Waiting};
-use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::messenger::introduction::{IntroductionId, Page, Room};
 use crate::domain::messenger::member::Permit;
 use crate::domain::messenger::{
     Confirmation, Confirmed, EnrolledDevice, Introduced, Member, MemberDevice, MemberName,
@@ -19,7 +19,10 @@ use crate::domain::messenger::{
 pub const DEVICE_LIMIT: u32 = 3;
 
 /// How many introductions may wait for a device in the stories.
-pub const INTRODUCTIONS: u32 = 3;
+pub const ROOM: Room = Room { all: 3, of_one: 3 };
+
+/// All introductions that wait for a device.
+pub const ALL: Page = Page { now: START, limit: 10, max_bytes: u64::MAX };
 
 pub fn name(n: u16) -> MemberName {
     MemberName::parse(&format!("person {n}")).unwrap()
@@ -27,7 +30,8 @@ pub fn name(n: u16) -> MemberName {
 
 /// The member numbered `n`, made at the beginning.
 pub fn new_member(n: u16) -> NewMember {
-    NewMember { user: user_id(n), name: name(n), at: START, idle_before: START }
+    let (user, name) = (user_id(n), name(n));
+    NewMember { user, name, at: START, idle_before: START, is_discoverable: true }
 }
 
 pub fn token(n: u16) -> Permit {
@@ -118,7 +122,7 @@ impl Scene {
     }
 
     pub async fn introduce(&self, new: NewIntroduction) -> Result<Introduced, Fault> {
-        let introduced = self.store.introduce(vec![new], INTRODUCTIONS).await;
+        let introduced = self.store.introduce(vec![new], ROOM).await;
         introduced.map(|introduced| introduced[0])
     }
 

@@ -5,19 +5,27 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{SessionId, SessionNumber};
-use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
 use crate::domain::ports::Introductions;
-use crate::storage::introducing::{OnFile, plan};
+use crate::storage::introducing::{Keep, OnFile, plan};
 
 /// An introduction that waits.
 pub(super) struct Kept {
     pub from: SessionNumber,
     pub to: SessionNumber,
     new: NewIntroduction,
+}
+
+impl NewIntroduction {
+    /// The bytes of its texts.
+    fn size(&self) -> u64 {
+        let texts = [&self.ephemeral_key, &self.sender_key, &self.one_time_key, &self.ciphertext];
+        texts.iter().map(|text| text.len() as u64).sum()
+    }
 }
 
 /// What is left of the one that made two devices a pair.
@@ -32,19 +40,60 @@ impl Introductions for MemoryStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.change().introduce(introductions, most)
+        self.change().introduce(introductions, room)
     }
 
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
         let state = self.state();
-        let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
-        Ok(waiting.take(limit as usize).map(|kept| state.introduction(kept)).collect())
+        let mut bytes = 0;
+        let waiting = state.waiting_for(to, page.now);
+        let fitting = waiting.take_while(|kept| {
+            let fits = bytes == 0 || bytes < page.max_bytes;
+            bytes += kept.new.size();
+            fits
+        });
+        Ok(fitting.take(page.limit as usize).map(|kept| state.introduction(kept)).collect())
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        let state = self.state();
+        let waiting = state.waiting_for(to, now);
+        Ok(waiting.take(limit as usize).map(|kept| state.introduction_head(kept)).collect())
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        let state = self.state();
+        let found = state.waiting_for(to, now).find(|it| it.new.id == id);
+        Ok(found.map(|kept| state.introduction_head(kept)))
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let state = self.state();
+        let devices = &state.messenger.devices;
+        let is_theirs =
+            |it: &Kept| devices.get(&it.from).is_some_and(|device| device.account == from);
+        Ok(to.iter().any(|to| state.waiting_for(*to, now).any(is_theirs)))
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -66,6 +115,16 @@ impl State {
         found.map(|kept| kept.device.session)
     }
 
+    fn waiting_for(&self, to: SessionNumber, now: Timestamp) -> impl Iterator<Item = &Kept> {
+        let waiting = self.messenger.introductions.iter();
+        waiting.filter(move |it| it.to == to && it.new.expires_at > now)
+    }
+
+    fn introduction_head(&self, kept: &Kept) -> IntroductionHead {
+        let (new, from) = (&kept.new, self.seats[&kept.from]);
+        IntroductionHead { id: new.id, from: from.id, to: new.to, at: new.at }
+    }
+
     fn introduction(&self, kept: &Kept) -> Introduction {
         let (new, from) = (kept.new.clone(), self.seats[&kept.from]);
         Introduction {
@@ -84,16 +143,31 @@ impl State {
     fn introduce(
         &mut self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
+        // Those whose time is over are in nobody's way.
+        if let Some(first) = introductions.first() {
+            let now = first.at;
+            self.messenger.introductions.retain(|it| it.new.expires_at > now);
+        }
         let on_file: Vec<_> = introductions.iter().map(|new| self.on_file(new)).collect();
-        let plans = plan(&introductions, &on_file, most)?;
+        let plans = plan(&introductions, &on_file, room)?;
         for (new, plan) in introductions.into_iter().zip(&plans) {
-            let Some(to) = plan.keep_for else { continue };
+            let Some(Keep { to, beside }) = plan.keep else { continue };
+            self.drop_surplus(new.from, to, beside as usize);
             self.use_one_time_key(to, &new.one_time_key);
             self.messenger.introductions.push(Kept { from: new.from, to, new });
         }
         Ok(plans.into_iter().map(|plan| plan.introduced).collect())
+    }
+
+    /// Drops a device's introductions to another one but the newest.
+    fn drop_surplus(&mut self, from: SessionNumber, to: SessionNumber, kept: usize) {
+        let introductions = &mut self.messenger.introductions;
+        let is_theirs = |it: &Kept| (it.from, it.to) == (from, to);
+        let count = introductions.iter().filter(|it| is_theirs(it)).count();
+        let surplus = introductions.extract_if(.., |it| is_theirs(it));
+        drop(surplus.take(count.saturating_sub(kept)).collect::<Vec<_>>());
     }
 
     fn on_file(&self, new: &NewIntroduction) -> Option<OnFile> {
@@ -103,11 +177,13 @@ impl State {
         let keys = records.one_time_keys.get(&to);
         let has_key = keys.is_some_and(|keys| keys.contains(&new.one_time_key))
             || records.taken_keys.contains_key(&(to, new.one_time_key.clone()));
+        let waiting = || records.introductions.iter().filter(|it| it.to == to);
         Some(OnFile {
             to,
             account,
             user: self.accounts[&account].id,
-            waiting: records.introductions.iter().filter(|it| it.to == to).count() as u64,
+            waiting: waiting().count() as u64,
+            of_one: waiting().filter(|it| it.from == new.from).count() as u64,
             has_key,
             same: self.same_introduction(new, to),
         })
@@ -140,7 +216,9 @@ impl State {
     fn confirm(&mut self, confirmation: &Confirmation) -> Result<Confirmed, Fault> {
         let mut waiting = self.messenger.introductions.iter();
         let place = waiting.position(|kept| {
-            kept.new.id == confirmation.introduction && kept.to == confirmation.to
+            kept.new.id == confirmation.introduction
+                && kept.to == confirmation.to
+                && kept.new.expires_at > confirmation.at
         });
         let place = place.ok_or(Fault::NotFound { what: "introduction" })?;
         let kept = &self.messenger.introductions[place];

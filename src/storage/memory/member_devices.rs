@@ -137,7 +137,8 @@ impl State {
             None => self.hushnet_account_for(new.user, new.at)?,
         };
         let relay = Some(new.relay);
-        let member = members::Kept { name: new.name, relay, had_device: true };
+        let member =
+            members::Kept { name: new.name, relay, had_device: true, is_discoverable: true };
         if let Entry::Vacant(new_member) = self.messenger.members.entry(account) {
             new_member.insert(member);
             self.messenger.guests.insert(account, new.at.plus(GUEST_LIFE));

@@ -44,6 +44,7 @@ pub(super) struct Kept {
     pub name: MemberName,
     pub relay: Option<String>,
     pub had_device: bool,
+    pub is_discoverable: bool,
 }
 
 #[async_trait]
@@ -77,9 +78,21 @@ impl Members for MemoryStore {
         limit: u32,
     ) -> Result<Vec<ListedMember>, Fault> {
         let state = self.state();
-        let own = state.messenger.members.iter().filter(|(_, kept)| kept.relay.is_none());
+        let own = state.messenger.members.iter();
+        let own = own.filter(|(_, kept)| kept.relay.is_none() && kept.is_discoverable);
         let later = own.filter(|(account, _)| Some(**account) > after).take(limit as usize);
         Ok(later.map(|(account, kept)| listed(&state.accounts[account], kept)).collect())
+    }
+
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        if let Some(kept) = self.change().messenger.members.get_mut(&account) {
+            kept.is_discoverable = is_discoverable;
+        }
+        Ok(())
     }
 
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {
@@ -200,7 +213,8 @@ impl State {
             self.delete_member(holder);
         }
         let account = self.hushnet_account_for(new.user, new.at)?;
-        let kept = Kept { name: new.name, relay: None, had_device: false };
+        let NewMember { name, is_discoverable, .. } = new;
+        let kept = Kept { name, relay: None, had_device: false, is_discoverable };
         let listed = listed(&self.accounts[&account], &kept);
         self.messenger.members.insert(account, kept);
         Ok(listed)

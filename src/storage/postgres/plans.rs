@@ -136,6 +136,7 @@ const LISTS: &[&[&str]] = &[
     OTHERS,
     chats::STATEMENTS,
     introductions::STATEMENTS,
+    introductions::OF_WAITING,
     members::OF_DEVICES,
     members::OF_ENROLMENTS,
     members::OF_NAMES,

@@ -1,5 +1,7 @@
 //! Introductions of members' devices.
 
+mod waiting;
+
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
@@ -9,25 +11,29 @@ use super::{SqliteStore, chats, one_time_keys};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
 use crate::domain::ports::Introductions;
 use crate::storage::error::{StoreError, during};
-use crate::storage::introducing::{OnFile, plan};
+use crate::storage::introducing::{Keep, OnFile, plan};
 use crate::storage::records;
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ON_FILE, SAME, WAITING, FIND, DROP, IS_PAIR, OLD, FORGET];
+pub(super) use waiting::STATEMENTS as OF_WAITING;
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[ON_FILE, SAME, DROP_SURPLUS, FIND, DROP, IS_PAIR, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for SqliteStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.change((introductions, most), |input, connection| {
+        self.change((introductions, room), |input, connection| {
             Box::pin(introduce(input, connection))
         })
         .await
@@ -36,11 +42,36 @@ impl Introductions for SqliteStore {
     async fn introductions(
         &self,
         to: SessionNumber,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
-        let rows = query(WAITING).bind(to.0).bind(limit).fetch_all(&self.readers).await;
-        let rows = rows.map_err(during("reading introductions"))?;
-        Ok(rows.iter().map(records::introduction).collect::<Result<_, _>>()?)
+        Ok(waiting::list(self, to, page).await?)
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        Ok(waiting::heads(self, to, now, limit).await?)
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        Ok(waiting::one(self, to, now, id).await?)
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        Ok(waiting::is_by(self, from, to, now).await?)
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -59,7 +90,11 @@ impl Introductions for SqliteStore {
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
-        (SELECT count(*) FROM introductions WHERE recipient = sessions.number) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND expires_at + 0 > ?3) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND sender = ?4
+                AND expires_at + 0 > ?3) AS of_one,
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = ?2)
         + (SELECT count(*) FROM taken_keys
@@ -72,7 +107,7 @@ const ON_FILE: &str = "
 /// An earlier one that is the same, confirmed or not.
 const SAME: &str = "
     SELECT id, created_at FROM introductions
-    WHERE recipient = ?1 AND sender = ?2 AND ephemeral_key = ?3
+    WHERE recipient = ?1 AND sender = ?2 AND ephemeral_key = ?3 AND expires_at + 0 > ?4
     UNION ALL
     SELECT id, created_at FROM pairs
     WHERE sender = ?2 AND recipient = ?1 AND ephemeral_key = ?3";
@@ -83,10 +118,12 @@ async fn on_file(
 ) -> Result<Option<OnFile>, StoreError> {
     let doing = "looking for a recipient";
     let found = query(ON_FILE).bind(&new.to.as_bytes()[..]).bind(new.one_time_key.as_str());
+    let found = found.bind(new.at.as_micros()).bind(new.from.0);
     let row = found.fetch_optional(&mut *connection).await.map_err(during(doing))?;
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
     let same = query(SAME).bind(found.to.0).bind(new.from.0).bind(new.ephemeral_key.as_str());
+    let same = same.bind(new.at.as_micros());
     let same = same.fetch_optional(connection).await.map_err(during(doing))?;
     found.same = match &same {
         Some(row) => Some((id(row, "id")?, time(row, "created_at")?)),
@@ -95,36 +132,51 @@ async fn on_file(
     Ok(Some(found))
 }
 
+/// One that is in the way is the same one of before, whose time is over.
 const ADD: &str = "
     INSERT INTO introductions (id, sender, recipient, ephemeral_key, sender_key, one_time_key,
         ciphertext, created_at, expires_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (recipient, sender, ephemeral_key) DO UPDATE SET id = excluded.id,
+        sender_key = excluded.sender_key, one_time_key = excluded.one_time_key,
+        ciphertext = excluded.ciphertext, created_at = excluded.created_at,
+        expires_at = excluded.expires_at";
 
 async fn introduce(
-    (introductions, most): &(Vec<NewIntroduction>, u32),
+    (introductions, room): &(Vec<NewIntroduction>, Room),
     connection: &mut SqliteConnection,
 ) -> Result<Result<Vec<Introduced>, Fault>, StoreError> {
     let mut found = Vec::with_capacity(introductions.len());
     for new in introductions {
         found.push(on_file(new, connection).await?);
     }
-    let plans = match plan(introductions, &found, *most) {
+    let plans = match plan(introductions, &found, *room) {
         Ok(plans) => plans,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
     for (new, plan) in introductions.iter().zip(&plans) {
-        if let Some(to) = plan.keep_for {
-            keep(new, to, connection).await?;
+        if let Some(how) = plan.keep {
+            keep(new, how, connection).await?;
         }
     }
     Ok(Ok(plans.into_iter().map(|plan| plan.introduced).collect()))
 }
 
+/// Of a device's introductions to another one all but the newest.
+const DROP_SURPLUS: &str = "
+    DELETE FROM introductions WHERE number IN (
+        SELECT number FROM introductions WHERE recipient = ?1 AND sender = ?2
+        ORDER BY number DESC LIMIT -1 OFFSET ?3
+    )";
+
 async fn keep(
     new: &NewIntroduction,
-    to: SessionNumber,
+    Keep { to, beside }: Keep,
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
+    let make_room = query(DROP_SURPLUS).bind(to.0).bind(new.from.0).bind(beside);
+    let dropped = make_room.execute(&mut *connection).await;
+    dropped.map_err(during("making room for an introduction"))?;
     if !new.one_time_key.is_empty() {
         one_time_keys::use_up(to, &new.one_time_key, connection).await?;
     }
@@ -142,17 +194,6 @@ async fn keep(
     Ok(())
 }
 
-const WAITING: &str = "
-    SELECT introductions.id, senders.id AS sender_id, accounts.id AS user_id,
-        recipients.id AS recipient_id, introductions.ephemeral_key, introductions.sender_key,
-        introductions.one_time_key, introductions.ciphertext, introductions.created_at
-    FROM introductions
-    CROSS JOIN sessions AS senders ON senders.number = introductions.sender
-    CROSS JOIN accounts ON accounts.number = senders.account
-    CROSS JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = ?1
-    ORDER BY introductions.number LIMIT ?2";
-
 const FIND: &str = "
     SELECT introductions.number, introductions.sender, introductions.ephemeral_key,
         senders.id AS sender_id, accounts.number AS account, accounts.id AS user_id,
@@ -161,7 +202,8 @@ const FIND: &str = "
     CROSS JOIN sessions AS senders ON senders.number = introductions.sender
     CROSS JOIN accounts ON accounts.number = senders.account
     CROSS JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.id = ?1 AND introductions.recipient = ?2";
+    WHERE introductions.id = ?1 AND introductions.recipient = ?2
+        AND introductions.expires_at + 0 > ?3";
 
 const DROP: &str = "DELETE FROM introductions WHERE number = ?1";
 
@@ -171,6 +213,7 @@ async fn confirm(
 ) -> Result<Result<Confirmed, Fault>, StoreError> {
     let doing = "confirming an introduction";
     let found = query(FIND).bind(&it.introduction.as_bytes()[..]).bind(it.to.0);
+    let found = found.bind(it.at.as_micros());
     let row = found.fetch_optional(&mut *connection).await.map_err(during(doing))?;
     let Some(row) = row else {
         return Ok(Err(Fault::NotFound { what: "introduction" }));

@@ -159,6 +159,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
     let others = [
         chats::STATEMENTS,
         introductions::STATEMENTS,
+        introductions::OF_WAITING,
         members::OF_DEVICES,
         members::OF_ENROLMENTS,
         members::OF_NAMES,

@@ -49,6 +49,7 @@ impl Federation {
         introductions: &[Greeting],
     ) -> Result<(), NodeError> {
         self.check_number("sessions_init", introductions.len())?;
+        introductions.iter().try_for_each(|one| self.messenger.check_greeting(one))?;
         let node = self.resolve(&to.node).await?;
         if introductions.is_empty() {
             return Ok(());

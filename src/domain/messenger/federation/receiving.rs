@@ -18,8 +18,6 @@ use crate::domain::messenger::name::MemberName;
 use crate::domain::messenger::node::{Address, NodeId};
 use crate::domain::messenger::sending::{Outgoing, Part};
 
-/// Introductions of one device that are looked through.
-const LOOKED_THROUGH: u32 = 1000;
 
 /// Who writes, as the other gateway says.
 #[derive(Clone, Debug)]
@@ -232,13 +230,8 @@ impl Federation {
         message: &ForeignMessage,
     ) -> Result<bool, Fault> {
         let named = message.parts.iter().filter_map(|(device, ..)| to.device(*device));
-        for device in named {
-            let store = &self.messenger.gateway.store;
-            let waiting = store.introductions(device.session, LOOKED_THROUGH).await?;
-            if waiting.iter().any(|one| one.sender == from.user) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let named: Vec<_> = named.map(|device| device.session).collect();
+        let gateway = &self.messenger.gateway;
+        gateway.store.has_introduced(from.account, &named, gateway.clock.now()).await
     }
 }

@@ -15,7 +15,7 @@ use crate::storage::postgres::link::Link;
 use crate::storage::postgres::rows::{time, value};
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] = &[HOLDER, FORGET, LEAVE_GROUPS];
+pub(in super::super) const STATEMENTS: &[&str] = &[HOLDER, SET_DISCOVERABLE, FORGET, LEAVE_GROUPS];
 
 /// Whoever enrols a device of it waits for both rows.
 const HOLDER: &str = "
@@ -39,6 +39,12 @@ pub(super) async fn create(
     }
     let account = add_account(new.user, new.at, link).await?;
     add(account, "", new.name.as_str(), link).await?;
+    if !new.is_discoverable {
+        let taken_out = set_discoverable(&(account, false), link).await?;
+        if let Err(fault) = taken_out {
+            return Ok(Err(fault));
+        }
+    }
     let (user, name) = (new.user, new.name.clone());
     Ok(Ok(ListedMember { account, user, name, created_at: new.at }))
 }
@@ -68,6 +74,18 @@ pub(super) async fn add_account(
 }
 
 const ADD: &str = "INSERT INTO members (account, relay, name, had_device) VALUES ($1, $2, $3, 0)";
+
+const SET_DISCOVERABLE: &str = "UPDATE members SET is_discoverable = $2 WHERE account = $1";
+
+/// Puts a member into the list, or takes it out.
+pub(super) async fn set_discoverable(
+    (account, is_discoverable): &(AccountNumber, bool),
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let set = query(SET_DISCOVERABLE).bind(account.0).bind(i64::from(*is_discoverable));
+    set.execute(link).await.map_err(during("listing a member"))?;
+    Ok(Ok(()))
+}
 
 /// Notes that an account is somebody's, here or at another gateway.
 pub(super) async fn add(
