@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealpost_sdk::keys::VerifyingKey;
 
@@ -287,6 +288,9 @@ pub struct RemoteDevice {
     /// The present moment.
     pub at: Timestamp,
 }
+
+/// How long somebody of another gateway may come to nothing before it is looked again.
+pub const GUEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RemoteDevice {
     /// Why it is not noted.
