@@ -6,13 +6,15 @@ CREATE TABLE members (
     -- The gateway that it belongs to; empty for this one.
     relay      TEXT    NOT NULL,
     name       TEXT    NOT NULL,
-    -- Whether it ever had a device: its name is free before long if not.
+    -- Whether its first device comes by its own word; it has to have a token otherwise.
+    enrols_itself INTEGER NOT NULL,
+    -- Whether it ever had a device: it is shown to nobody, and removed before long, if not.
     had_device INTEGER NOT NULL,
     UNIQUE (relay, name)
 ) STRICT;
 
 -- Pages of those of this gateway.
-CREATE INDEX members_listed ON members (relay, account);
+CREATE INDEX members_listed ON members (relay, account) WHERE had_device = 1;
 
 -- What a live session of a member has beside what all sessions have. The row goes when the session
 -- ends. The texts are as their owner wrote them.

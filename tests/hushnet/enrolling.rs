@@ -132,10 +132,43 @@ async fn hn25_push_tokens_are_told_nobody_and_the_list_is_the_newest_first() {
     assert_eq!(listed[1]["one_time_prekeys"], json!(first.one_time_keys(5)));
 }
 
+async fn documented_user(app: &TestApp, name: &str) -> String {
+    let created = app.hush_stranger(Method::POST, "/users", &json!({ "username": name })).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    created.json["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_account_with_a_token_is_enrolled_by_nothing_else() {
+    let app = TestApp::start_for_hushnet().await;
+    let (user, token) = app.hush_user("alice").await;
+    let intruder = HushDevice::new(&app, "mallory", &user);
+    let refused = intruder.post(&app, "/devices", intruder.documented_enrolment(1)).await;
+    assert_eq!((refused.status, &refused.json["code"]), (403, &"FORBIDDEN".into()), "{refused:?}");
+    app.hush_device("alice", &user, &token, 1).await;
+    assert_eq!(devices(&app, &user).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_without_a_device_is_shown_to_nobody() {
+    let app = TestApp::start_for_hushnet().await;
+    let eve = app.hush_member("eve").await;
+    documented_user(&app, "alice").await;
+    app.hush_user("bob").await;
+    let listed = app.hush_stranger(Method::GET, "/users", &Value::Null).await;
+    assert_eq!(listed.json.as_array().unwrap().len(), 1, "{listed:?}");
+    for name in ["alice", "bob"] {
+        let found = eve.get(&app, &format!("/devices/keys/{name}")).await;
+        assert_eq!(found.status, 404, "{found:?}");
+        let login = json!({ "username": name, "identity_pubkey": eve.identity_key() });
+        assert_eq!(app.hush_stranger(Method::POST, "/login", &login).await.status, 404);
+    }
+}
+
 #[tokio::test]
 async fn the_documents_first_device_signs_for_itself_for_ten_minutes() {
     let app = TestApp::start_for_hushnet().await;
-    let (user, _) = app.hush_user("alice").await;
+    let user = documented_user(&app, "alice").await;
     let device = HushDevice::new(&app, "alice", &user);
     let enrolled = device.post(&app, "/devices", device.documented_enrolment(3)).await;
     let expected = json!({
@@ -151,8 +184,7 @@ async fn the_documents_first_device_signs_for_itself_for_ten_minutes() {
     let intruder = HushDevice::new(&app, "mallory", &user);
     let refused = intruder.post(&app, "/devices", intruder.documented_enrolment(1)).await;
     assert_eq!((refused.status, &refused.json["code"]), (403, &"FORBIDDEN".into()), "{refused:?}");
-    let (late, _) = app.hush_user("bob").await;
-    let late = HushDevice::new(&app, "bob", &late);
+    let late = HushDevice::new(&app, "bob", &documented_user(&app, "bob").await);
     app.clock.advance(Duration::from_secs(601));
     let refused = late.post(&app, "/devices", late.documented_enrolment(1)).await;
     assert_eq!(refused.status, 403, "{refused:?}");

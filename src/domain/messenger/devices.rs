@@ -50,15 +50,28 @@ impl Messenger {
     /// [`Fault::Invalid`] (`username`) when the name cannot be used, [`Fault::Conflict`] when
     /// somebody has it.
     pub async fn create_member(&self, name: &str) -> Result<(ListedMember, String), Fault> {
-        let name = MemberName::parse(name)?;
-        let (gateway, policy) = (&self.gateway, &self.policy);
-        let now = gateway.clock.now();
-        let idle_before = now.minus(policy.enrolment_life);
-        let new = NewMember { user: gateway.random_id(), name, at: now, idle_before };
-        let member = gateway.store.create_member(new).await?;
-        let key = &self.enrolment_key;
-        let token = key.issue(member.user, now, policy.token_life, &*gateway.entropy);
+        let member = self.new_member(name, false).await?;
+        let (gateway, key) = (&self.gateway, &self.enrolment_key);
+        let (now, life) = (gateway.clock.now(), self.policy.token_life);
+        let token = key.issue(member.user, now, life, &*gateway.entropy);
         Ok((member, token))
+    }
+
+    /// Makes a member, without a device yet, whose first one comes by its own word: whoever knows
+    /// the member's id until then is who made it.
+    ///
+    /// # Errors
+    /// As those of [`create_member`](Self::create_member).
+    pub async fn create_member_without_token(&self, name: &str) -> Result<ListedMember, Fault> {
+        self.new_member(name, true).await
+    }
+
+    async fn new_member(&self, name: &str, enrols_itself: bool) -> Result<ListedMember, Fault> {
+        let name = MemberName::parse(name)?;
+        let (user, at) = (self.gateway.random_id(), self.gateway.clock.now());
+        let idle_before = at.minus(self.policy.enrolment_life);
+        let new = NewMember { user, name, at, enrols_itself, idle_before };
+        self.gateway.store.create_member(new).await
     }
 
     /// What a token says, if it may enrol a device of this member.

@@ -117,6 +117,8 @@ pub struct NewMember {
     pub name: MemberName,
     /// When it is made.
     pub at: Timestamp,
+    /// Whether its first device comes by its own word, and not with a token.
+    pub enrols_itself: bool,
     /// A name whose member was made before this, and never had a device, is free.
     pub idle_before: Timestamp,
 }
@@ -166,6 +168,8 @@ pub struct NewEnrolment {
 pub struct Circumstances {
     /// When the account was made.
     pub made_at: Timestamp,
+    /// Whether its first device may come by its own word.
+    pub enrols_itself: bool,
     /// Whether it ever had a device.
     pub had_device: bool,
     /// How many it has.
@@ -188,6 +192,9 @@ impl NewEnrolment {
         match self.permit {
             Permit::Token { .. } if found.is_token_used => {
                 return Err(Fault::forbidden("the enrolment token was used before"));
+            }
+            Permit::First { .. } if !found.enrols_itself => {
+                return Err(Fault::forbidden("the first device of this account needs its token"));
             }
             Permit::First { made_after } if found.had_device || found.made_at <= made_after => {
                 return Err(Fault::forbidden("only a device of the account may enrol another one"));
@@ -218,7 +225,7 @@ pub enum Permit {
         /// From then on nobody need remember that it was used.
         until: Timestamp,
     },
-    /// The account never had a device and was made after this moment.
+    /// The account was made without a token, after this moment, and never had a device.
     First {
         /// The earliest moment.
         made_after: Timestamp,

@@ -35,14 +35,14 @@ pub trait Members: Send + Sync {
     /// The same, straight from the database.
     async fn fresh_member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault>;
 
-    /// Who has that name; at this gateway, or at that one.
+    /// Who has that name, and had a device; at this gateway, or at that one.
     async fn member_named(
         &self,
         name: &MemberName,
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault>;
 
-    /// A page of this gateway's members in the order in which they were made.
+    /// A page of this gateway's members that had a device, in the order in which they were made.
     async fn list_members(
         &self,
         after: Option<AccountNumber>,

@@ -1,7 +1,8 @@
 //! Stories about devices of members.
 
 use super::member_scene::{
-    DEVICE_LIMIT, enrolment, keys, name, new_member, remote_device, signed_key, token,
+    DEVICE_LIMIT, enrolment, keys, name, new_member, remote_device, self_enrolling_member,
+    signed_key, token,
 };
 use super::phone_scene::is_forbidden;
 use super::scene::{START, Scene, at, conflict, key, session_id, user_id};
@@ -79,9 +80,12 @@ pub(super) async fn what_is_refused_uses_nothing_up(scene: Scene) {
 
 pub(super) async fn a_first_device_needs_no_other(scene: Scene) {
     let first = |n, made_after| permitted(enrolment(1, n), Permit::First { made_after });
-    scene.store.create_member(new_member(1)).await.unwrap();
-    assert!(is_forbidden(&scene.store.enrol(first(1, START)).await), "it is too late");
     let made_after = START.minus(std::time::Duration::from_secs(1));
+    scene.store.create_member(new_member(2)).await.unwrap();
+    let other = NewEnrolment { user: user_id(2), ..first(1, made_after) };
+    assert!(is_forbidden(&scene.store.enrol(other).await), "that one has a token");
+    scene.store.create_member(self_enrolling_member(1)).await.unwrap();
+    assert!(is_forbidden(&scene.store.enrol(first(1, START)).await), "it is too late");
     let device = scene.store.enrol(first(1, made_after)).await.unwrap();
     assert!(is_forbidden(&scene.store.enrol(first(2, made_after)).await), "there is one");
     scene.store.end_member_device(device.account, session_id(1), at(1)).await.unwrap();

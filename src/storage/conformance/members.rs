@@ -21,6 +21,8 @@ pub(super) async fn a_member_is_known_by_its_name(scene: Scene) {
     assert_eq!((&member.name, &member.relay, member.created_at), (&name(1), &None, START));
     assert!(member.devices.is_empty());
     let named = async |n, relay| scene.store.member_named(&name(n), relay).await.unwrap();
+    assert_eq!(named(1, None).await, None, "nobody is shown who has no device");
+    scene.enrol(1, 1).await;
     assert_eq!(named(1, None).await, Some(user_id(1)));
     assert_eq!(named(2, None).await, None);
     assert_eq!(named(1, Some("elsewhere")).await, None);
@@ -28,7 +30,7 @@ pub(super) async fn a_member_is_known_by_its_name(scene: Scene) {
 
 /// Another account that wants the name of the member numbered 1.
 fn namesake(n: u16, made_at: Timestamp, idle_before: Timestamp) -> NewMember {
-    NewMember { user: user_id(n), name: name(1), at: made_at, idle_before }
+    NewMember { user: user_id(n), name: name(1), at: made_at, enrols_itself: false, idle_before }
 }
 
 pub(super) async fn a_name_is_taken_by_whoever_has_a_device_or_is_new(scene: Scene) {
@@ -38,9 +40,9 @@ pub(super) async fn a_name_is_taken_by_whoever_has_a_device_or_is_new(scene: Sce
     let late = scene.store.create_member(namesake(2, at(601), at(1))).await.unwrap();
     assert_eq!(scene.store.member(user_id(1)).await.unwrap(), None, "it never had a device");
     assert_eq!(scene.known_member(2).await.account, late.account);
-    assert_eq!(scene.store.member_named(&name(1), None).await.unwrap(), Some(user_id(2)));
 
     scene.enrol(2, 2).await;
+    assert_eq!(scene.store.member_named(&name(1), None).await.unwrap(), Some(user_id(2)));
     let taken = scene.store.create_member(namesake(3, at(9000), at(8000))).await;
     assert_eq!(conflict(taken).as_deref(), Some("username"));
     scene.store.end_member_device(late.account, session_id(2), at(9000)).await.unwrap();
@@ -57,8 +59,9 @@ pub(super) async fn one_of_many_gets_a_name(scene: Scene) {
 pub(super) async fn members_are_listed_in_pages(scene: Scene) {
     scene.device(9).await;
     for n in [1, 2, 3] {
-        scene.store.create_member(new_member(n)).await.unwrap();
+        scene.member(n).await;
         scene.store.note_remote_device(remote_device(10 + n)).await.unwrap();
+        scene.store.create_member(new_member(20 + n)).await.unwrap();
     }
     let first = scene.store.list_members(None, 2).await.unwrap();
     let users: Vec<_> = first.iter().map(|member| member.user).collect();

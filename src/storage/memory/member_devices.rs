@@ -39,6 +39,7 @@ impl State {
         let own = self.messenger.devices.values().filter(|device| device.account == account);
         new.check(&Circumstances {
             made_at: self.accounts[&account].created_at,
+            enrols_itself: member.enrols_itself,
             had_device: member.had_device,
             devices: own.count() as u64,
             is_token_used,
@@ -133,7 +134,8 @@ impl State {
             None => self.hushnet_account_for(new.user, new.at)?,
         };
         let relay = Some(new.relay);
-        let member = members::Kept { name: new.name, relay, had_device: true };
+        let name = new.name;
+        let member = members::Kept { name, relay, enrols_itself: false, had_device: true };
         self.messenger.members.entry(account).or_insert(member);
         let session = known.map(|(session, _)| session);
         if let Some(kept) = session.and_then(|it| self.messenger.devices.get_mut(&it)) {

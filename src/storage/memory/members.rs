@@ -41,6 +41,7 @@ pub(super) struct Records {
 pub(super) struct Kept {
     pub name: MemberName,
     pub relay: Option<String>,
+    pub enrols_itself: bool,
     pub had_device: bool,
 }
 
@@ -66,7 +67,8 @@ impl Members for MemoryStore {
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault> {
         let state = self.state();
-        Ok(state.named(name, relay).map(|account| state.accounts[&account].id))
+        let shown = state.named(name, relay).filter(|it| state.messenger.members[it].had_device);
+        Ok(shown.map(|account| state.accounts[&account].id))
     }
 
     async fn list_members(
@@ -75,8 +77,9 @@ impl Members for MemoryStore {
         limit: u32,
     ) -> Result<Vec<ListedMember>, Fault> {
         let state = self.state();
-        let own = state.messenger.members.iter().filter(|(_, kept)| kept.relay.is_none());
-        let later = own.filter(|(account, _)| Some(**account) > after).take(limit as usize);
+        let members = state.messenger.members.iter();
+        let shown = members.filter(|(_, kept)| kept.relay.is_none() && kept.had_device);
+        let later = shown.filter(|(account, _)| Some(**account) > after).take(limit as usize);
         Ok(later.map(|(account, kept)| listed(&state.accounts[account], kept)).collect())
     }
 
@@ -194,7 +197,8 @@ impl State {
             self.delete_member(holder);
         }
         let account = self.hushnet_account_for(new.user, new.at)?;
-        let kept = Kept { name: new.name, relay: None, had_device: false };
+        let (name, enrols_itself) = (new.name, new.enrols_itself);
+        let kept = Kept { name, relay: None, enrols_itself, had_device: false };
         let listed = listed(&self.accounts[&account], &kept);
         self.messenger.members.insert(account, kept);
         Ok(listed)

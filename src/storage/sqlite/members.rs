@@ -67,12 +67,12 @@ pub(super) const IS_LIVE: &str = "
 
 pub(super) const NAMED: &str = "
     SELECT accounts.id FROM members CROSS JOIN accounts ON accounts.number = members.account
-    WHERE members.relay = ?1 AND members.name = ?2";
+    WHERE members.relay = ?1 AND members.name = ?2 AND members.had_device = 1";
 
 pub(super) const PAGE: &str = "
     SELECT members.account, accounts.id AS user_id, members.name, accounts.created_at
     FROM members CROSS JOIN accounts ON accounts.number = members.account
-    WHERE members.relay = '' AND members.account > ?1
+    WHERE members.relay = '' AND members.had_device = 1 AND members.account > ?1
     ORDER BY members.account LIMIT ?2";
 
 #[async_trait]

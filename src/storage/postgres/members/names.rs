@@ -38,7 +38,7 @@ pub(super) async fn create(
         forget(AccountNumber(value(&holder, "account")?), link).await?;
     }
     let account = add_account(new.user, new.at, link).await?;
-    add(account, "", new.name.as_str(), link).await?;
+    add(account, "", new.name.as_str(), new.enrols_itself, link).await?;
     let (user, name) = (new.user, new.name.clone());
     Ok(Ok(ListedMember { account, user, name, created_at: new.at }))
 }
@@ -67,16 +67,19 @@ pub(super) async fn add_account(
     Ok(AccountNumber(value(&row, "number")?))
 }
 
-const ADD: &str = "INSERT INTO members (account, relay, name, had_device) VALUES ($1, $2, $3, 0)";
+const ADD: &str = "
+    INSERT INTO members (account, relay, name, enrols_itself, had_device)
+    VALUES ($1, $2, $3, $4, 0)";
 
 /// Notes that an account is somebody's, here or at another gateway.
 pub(super) async fn add(
     account: AccountNumber,
     relay: &str,
     name: &str,
+    enrols_itself: bool,
     link: &mut Link<'_>,
 ) -> Result<(), StoreError> {
-    let add = query(ADD).bind(account.0).bind(relay).bind(name).execute(link);
+    let add = query(ADD).bind(account.0).bind(relay).bind(name).bind(i64::from(enrols_itself)).execute(link);
     add.await.map_err(during("naming a member"))?;
     Ok(())
 }
