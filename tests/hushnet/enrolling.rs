@@ -102,8 +102,14 @@ async fn hn19_a_key_that_is_on_file_cannot_be_taken_over() {
     assert_eq!((refused.status, &refused.json["error"]), (409, &"Device already exists".into()));
     let own = victim.get(&app, &format!("/devices/{}", victim.user)).await;
     assert_eq!(own.json[0]["id"], victim.device);
-    let ended = victim.delete(&app, &format!("/devices/{}", victim.device)).await;
+    let mut second = app.hush_link(&victim, 1).await;
+    second.is_strong = true;
+    let ended = second.delete(&app, &format!("/devices/{}", victim.device)).await;
     assert_eq!(ended.status, 204, "{ended:?}");
+    let last = second.delete(&app, &format!("/devices/{}", second.device)).await;
+    assert_eq!((last.status, &last.json["code"]), (409, &"CONFLICT".into()), "{last:?}");
+    let text = last.json["error"].as_str().unwrap_or_default();
+    assert!(text.contains("DELETE /users/{id}"), "{text}");
     let refused = enrol(&app, &victim, &body).await;
     assert_eq!(refused.status, 409, "a key is good for one device, for ever: {refused:?}");
 }
@@ -226,4 +232,31 @@ async fn a_member_has_as_many_devices_as_it_may() {
     let third = HushDevice::new(&app, "alice", &alice.user);
     let refused = alice.post(&app, "/devices", third.documented_enrolment(0)).await;
     assert_eq!((refused.status, &refused.json["code"]), (409, &"CONFLICT".into()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whoever_signs_strongly_enrols_nobody_elses_key() {
+    let app = TestApp::start_for_hushnet().await;
+    let mut alice = app.hush_member("alice").await;
+    // Of another gateway, where everybody may read all of it but the key itself.
+    let bob = HushDevice::new(&app, "bob", &alice.user);
+    let mut public = bob.documented_enrolment(1);
+    public["identity_proof"] = bob.identity_proof("another user").into();
+    let refused = alice.post(&app, "/devices", public.clone()).await;
+    assert_eq!((refused.status, &refused.json["code"]), (400, &"BAD_REQUEST".into()));
+    public.as_object_mut().unwrap().remove("identity_proof");
+    alice.is_strong = true;
+    assert_eq!(alice.get(&app, "/chats").await.status, 200);
+    let refused = alice.post(&app, "/devices", public).await;
+    assert_eq!((refused.status, &refused.json["code"]), (400, &"BAD_REQUEST".into()));
+    let enrolled = alice.post(&app, "/devices", bob.documented_enrolment(1)).await;
+    assert_eq!(enrolled.status, 201, "{enrolled:?}");
+
+    let (user, token) = app.hush_user("carol").await;
+    let carol = HushDevice::new(&app, "carol", &user);
+    let mut body = carol.enrolment(&token, 1);
+    body["identity_proof"] = carol.identity_proof(&alice.user).into();
+    assert_eq!(enrol(&app, &carol, &body).await.status, 401);
+    body["identity_proof"] = carol.identity_proof(&user).into();
+    assert_eq!(enrol(&app, &carol, &body).await.status, 201);
 }
