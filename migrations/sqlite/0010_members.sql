@@ -16,6 +16,14 @@ CREATE TABLE members (
 -- Pages of those of this gateway.
 CREATE INDEX members_listed ON members (relay, account) WHERE had_device = 1;
 
+-- Those that never came to anything.
+CREATE INDEX members_idle ON members (account) WHERE had_device = 0;
+
+-- Whether anything names an account, which is removed otherwise.
+CREATE INDEX sessions_account ON sessions (account);
+CREATE INDEX conversations_creator ON conversations (creator);
+CREATE INDEX relationships_other ON relationships (other);
+
 -- What a live session of a member has beside what all sessions have. The row goes when the session
 -- ends. The texts are as their owner wrote them.
 CREATE TABLE member_devices (
@@ -44,10 +52,13 @@ CREATE TABLE used_enrolments (
 
 CREATE INDEX used_enrolments_end ON used_enrolments (expires_at);
 
--- Prekeys that were given out, until an introduction names them.
+-- Prekeys that were given out or used. They are remembered for a while, so that nobody is given one
+-- again, however often its owner leaves it here.
 CREATE TABLE taken_keys (
     session    INTEGER NOT NULL REFERENCES sessions (number),
     public_key TEXT    NOT NULL,
+    -- Until then an introduction may name it; 0 when one has.
+    usable_until INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (session, public_key)
 ) STRICT, WITHOUT ROWID;
@@ -95,6 +106,8 @@ CREATE TABLE direct_chats (
     conversation INTEGER NOT NULL UNIQUE REFERENCES conversations (number),
     PRIMARY KEY (low, high)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX direct_chats_high ON direct_chats (high);
 
 -- The newest message of conversations of members; written from time to time, and no row before the
 -- first.

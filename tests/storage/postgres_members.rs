@@ -92,7 +92,7 @@ async fn a_one_time_key_is_given_out_and_used_once_by_whichever_gateway() {
     // Taken and used at the same moment.
     store.add_one_time_keys(to.session, keys(100..116), 100).await.unwrap();
     let either = async |n: u16| match n % 2 {
-        0 => two.of(n / 2).take_one_time_keys(&[to.session], at(60)).await.map(drop),
+        0 => two.of(n / 2).take_one_time_keys(&[to.session], at(600)).await.map(drop),
         _ => {
             let one_time_key = format!("key {}", 100 + n / 2);
             let new = NewIntroduction { one_time_key, ..introduction(&from, &to, 200 + n) };
@@ -163,7 +163,8 @@ async fn nothing_outlives_its_device_whatever_happens_at_once() {
             }
         };
         let (_, refused) = two.at_once(1..26, act).await;
-        let gone = |fault: &Fault| matches!(fault, Fault::NotFound { .. });
+        // It may be the last one when it is to end.
+        let gone = |it: &Fault| matches!(it, Fault::NotFound { .. } | Fault::Conflict { .. });
         assert!(refused.iter().all(gone), "{refused:?}");
         let store = &two.one().store;
         assert_eq!(store.fresh_member(user_id(n)).await.unwrap(), None);

@@ -223,11 +223,12 @@ async fn rename(
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "hushnet_end_device", tag = "HushNet",
     summary = "End a device",
-    description = "One of the caller's own, the calling one included. What waits for it is dropped; its key is never good again.",
+    description = "One of the caller's own, the calling one included, but not the last one: `DELETE /users/{id}` deletes the account with it. What waits for it is dropped; its key is never good again.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 204, description = "It has ended"),
         (status = 404, body = ErrorBody, description = "The caller has no such device"),
+        (status = 409, body = ErrorBody, description = "It is the last one"),
     ),
     security(("device" = [])),
 )]
@@ -236,6 +237,17 @@ async fn end(
     Acting(caller): Acting,
     PathId(id): PathId<kinds::Session>,
 ) -> Result<StatusCode, Refusal> {
-    state.messenger.end_device(&caller.member, id).await?;
+    state.messenger.end_device(&caller.member, id).await.map_err(last_one)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What to do instead.
+fn last_one(fault: Fault) -> Refusal {
+    match &fault {
+        Fault::Conflict { .. } => {
+            const TEXT: &str = "the last device ends with its account: DELETE /users/{id}";
+            Refusal::from(Fault::conflict("device", TEXT))
+        }
+        _ => fault.into(),
+    }
 }

@@ -20,7 +20,7 @@ pub type IntroductionId = Id<IntroductionKind>;
 pub struct NewIntroduction {
     /// Its public id, fresh.
     pub id: IntroductionId,
-    /// The device that introduces itself.
+    /// The device that introduces itself; it has to be live.
     pub from: SessionNumber,
     /// The device that it is for; it has to be live.
     pub to: SessionId,
@@ -48,6 +48,12 @@ impl NewIntroduction {
             true => Ok(()),
             false => Err(Fault::Deferred { retry_after: FULL_RETRY }),
         }
+    }
+
+    /// The refusal of a sender that ended while it asked.
+    #[must_use]
+    pub fn sender_is_gone() -> Fault {
+        Fault::unauthorized("the device has ended")
     }
 
     /// The refusal of a prekey that is not there any more.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealpost_sdk::keys::VerifyingKey;
 
@@ -243,6 +244,12 @@ pub struct EnrolledDevice {
     pub device: MemberDevice,
 }
 
+/// The refusal to end the last device of a member: nobody could act for it any more.
+#[must_use]
+pub fn last_device() -> Fault {
+    Fault::conflict("device", "is the last one of its account, which can be deleted instead")
+}
+
 /// A change to a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberDeviceChange {
@@ -254,17 +261,22 @@ pub enum MemberDeviceChange {
     Strong,
 }
 
-/// Keys that can be added behind those that are there, each once.
+/// A one-time prekey that was given out is remembered for so long after the last moment at which an
+/// introduction may name it, so that it is not given out again when its owner leaves it once more.
+pub const KEYS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Keys that can be added behind those that are there, each once, and none that was given out or
+/// used before.
 ///
 /// # Errors
 /// [`Fault::TooLarge`] when there would be more than `most`.
 pub fn new_one_time_keys<'k>(
     keys: &'k [String],
     waiting: &[String],
-    taken: &[String],
+    spent: &[String],
     most: u32,
 ) -> Result<Vec<&'k str>, Fault> {
-    let mut known: HashSet<&str> = waiting.iter().chain(taken).map(String::as_str).collect();
+    let mut known: HashSet<&str> = waiting.iter().chain(spent).map(String::as_str).collect();
     let mut new: Vec<&str> = keys.iter().map(String::as_str).collect();
     new.retain(|key| known.insert(key));
     let (actual, limit) = ((waiting.len() + new.len()) as u64, u64::from(most));

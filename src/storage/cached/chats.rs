@@ -87,6 +87,14 @@ impl Chats for CachedStore {
         self.inner.ensure_chat(id, creator, other, at).await
     }
 
+    async fn direct_chat(
+        &self,
+        one: AccountNumber,
+        other: AccountNumber,
+    ) -> Result<Option<ConversationId>, Fault> {
+        self.inner.direct_chat(one, other).await
+    }
+
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {
         self.inner.chats(account, limit).await
     }

@@ -241,4 +241,9 @@ impl Members for CachedStore {
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.inner.forget_enrolments(now, limit).await
     }
+
+    /// Nobody remembers who has no device.
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_idle_members(before, limit).await
+    }
 }

@@ -161,7 +161,18 @@ pub(super) async fn introductions_end_with_their_devices_and_in_time(scene: Scen
     assert_eq!(scene.store.forget_introductions(at(1001), 10).await.unwrap(), 0);
     assert_eq!(scene.store.forget_introductions(at(1003), 1).await.unwrap(), 1);
     assert_eq!(scene.store.introductions(second.session, 10).await.unwrap().len(), 1);
+    scene.enrol(1, 4).await;
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
     assert!(scene.store.introductions(second.session, 10).await.unwrap().is_empty());
     assert_eq!(scene.store.forget_introductions(at(2000), 10).await.unwrap(), 0);
+}
+
+pub(super) async fn a_device_that_has_ended_introduces_itself_to_nobody(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    scene.enrol(1, 3).await;
+    scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
+    let late = scene.introduce(introduction(from, to, 1)).await;
+    assert!(matches!(late, Err(Fault::Unauthorized { .. })), "{late:?}");
+    assert!(scene.store.introductions(to.session, 10).await.unwrap().is_empty());
 }

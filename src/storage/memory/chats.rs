@@ -33,6 +33,16 @@ impl Chats for MemoryStore {
         self.change().ensure_chat(id, creator, other, at, false)
     }
 
+    async fn direct_chat(
+        &self,
+        one: AccountNumber,
+        other: AccountNumber,
+    ) -> Result<Option<ConversationId>, Fault> {
+        let state = self.state();
+        let known = state.messenger.direct_chats.get(&(one.min(other), one.max(other)));
+        Ok(known.and_then(|known| state.conversations.get(known)).map(|known| known.id))
+    }
+
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {
         let state = self.state();
         let own = state.conversations.values();

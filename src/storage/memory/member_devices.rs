@@ -4,7 +4,7 @@ use super::{Seat, State, members};
 use crate::domain::Fault;
 use crate::domain::account::Dialect;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
-use crate::domain::messenger::member::{Permit, new_one_time_keys};
+use crate::domain::messenger::member::{Permit, last_device, new_one_time_keys};
 use crate::domain::messenger::{
     Circumstances, DeviceOwner, EnrolledDevice, MemberDevice, MemberDeviceChange, NewEnrolment,
     RemoteDevice, SignedKey,
@@ -102,10 +102,13 @@ impl State {
         account: AccountNumber,
         device: SessionId,
     ) -> Result<SessionNumber, Fault> {
-        let mut live = self.messenger.devices.iter();
-        let found = live.find(|(_, it)| it.account == account && it.device.id == device);
-        let session = found.map(|(session, _)| *session);
-        let session = session.ok_or(Fault::NotFound { what: "device" })?;
+        let live = self.messenger.devices.iter().filter(|(_, it)| it.account == account);
+        let live: Vec<_> = live.map(|(session, it)| (*session, it.device.id)).collect();
+        let found = live.iter().find(|(_, id)| *id == device);
+        let (session, _) = *found.ok_or(Fault::NotFound { what: "device" })?;
+        if live.len() < 2 {
+            return Err(last_device());
+        }
         self.end_member_session(session);
         self.member_changed(account);
         Ok(session)

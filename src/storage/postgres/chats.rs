@@ -34,6 +34,17 @@ impl Chats for PostgresStore {
         self.write(wish, |wish, link| Box::pin(ensure(wish, link))).await
     }
 
+    async fn direct_chat(
+        &self,
+        one: AccountNumber,
+        other: AccountNumber,
+    ) -> Result<Option<ConversationId>, Fault> {
+        let known = query(KNOWN).bind(one.min(other).0).bind(one.max(other).0);
+        let row = known.fetch_optional(&mut self.reader().await?).await;
+        let row = row.map_err(during("looking for a chat"))?;
+        Ok(row.as_ref().map(|row| id(row, "id")).transpose()?)
+    }
+
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {
         let rows = query(LIST)
             .bind(account.0)

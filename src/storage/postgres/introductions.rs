@@ -1,5 +1,7 @@
 //! Introductions of members' devices.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -59,12 +61,11 @@ impl Introductions for PostgresStore {
     }
 }
 
-/// Those who introduce themselves to a device do it one after the other.
+/// Those who introduce themselves to a device do it one after the other, and end before or after it.
 const LOCK: &str = "
-    SELECT member_devices.session
-    FROM sessions JOIN member_devices ON member_devices.session = sessions.number
-    WHERE sessions.id = ANY ($1)
-    ORDER BY member_devices.session FOR UPDATE OF member_devices";
+    SELECT session FROM member_devices
+    WHERE session = ANY (ARRAY(SELECT number FROM sessions WHERE id = ANY ($1)) || $2::bigint[])
+    ORDER BY session FOR UPDATE";
 
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
@@ -73,7 +74,8 @@ const ON_FILE: &str = "
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = $2)
         + (SELECT count(*) FROM taken_keys
-            WHERE session = sessions.number AND public_key = $2) AS keys
+            WHERE session = sessions.number AND public_key = $2
+                AND usable_until > $3) AS keys
     FROM sessions
     JOIN member_devices ON member_devices.session = sessions.number
     JOIN accounts ON accounts.number = sessions.account
@@ -90,6 +92,7 @@ const SAME: &str = "
 async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<OnFile>, StoreError> {
     let doing = "looking for a recipient";
     let found = query(ON_FILE).bind(&new.to.as_bytes()[..]).bind(new.one_time_key.as_str());
+    let found = found.bind(new.at.as_micros());
     let row = found.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
@@ -112,8 +115,15 @@ async fn introduce(
     link: &mut Link<'_>,
 ) -> Result<Result<Vec<Introduced>, Fault>, StoreError> {
     let recipients = id_array(introductions.iter().map(|new| new.to));
-    let lock = query(LOCK).bind(recipients).execute(&mut *link).await;
-    lock.map_err(during("waiting for others who introduce themselves"))?;
+    let senders: BTreeSet<_> = introductions.iter().map(|new| new.from.0).collect();
+    let lock = query(LOCK).bind(recipients).bind(Vec::from_iter(senders.iter().copied()));
+    let live = lock.fetch_all(&mut *link).await;
+    let live = live.map_err(during("waiting for others who introduce themselves"))?;
+    let live = live.iter().map(|row| value(row, "session"));
+    let live = live.collect::<Result<BTreeSet<i64>, _>>()?;
+    if !senders.is_subset(&live) {
+        return Ok(Err(NewIntroduction::sender_is_gone()));
+    }
     let mut found = Vec::with_capacity(introductions.len());
     for new in introductions {
         found.push(on_file(new, link).await?);
@@ -136,7 +146,7 @@ async fn keep(
     link: &mut Link<'_>,
 ) -> Result<(), StoreError> {
     if !new.one_time_key.is_empty() {
-        one_time_keys::use_up(to, &new.one_time_key, link).await?;
+        one_time_keys::use_up(to, &new.one_time_key, new.at, link).await?;
     }
     let add = query(ADD)
         .bind(&new.id.as_bytes()[..])

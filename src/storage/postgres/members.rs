@@ -183,4 +183,15 @@ impl Members for PostgresStore {
         }
         self.write((now, limit), |input, link| Box::pin(enrol::forget(input, link))).await
     }
+
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let idle = query(names::ONE_IDLE)
+            .bind(before.as_micros())
+            .fetch_optional(&mut self.reader().await?)
+            .await;
+        if idle.map_err(during("looking for accounts that were never used"))?.is_none() {
+            return Ok(0);
+        }
+        self.write((before, limit), |input, link| Box::pin(names::forget_idle(input, link))).await
+    }
 }

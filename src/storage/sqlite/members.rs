@@ -186,4 +186,16 @@ impl Members for SqliteStore {
         self.change((now, limit), |input, connection| Box::pin(enrol::forget(input, connection)))
             .await
     }
+
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let idle =
+            query(names::ONE_IDLE).bind(before.as_micros()).fetch_optional(&self.readers).await;
+        if idle.map_err(during("looking for accounts that were never used"))?.is_none() {
+            return Ok(0);
+        }
+        self.change((before, limit), |input, connection| {
+            Box::pin(names::forget_idle(input, connection))
+        })
+        .await
+    }
 }
