@@ -26,6 +26,10 @@ mod measure;
 mod members;
 #[path = "gateway/members_crowd.rs"]
 mod members_crowd;
+#[path = "gateway/members_people.rs"]
+mod members_people;
+#[path = "gateway/members_signing.rs"]
+mod members_signing;
 #[path = "gateway/numbers.rs"]
 mod numbers;
 #[path = "gateway/pace.rs"]
@@ -46,6 +50,8 @@ mod progress;
 mod reading;
 #[path = "gateway/requests.rs"]
 mod requests;
+#[path = "gateway/results.rs"]
+mod results;
 #[path = "gateway/scene.rs"]
 mod scene;
 #[path = "gateway/shape.rs"]
@@ -78,6 +84,7 @@ use tokio::runtime::Builder;
 use accept::Effort;
 use arguments::{Arguments, Part};
 use progress::Progress;
+use results::Results;
 use store::Template;
 
 /// The program's own, so that nothing differs but what is measured.
@@ -119,25 +126,24 @@ async fn run(arguments: Arguments) {
     };
     let folder = folder.expect("a folder for databases");
     let mut progress = Progress::begin(&arguments);
-    let mut text = String::new();
+    let mut results = Results::default();
     for server in arguments.databases() {
         let database = if server.is_some() { "PostgreSQL" } else { "SQLite" };
         let template = Template::make(folder.path(), server).await;
         progress.made(database);
-        text += &format!("## {database}\n\n");
         for part in arguments.parts() {
-            text += &match part {
+            let text = match part {
                 Part::Accept => accepting(&arguments, &template, database, &mut progress).await,
                 Part::Members => members::measure(&template, database, &arguments).await,
                 _ => measure(&arguments, &template, part).await,
             };
-            text.push('\n');
+            results.add(database, part, text);
             progress.finished(&arguments, database, part);
         }
     }
-    println!("{text}");
+    println!("{}", results.text());
     if arguments.write {
-        write(&text);
+        results.write();
     }
 }
 
@@ -180,14 +186,4 @@ async fn accepting(
     }
     tables.push(promises);
     tables.join("\n")
-}
-
-/// Where the results of a run are kept: everything after this line is replaced.
-const MARK: &str = "<!-- results -->\n";
-
-fn write(text: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/BENCHMARKS.md");
-    let before = std::fs::read_to_string(path).unwrap_or_default();
-    let head = before.split(MARK).next().unwrap_or_default();
-    std::fs::write(path, format!("{head}{MARK}\n{text}")).expect("a file that can be written");
 }

@@ -12,7 +12,8 @@ Runs the named proofs, or all of them:
   postgres-kills  kill -9 of PostgreSQL in a stream of posts, twenty rounds
   sockets     ten thousand idle sockets: memory of each, and delivery beside an echo
   simulation  readers that come and go at random, two hundred times
-  hushnet     HushNet's senders and readers for a minute each, and two thousand sockets
+  hushnet     HushNet's senders and readers for a minute each on both databases, and two thousand
+              sockets
   malformed   200,000 malformed requests and frames
   broadcast   one text to ten thousand people, of whom some have signed in again
   fuzz        ten minutes of fuzzing for each target in fuzz/
@@ -72,11 +73,15 @@ prove_simulation() {
 }
 
 prove_hushnet() {
-    local sockets=${SEALPOST_HUSHNET_SOCKETS:-2000}
-    step "HushNet: ${SEALPOST_HUSHNET_SECONDS:-60} s of each load, $sockets sockets"
-    # One at a time: they measure how fast the machine is.
-    SEALPOST_HUSHNET_SECONDS=${SEALPOST_HUSHNET_SECONDS:-60} SEALPOST_HUSHNET_SOCKETS=$sockets \
-        cargo test --release --package sealpost --test main hushnet:: -- --test-threads 1
+    export SEALPOST_HUSHNET_SECONDS=${SEALPOST_HUSHNET_SECONDS:-60}
+    export SEALPOST_HUSHNET_SOCKETS=${SEALPOST_HUSHNET_SOCKETS:-2000}
+    local test=(cargo test --release --package sealpost --test main)
+    step "HushNet: $SEALPOST_HUSHNET_SECONDS s of each load, $SEALPOST_HUSHNET_SOCKETS sockets"
+    # One at a time: each takes all of the machine.
+    "${test[@]}" hushnet:: -- --test-threads 1
+    step "HushNet on PostgreSQL: the same loads"
+    prepare_postgres
+    SEALPOST_TEST_STORE=postgres "${test[@]}" hushnet::load:: -- --test-threads 1
 }
 
 prove_malformed() {

@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod body;
+pub mod cors;
 pub mod course;
 pub mod fault_log;
 pub mod gate;

@@ -45,7 +45,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// The clients of this test are files to the system, as the gateway's sockets are in its process.
-fn raise_file_limit(needed: u64) {
+pub fn raise_file_limit(needed: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };

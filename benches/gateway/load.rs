@@ -128,14 +128,45 @@ impl Connection {
             }
         };
         let fields = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
-        let (head, length) = (end + 4, content_length(&fields));
-        while self.buffer.len() < head + length {
-            self.fill().await;
-        }
+        let body = match fields.contains("\r\ntransfer-encoding: chunked") {
+            true => self.pieces(end + 4).await,
+            false => {
+                let (head, length) = (end + 4, content_length(&fields));
+                while self.buffer.len() < head + length {
+                    self.fill().await;
+                }
+                self.buffer[head..].to_vec()
+            }
+        };
         let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|it| it.parse().ok());
-        let body = self.buffer[head..].to_vec();
         let says_when = fields.contains("\r\nretry-after:");
         Answer { status: status.unwrap_or_default(), says_when, body }
+    }
+
+    /// A body that comes in pieces, each after a line with its length; none is the end.
+    async fn pieces(&mut self, mut start: usize) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = loop {
+                let rest = &self.buffer[start..];
+                if let Some(line) = rest.windows(2).position(|two| two == b"\r\n") {
+                    break line;
+                }
+                self.fill().await;
+            };
+            let length = std::str::from_utf8(&self.buffer[start..start + line]).ok();
+            let length = length.and_then(|length| usize::from_str_radix(length, 16).ok());
+            let length = length.expect("a piece says how long it is");
+            start += line + 2;
+            while self.buffer.len() < start + length + 2 {
+                self.fill().await;
+            }
+            if length == 0 {
+                return body;
+            }
+            body.extend_from_slice(&self.buffer[start..start + length]);
+            start += length + 2;
+        }
     }
 
     async fn fill(&mut self) {

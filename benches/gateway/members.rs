@@ -1,62 +1,48 @@
 //! HushNet's members: sending beside a gateway that commits every message alone, empty fetches after
-//! many deliveries, and signed requests where many devices are on file.
+//! many deliveries, and signed requests where many devices are on file ([`members_signing`]).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use sealpost::domain::clock::{Clock as _, SystemClock};
-use sealpost::sdk::keys::SigningKey;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::arguments::Arguments;
 use super::gateway_process::Gateway;
 use super::load::{Clients, Connection, Outcome};
 use super::measure::{Measured, Rounds};
-use super::members_crowd;
+use super::members_people::{Device, ask, befriend, enrol, link, message, request};
+use super::members_signing;
 use super::numbers::{count, float, percentile};
 use super::store::{Copy, Template};
 use super::table::{bound, promise};
 
-const SETTINGS: [(&str, &str); 2] = [
+/// Settings of every gateway here.
+pub const SETTINGS: [(&str, &str); 2] = [
     ("SEALPOST_DIALECTS__HUSHNET__ENABLED", "true"),
     ("SEALPOST_DIALECTS__HUSHNET__LIMITS", "relaxed"),
 ];
 
-const CONNECTIONS: usize = 64;
+/// Connections of the clients.
+pub const CONNECTIONS: usize = 64;
 const SENDERS: usize = 4;
 const PEOPLE: usize = 64;
 
 /// Devices of the one whose deliveries are counted.
 const DEVICES: usize = 16;
 
-/// Devices that sign requests in both databases.
-const SAME: usize = 100;
-
 /// Messages whose signatures are made at a time: they are good for half a minute.
 const AT_ONCE: usize = 10_000;
-
-/// How much less is delivered on the first day.
-const LESS: usize = 20;
 
 /// Turns of each side, of which the first is not counted, and fetches for each device in a turn.
 const TURNS: usize = 17;
 const FETCHES: usize = 8;
 
-/// A device, with what it needs to sign.
-struct Device {
-    user: String,
-    id: String,
-    key: SigningKey,
-}
-
 /// Measures all three.
 pub async fn measure(template: &Template, database: &str, arguments: &Arguments) -> String {
     let sent = sending(template, database, arguments).await;
     let fetched = fetching(template, arguments.deliveries()).await;
-    let signed = signing(template, arguments).await;
+    let signed = members_signing::measure(template, arguments).await;
     format!("### HushNet\n\n{sent}\n{fetched}\n{signed}")
 }
 
@@ -131,10 +117,10 @@ async fn send(template: &Template, is_alone: bool, measured: usize) -> Measured 
     Measured { cpu, server_cpu, groups, peak_memory, ..Measured::of(&outcome, 1) }
 }
 
-/// Empty fetches on the first day, and after so many deliveries.
+/// Empty fetches of devices to which nothing was ever delivered, and after so many deliveries.
 async fn fetching(template: &Template, deliveries: usize) -> String {
     let (used_copy, fresh_copy) = (template.copy().await, template.other_copy().await);
-    let fresh = Reader::after(&fresh_copy, deliveries / LESS).await;
+    let fresh = Reader::after(&fresh_copy, 0).await;
     let used = Reader::after(&used_copy, deliveries).await;
     let mut times = [Vec::new(), Vec::new()];
     for turn in 0..TURNS {
@@ -147,16 +133,16 @@ async fn fetching(template: &Template, deliveries: usize) -> String {
     }
     let [before, after] = times.each_ref().map(|times| percentile(times, 50));
     let mut text = format!(
-        "Empty fetches of {DEVICES} devices, in turns with a gateway that has delivered {}:\n\n\
+        "Empty fetches of {DEVICES} devices, one after the other, in turns with a gateway that has \
+         delivered nothing:\n\n\
          | deliveries | p50 ms | p99 ms |\n|---|---:|---:|\n",
-        fresh.delivered
     );
     for (reader, times) in [&fresh, &used].into_iter().zip(&times) {
         let (half, most) = (percentile(times, 50), percentile(times, 99));
         text += &format!("| {} | {half:.3} | {most:.3} |\n", reader.delivered);
     }
     text += "\n| | measured | promised | |\n|---|---:|---:|---|\n";
-    bound(&mut text, "HushNet: time of an empty fetch later", after / before, 1.1);
+    bound(&mut text, "HushNet: time of an empty fetch after them", after / before, 1.1);
     fresh.gateway.process.stop();
     used.gateway.process.stop();
     text
@@ -221,74 +207,6 @@ impl Reader {
     }
 }
 
-/// Signed requests of the same devices, among few and among many.
-async fn signing(template: &Template, arguments: &Arguments) -> String {
-    let many = arguments.size().accounts;
-    let (small, large) = (template.copy().await, template.other_copy().await);
-    let (in_small, in_large) = (devices(&small).await, devices(&large).await);
-    members_crowd::fill(&large, many).await;
-    let requests = count(8_000.0 * arguments.scale).max(100);
-    let mut all = [Rounds::default(), Rounds::default()];
-    for round in 0..arguments.rounds {
-        for place in [round % 2, (round + 1) % 2] {
-            let (copy, devices) =
-                if place == 0 { (&small, &in_small) } else { (&large, &in_large) };
-            all[place].0.push(ask_signed(copy, devices, requests).await);
-        }
-    }
-    let mut text = format!(
-        "Signed requests of the same {SAME} devices over {CONNECTIONS} connections:\n\n\
-         | devices on file | req/s | ± | p50 ms | p99 ms | CPU |\n|---|---:|---:|---:|---:|---:|\n"
-    );
-    for (devices, it) in [SAME, SAME + many].into_iter().zip(&all) {
-        text += &format!(
-            "| {devices} | {:.0} | {:.0} % | {:.2} | {:.2} | {:.4} |\n",
-            it.requests(),
-            it.spread() * 100.0,
-            it.percentile(50),
-            it.percentile(99),
-            it.cpu(),
-        );
-    }
-    text += "\n| | measured | promised | |\n|---|---:|---:|---|\n";
-    let what = "HushNet: signed requests among many devices of those among few";
-    promise(&mut text, what, all[1].ratio(&all[0]), 0.9);
-    text
-}
-
-/// Enrols those who will sign.
-async fn devices(copy: &Copy) -> Vec<Device> {
-    let gateway = Gateway::serve_with(copy, &SETTINGS);
-    let mut connection = Connection::open(gateway.process.address()).await;
-    let mut devices = Vec::new();
-    for number in 0..SAME {
-        devices.push(enrol(&mut connection, &format!("device {number}")).await);
-    }
-    drop(connection);
-    gateway.process.stop();
-    devices
-}
-
-async fn ask_signed(copy: &Copy, devices: &[Device], requests: usize) -> Measured {
-    rustix::fs::sync();
-    let gateway = Gateway::serve_with(copy, &SETTINGS);
-    let one = |place: usize| {
-        let device = &devices[place % devices.len()];
-        request("GET", "/sessions/pending", Some(device), &Value::Null)
-    };
-    let warm: Arc<[Bytes]> = (0..requests / 5 + 1).map(one).collect();
-    let all: Arc<[Bytes]> = (0..requests).map(one).collect();
-    let mut clients = Clients::connect(gateway.process.address(), CONNECTIONS).await;
-    clients.run(&warm).await;
-    let (cpu, server_cpu) = (gateway.process.cpu(), copy.server_cpu());
-    let outcome = clients.run(&all).await;
-    let (cpu, server_cpu) = (gateway.process.cpu() - cpu, copy.server_cpu() - server_cpu);
-    assert!(outcome.answers.iter().all(|answer| answer.status == 200), "all are known");
-    drop(clients);
-    gateway.process.stop();
-    Measured { cpu, server_cpu, ..Measured::of(&outcome, 1) }
-}
-
 fn all_sent(outcome: &Outcome) {
     for answer in &outcome.answers {
         let text = String::from_utf8_lossy(&answer.body);
@@ -296,128 +214,9 @@ fn all_sent(outcome: &Outcome) {
     }
 }
 
-/// A key that nobody else has.
-fn key(name: &str) -> SigningKey {
-    let mut seed = [0x68; 32];
-    seed.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
-    SigningKey::from_seed(&seed)
-}
-
-/// What a new device says of itself; the contracts differ in where they say it.
-fn bundle(user: &str, key: &SigningKey) -> (Value, String, String) {
-    let prekey = [0x70; 32];
-    let body = json!({
-        "user_id": user,
-        "identity_pubkey": STANDARD.encode(key.verifying_key().to_bytes()),
-        "prekey_pubkey": STANDARD.encode(prekey),
-        "one_time_prekeys": [],
-        "device_label": "bench",
-        "push_token": "",
-    });
-    (body, STANDARD.encode(prekey), STANDARD.encode(key.sign(&prekey)))
-}
-
-async fn enrol(connection: &mut Connection, name: &str) -> Device {
-    let created =
-        ask(connection, "POST", "/users/create", None, &json!({ "username": name })).await;
-    let user = text(&created["user"]["id"]);
-    let key = key(name);
-    let (mut body, prekey, signature) = bundle(&user, &key);
-    body["signed_prekey"] = json!({ "key": prekey, "signature": signature });
-    body["enrollment_token"] = created["enrollment_token"].clone();
-    let device = ask(connection, "POST", &format!("/users/{user}/devices"), None, &body).await;
-    Device { user, id: text(&device["id"]), key }
-}
-
-/// A further device of somebody.
-async fn link(connection: &mut Connection, first: &Device, number: usize) -> Device {
-    let key = key(&format!("further {number}"));
-    let (mut body, prekey, signature) = bundle(&first.user, &key);
-    body["signed_prekey_pub"] = prekey.into();
-    body["signed_prekey_sig"] = signature.into();
-    let device = ask(connection, "POST", "/devices", Some(first), &body).await;
-    Device { user: first.user.clone(), id: text(&device["id"]), key }
-}
-
-/// Introduces two devices to each other; returns the chat of their members.
-async fn befriend(connection: &mut Connection, from: &Device, to: &Device) -> String {
-    let introduction = json!({
-        "recipient_user_id": to.user,
-        "sessions_init": [{
-            "recipient_device_id": to.id, "ephemeral_pubkey": "AA==", "sender_prekey_pub": "AA==",
-            "otpk_used": "", "ciphertext": "AA==",
-        }],
-    });
-    ask(connection, "POST", "/sessions", Some(from), &introduction).await;
-    let waiting = ask(connection, "GET", "/sessions/pending", Some(to), &Value::Null).await;
-    let confirmation = json!({
-        "pending_session_id": waiting["sessions"][0]["id"],
-        "sender_device_id": from.id, "receiver_device_id": to.id,
-    });
-    ask(connection, "POST", "/sessions/confirm", Some(to), &confirmation).await;
-    let chats = ask(connection, "GET", "/chats", Some(to), &Value::Null).await;
-    text(&chats[0]["id"])
-}
-
-/// A message to devices of somebody.
-fn message(
-    from: &Device,
-    to: &Device,
-    chat: &str,
-    devices: &[impl AsRef<str>],
-    place: usize,
-) -> Bytes {
-    let payload = |device: &_| {
-        json!({
-            "to_device_id": AsRef::<str>::as_ref(device),
-            "header": { "ratchet_pub": STANDARD.encode([7; 32]), "counter": place },
-            "ciphertext": STANDARD.encode([9; 256]),
-        })
-    };
-    let payloads: Vec<_> = devices.iter().map(payload).collect();
-    let body = json!({
-        "chat_id": chat, "logical_msg_id": place.to_string(), "to_user_id": to.user,
-        "payloads": payloads,
-    });
-    request("POST", "/messages", Some(from), &body)
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
-
-async fn ask(
-    connection: &mut Connection,
-    method: &str,
-    path: &str,
-    device: Option<&Device>,
-    body: &Value,
-) -> Value {
-    let answer = connection.ask(&request(method, path, device, body)).await;
-    let told = String::from_utf8_lossy(&answer.body);
-    assert!((200..300).contains(&answer.status), "{method} {path}: {} {told}", answer.status);
-    serde_json::from_slice(&answer.body).unwrap_or_default()
-}
-
-/// A request in one piece, signed now.
-fn request(method: &str, path: &str, device: Option<&Device>, body: &Value) -> Bytes {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    let mut head = format!("{method} /hushnet{path} HTTP/1.1\r\nhost: gateway\r\n");
-    if let Some(Device { key, .. }) = device {
-        let now = SystemClock.now().as_seconds().to_string();
-        let signature = STANDARD.encode(key.sign(now.as_bytes()));
-        let key = STANDARD.encode(key.verifying_key().to_bytes());
-        head +=
-            &format!("x-identity-key: {key}\r\nx-timestamp: {now}\r\nx-signature: {signature}\r\n");
-    }
-    let length = body.len();
-    head += &format!("content-type: application/json\r\ncontent-length: {length}\r\n\r\n");
-    (head + &body).into()
-}
-
 /// Seconds that all of this should take.
 pub fn expected(arguments: &Arguments) -> f64 {
-    let rounds = float(arguments.rounds) * (1.0 + 6.0 * arguments.scale);
-    let deliveries = float(arguments.deliveries()) * 1.1 * 60e-6;
+    let rounds = float(arguments.rounds) * (1.0 + 16.0 * arguments.scale);
+    let deliveries = float(arguments.deliveries()) * 60e-6;
     rounds * 4.0 + deliveries + float(arguments.size().accounts) * 20e-6 + 10.0
 }

@@ -1,9 +1,12 @@
 //! Members that nobody hears of, each with a device: written straight into the tables, like one that
-//! is there. Their keys are random, so that a look-up has to find its own among them.
+//! is there. Their keys are random, so that a look-up has to find its own among them. Some of them,
+//! spread over all, get keys that can sign.
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use rusqlite::{Connection, params};
+use sealpost::sdk::keys::SigningKey;
+use sqlx::{AssertSqlSafe, Executor as _, query};
 
+use super::members_people::{identity_text, key};
 use super::postgres_floor;
 use super::store::Copy;
 
@@ -44,26 +47,84 @@ const POSTGRES: Words = Words {
     text: "md5(it.number::text) || '0123456789ab'",
 };
 
+/// Waits for nobody, and does not look whether rows refer to others.
+const FAST: [&str; 2] = [
+    "PRAGMA synchronous = OFF; PRAGMA cache_size = -524288; PRAGMA foreign_keys = OFF",
+    "SET synchronous_commit = off; SET session_replication_role = replica",
+];
+
 /// Makes so many of them. There has to be a member with a device already.
 pub async fn fill(copy: &Copy, members: usize) {
     let words = if copy.url().is_some() { &POSTGRES } else { &SQLITE };
-    for first in (0..members).step_by(AT_ONCE) {
+    let firsts = (0..members).step_by(AT_ONCE);
+    let statements = firsts.map(|first| {
         let last = members.min(first + AT_ONCE) - 1;
-        let text = words.statements(FIRST + first, FIRST + last);
-        match copy.url() {
-            Some(url) => {
-                let mut connection = postgres_floor::open(&url).await;
-                let done = connection.execute(AssertSqlSafe(text)).await;
-                done.expect("sound rows");
-            }
-            None => {
-                let options = SqliteConnectOptions::new().filename(copy.database());
-                let mut connection = options.connect().await.expect("a database");
+        words.statements(FIRST + first, FIRST + last)
+    });
+    match copy.url() {
+        Some(url) => {
+            let mut connection = postgres_floor::open(&url).await;
+            // The server would vacuum by itself, in the midst of what is measured.
+            let all = [FAST[1].to_owned()].into_iter().chain(statements);
+            for text in all.chain(["VACUUM (ANALYZE)", "CHECKPOINT"].map(str::to_owned)) {
                 connection.execute(AssertSqlSafe(text)).await.expect("sound rows");
-                connection.close().await.expect("it is closed");
+            }
+        }
+        None => {
+            let connection = Connection::open(copy.database()).expect("a database");
+            for text in [FAST[0].to_owned()].into_iter().chain(statements) {
+                connection.execute_batch(&text).expect("sound rows");
             }
         }
     }
+}
+
+/// Gives so many of them, spread evenly over all, keys that can sign; returns these.
+pub async fn signers(copy: &Copy, members: usize, wanted: usize) -> Vec<SigningKey> {
+    let wanted = wanted.min(members);
+    let number = |place| i64::try_from(FIRST + place * members / wanted).expect("a small number");
+    let numbers: Vec<i64> = (0..wanted).map(number).collect();
+    let keys: Vec<_> = numbers.iter().map(|number| key(&format!("signer {number}"))).collect();
+    let bytes: Vec<_> = keys.iter().map(|key| key.verifying_key().to_bytes().to_vec()).collect();
+    let texts: Vec<_> = keys.iter().map(identity_text).collect();
+    match copy.url() {
+        Some(url) => {
+            let mut connection = postgres_floor::open(&url).await;
+            let sessions = "UPDATE sessions SET signing_key = it.key
+                FROM unnest($1::bigint[], $2::bytea[]) AS it (number, key)
+                WHERE sessions.number = it.number";
+            let devices = "UPDATE member_devices SET identity_key = it.key
+                FROM unnest($1::bigint[], $2::text[]) AS it (number, key)
+                WHERE session = it.number";
+            let sessions = query(sessions).bind(&numbers).bind(&bytes);
+            sessions.execute(&mut connection).await.expect("sound keys");
+            let devices = query(devices).bind(&numbers).bind(&texts);
+            devices.execute(&mut connection).await.expect("sound keys");
+            for text in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
+                connection.execute(text).await.expect("a server at work");
+            }
+        }
+        None => {
+            let connection = Connection::open(copy.database()).expect("a database");
+            let texts: Vec<_> = texts.into_iter().map(String::into_bytes).collect();
+            connection.execute_batch("BEGIN").expect("nobody else writes");
+            for (statement, keys) in [
+                ("UPDATE sessions SET signing_key = ?2 WHERE number = ?1", &bytes),
+                (
+                    "UPDATE member_devices SET identity_key = CAST(?2 AS TEXT) WHERE session = ?1",
+                    &texts,
+                ),
+            ] {
+                let mut statement = connection.prepare(statement).expect("a sound statement");
+                for (number, key) in numbers.iter().zip(keys) {
+                    let changed = statement.execute(params![number, key]).expect("sound keys");
+                    assert_eq!(changed, 1, "each of them has a device");
+                }
+            }
+            connection.execute_batch("COMMIT").expect("room on the disk");
+        }
+    }
+    keys
 }
 
 impl Words {

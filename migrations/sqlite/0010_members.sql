@@ -10,11 +10,13 @@ CREATE TABLE members (
     enrols_itself INTEGER NOT NULL,
     -- Whether it ever had a device: it is shown to nobody, and removed before long, if not.
     had_device INTEGER NOT NULL,
+    -- Whether it stands in the list that everybody may read.
+    is_discoverable INTEGER NOT NULL DEFAULT 1,
     UNIQUE (relay, name)
 ) STRICT;
 
--- Pages of those of this gateway.
-CREATE INDEX members_listed ON members (relay, account) WHERE had_device = 1;
+-- Pages of those of this gateway that are listed.
+CREATE INDEX members_listed ON members (relay, is_discoverable, account) WHERE had_device = 1;
 
 -- Those that never came to anything.
 CREATE INDEX members_idle ON members (account) WHERE had_device = 0;

@@ -22,6 +22,7 @@ use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::{MemberPolicy, Messenger};
+use crate::http::cors::Origins;
 use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
@@ -30,6 +31,9 @@ use crate::outside::client::ClientError;
 
 /// Between two times at which the newest messages of chats are written down.
 const LATEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The largest body that the protocol knows, bytes.
+const BODY_LIMIT: u64 = 2 * 1024 * 1024;
 
 /// What members share with everybody else.
 pub(super) struct Parts {
@@ -55,7 +59,7 @@ impl Parts {
             return Ok(None);
         }
         let clock = self.gateway.clock.clone();
-        let verified = Verified::new(clock.now());
+        let verified = Arc::new(Verified::new(clock.now()));
         let messenger = Messenger {
             gateway: self.gateway,
             policy: policy(settings),
@@ -120,18 +124,30 @@ fn policy(settings: &HushNet) -> MemberPolicy {
     MemberPolicy {
         token_life: settings.token_life(),
         enrolment_life: settings.enrolment_life(),
+        discoverable: settings.discoverable,
         one_time_keys: settings.one_time_keys,
         introductions: settings.introductions,
         devices_per_message: settings.devices_per_message as usize,
     }
 }
 
+fn origins(listed: Vec<String>) -> Origins {
+    match &listed[..] {
+        [] => Origins::None,
+        [all] if all == "*" => Origins::Any,
+        _ => Origins::Only(listed),
+    }
+}
+
 fn dialect(config: &Config) -> HushNetSettings {
     let settings = &config.dialects.hushnet;
     HushNetSettings {
-        body_limit: config.limits.body_bytes,
+        body_limit: config.limits.body_bytes.min(BODY_LIMIT),
+        peer_body_limit: config.limits.body_bytes,
         path_prefix: settings.mounted_at().to_owned(),
         null_for_unknown_user: settings.null_for_unknown_user,
         socket_auth_required: settings.socket_auth == SocketAuth::Required,
+        origins: origins(settings.origins()),
+        shares_members: config.database.is_server(),
     }
 }

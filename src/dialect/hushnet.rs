@@ -9,6 +9,7 @@ pub mod auth;
 mod body;
 mod chats;
 mod contract;
+mod cors;
 mod devices;
 mod enrolling;
 pub mod error;
@@ -34,10 +35,14 @@ pub use openapi::openapi;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::handler::Handler;
+use axum::http::{StatusCode, header};
+use axum::routing::{MethodRouter, get};
 
 use crate::delivery::hub::Hub;
 use crate::domain::messenger::Messenger;
 use crate::domain::messenger::federation::Federation;
+use crate::http::cors::Origins;
 use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
@@ -57,7 +62,7 @@ pub struct HushNetState {
     /// What the operator chose.
     pub settings: HushNetSettings,
     /// Signatures that were found right, and enrolment tokens.
-    pub verified: Verified,
+    pub verified: Arc<Verified>,
     /// Sockets.
     pub sockets: Sockets,
     /// Who finishes requests whose client has gone.
@@ -69,6 +74,9 @@ pub struct HushNetState {
 pub struct HushNetSettings {
     /// The largest body of a request, bytes.
     pub body_limit: u64,
+    /// The largest body of another gateway's request, bytes: what it passes on is a little larger
+    /// than what its member sent.
+    pub peer_body_limit: u64,
     /// The path under which the dialect is mounted; empty for the root.
     pub path_prefix: String,
     /// Whether `GET /users/{id}` answers `null` for an unknown user when nobody signed the request,
@@ -76,6 +84,10 @@ pub struct HushNetSettings {
     pub null_for_unknown_user: bool,
     /// Whether sockets without credentials are refused.
     pub socket_auth_required: bool,
+    /// Whose pages may use it.
+    pub origins: Origins,
+    /// Whether other gateways may serve the same members from the same database.
+    pub shares_members: bool,
 }
 
 /// Routes of this dialect.
@@ -84,7 +96,7 @@ type Routes = Router<Arc<HushNetState>>;
 /// The routes of this dialect. Whatever goes wrong below them has this dialect's shape, unknown
 /// paths and time-outs included.
 pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
-    let prefix = state.settings.path_prefix.clone();
+    let (prefix, origins) = (state.settings.path_prefix.clone(), state.settings.origins.clone());
     let routes = Routes::new()
         .merge(root::routes())
         .merge(users::routes())
@@ -105,7 +117,17 @@ pub fn router(state: Arc<HushNetState>, guard: Guard) -> Router {
         "" => routes,
         prefix => Router::new().nest(prefix, routes).merge(root::with_slash(prefix)),
     };
-    error::surround(router, guard, &prefix)
+    error::surround(router, guard, &prefix, cors::pages(origins))
+}
+
+/// A route that `GET` alone may take: what it does, asking for its head must not do.
+fn get_alone<H, T>(handler: H) -> MethodRouter<Arc<HushNetState>>
+where
+    H: Handler<T, Arc<HushNetState>>,
+    T: 'static,
+{
+    let refused = || async { (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]) };
+    get(handler).head(refused)
 }
 
 /// What the sockets at the root of the gateway's own address are below.
@@ -114,5 +136,7 @@ pub const ROOT_SOCKETS: &str = "/ws";
 /// `/ws/{user_id}` at the root of the gateway's own address: the app drops the path under which the
 /// dialect is mounted.
 pub fn root_socket_router(state: Arc<HushNetState>, guard: Guard) -> Router {
-    error::surround(socket::routes().with_state(state), guard, "")
+    // A page needs no leave to open a socket; whether it may is found out there.
+    let pages = cors::pages(Origins::None);
+    error::surround(socket::routes().with_state(state), guard, "", pages)
 }

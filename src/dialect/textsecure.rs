@@ -109,8 +109,8 @@ pub fn router(state: Arc<TextSecureState>, guard: Guard) -> Router {
 }
 
 async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    if cors::is_preflight(request.method(), request.headers()) {
-        return cors::preflight();
+    if let Some(answer) = cors::preflight(request.method(), request.headers()) {
+        return answer;
     }
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);

@@ -18,6 +18,7 @@ pub mod grouping;
 pub mod handed_out;
 pub mod introducing;
 pub mod introduction;
+pub mod key_text;
 pub mod member;
 pub mod missed;
 pub mod name;
@@ -55,6 +56,8 @@ pub struct MemberPolicy {
     /// How long a member without a device may enrol its first by the new key's own word. A name
     /// whose member never had a device is free again after that.
     pub enrolment_life: Duration,
+    /// Whether new members are in the list that everybody may read, unless they say otherwise.
+    pub discoverable: bool,
     /// One-time prekeys of one device.
     pub one_time_keys: u32,
     /// Introductions that may wait for one device.
@@ -68,6 +71,7 @@ impl Default for MemberPolicy {
         Self {
             token_life: Duration::from_secs(5 * 60),
             enrolment_life: Duration::from_secs(10 * 60),
+            discoverable: true,
             one_time_keys: 100,
             introductions: 1_000,
             devices_per_message: 1_000,

@@ -11,7 +11,7 @@ use super::peer;
 use super::shares::{Share, Shares};
 use crate::domain::Fault;
 use crate::domain::ids::AccountNumber;
-use crate::domain::limits::{Kind, Limiter, Networks, Visitor};
+use crate::domain::limits::{Kind, Limiter, Networks, Visitor, network_of};
 
 /// Bodies are counted in blocks of so many bytes.
 const BLOCK: u64 = 1024;
@@ -23,6 +23,9 @@ pub struct Gate {
     bodies: Arc<Semaphore>,
     body_budget: u64,
     shares: Arc<Shares<AccountNumber>>,
+    /// What those have whose account is not known, by where they are, and all of them together.
+    networks: Arc<Shares<IpAddr>>,
+    anybody: Arc<Shares<()>>,
 }
 
 /// Room for one body, given back on drop.
@@ -30,6 +33,8 @@ pub struct Gate {
 pub struct BodyRoom {
     permit: OwnedSemaphorePermit,
     share: Option<Share<AccountNumber>>,
+    _network: Option<Share<IpAddr>>,
+    _anybody: Option<Share<()>>,
 }
 
 impl Gate {
@@ -40,7 +45,10 @@ impl Gate {
         let bodies = Arc::new(Semaphore::new(blocks.min(Semaphore::MAX_PERMITS)));
         // One account that sends slowly must not keep all others out.
         let shares = Arc::new(Shares::new(body_budget / 2));
-        Self { limiter, proxies, bodies, body_budget, shares }
+        // Nor must those who need no account keep out the ones that have one.
+        let networks = Arc::new(Shares::new(body_budget / 16));
+        let anybody = Arc::new(Shares::new(body_budget / 2));
+        Self { limiter, proxies, bodies, body_budget, shares, networks, anybody }
     }
 
     /// The buckets.
@@ -98,10 +106,47 @@ impl Gate {
         outcome: impl Future<Output = Result<T, Fault>>,
         address: Option<IpAddr>,
     ) -> Result<T, Fault> {
-        let mut unknown = Unknown { gate: self, address, is_judged: false };
+        let unproven = self.unproven(address);
         let outcome = outcome.await;
-        unknown.is_judged = true;
+        unproven.is_judged();
         self.judged(outcome, address)
+    }
+
+    /// Watches over somebody whose credential is being looked at. Whoever is turned away, or goes
+    /// away, before it [was judged](Unproven::is_judged) is a stranger.
+    #[must_use]
+    pub fn unproven(&self, address: Option<IpAddr>) -> Unproven<'_> {
+        Unproven { gate: self, address, is_judged: false }
+    }
+
+    /// Counts a request for its address alone: one that needs no credential, or whose credential
+    /// cannot be judged yet.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn guest(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        self.limiter.take(&Visitor { account: None, address }, Kind::Requests, 1)
+    }
+
+    /// Counts a request of an account, with a body of so many bytes, for which its address
+    /// [has paid](Self::guest) before it was known whose they are.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
+    pub fn proved(
+        &self,
+        extensions: &Extensions,
+        account: AccountNumber,
+        address: Option<IpAddr>,
+        bytes: u64,
+    ) -> Result<Visitor, Fault> {
+        if let Some(course) = extensions.get::<Arc<Course>>() {
+            course.is_of(account);
+        }
+        let visitor = Visitor { account: Some(account), address };
+        self.limiter.settle(&visitor, Kind::Requests, 1)?;
+        self.limiter.settle(&visitor, Kind::Bytes, bytes)?;
+        Ok(visitor)
     }
 
     /// Counts a request whose credential is good; from now on its answer tells the account where it
@@ -187,15 +232,24 @@ impl Gate {
     }
 
     /// Sets memory aside for a body of at most so many bytes, before it is read. One account gets
-    /// half of all there is, or room for one body.
+    /// half of all there is, or room for one body; so do all of those together whose account is not
+    /// known, and the ones at one address a sixteenth.
     ///
     /// # Errors
     /// [`Fault::Unavailable`] when too much is on its way at this moment.
     pub fn body_room(&self, visitor: &Visitor, bytes: u64) -> Result<BodyRoom, Fault> {
         let take = |account| self.shares.take(account, bytes).ok_or_else(full);
         let share = visitor.account.map(take).transpose()?;
+        let (mut network, mut anybody) = (None, None);
+        if visitor.account.is_none() {
+            // Programs on this machine have no share of their own.
+            let at = |address| self.networks.take(network_of(address), bytes).ok_or_else(full);
+            network = visitor.address.map(at).transpose()?;
+            anybody = Some(self.anybody.take((), bytes).ok_or_else(full)?);
+        }
         let permit = self.bodies.clone().try_acquire_many_owned(blocks(bytes));
-        Ok(BodyRoom { permit: permit.map_err(|_| full())?, share })
+        let permit = permit.map_err(|_| full())?;
+        Ok(BodyRoom { permit, share, _network: network, _anybody: anybody })
     }
 
     /// The same for a body that grows to so many bytes piece by piece: a buffer that doubles holds up
@@ -230,13 +284,20 @@ impl Gate {
 }
 
 /// Somebody whose credential is being looked at; dropping it before that is over counts a stranger.
-struct Unknown<'a> {
+pub struct Unproven<'a> {
     gate: &'a Gate,
     address: Option<IpAddr>,
     is_judged: bool,
 }
 
-impl Drop for Unknown<'_> {
+impl Unproven<'_> {
+    /// Notes that it is known what came of it.
+    pub fn is_judged(mut self) {
+        self.is_judged = true;
+    }
+}
+
+impl Drop for Unproven<'_> {
     fn drop(&mut self) {
         if !self.is_judged {
             // Nobody is there to be refused.
@@ -266,42 +327,61 @@ mod tests {
         Gate::new(Arc::new(limiter), Networks::default(), body_budget)
     }
 
+    fn account(number: i64) -> Visitor {
+        Visitor { account: Some(AccountNumber(number)), address: None }
+    }
+
+    fn at(last: u8) -> Visitor {
+        Visitor { account: None, address: Some(IpAddr::from([203, 0, 113, last])) }
+    }
+
     #[test]
     fn bodies_share_a_budget_and_give_it_back() {
         let gate = gate(10 * BLOCK);
-        let anybody = Visitor::default();
-        let first = gate.body_room(&anybody, 9 * BLOCK).unwrap();
-        let _empty = gate.body_room(&anybody, 0).unwrap();
-        let second = gate.body_room(&anybody, 1).unwrap();
-        assert!(matches!(gate.body_room(&anybody, 1), Err(Fault::Unavailable { .. })));
+        let first = gate.body_room(&account(1), 9 * BLOCK).unwrap();
+        let _empty = gate.body_room(&account(2), 0).unwrap();
+        let second = gate.body_room(&account(2), 1).unwrap();
+        assert!(matches!(gate.body_room(&account(3), 1), Err(Fault::Unavailable { .. })));
         drop((first, second));
-        assert!(gate.body_room(&anybody, 10 * BLOCK).is_ok());
-        assert!(gate.body_room(&anybody, u64::MAX).is_err());
+        assert!(gate.body_room(&account(1), 10 * BLOCK).is_ok());
+        assert!(gate.body_room(&account(1), u64::MAX).is_err());
     }
 
     #[test]
     fn a_body_that_grows_has_room_for_a_buffer_that_doubles_as_far_as_there_is_any() {
         let gate = gate(10 * BLOCK);
-        let anybody = Visitor::default();
-        let growing = gate.growing_body_room(&anybody, 4 * BLOCK).unwrap();
-        assert!(gate.body_room(&anybody, 2 * BLOCK + 1).is_err());
+        let growing = gate.growing_body_room(&account(1), 4 * BLOCK).unwrap();
+        assert!(gate.body_room(&account(2), 2 * BLOCK + 1).is_err());
         drop(growing);
-        let _alone = gate.growing_body_room(&anybody, 9 * BLOCK).unwrap();
-        assert!(gate.body_room(&anybody, 1).is_err());
-        assert!(gate.growing_body_room(&anybody, 11 * BLOCK).is_err());
+        let _alone = gate.growing_body_room(&account(1), 9 * BLOCK).unwrap();
+        assert!(gate.body_room(&account(2), 1).is_err());
+        assert!(gate.growing_body_room(&account(2), 11 * BLOCK).is_err());
+    }
+
+    #[test]
+    fn those_without_an_account_have_a_share_by_address_and_leave_half_to_the_others() {
+        let gate = gate(32 * BLOCK);
+        let first = gate.body_room(&at(1), BLOCK).unwrap();
+        let _second = gate.body_room(&at(1), BLOCK).unwrap();
+        assert!(matches!(gate.body_room(&at(1), 1), Err(Fault::Unavailable { .. })));
+        drop(first);
+        assert!(gate.body_room(&at(1), BLOCK).is_ok(), "what was left is given back");
+        let _large = gate.body_room(&at(2), 15 * BLOCK).unwrap();
+        assert!(gate.body_room(&at(3), 1).is_err());
+        assert!(gate.body_room(&Visitor::default(), 1).is_err());
+        assert!(gate.body_room(&account(1), 16 * BLOCK).is_ok());
     }
 
     #[test]
     fn one_account_does_not_get_the_whole_budget_at_once() {
         let gate = gate(10 * BLOCK);
-        let visitor = |number| Visitor { account: Some(AccountNumber(number)), address: None };
-        let mut first = gate.body_room(&visitor(1), 4 * BLOCK).unwrap();
+        let mut first = gate.body_room(&account(1), 4 * BLOCK).unwrap();
         gate.grow(&mut first, 5 * BLOCK / 2).unwrap();
-        assert!(matches!(gate.body_room(&visitor(1), 1), Err(Fault::Unavailable { .. })));
-        let _second = gate.body_room(&visitor(2), 4 * BLOCK).unwrap();
-        assert!(gate.body_room(&visitor(2), BLOCK + 1).is_err());
+        assert!(matches!(gate.body_room(&account(1), 1), Err(Fault::Unavailable { .. })));
+        let _second = gate.body_room(&account(2), 4 * BLOCK).unwrap();
+        assert!(gate.body_room(&account(2), BLOCK + 1).is_err());
         assert!(gate.grow(&mut first, 6 * BLOCK).is_err());
-        assert!(gate.body_room(&visitor(2), BLOCK).is_ok(), "what was refused is given back");
+        assert!(gate.body_room(&account(2), BLOCK).is_ok(), "what was refused is given back");
     }
 
     #[test]

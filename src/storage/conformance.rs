@@ -223,7 +223,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         confirming_makes_a_pair_and_a_chat,
         a_chat_gets_the_id_that_somebody_insists_on_or_none,
         introductions_end_with_their_devices_and_in_time,
-        a_device_that_has_ended_introduces_itself_to_nobody;
+        a_device_that_has_ended_introduces_itself_to_nobody,
+        an_introduction_is_over_when_its_time_is;
     chats:
         two_accounts_have_one_chat,
         a_chat_shows_its_newest_message,

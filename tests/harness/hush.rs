@@ -1,7 +1,7 @@
 //! A device of HushNet's: enrols, and signs the time, or all of a request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::request::Builder;
@@ -28,8 +28,10 @@ pub struct HushDevice {
     /// The device's id; empty until it is enrolled.
     pub device: String,
     pub key: SigningKey,
-    /// Whether it signs all of a request.
+    /// Whether it signs all of a request, as it does anyway what has to be signed like that, and from
+    /// then on.
     pub is_strong: bool,
+    is_held: AtomicBool,
     clock: Arc<TestClock>,
     nonces: AtomicU64,
 }
@@ -43,6 +45,7 @@ impl HushDevice {
             device: String::new(),
             key: app.fresh_key(),
             is_strong: false,
+            is_held: AtomicBool::new(false),
             clock: app.clock.clone(),
             nonces: AtomicU64::new(0),
         }
@@ -148,7 +151,9 @@ impl HushDevice {
     /// A signed request; `path` is below the dialect's prefix.
     pub fn request(&self, method: Method, path: &str, body: &Value) -> Request<Body> {
         let bytes = if body.is_null() { String::new() } else { body.to_string() };
-        let request = if self.is_strong {
+        let is_strong = wants_strong(&method, path) || self.is_strong;
+        let request = if is_strong || self.is_held.load(Ordering::SeqCst) {
+            self.is_held.fetch_or(is_strong && !self.is_strong, Ordering::SeqCst);
             self.strongly(&method, path, bytes.as_bytes())
         } else {
             let request = Request::builder().method(method).uri(format!("{PREFIX}{path}"));
@@ -245,6 +250,12 @@ impl TestApp {
         let bytes = if body.is_null() { String::new() } else { body.to_string() };
         self.call(with_body(request, bytes)).await
     }
+}
+
+/// Whether a call is one that the signature of the time alone is not enough for.
+fn wants_strong(method: &Method, path: &str) -> bool {
+    let of = |start: &str| method == Method::DELETE && path.starts_with(start);
+    of("/devices/") || of("/users/") || path.ends_with("/signed-prekey")
 }
 
 /// A request with a body that says that it is JSON, or without one.

@@ -66,8 +66,14 @@ fn serve(listener: TcpListener, router: Router) {
 async fn member(app: &TestApp, name: &str) -> HushDevice {
     let store = app.gateway().store.clone();
     let (user, id, at) = (app.gateway().random_id(), app.gateway().random_id(), app.clock.now());
-    let name_here = MemberName::parse(name).unwrap();
-    let new = NewMember { user, name: name_here, at, enrols_itself: true, idle_before: at };
+    let new = NewMember {
+        user,
+        name: MemberName::parse(name).unwrap(),
+        at,
+        enrols_itself: true,
+        idle_before: at,
+        is_discoverable: true,
+    };
     store.create_member(new).await.unwrap();
     let mut device = HushDevice::new(app, name, &user.to_string());
     device.device = id.to_string();

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
 use futures_util::future::join_all;
+use sealpost::http::peer::Peer;
 use serde_json::{Value, json};
 
-use crate::harness::hush::HushDevice;
+use super::people::introduction;
+use crate::harness::hush::{HushDevice, PREFIX};
 use crate::harness::{Answer, TestApp};
 
 async fn take(app: &TestApp, device: &HushDevice) -> Answer {
@@ -18,6 +21,7 @@ async fn hn23_fifty_who_ask_at_once_share_five_keys() {
     let app = TestApp::start_for_hushnet().await;
     let alice = app.hush_member("alice").await;
     let answers = join_all((0..50).map(|_| take(&app, &alice))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
     let keys: Vec<Value> = answers
         .iter()
         .flat_map(|answer| answer.json[0]["one_time_prekeys"].as_array().unwrap().clone())
@@ -112,4 +116,63 @@ async fn a_device_is_renamed_and_ended_by_its_owner() {
     assert_eq!(further.get(&app, "/chats").await.json, "Unknown device");
     assert_eq!(app.hush_stranger(Method::GET, &owner, &Value::Null).await.status, 404);
     assert_eq!(alice.get(&app, "/chats").await.status, 200);
+}
+
+#[tokio::test]
+async fn asking_for_the_head_alone_takes_nothing() {
+    let app = TestApp::start_for_hushnet().await;
+    let (alice, bob) = (app.hush_member("alice").await, app.hush_member("bob").await);
+    for path in [
+        format!("/users/{}/keys", alice.user),
+        "/devices/keys/alice".to_owned(),
+        "/users/federated/alice@here/keys".to_owned(),
+        "/s2s/federated/alice/here/keys".to_owned(),
+        "/s2s/users/alice/keys".to_owned(),
+        "/messages/pending".to_owned(),
+    ] {
+        let refused = app.call(bob.request(Method::HEAD, &path, &Value::Null)).await;
+        assert_eq!((refused.status, &refused.json), (405, &"".into()), "{path}");
+        assert_eq!(refused.headers["allow"], "GET", "{path}");
+    }
+    assert_eq!(take(&app, &alice).await.json[0]["one_time_prekeys"][0], alice.one_time_keys(1)[0]);
+}
+
+#[tokio::test]
+async fn an_address_gets_ten_of_a_users_prekeys_a_minute() {
+    let app = TestApp::start_for_hushnet().await;
+    let (user, token) = app.hush_user("alice").await;
+    let alice = app.hush_device("alice", &user, &token, 20).await;
+    let from = |last: u8| {
+        let request = Request::get(format!("{PREFIX}/users/{user}/keys")).body(Body::empty());
+        let mut request = request.unwrap();
+        request.extensions_mut().insert(Peer([203, 0, 113, last].into()));
+        app.call(request)
+    };
+    for _ in 0..10 {
+        assert_eq!(from(1).await.json[0]["one_time_prekeys"].as_array().unwrap().len(), 1);
+    }
+    let beyond = from(1).await;
+    assert_eq!((beyond.status, &beyond.json[0]["device_id"]), (200, &json!(alice.device)));
+    assert_eq!(beyond.json[0]["one_time_prekeys"], json!([]));
+    assert_eq!(from(2).await.json[0]["one_time_prekeys"][0], alice.one_time_keys(11)[10]);
+}
+
+#[tokio::test]
+async fn a_prekey_that_was_given_out_is_used_once_and_its_owner_hears_when_none_is_left() {
+    let app = TestApp::start_for_hushnet().await;
+    let (user, token) = app.hush_user("alice").await;
+    let alice = app.hush_device("alice", &user, &token, 1).await;
+    let (bob, carl) = (app.hush_member("bob").await, app.hush_member("carl").await);
+    let mut line = app.documented_line(&alice).await;
+    let given = take(&app, &alice).await.json[0]["one_time_prekeys"][0].clone();
+    let given = given.as_str().unwrap();
+    let devices = format!("/users/{user}/devices");
+    let listed = app.hush_stranger(Method::GET, &devices, &Value::Null).await;
+    assert_eq!(listed.json[0]["one_time_prekeys"], json!([null]));
+    let introduced = introduction(&alice, &[&alice.device], given);
+    assert_eq!(bob.post(&app, "/sessions", introduced.clone()).await.status, 201);
+    assert_eq!(line.event().await["type"], "session");
+    assert_eq!(carl.post(&app, "/sessions", introduced).await.status, 409);
+    assert_eq!(take(&app, &alice).await.json[0]["one_time_prekeys"], json!([]));
+    assert_eq!(line.event().await, json!({ "type": "device", "user_id": user }));
 }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::people::raw;
 use crate::harness::hush::{HushDevice, PREFIX};
 use crate::harness::{Answer, TestApp};
 
@@ -170,4 +171,85 @@ async fn strong_headers_are_checked_before_anything_else() {
     request.headers_mut().remove("x-nonce");
     let refused = app.call(request).await;
     assert_eq!((refused.status, &refused.json), (401, &"Missing X-Nonce".into()));
+}
+
+/// A request as the documentation has it, and one that both have.
+fn documented() -> String {
+    json!({ "chat_id": "x", "to_device_id": "y" }).to_string()
+}
+
+#[tokio::test]
+async fn the_documents_requests_get_its_refusals_however_they_are_signed() {
+    let app = TestApp::start_for_hushnet().await;
+    let alice = app.hush_member("alice").await;
+    let (body, send) = (documented(), Method::POST);
+    let changed = strong(&alice, &send, "/messages", "another").body(body.clone().into()).unwrap();
+    let no_json = alice.strongly(&send, "/messages", body.as_bytes());
+    let no_json = no_json.header("content-type", "text/plain").body(body.clone().into()).unwrap();
+    for (request, status, code) in [
+        (changed, 401, "SIGNATURE_MISMATCH"),
+        (no_json, 415, "EXPECTED_REQUEST_WITH_CONTENT_TYPE_APPLICATION_JSON"),
+    ] {
+        let refused = app.call(request).await;
+        let found = (refused.status, &refused.json["code"], &refused.json["status"]);
+        assert_eq!(found, (status, &code.into(), &status.into()), "{refused:?}");
+    }
+    let (parts, ()) = strong(&alice, &send, "/messages", &body).body(()).unwrap().into_parts();
+    let again = || Request::from_parts(parts.clone(), Body::from(body.clone()));
+    assert_ne!(app.call(again()).await.status, 401);
+    let replayed = app.call(again()).await;
+    assert_eq!((replayed.status, &replayed.json["code"]), (401, &"REPLAYED_NONCE".into()));
+}
+
+#[tokio::test]
+async fn the_documents_requests_are_told_what_is_wrong_with_their_headers() {
+    let app = TestApp::start_for_hushnet().await;
+    let alice = app.hush_member("alice").await;
+    let change = |name: &'static str, value: Option<&str>| {
+        let mut request = alice.request(Method::POST, "/messages", &Value::Null);
+        *request.body_mut() = documented().into();
+        match value {
+            Some(value) => drop(request.headers_mut().insert(name, value.parse().unwrap())),
+            None => drop(request.headers_mut().remove(name)),
+        }
+        app.call(request)
+    };
+    for (name, value, status, code) in [
+        ("x-identity-key", None, 401, "MISSING_X_IDENTITY_KEY"),
+        ("x-signature", None, 401, "MISSING_X_SIGNATURE"),
+        ("x-timestamp", None, 401, "MISSING_X_TIMESTAMP"),
+        ("x-timestamp", Some("1"), 401, "EXPIRED_TIMESTAMP"),
+        ("x-signature", Some("!"), 400, "BAD_SIGNATURE_B64"),
+        ("x-signature", Some("AAAA"), 400, "SIGNATURE_MUST_BE_64_BYTES"),
+        ("x-identity-key", Some("!"), 400, "BAD_PUBKEY_B64"),
+        ("x-identity-key", Some("AAAA"), 400, "BAD_PUBKEY_LENGTH"),
+    ] {
+        let refused = change(name, value).await;
+        let found = (refused.status, &refused.json["code"], &refused.json["status"]);
+        assert_eq!(found, (status, &code.into(), &status.into()), "{name} {value:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_wants_the_strong_signature() {
+    let app = TestApp::start_for_hushnet().await;
+    let (alice, bob) = (app.hush_member("alice").await, app.hush_member("bob").await);
+    let (device, user) = (format!("/devices/{}", alice.device), format!("/users/{}", alice.user));
+    let prekey = format!("{device}/signed-prekey");
+    let (key, signature) = alice.signed_prekey("another");
+    let body = json!({ "signed_prekey_pub": key, "signed_prekey_sig": signature }).to_string();
+    for (method, path, body) in [
+        (Method::PUT, &prekey, body),
+        (Method::DELETE, &device, String::new()),
+        (Method::DELETE, &user, String::new()),
+    ] {
+        let refused = app.call(raw(&alice, method, path, &body)).await;
+        let found = (refused.status, &refused.json["code"]);
+        assert_eq!(found, (403, &"STRONG_SIGNATURE_REQUIRED".into()), "{path}: {refused:?}");
+    }
+    let path = format!("/users/{}/devices", alice.user);
+    let listed = app.hush_stranger(Method::GET, &path, &Value::Null).await;
+    assert_eq!(listed.json[0]["signed_prekey_pub"], alice.signed_prekey("signed").0);
+    let known = format!("/devices/{}/user", bob.device);
+    assert_eq!(app.hush_stranger(Method::GET, &known, &Value::Null).await.status, 200);
 }

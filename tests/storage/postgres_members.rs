@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use sealpost::domain::Fault;
 use sealpost::domain::messenger::{MemberDeviceChange, NewEnrolment, NewIntroduction, NewMember};
 use sealpost::storage::conformance::member_scene::{
-    chat_id, enrolment, introduction, keys, name, new_member, remote_device, token,
+    chat_id, enrolment, introduction, keys, new_member, remote_device, token,
 };
 use sealpost::storage::conformance::phone_scene::is_forbidden;
 use sealpost::storage::conformance::scene::{START, at, session_id, user_id};
@@ -25,8 +25,8 @@ async fn a_name_belongs_to_the_first_of_many_at_once() {
     for (round, idle_before) in [(0, START), (100, at(1))] {
         let create = async |n| {
             let user = user_id(round + n);
-            let (name, at) = (name(1), at(u64::from(round)));
-            let new = NewMember { user, name, at, enrols_itself: false, idle_before };
+            let at = at(u64::from(round));
+            let new = NewMember { user, at, idle_before, ..new_member(1) };
             two.of(n).create_member(new).await
         };
         let (made, refused) = two.at_once(1..17, create).await;
@@ -169,7 +169,7 @@ async fn nothing_outlives_its_device_whatever_happens_at_once() {
         let store = &two.one().store;
         assert_eq!(store.fresh_member(user_id(n)).await.unwrap(), None);
         assert!(!store.member_device_is_live(device.session).await.unwrap());
-        assert!(store.introductions(device.session, 100).await.unwrap().is_empty());
+        assert!(store.introductions(device.session, START, 100).await.unwrap().is_empty());
         let left = store.one_time_keys(&[device.session], 100).await.unwrap();
         assert_eq!(left, [keys([])]);
     }

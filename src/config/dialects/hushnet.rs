@@ -1,6 +1,7 @@
 //! The section `[dialects.hushnet]`: HushNet's API.
 
 pub mod federation;
+mod origins;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,8 +28,12 @@ pub struct HushNet {
     pub limits: Limits,
     /// Whether sockets need credentials.
     pub socket_auth: SocketAuth,
+    /// Origins whose pages may use it, with commas between them; `*` for all, empty for none.
+    pub allowed_origins: String,
     /// Whether `GET /users/{id}` answers `null` for an unknown user, in the place of 404.
     pub null_for_unknown_user: bool,
+    /// Whether new members are in the list that everybody may read, unless they say otherwise.
+    pub discoverable: bool,
     /// How long a token enrols a device.
     pub token_life_seconds: u64,
     /// How long a member without a device keeps its name, and may enrol its first one by that one's
@@ -74,7 +79,9 @@ impl Default for HushNet {
             path_prefix: "/hushnet".to_owned(),
             limits: Limits::Documented,
             socket_auth: SocketAuth::Lenient,
+            allowed_origins: String::new(),
             null_for_unknown_user: false,
+            discoverable: true,
             token_life_seconds: 5 * 60,
             enrolment_seconds: 10 * 60,
             one_time_keys: 100,
@@ -113,6 +120,12 @@ impl HushNet {
         }
     }
 
+    /// The origins whose pages may use it; `*` among them stands for all.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        origins::parse(&self.allowed_origins).unwrap_or_default()
+    }
+
     /// How long a token enrols a device.
     #[must_use]
     pub fn token_life(&self) -> Duration {
@@ -132,6 +145,12 @@ impl HushNet {
             return Err(ConfigError::Value { key: "dialects.hushnet.listen", reason });
         }
         self.validate_prefix()?;
+        if let Err(one) = origins::parse(&self.allowed_origins) {
+            let reason = format!(
+                "holds `{one}`; an origin is such as `https://chat.example`, and `*` stands alone"
+            );
+            return Err(ConfigError::Value { key: "dialects.hushnet.allowed_origins", reason });
+        }
         within("dialects.hushnet.token_life_seconds", self.token_life_seconds, 10, DAY)?;
         // A token is of no use once its member is gone.
         let (key, least) = ("dialects.hushnet.enrolment_seconds", self.token_life_seconds);
@@ -198,10 +217,25 @@ mod tests {
     }
 
     #[test]
+    fn origins_are_written_as_browsers_do() {
+        let with = |origins: &str| {
+            let allowed_origins = origins.to_owned();
+            HushNet { allowed_origins, ..HushNet::default() }
+        };
+        let two = with("https://chat.example, http://localhost:5000");
+        assert!(two.validate().is_ok() && with("").validate().is_ok());
+        assert_eq!(two.origins(), ["https://chat.example", "http://localhost:5000"]);
+        for wrong in ["chat.example", "https://chat.example/", "*, https://chat.example"] {
+            assert!(with(wrong).validate().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn the_defaults_are_those_of_the_rules() {
         let (ours, rules) = (HushNet::default(), MemberPolicy::default());
         assert_eq!(ours.token_life(), rules.token_life);
         assert_eq!(ours.enrolment_life(), rules.enrolment_life);
+        assert_eq!(ours.discoverable, rules.discoverable);
         assert_eq!(ours.one_time_keys, rules.one_time_keys);
         assert_eq!(ours.introductions, rules.introductions);
         assert_eq!(ours.devices_per_message as usize, rules.devices_per_message);

@@ -5,7 +5,7 @@
 //! to its request and good once ([`strong`]); a device that has used it is held to it.
 
 mod nonces;
-mod strong;
+pub(super) mod strong;
 mod verdicts;
 pub(super) mod weak;
 
@@ -20,7 +20,7 @@ use self::strong::Strong;
 use super::HushNetState;
 use super::error::Refusal;
 use crate::domain::error::Fault;
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::{AccountNumber, SessionId, UserId};
 use crate::domain::inbox::InboxKey;
 use crate::domain::limits::Visitor;
 use crate::domain::messenger::{DeviceOwner, Member, MemberDevice};
@@ -41,6 +41,8 @@ pub const NONCE: &str = "x-nonce";
 /// The header that tells the two forms apart.
 pub const VERSION: &str = "x-signature-version";
 
+const TOO_WEAK: &str = "Strong signature required";
+
 /// Somebody we know, at one of their devices.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -57,6 +59,19 @@ impl Caller {
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.device.id
+    }
+
+    /// Refuses a request whose signature is of the time alone: that fits any other request, too.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`].
+    pub fn require_strong(&self) -> Result<(), Refusal> {
+        // Once it is held to it, nothing else was let in.
+        if self.device.is_strong {
+            return Ok(());
+        }
+        let fault = Fault::forbidden("this has to be signed with `X-Signature-Version: 2`");
+        Err(Refusal::plain(fault, StatusCode::FORBIDDEN, TOO_WEAK))
     }
 
     /// Where its messages wait.
@@ -172,7 +187,7 @@ impl Claim {
             None if device.is_strong => return Err(self.too_weak(state)),
             None => {}
             Some(strong) => {
-                let used = strong.use_up(state);
+                let used = strong.use_up(state).await;
                 used.map_err(|refusal| self.counted(state, refusal))?;
                 if !device.is_strong {
                     state.messenger.hold_to_strength(&device).await?;
@@ -181,13 +196,14 @@ impl Claim {
             }
         }
         state.messenger.allowances.request(device.session)?;
-        state.heard(&member, &device, self.address);
+        state.heard(member.account, &device, self.address);
         Ok(Caller { member, device, visitor })
     }
 
     /// Uses up a strong signature of somebody who is no device yet.
-    pub(super) fn settle_unknown(&self, state: &HushNetState) -> Result<(), Refusal> {
-        let used = self.strong.as_ref().map_or(Ok(()), |strong| strong.use_up(state));
+    pub(super) async fn settle_unknown(&self, state: &HushNetState) -> Result<(), Refusal> {
+        let Some(strong) = &self.strong else { return Ok(()) };
+        let used = strong.use_up(state).await;
         used.map_err(|refusal| self.counted(state, refusal))
     }
 
@@ -198,7 +214,7 @@ impl Claim {
 
     /// The refusal of a weak signature of a device that is held to strong ones.
     pub(super) fn too_weak(&self, state: &HushNetState) -> Refusal {
-        self.counted(state, refused(StatusCode::UNAUTHORIZED, "Strong signature required"))
+        self.counted(state, refused(StatusCode::UNAUTHORIZED, TOO_WEAK))
     }
 
     /// A refusal of these credentials, or that there were too many from this address.
@@ -224,12 +240,17 @@ impl HushNetState {
         Ok(found.filter(|member| member.relay.is_none()))
     }
 
-    /// Notes that a device has just proved who it is.
-    pub(super) fn heard(&self, member: &Member, device: &MemberDevice, address: Option<IpAddr>) {
+    /// Notes that a device of an account has just proved who it is.
+    pub(super) fn heard(
+        &self,
+        account: AccountNumber,
+        device: &MemberDevice,
+        address: Option<IpAddr>,
+    ) {
         // Who signs all of a request signs handshakes as well.
         if !device.is_strong {
             let now = self.messenger.gateway.clock.now();
-            self.verified.was_here(member.account, device.session, address, now);
+            self.verified.was_here(account, device.session, address, now);
         }
     }
 }

@@ -112,46 +112,67 @@ impl Heard {
         body: Body,
         needs_device: bool,
     ) -> Result<Self, Refusal> {
-        let (claim, owner) = match Self::begin(parts, state, needs_device).await {
-            Ok(begun) => begun,
-            Err(refusal) => {
-                look(parts, state, body).await;
-                return Err(refusal);
-            }
-        };
+        let mut body = Some(body);
+        let heard = Self::judge(parts, state, &mut body, needs_device).await;
+        // What is refused before its body is read may depend on that for the shape of its refusal.
+        if let (Err(_), Some(body)) = (&heard, body) {
+            look(parts, state, body).await;
+        }
+        heard
+    }
+
+    /// Takes the body when it is read.
+    async fn judge(
+        parts: &Parts,
+        state: &HushNetState,
+        body: &mut Option<Body>,
+        needs_device: bool,
+    ) -> Result<Self, Refusal> {
+        let (claim, owner) = Self::begin(parts, state, needs_device).await?;
         let address = claim.address;
-        let mut visitor = Visitor { account: None, address };
-        let mut caller = None;
+        let (caller, bytes, room);
         match owner {
-            // Nothing of the request is known to be the device's own before its body was compared.
+            // Keys are public: the device pays for nothing before its signature was compared.
             Some(owner) if claim.is_strong() => {
-                let account = owner.member.account;
-                visitor = state.gate.request(&parts.extensions, account, address)?;
-                require_json(&parts.headers)?;
-                let (bytes, room) = read(state, &visitor, body, true).await?;
-                let outcome = claim.compare(parts, &bytes);
-                let fits = outcome.as_ref().map_err(|_| Fault::unauthorized("does not fit"));
-                let own = state.gate.own(fits.copied(), &visitor, bytes.len() as u64);
-                outcome.map_err(|refusal| claim.counted(state, refusal))?;
-                own?;
-                let caller = Some(claim.settle(state, owner, visitor).await?);
-                return Ok(Self { caller, claim, bytes, room });
+                (bytes, room) = Self::compared(parts, state, &claim, body).await?;
+                let (account, size) = (owner.member.account, bytes.len() as u64);
+                let visitor = state.gate.proved(&parts.extensions, account, address, size)?;
+                caller = Some(claim.settle(state, owner, visitor).await?);
             }
             Some(owner) => {
                 let account = owner.member.account;
-                visitor = state.gate.request(&parts.extensions, account, address)?;
+                let visitor = state.gate.request(&parts.extensions, account, address)?;
                 caller = Some(claim.settle(state, owner, visitor).await?);
+                require_json(&parts.headers)?;
+                let limit = state.settings.body_limit;
+                (bytes, room) = read(state, &visitor, taken(body), limit).await?;
             }
-            None => state.gate.stranger(address)?,
-        }
-        require_json(&parts.headers)?;
-        let (bytes, room) = read(state, &visitor, body, false).await?;
-        if caller.is_none() {
-            let fits = claim.compare(parts, &bytes);
-            fits.map_err(|refusal| claim.counted(state, refusal))?;
-            claim.settle_unknown(state)?;
+            None => {
+                caller = None;
+                (bytes, room) = Self::compared(parts, state, &claim, body).await?;
+                claim.settle_unknown(state).await?;
+            }
         }
         Ok(Self { caller, claim, bytes, room })
+    }
+
+    /// Reads a body at the expense of its address, and compares it with the signature.
+    async fn compared(
+        parts: &Parts,
+        state: &HushNetState,
+        claim: &Claim,
+        body: &mut Option<Body>,
+    ) -> Result<(Bytes, BodyRoom), Refusal> {
+        state.gate.guest(claim.address)?;
+        let unproven = state.gate.unproven(claim.address);
+        require_json(&parts.headers)?;
+        let visitor = Visitor { account: None, address: claim.address };
+        let (bytes, room) = read(state, &visitor, taken(body), state.settings.body_limit).await?;
+        note(parts, &bytes);
+        unproven.is_judged();
+        let fits = claim.compare(parts, &bytes);
+        fits.map_err(|refusal| claim.counted(state, refusal))?;
+        Ok((bytes, room))
     }
 
     /// What can be said before the body is read.
@@ -172,7 +193,11 @@ impl Heard {
     }
 }
 
-/// A request that nobody has signed, with a body. It is counted as a stranger's.
+fn taken(body: &mut Option<Body>) -> Body {
+    body.take().unwrap_or_default()
+}
+
+/// A request that nobody has signed, with a body.
 pub struct Unsigned {
     /// What was sent.
     pub bytes: Bytes,
@@ -197,14 +222,17 @@ impl FromRequest<Arc<HushNetState>> for Unsigned {
     async fn from_request(request: Request, state: &Arc<HushNetState>) -> Result<Self, Refusal> {
         let (mut parts, body) = request.into_parts();
         let Stranger(visitor) = Stranger::from_request_parts(&mut parts, state).await?;
+        state.messenger.allowances.newcomer(visitor.address)?;
         require_json(&parts.headers)?;
-        let (bytes, room) = read(state, &visitor, body, false).await?;
+        let limit = state.settings.body_limit;
+        let (bytes, room) = read(state, &visitor, body, limit).await?;
         Course::begin_work_of(&parts.extensions);
         Ok(Self { bytes, visitor, _room: room })
     }
 }
 
-/// Somebody who need not say who they are, counted by their address.
+/// Somebody who need not say who they are. What they may do without credentials is counted by their
+/// address, but not among what goes wrong there: that would lock out all who share it.
 pub struct Stranger(pub Visitor);
 
 impl FromRequestParts<Arc<HushNetState>> for Stranger {
@@ -215,13 +243,14 @@ impl FromRequestParts<Arc<HushNetState>> for Stranger {
         state: &Arc<HushNetState>,
     ) -> Result<Self, Refusal> {
         let address = state.gate.address(&parts.extensions, &parts.headers);
-        state.gate.stranger(address)?;
+        state.gate.may_knock(address)?;
+        state.gate.guest(address)?;
         Ok(Self(Visitor { account: None, address }))
     }
 }
 
 /// Like [`Stranger`], for a request that may change something.
-pub struct ActingStranger;
+pub struct ActingStranger(pub Visitor);
 
 impl FromRequestParts<Arc<HushNetState>> for ActingStranger {
     type Rejection = Refusal;
@@ -230,32 +259,28 @@ impl FromRequestParts<Arc<HushNetState>> for ActingStranger {
         parts: &mut Parts,
         state: &Arc<HushNetState>,
     ) -> Result<Self, Refusal> {
-        Stranger::from_request_parts(parts, state).await?;
+        let Stranger(visitor) = Stranger::from_request_parts(parts, state).await?;
         Course::begin_work_of(&parts.extensions);
-        Ok(Self)
+        Ok(Self(visitor))
     }
 }
 
-/// Reads a body within what its sender may send, or may have sent while that is not proved.
+/// Reads a body within what its sender may send.
 pub(super) async fn read(
     state: &HushNetState,
     visitor: &Visitor,
     body: Body,
-    is_unproven: bool,
+    limit: u64,
 ) -> Result<(Bytes, BodyRoom), Refusal> {
-    let (gate, limit) = (&state.gate, state.settings.body_limit);
-    let count = |bytes| match is_unproven {
-        true => gate.unproven_bytes(visitor, bytes),
-        false => gate.bytes(visitor, bytes),
-    };
+    let gate = &state.gate;
     let (announced, exact) = (body.size_hint().lower(), body.size_hint().exact());
     if announced <= limit {
-        count(announced)?;
+        gate.bytes(visitor, announced)?;
     }
     // What does not say its size may have any.
     let room = gate.body_room(visitor, exact.unwrap_or(limit).min(limit))?;
     let bytes = body::read(body, limit).await.map_err(unreadable)?;
-    count((bytes.len() as u64).saturating_sub(announced))?;
+    gate.bytes(visitor, (bytes.len() as u64).saturating_sub(announced))?;
     Ok((bytes, room))
 }
 

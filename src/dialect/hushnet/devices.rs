@@ -223,10 +223,11 @@ async fn rename(
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "hushnet_end_device", tag = "HushNet",
     summary = "End a device",
-    description = "One of the caller's own, the calling one included, but not the last one: `DELETE /users/{id}` deletes the account with it. What waits for it is dropped; its key is never good again.",
+    description = "One of the caller's own, the calling one included, but not the last one: `DELETE /users/{id}` deletes the account with it. What waits for it is dropped; its key is never good again. Wants the strong signature.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 204, description = "It has ended"),
+        (status = 403, body = ErrorBody, description = "The signature is of the time alone"),
         (status = 404, body = ErrorBody, description = "The caller has no such device"),
         (status = 409, body = ErrorBody, description = "It is the last one"),
     ),
@@ -237,6 +238,7 @@ async fn end(
     Acting(caller): Acting,
     PathId(id): PathId<kinds::Session>,
 ) -> Result<StatusCode, Refusal> {
+    caller.require_strong()?;
     state.messenger.end_device(&caller.member, id).await.map_err(last_one)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -161,6 +161,7 @@ pub(super) async fn enrol(
     let keys = enrolment.into_keys();
     let one_time = keys.one_time_keys.clone();
     let enrolled = state.messenger.enrol(user, keys, permit).await.map_err(not_enrolled)?;
+    state.heard(enrolled.account, &enrolled.device, asked.visitor.address);
     let device = Device::new(user, &enrolled.device, one_time, Contract::Server);
     Ok((StatusCode::CREATED, Json(device)).into_response())
 }
@@ -187,6 +188,10 @@ fn bad_token(fault: Fault) -> Refusal {
 fn not_enrolled(fault: Fault) -> Refusal {
     match &fault {
         Fault::Forbidden { .. } => bad_token(fault),
+        // Its text is too long; the server's contract has it inside another member.
+        Fault::Invalid { field, reason } if field == "signed_prekey_pub" => {
+            Fault::invalid("signed_prekey.key", reason.clone()).into()
+        }
         Fault::Invalid { field, .. }
             if [SIGNED_PREKEY, PROOF, "identity_pubkey"].contains(&&**field) =>
         {
@@ -212,7 +217,7 @@ fn on_file(fault: Fault) -> Refusal {
 #[utoipa::path(
     post, path = "/devices", operation_id = "hushnet_enrol_documented", tag = "HushNet",
     summary = "Enrol a device by the word of a key",
-    description = "A user's first device is signed for with the new key itself, within ten minutes of the user's beginning; further ones by a device that is there; one that signs requests as a whole has to add the new key's own proof. The push token is not kept.",
+    description = "A user's first device is signed for with the new key itself, within ten minutes of the user's beginning; further ones by a device that is there, best with the strong signature: that of the time alone fits any other request for a minute, this one included, and with the strong one the new key's own proof has to be there. The push token is not kept.",
     request_body = DocumentedEnrolment,
     responses(
         (status = 201, body = Enrolled, description = "The device"),
@@ -249,6 +254,10 @@ async fn enrol_documented(
     };
     let enrolled = state.messenger.enrol(user, enrolment.into_keys(), permit).await;
     let enrolled = enrolled.map_err(not_enrolled_documented)?;
+    if asked.caller.is_none() {
+        // Its own key has signed.
+        state.heard(enrolled.account, &enrolled.device, asked.address);
+    }
     Ok((StatusCode::CREATED, Json(Enrolled::of(user, enrolled))).into_response())
 }
 

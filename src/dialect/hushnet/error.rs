@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 pub use super::contract::Contract;
 use super::contract::Style;
 use crate::domain::error::Fault;
+use crate::http::cors::Cors;
 use crate::http::course::Course;
 use crate::http::fault_log;
 use crate::http::layers::Guard;
@@ -85,8 +86,9 @@ impl Refusal {
             (status, text.into_owned()).into_response()
         } else {
             let code = match &self.text {
-                Some(text) => upper_snake(text),
-                None => code(&self.fault).to_owned(),
+                Some(Cow::Borrowed(text)) => upper_snake(text),
+                // A text that quotes the request is another one each time.
+                Some(Cow::Owned(_)) | None => code(&self.fault).to_owned(),
             };
             let error = ErrorBody { error: text.into_owned(), code, status: status.as_u16() };
             (status, Json(error)).into_response()
@@ -126,15 +128,20 @@ pub(super) struct ErrorBody {
 struct Around {
     guard: Guard,
     prefix: Arc<str>,
+    pages: Cors,
 }
 
 /// Puts this dialect's layer around its routes, which are below `prefix`.
-pub(super) fn surround(router: Router, guard: Guard, prefix: &str) -> Router {
-    let around = Arc::new(Around { guard, prefix: prefix.into() });
+pub(super) fn surround(router: Router, guard: Guard, prefix: &str, pages: Cors) -> Router {
+    let around = Arc::new(Around { guard, prefix: prefix.into(), pages });
     router.layer(from_fn_with_state(around, enclose))
 }
 
 async fn enclose(State(around): State<Arc<Around>>, mut request: Request, next: Next) -> Response {
+    if let Some(answer) = around.pages.preflight(request.method(), request.headers()) {
+        return answer;
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
     let course = Course::of(request.extensions_mut());
     let id = RequestId::of(&request);
     let style = Arc::new(Style::of(&request, around.prefix.clone()));
@@ -142,6 +149,7 @@ async fn enclose(State(around): State<Arc<Around>>, mut request: Request, next: 
     let path = request.extensions().get::<MatchedPath>().cloned();
     let answer = around.guard.answer(course, false, next.run(request)).await;
     let mut response = shape(answer, &style, &id);
+    around.pages.allow(origin.as_ref(), &mut response);
     if let Some(path) = path {
         response.extensions_mut().insert(path);
     }
@@ -232,6 +240,17 @@ mod tests {
         assert_eq!(read(unknown(), Contract::Document).await, (401, json.to_owned()));
         let by_route = unknown().under(Contract::Document);
         assert_eq!(read(by_route, Contract::Server).await, (401, json.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_text_that_quotes_the_request_is_no_code() {
+        let fault = Fault::invalid("username", "is a number");
+        let text = String::from("username: invalid type at line 1 column 14");
+        let refusal = Refusal::plain(fault, StatusCode::UNPROCESSABLE_ENTITY, text.clone());
+        let (status, json) = read(refusal, Contract::Document).await;
+        let code = "VALIDATION_FAILED";
+        let expected = format!(r#"{{"error":"{text}","code":"{code}","status":422}}"#);
+        assert_eq!((status, json), (422, expected));
     }
 
     #[tokio::test]

@@ -2,12 +2,13 @@
 //!
 //! Each way of asking for keys gives out one one-time prekey of each device, which nobody else gets.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
+use axum::routing::{post, put};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
@@ -16,7 +17,7 @@ use super::body::{ActingStranger, Signed};
 use super::error::{ErrorBody, Refusal};
 use super::path::{PathId, PathText};
 use super::users::unknown_user;
-use super::{HushNetState, Routes};
+use super::{HushNetState, Routes, get_alone};
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionId;
 use crate::domain::messenger::{Member, MemberDevice, MemberName, SignedKey};
@@ -25,8 +26,8 @@ use crate::sdk::ids as kinds;
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .route("/users/{id}/keys", get(take))
-        .route("/devices/keys/{username}", get(take_documented))
+        .route("/users/{id}/keys", get_alone(take))
+        .route("/devices/keys/{username}", get_alone(take_documented))
         .route("/devices/{id}/prekeys", post(refill))
         .route("/devices/{id}/signed-prekey", put(replace))
 }
@@ -92,8 +93,12 @@ struct DeviceKeys {
 }
 
 /// Gives out a one-time prekey of each of a member's devices; the newest device comes first.
-pub(super) async fn bundles(state: &HushNetState, member: &Member) -> Result<Vec<Bundle>, Refusal> {
-    let taken = state.messenger.take_keys(member).await?;
+async fn bundles(
+    state: &HushNetState,
+    member: &Member,
+    by: Option<IpAddr>,
+) -> Result<Vec<Bundle>, Refusal> {
+    let taken = state.messenger.take_keys(member, by).await?;
     let bundles = member.devices.iter().zip(taken).rev();
     let bundle = |(device, taken): (&MemberDevice, Option<String>)| Bundle {
         device_id: device.id.to_string(),
@@ -123,17 +128,17 @@ impl From<Bundle> for DeviceKeys {
 #[utoipa::path(
     get, path = "/users/{id}/keys", operation_id = "hushnet_take_keys", tag = "HushNet",
     summary = "Take a prekey of each device of a user",
-    description = "None for nobody. Needs no credentials.",
+    description = "None for nobody. Needs no credentials. One address gets one-time prekeys of a user ten times a minute, everybody together sixty times; beyond that there are none among the keys.",
     params(("id" = String, Path, description = "The user's id")),
     responses((status = 200, body = Vec<Bundle>, description = "The keys of each device")),
 )]
 async fn take(
     State(state): State<Arc<HushNetState>>,
-    _stranger: ActingStranger,
+    ActingStranger(visitor): ActingStranger,
     PathId(id): PathId<kinds::User>,
 ) -> Result<Json<Vec<Bundle>>, Refusal> {
     match state.local_member(id).await? {
-        Some(member) => Ok(Json(bundles(&state, &member).await?)),
+        Some(member) => Ok(Json(bundles(&state, &member, visitor.address).await?)),
         None => Ok(Json(Vec::new())),
     }
 }
@@ -142,7 +147,7 @@ async fn take(
 #[utoipa::path(
     get, path = "/devices/keys/{username}", operation_id = "hushnet_take_keys_documented", tag = "HushNet",
     summary = "Take a prekey of each device of a user, by name",
-    description = "Each one-time prekey is given out once.",
+    description = "Each one-time prekey is given out once. One address gets some of a user ten times a minute, everybody together sixty times; beyond that they are null.",
     params(("username" = String, Path, description = "The user's name")),
     responses(
         (status = 200, body = UserKeys, description = "The keys of each device"),
@@ -152,14 +157,15 @@ async fn take(
 )]
 async fn take_documented(
     State(state): State<Arc<HushNetState>>,
-    _caller: Acting,
+    Acting(caller): Acting,
     PathText(username): PathText,
 ) -> Result<Json<UserKeys>, Refusal> {
     let name = MemberName::parse(&username).map_err(|_| unknown_user())?;
     let user = state.messenger.gateway.store.member_named(&name, None).await?;
     let user = user.ok_or_else(unknown_user)?;
     let member = state.local_member(user).await?.ok_or_else(unknown_user)?;
-    let devices = bundles(&state, &member).await?.into_iter().map(DeviceKeys::from).collect();
+    let bundles = bundles(&state, &member, caller.visitor.address).await?;
+    let devices = bundles.into_iter().map(DeviceKeys::from).collect();
     Ok(Json(UserKeys { user_id: user.to_string(), username, devices }))
 }
 
@@ -220,12 +226,12 @@ struct Replacement {
 #[utoipa::path(
     put, path = "/devices/{id}/signed-prekey", operation_id = "hushnet_replace_signed_prekey", tag = "HushNet",
     summary = "Replace the signed prekey",
-    description = "The calling device's own.",
+    description = "The calling device's own. Wants the strong signature.",
     params(("id" = String, Path, description = "The calling device's id")),
     request_body = Replacement,
     responses(
         (status = 204, description = "It is in place"),
-        (status = 403, body = ErrorBody, description = "That is another device"),
+        (status = 403, body = ErrorBody, description = "That is another device, or the signature is of the time alone"),
         (status = 422, body = ErrorBody, description = "The device has not signed it"),
     ),
     security(("device" = [])),
@@ -237,6 +243,7 @@ async fn replace(
 ) -> Result<StatusCode, Refusal> {
     let Replacement { signed_prekey_pub, signed_prekey_sig } = signed.parse()?;
     let caller = &signed.caller;
+    caller.require_strong()?;
     only_itself(caller.id(), id)?;
     let key = SignedKey { key: signed_prekey_pub, signature: signed_prekey_sig };
     state.messenger.replace_signed_key(&caller.member, &caller.device, key).await?;

@@ -100,7 +100,7 @@ async fn login(
     let Some(DeviceOwner { member, device }) = state.known_device(&key).await? else {
         return Ok(Json(None::<User>).into_response());
     };
-    state.heard(&member, &device, asked.visitor.address);
+    state.heard(member.account, &device, asked.visitor.address);
     let contract = Contract::Server;
     let user = User::new(member.user, &member.name, member.created_at, contract);
     Ok(Json(user).into_response())

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::Response;
-use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{OpenApi, ToSchema};
@@ -17,7 +16,7 @@ use super::error::{ErrorBody, Refusal};
 use super::path::PathId;
 use super::times;
 use super::written::{self, Answered};
-use super::{HushNetState, Routes};
+use super::{HushNetState, Routes, get_alone};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
@@ -28,8 +27,8 @@ use crate::sdk::ids::Session;
 /// The routes of this file.
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .route("/messages/pending", get(fetch))
-        .route("/messages/pending/{device_id}", get(fetch_for_device))
+        .route("/messages/pending", get_alone(fetch))
+        .route("/messages/pending/{device_id}", get_alone(fetch_for_device))
 }
 
 /// This file's part of the OpenAPI document.
@@ -116,9 +115,10 @@ struct DocumentedMessage<'m> {
     header: &'m RawValue,
     /// What only this device can read.
     ciphertext: Cow<'m, str>,
-    /// Always null: what was delivered does not wait.
+    /// When it was handed out first, if that was before and the gateway still knows it; else null.
+    #[schema(example = "2025-11-02T14:30:05Z")]
     delivered_at: Option<String>,
-    /// Always null, likewise.
+    /// Always null: what was read does not wait.
     read_at: Option<String>,
     /// When it came.
     #[schema(example = "2025-11-02T14:30:00Z")]
@@ -239,7 +239,7 @@ impl<'m> DocumentedMessage<'m> {
             to_device_id: to,
             header: header(received),
             ciphertext: String::from_utf8_lossy(&received.ciphertext),
-            delivered_at: None,
+            delivered_at: received.handed_out_at.map(times::utc),
             read_at: None,
             created_at: times::utc(received.at),
         }

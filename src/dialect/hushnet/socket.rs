@@ -2,11 +2,12 @@
 //! contract, `GET /ws?user_id=` the document's.
 //!
 //! A socket is opened for a device: the one whose credentials are in the headers of the handshake or
-//! in its query (`ik`, `ts` and `sig`, base64), or else the one that was last at the same address.
+//! in its query, or else the one that was last at the same address.
 //! It ends with that device.
 
 mod events;
 mod query;
+mod seats;
 mod session;
 
 use std::net::IpAddr;
@@ -15,12 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::OpenApi;
 
+use self::seats::{Displaced, OwnSeat, Seats};
 use self::session::Means;
 use super::auth::Caller;
 use super::error::{Contract, Refusal};
@@ -40,7 +42,7 @@ const FRAME_LIMIT: usize = 4 * 1024;
 #[derive(Debug)]
 pub struct Sockets {
     places: Arc<Places>,
-    users: Arc<Shares<AccountNumber>>,
+    users: Arc<Seats>,
     addresses: Arc<Shares<IpAddr>>,
 }
 
@@ -49,11 +51,11 @@ impl Sockets {
     /// number.
     #[must_use]
     pub fn new(places: Arc<Places>, per_user: u64, per_address: u64) -> Self {
-        let most = |limit| if limit == 0 { u64::MAX } else { limit };
+        let per_address = if per_address == 0 { u64::MAX } else { per_address };
         Self {
             places,
-            users: Arc::new(Shares::new(most(per_user))),
-            addresses: Arc::new(Shares::new(most(per_address))),
+            users: Arc::new(Seats::new(per_user)),
+            addresses: Arc::new(Shares::new(per_address)),
         }
     }
 }
@@ -76,6 +78,8 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 struct Guest {
     user: UserId,
     device: SessionNumber,
+    /// Whether it has shown its own credentials.
+    is_signed: bool,
     contract: Contract,
     visitor: Visitor,
 }
@@ -83,7 +87,7 @@ struct Guest {
 /// What a socket holds for as long as it is open.
 struct Seat {
     place: Place,
-    _user: Share<AccountNumber>,
+    _user: OwnSeat,
     _address: Option<Share<IpAddr>>,
 }
 
@@ -91,12 +95,14 @@ struct Seat {
 #[utoipa::path(
     get, path = "/ws/{user_id}", operation_id = "hushnet_open_socket", tag = "HushNet",
     summary = "Open a socket",
-    description = "Tells the member of messages, pending sessions, sessions, devices and receipts, each as `{\"event_type\",\"payload\"}`. Nothing that a client says means anything. Without credentials it opens at an address from which a device of the member signed a request, or logged in, within ten minutes. It is there at the root of the gateway's own address, too.",
+    description = "Tells the member of messages, pending sessions, sessions, devices and receipts, each as `{\"event_type\",\"payload\"}`. Nothing that a client says means anything. Without credentials it opens at an address from which a device of the member signed a request, logged in or was enrolled within ten minutes, or has had a socket until then. Where the user has as many as it may, the oldest one without credentials from the same address ends, or for a handshake with credentials that of any address. It is there at the root of the gateway's own address, too.",
     params(
         ("user_id" = String, Path, description = "The member"),
         ("ik" = Option<String>, Query, description = "What `X-Identity-Key` would say, for clients that cannot set headers"),
         ("ts" = Option<String>, Query, description = "What `X-Timestamp` would say"),
-        ("sig" = Option<String>, Query, description = "What `X-Signature` would say"),
+        ("nonce" = Option<String>, Query, description = "What `X-Nonce` would say"),
+        ("v" = Option<String>, Query, description = "What `X-Signature-Version` would say"),
+        ("sig" = Option<String>, Query, description = "What `X-Signature` would say. A strong one is the last member and covers the path with all of the query before it"),
     ),
     responses(
         (status = 101, description = "The socket is open"),
@@ -126,7 +132,9 @@ async fn open(
         ("user_id" = String, Query, description = "The member"),
         ("ik" = Option<String>, Query, description = "What `X-Identity-Key` would say, for clients that cannot set headers"),
         ("ts" = Option<String>, Query, description = "What `X-Timestamp` would say"),
-        ("sig" = Option<String>, Query, description = "What `X-Signature` would say"),
+        ("nonce" = Option<String>, Query, description = "What `X-Nonce` would say"),
+        ("v" = Option<String>, Query, description = "What `X-Signature-Version` would say"),
+        ("sig" = Option<String>, Query, description = "What `X-Signature` would say. A strong one is the last member and covers the path with all of the query before it"),
     ),
     responses(
         (status = 101, description = "The socket is open"),
@@ -177,7 +185,7 @@ async fn accept(
             return Err(Fault::NotFound { what: "user" }.into());
         }
     };
-    let device = identify(&state, &member, address, &mut parts).await?;
+    let (device, is_signed) = identify(&state, &member, address, &mut parts).await?;
     let visitor = Visitor { account: Some(member.account), address };
     state.gate.socket(&visitor)?;
     // From here on nothing is missed, not even that the device has ended since.
@@ -185,11 +193,17 @@ async fn accept(
     if !state.messenger.gateway.store.member_device_is_live(device).await? {
         return Err(stranger(&state, address));
     }
-    let guest = Guest { user: member.user, device, contract, visitor };
+    let guest = Guest { user: member.user, device, is_signed, contract, visitor };
     let mut request = axum::http::Request::from_parts(parts, ());
     let (answer, upgrade) = upgrade::accept(&mut request)?;
-    let seat = state.sockets.seat(member.account, address)?;
-    let means = Means { messenger: state.messenger.clone(), gate: state.gate.clone(), listener };
+    let (seat, displaced) = state.sockets.seat(member.account, address, is_signed)?;
+    let means = Means {
+        messenger: state.messenger.clone(),
+        gate: state.gate.clone(),
+        verified: state.verified.clone(),
+        listener,
+        displaced,
+    };
     tokio::spawn(serve(means, guest, upgrade, seat));
     Ok(answer)
 }
@@ -204,24 +218,41 @@ async fn find(state: &HushNetState, user: &str) -> Result<Option<Arc<Member>>, F
     Ok(member.filter(|member| member.relay.is_none()))
 }
 
-/// The device that a socket is opened for.
+/// The device that a socket is opened for, and whether it has signed that.
 async fn identify(
     state: &Arc<HushNetState>,
     member: &Member,
     address: Option<IpAddr>,
     parts: &mut Parts,
-) -> Result<SessionNumber, Refusal> {
+) -> Result<(SessionNumber, bool), Refusal> {
     if query::has_credentials(parts) {
         let caller = Caller::from_request_parts(parts, state).await?;
         if caller.member.account != member.account {
             return Err(Fault::forbidden("this is not the socket of the device's user").into());
         }
-        return Ok(caller.device.session);
+        return Ok((caller.device.session, true));
     }
     let now = state.messenger.gateway.clock.now();
     let device = state.verified.device_here(member.account, address, now);
-    let device = device.filter(|_| !state.settings.socket_auth_required);
-    device.ok_or_else(|| stranger(state, address))
+    let device = device.filter(|device| {
+        !state.settings.socket_auth_required
+            && may_be_the_members(state, &parts.headers)
+            && signs_weakly(member, *device)
+    });
+    device.map(|device| (device, false)).ok_or_else(|| stranger(state, address))
+}
+
+/// Whether a handshake without credentials may be one of the member's own programs. A page that
+/// somebody looks at comes from the same address, whoever wrote it: its browser says where it is
+/// from.
+fn may_be_the_members(state: &HushNetState, headers: &HeaderMap) -> bool {
+    headers.get(header::ORIGIN).is_none_or(|origin| state.settings.origins.have(origin))
+}
+
+/// Whether a device is there and need not sign its handshakes: who signs all of a request signs them
+/// as well, even if it did not when it was last heard.
+fn signs_weakly(member: &Member, session: SessionNumber) -> bool {
+    member.devices.iter().any(|device| device.session == session && !device.is_strong)
 }
 
 /// The answer to somebody whom no device vouches for.
@@ -239,16 +270,25 @@ fn full(what: &'static str) -> Fault {
 }
 
 impl Sockets {
-    /// Room for one more socket.
-    fn seat(&self, account: AccountNumber, address: Option<IpAddr>) -> Result<Seat, Fault> {
-        let user = self.users.take(account, 1).ok_or_else(|| full("the user's sockets"))?;
+    /// Room for one more socket, and what tells it that another one wants it.
+    fn seat(
+        &self,
+        account: AccountNumber,
+        address: Option<IpAddr>,
+        is_signed: bool,
+    ) -> Result<(Seat, Option<Displaced>), Fault> {
+        let network = address.map(network_of);
         // Programs on this machine are not counted.
-        let address = address.map(|address| {
-            let share = self.addresses.take(network_of(address), 1);
+        let address = network.map(|network| {
+            let share = self.addresses.take(network, 1);
             share.ok_or_else(|| full("the address's sockets"))
         });
         let address = address.transpose()?;
-        Ok(Seat { place: self.places.take_unnamed()?, _user: user, _address: address })
+        let place = self.places.take_unnamed()?;
+        // The last, since it may cost somebody else theirs.
+        let seat = self.users.take(account, network, is_signed);
+        let (user, displaced) = seat.ok_or_else(|| full("the user's sockets"))?;
+        Ok((Seat { place, _user: user, _address: address }, displaced))
     }
 }
 

@@ -13,8 +13,8 @@ use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::auth::{Acting, Asking};
-use super::body::{Stranger, Unsigned};
+use super::auth::{Acting, Asking, Caller};
+use super::body::{Signed, Stranger, Unsigned};
 use super::contract::Contract;
 use super::error::{ErrorBody, Refusal};
 use super::path::PathId;
@@ -32,13 +32,13 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .route("/users", get(list).post(create_documented))
         .route("/users/create", post(create))
-        .route("/users/{id}", get(show).delete(delete))
+        .route("/users/{id}", get(show).patch(change).delete(delete))
 }
 
 /// This file's part of the OpenAPI document.
 pub(super) fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(list, create_documented, create, show, delete))]
+    #[openapi(paths(list, create_documented, create, show, change, delete))]
     struct Paths;
     Paths::openapi()
 }
@@ -93,7 +93,7 @@ struct Created {
 #[utoipa::path(
     get, path = "/users", operation_id = "hushnet_list_users", tag = "HushNet",
     summary = "List users",
-    description = "The users of this gateway that have a device, in the order in which they were made; 1,000 unless `limit` says otherwise. Needs no credentials.",
+    description = "The users of this gateway that have a device and are discoverable, in the order in which they were made; 1,000 unless `limit` says otherwise. Needs no credentials.",
     params(
         ("limit" = Option<u32>, Query, description = "How many, at most 10,000"),
         ("after" = Option<String>, Query, description = "The id of a user: those that come after it"),
@@ -195,15 +195,56 @@ async fn show(
     Ok(Json(User::new(member.user, &member.name, member.created_at, contract)).into_response())
 }
 
+/// What a user chooses.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = HushNetUserChange)]
+struct Change {
+    /// Whether `GET /users` lists the user. Whoever knows the name or the id finds the user either
+    /// way.
+    #[schema(example = false)]
+    discoverable: bool,
+}
+
+/// `PATCH /users/{id}`: whether the caller is listed.
+#[utoipa::path(
+    patch, path = "/users/{id}", operation_id = "hushnet_change_user", tag = "HushNet",
+    summary = "Choose whether to be listed",
+    description = "The caller's own choice; what holds before it is the operator's.",
+    params(("id" = String, Path, description = "The caller's own id")),
+    request_body = Change,
+    responses(
+        (status = 204, description = "It is noted"),
+        (status = 403, body = ErrorBody, description = "That is somebody else"),
+    ),
+    security(("device" = [])),
+)]
+async fn change(
+    State(state): State<Arc<HushNetState>>,
+    PathId(id): PathId<kinds::User>,
+    signed: Signed,
+) -> Result<StatusCode, Refusal> {
+    let Change { discoverable } = signed.parse()?;
+    only_oneself(&signed.caller, id)?;
+    state.messenger.set_discoverable(&signed.caller.member, discoverable).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn only_oneself(caller: &Caller, id: UserId) -> Result<(), Fault> {
+    match caller.member.user == id {
+        true => Ok(()),
+        false => Err(Fault::forbidden("this is another user's account")),
+    }
+}
+
 /// `DELETE /users/{id}`: ends all that a user has here.
 #[utoipa::path(
     delete, path = "/users/{id}", operation_id = "hushnet_delete_user", tag = "HushNet",
     summary = "Delete the caller's account",
-    description = "All devices end, what waits for them is dropped, and the name is free.",
+    description = "All devices end, what waits for them is dropped, and the name is free. Wants the strong signature.",
     params(("id" = String, Path, description = "The caller's own id")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 403, body = ErrorBody, description = "That is somebody else"),
+        (status = 403, body = ErrorBody, description = "That is somebody else, or the signature is of the time alone"),
     ),
     security(("device" = [])),
 )]
@@ -212,9 +253,8 @@ async fn delete(
     Acting(caller): Acting,
     PathId(id): PathId<kinds::User>,
 ) -> Result<StatusCode, Refusal> {
-    if caller.member.user != id {
-        return Err(Fault::forbidden("this is another user's account").into());
-    }
+    caller.require_strong()?;
+    only_oneself(&caller, id)?;
     state.messenger.delete_member(&caller.member).await?;
     Ok(StatusCode::NO_CONTENT)
 }

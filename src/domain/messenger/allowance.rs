@@ -9,7 +9,7 @@ use moka::sync::Cache;
 
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Fault;
-use crate::domain::ids::SessionNumber;
+use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::limits::{Bucket, WINDOW, network_of};
 
 /// How much is allowed in a minute, and at once; 0 for any amount.
@@ -17,6 +17,8 @@ use crate::domain::limits::{Bucket, WINDOW, network_of};
 pub struct Profile {
     /// Accounts made, devices enrolled, logins and bad signatures, for each address.
     pub authentications: u64,
+    /// The same without bad signatures, for each address, where those are not limited.
+    pub newcomers: u64,
     /// Messages of a device.
     pub messages: u64,
     /// Signed requests of a device.
@@ -28,11 +30,21 @@ pub struct Profile {
 impl Profile {
     /// What HushNet's documentation recommends.
     pub const DOCUMENTED: Self =
-        Self { authentications: 5, messages: 60, requests: 100, sockets: 5 };
+        Self { authentications: 5, newcomers: 600, messages: 60, requests: 100, sockets: 5 };
 
-    /// Nothing beside what the gateway allows everybody.
-    pub const RELAXED: Self = Self { authentications: 0, messages: 0, requests: 0, sockets: 0 };
+    /// Nothing beside what the gateway allows everybody, but that nobody makes accounts as fast as
+    /// others may ask.
+    pub const RELAXED: Self =
+        Self { authentications: 0, newcomers: 600, messages: 0, requests: 0, sockets: 0 };
 }
+
+/// How often one address gets one-time prekeys of one member in a minute.
+const KEYS_FOR_ONE: u64 = 10;
+
+/// How often everybody together does.
+const KEYS_FOR_ALL: u64 = 60;
+
+const KEYS: &str = "the number of one-time prekeys";
 
 /// Devices, and addresses, that are remembered. One that is forgotten begins with a full bucket.
 const REMEMBERED: u64 = 100_000;
@@ -42,6 +54,10 @@ pub struct Allowances {
     clock: Arc<dyn Clock>,
     profile: Profile,
     authentications: Meter<IpAddr>,
+    newcomers: Meter<IpAddr>,
+    /// Who asks for one-time prekeys of whom, and how often a member's are asked for at all.
+    askers: Meter<(Option<IpAddr>, AccountNumber)>,
+    asked: Meter<AccountNumber>,
     messages: Meter<SessionNumber>,
     requests: Meter<SessionNumber>,
 }
@@ -57,6 +73,9 @@ impl Allowances {
                 profile.authentications,
                 "the number of authentications from this address",
             ),
+            newcomers: Meter::new(profile.newcomers, "the number of newcomers at this address"),
+            askers: Meter::new(KEYS_FOR_ONE, KEYS),
+            asked: Meter::new(KEYS_FOR_ALL, KEYS),
             messages: Meter::new(profile.messages, "the number of messages of this device"),
             requests: Meter::new(profile.requests, "the number of requests of this device"),
         }
@@ -76,6 +95,25 @@ impl Allowances {
     pub fn authentication(&self, address: Option<IpAddr>) -> Result<(), Fault> {
         let Some(address) = address.map(network_of) else { return Ok(()) };
         self.authentications.take(address, 1, self.clock.now())
+    }
+
+    /// Counts somebody who wants to make an account, to enrol a device or to log in, before it is
+    /// known what with.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn newcomer(&self, address: Option<IpAddr>) -> Result<(), Fault> {
+        let Some(address) = address.map(network_of) else { return Ok(()) };
+        self.newcomers.take(address, 1, self.clock.now())
+    }
+
+    /// Counts somebody who asks for one-time prekeys of a member: whether there are some for them.
+    /// Without a bound anybody could use up all that a member has left.
+    #[must_use]
+    pub fn one_time_keys(&self, by: Option<IpAddr>, of: AccountNumber) -> bool {
+        let now = self.clock.now();
+        self.askers.take((by.map(network_of), of), 1, now).is_ok()
+            && self.asked.take(of, 1, now).is_ok()
     }
 
     /// Counts a signed request.
@@ -161,6 +199,20 @@ mod tests {
         allowances.messages(SessionNumber(1), 60).unwrap();
         assert!(allowances.messages(SessionNumber(1), 1).is_err());
         assert_eq!(allowances.sockets(), Some(5));
+    }
+
+    #[test]
+    fn one_time_prekeys_last_for_everybody() {
+        let (allowances, clock) = allowances(Profile::RELAXED);
+        let from = |last| Some(IpAddr::from([203, 0, 113, last]));
+        let anna = AccountNumber(1);
+        assert!((0..10).all(|_| allowances.one_time_keys(from(1), anna)));
+        assert!(!allowances.one_time_keys(from(1), anna));
+        assert!(allowances.one_time_keys(from(1), AccountNumber(2)));
+        assert!((2..7).all(|last| (0..10).all(|_| allowances.one_time_keys(from(last), anna))));
+        assert!(!allowances.one_time_keys(from(7), anna));
+        clock.advance(Duration::from_secs(6));
+        assert!(allowances.one_time_keys(from(1), anna));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Devices of members: enrolled, changed, ended; and members themselves, as far as their devices
 //! come with them.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,6 +11,7 @@ use sealpost_sdk::keys::VerifyingKey;
 use super::Messenger;
 use super::enrolment::Enrolment;
 use super::event::MemberEvent;
+use super::key_text;
 use super::member::{
     EnrolledDevice, ListedMember, Member, MemberDevice, MemberDeviceChange, NewEnrolment,
     NewMember, Permit, SignedKey,
@@ -18,9 +20,6 @@ use super::name::MemberName;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
 use crate::domain::ports::Hint;
-
-/// The longest text of a key or a signature. Those of known clients have 44 and 88 characters.
-const LONGEST_KEY: usize = 512;
 
 /// The longest name of a device, in characters.
 pub const LABEL_LIMIT: usize = 100;
@@ -82,7 +81,8 @@ impl Messenger {
         let name = MemberName::parse(name)?;
         let (user, at) = (self.gateway.random_id(), self.gateway.clock.now());
         let idle_before = at.minus(self.policy.enrolment_life);
-        let new = NewMember { user, name, at, enrols_itself, idle_before };
+        let is_discoverable = self.policy.discoverable;
+        let new = NewMember { user, name, at, enrols_itself, idle_before, is_discoverable };
         self.gateway.store.create_member(new).await
     }
 
@@ -118,7 +118,7 @@ impl Messenger {
         if let Some(proof) = &keys.proof {
             check_proof(&signing_key, user, proof)?;
         }
-        check_text("prekey_pubkey", &keys.agreement_key)?;
+        key_text::check("prekey_pubkey", &keys.agreement_key)?;
         self.check_one_time_keys(&keys.one_time_keys)?;
         let label = keys.label.as_deref().map(checked_label).transpose()?;
         let gateway = &self.gateway;
@@ -215,6 +215,19 @@ impl Messenger {
         Ok(())
     }
 
+    /// Puts a member into the list that everybody may read, or takes it out. Whoever knows its id or
+    /// its name finds it either way.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_discoverable(
+        &self,
+        member: &Member,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        self.gateway.store.set_discoverable(member.account, is_discoverable).await
+    }
+
     /// Deletes a member with all that belongs to it.
     ///
     /// # Errors
@@ -236,14 +249,21 @@ impl Messenger {
     }
 
     /// Gives out one one-time prekey of each device, in their order. Whose device has none left is
-    /// told.
+    /// told. An address that has asked too often gets none.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn take_keys(&self, member: &Member) -> Result<Vec<Option<String>>, Fault> {
+    pub async fn take_keys(
+        &self,
+        member: &Member,
+        by: Option<IpAddr>,
+    ) -> Result<Vec<Option<String>>, Fault> {
         let sessions: Vec<_> = member.devices.iter().map(|device| device.session).collect();
         if sessions.is_empty() {
             return Ok(Vec::new());
+        }
+        if !self.allowances.one_time_keys(by, member.account) {
+            return Ok(vec![None; sessions.len()]);
         }
         let until = self.gateway.clock.now().plus(TAKEN_LIFE);
         let taken = self.gateway.store.take_one_time_keys(&sessions, until).await?;
@@ -257,7 +277,7 @@ impl Messenger {
         if keys.len() > self.policy.one_time_keys as usize {
             return Err(too_many_keys(self.policy.one_time_keys));
         }
-        keys.iter().try_for_each(|key| check_text(ONE_TIME, key))
+        keys.iter().try_for_each(|key| key_text::check(ONE_TIME, key))
     }
 
     fn announce(&self, account: AccountNumber, user: UserId, ended: &[SessionNumber]) {
@@ -292,7 +312,8 @@ fn identity_key(text: &str) -> Result<VerifyingKey, Fault> {
 
 fn check_signed(key: &VerifyingKey, signed: &SignedKey) -> Result<(), Fault> {
     let invalid = |reason: &str| Fault::invalid(SIGNED_PREKEY, reason);
-    check_text(SIGNED_PREKEY, &signed.key)?;
+    key_text::check_length("signed_prekey_pub", &signed.key)?;
+    key_text::check(SIGNED_PREKEY, &signed.key)?;
     let bytes = STANDARD.decode(&signed.key).map_err(|_| invalid("is not base64"))?;
     let signature = STANDARD.decode(&signed.signature).ok();
     let signature: Option<[u8; 64]> = signature.and_then(|signature| signature.try_into().ok());
@@ -305,18 +326,6 @@ fn check_proof(key: &VerifyingKey, user: UserId, proof: &str) -> Result<(), Faul
     let signature: [u8; 64] =
         STANDARD.decode(proof).ok().and_then(|it| it.try_into().ok()).ok_or_else(bad)?;
     key.verify(proof_text(user).as_bytes(), &signature).map_err(|_| bad())
-}
-
-/// The gateway keeps texts of keys as they are: they are short, and print.
-fn check_text(field: &'static str, text: &str) -> Result<(), Fault> {
-    match text {
-        "" => Err(Fault::invalid(field, "is empty")),
-        text if text.len() > LONGEST_KEY => {
-            Err(Fault::invalid(field, format!("is longer than {LONGEST_KEY} bytes")))
-        }
-        text if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
-        _ => Err(Fault::invalid(field, "holds something else than visible ASCII")),
-    }
 }
 
 fn checked_label(label: &str) -> Result<String, Fault> {
@@ -363,11 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_short_and_print() {
-        assert!(check_text("x", "base64_encoded_key").is_ok());
-        for bad in ["", "a b", "a\0", "ä", &"x".repeat(513)] {
-            assert_eq!(field(check_text("x", bad)), "x", "{bad:?}");
-        }
+    fn a_label_is_short_and_prints() {
         assert_eq!(checked_label("Flutter-17 ☎").unwrap(), "Flutter-17 ☎");
         assert_eq!(field(checked_label("a\nb")), "device_label");
         assert_eq!(field(checked_label(&"x".repeat(101))), "device_label");

@@ -10,14 +10,12 @@ use super::event::MemberEvent;
 use super::introduction::{
     Confirmation, Confirmed, Introduced, Introduction, IntroductionId, NewIntroduction,
 };
+use super::key_text;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, SessionId, UserId};
 
 /// How long an introduction waits.
 pub const INTRODUCTION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// The longest text of a key, in bytes.
-pub const KEY_LIMIT: usize = 256;
 
 /// The field of the refusal of an introduction to the sender itself.
 pub const ITSELF: &str = "recipient";
@@ -88,14 +86,15 @@ impl Messenger {
         Ok(introduced)
     }
 
-    fn check_greeting(&self, greeting: &Greeting) -> Result<(), Fault> {
+    /// Whether an introduction can be kept, here or at the gateway that it goes to.
+    pub(super) fn check_greeting(&self, greeting: &Greeting) -> Result<(), Fault> {
         let keys = [
             ("ephemeral_pubkey", &greeting.ephemeral_key),
             ("sender_prekey_pub", &greeting.sender_key),
             ("otpk_used", &greeting.one_time_key),
         ];
         for (field, text) in keys {
-            check_text(field, text, KEY_LIMIT)?;
+            key_text::check_kept(field, text)?;
         }
         check_text("ciphertext", &greeting.ciphertext, self.gateway.limits.ciphertext_bytes)?;
         if greeting.ephemeral_key.is_empty() {
@@ -141,7 +140,9 @@ impl Messenger {
     /// # Errors
     /// Only when the store fails.
     pub async fn introductions(&self, reader: Actor) -> Result<Vec<Introduction>, Fault> {
-        self.gateway.store.introductions(reader.session, self.policy.introductions).await
+        let Self { gateway, policy, .. } = self;
+        let now = gateway.clock.now();
+        gateway.store.introductions(reader.session, now, policy.introductions).await
     }
 
     /// Takes an introduction: the two devices are a pair from then on.

@@ -122,6 +122,8 @@ pub struct NewMember {
     pub enrols_itself: bool,
     /// A name whose member was made before this, and never had a device, is free.
     pub idle_before: Timestamp,
+    /// Whether everybody sees it in the list of members.
+    pub is_discoverable: bool,
 }
 
 impl NewMember {

@@ -24,9 +24,10 @@ impl Messenger {
         if !store.member_device_is_live(device).await? {
             return Ok(None);
         }
+        let now = self.gateway.clock.now();
         let mut events = vec![MemberEvent::Device { user }];
         for device in &member.devices {
-            let waiting = store.introductions(device.session, MOST).await?;
+            let waiting = store.introductions(device.session, now, MOST).await?;
             events.extend(waiting.into_iter().map(|it| MemberEvent::Introduction {
                 user,
                 id: it.id,

@@ -1,6 +1,8 @@
 //! Other gateways that serve members: their names, and who is addressed at them.
 
-use std::fmt;
+use std::fmt::{self, Write};
+
+use sealpost_sdk::keys::VerifyingKey;
 
 use super::name::MemberName;
 use crate::domain::error::Fault;
@@ -21,6 +23,18 @@ impl NodeId {
         // It stands in paths, where these would be no name.
         let is_path = [".", ".."].contains(&text);
         (is_one && !is_path).then(|| Self(text.to_owned()))
+    }
+
+    /// The name under which numbers of a device's requests are claimed beside those of gateways. It
+    /// is none of theirs: no host has such a port.
+    #[must_use]
+    pub fn of_device(key: &VerifyingKey) -> Self {
+        let mut name = "device:".to_owned();
+        for byte in key.to_bytes() {
+            // Writing to a string does not fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        Self(name)
     }
 
     /// The name.

@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
+use futures_util::future::join;
 
 use super::Messenger;
 use super::actor::Actor;
 use super::content::{HUSHNET, Sealed, Shared};
 use super::event::MemberEvent;
-use super::handed_out::Ticket;
+use super::handed_out::{Given, Ticket};
 use super::receipt::{NewReceipt, Receipt};
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
@@ -56,6 +57,8 @@ pub struct Received {
     pub ciphertext: Bytes,
     /// When it came.
     pub at: Timestamp,
+    /// When it was handed out first, if that was before and is still known.
+    pub handed_out_at: Option<Timestamp>,
 }
 
 /// What a reader holds from now on.
@@ -87,13 +90,55 @@ impl Messenger {
     pub async fn fetch(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
         let (tickets, earlier) = self.handed_out.that_were_written(reader.session);
         if !tickets.is_empty() {
-            let senders = earlier.iter().copied().collect();
-            let ids = earlier.into_iter().map(|(id, _)| id).collect();
-            self.take(reader, ids, &HashSet::new(), &senders).await?;
+            self.take_written(reader, &earlier).await?;
             self.handed_out.forget(&tickets);
         }
         self.gateway.note_seen(reader.session).await;
         self.hold(reader, look).await
+    }
+
+    /// Drops what the reader has by its own word, and notes that it was delivered.
+    ///
+    /// The two are done beside each other, so that they share a commit and the reader waits once:
+    /// that loses nothing. Whatever becomes of the rows, all of this was handed out to this device in
+    /// answers that were written to their ends, so the receipts are true; those that are on file
+    /// already stay as they are. If either fails the answers are not forgotten, and the next look
+    /// does both again, where receipts that come after would be lost with the rows that they follow
+    /// from. An explicit acknowledgement ([`Self::acknowledge`]) has its receipts afterwards: which
+    /// of the ids that a client names waited for this device only the store knows.
+    async fn take_written(&self, reader: Actor, given: &[Given]) -> Result<(), Fault> {
+        let receipts = self.receipts_of(reader, given).await?;
+        let (ids, at) = (given.iter().map(|(id, _)| *id).collect(), self.gateway.clock.now());
+        let note = async {
+            match receipts.is_empty() {
+                true => Ok(()),
+                false => self.gateway.store.note_receipts(receipts.clone(), at).await,
+            }
+        };
+        let (gone, noted) = join(self.gateway.take_out(reader.inbox(), ids), note).await;
+        let gone: HashSet<_> = gone?.into_iter().map(|one| one.message_id).collect();
+        noted?;
+        // What had gone before was told of before.
+        let new: Vec<_> = receipts.into_iter().filter(|it| gone.contains(&it.message)).collect();
+        self.tell_of_receipts(reader, &new, &given.iter().copied().collect(), at);
+        Ok(())
+    }
+
+    /// The receipts of what was handed out, for those senders that are still here.
+    async fn receipts_of(&self, reader: Actor, given: &[Given]) -> Result<Vec<NewReceipt>, Fault> {
+        let mut accounts = HashMap::new();
+        for (_, user) in given {
+            if !accounts.contains_key(user) {
+                let member = self.gateway.store.member(*user).await?;
+                accounts.insert(*user, member.map(|member| member.account));
+            }
+        }
+        let receipt = |(message, user): &Given| {
+            let sender = accounts.get(user).copied().flatten()?;
+            let (message, device) = (*message, reader.session);
+            Some(NewReceipt { sender, message, device, is_read: false })
+        };
+        Ok(given.iter().filter_map(receipt).collect())
     }
 
     async fn hold(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
@@ -124,7 +169,11 @@ impl Messenger {
         if !handful.messages.is_empty() {
             let given = handful.messages.iter().map(|message| (message.id, message.from)).collect();
             let now = self.gateway.clock.now();
-            handful.ticket = Some(self.handed_out.note(reader.session, given, now));
+            let (ticket, before) = self.handed_out.note(reader.session, given, now);
+            handful.ticket = Some(ticket);
+            for message in &mut handful.messages {
+                message.handed_out_at = before.get(&message.id).copied();
+            }
         }
         Ok(handful)
     }
@@ -186,7 +235,7 @@ impl Messenger {
         ticket: Ticket,
         leases: Vec<Returned>,
     ) -> Result<(), Fault> {
-        self.handed_out.forget(&[ticket]);
+        self.handed_out.cut_off(ticket);
         for lease in leases {
             self.gateway.release(reader.inbox(), lease).await?;
         }
@@ -289,6 +338,17 @@ impl Messenger {
         }
         let at = self.gateway.clock.now();
         self.gateway.store.note_receipts(receipts.to_vec(), at).await?;
+        self.tell_of_receipts(reader, receipts, senders, at);
+        Ok(())
+    }
+
+    fn tell_of_receipts(
+        &self,
+        reader: Actor,
+        receipts: &[NewReceipt],
+        senders: &HashMap<MessageId, UserId>,
+        at: Timestamp,
+    ) {
         for receipt in receipts {
             let NewReceipt { sender, message, is_read, .. } = *receipt;
             if let Some(user) = senders.get(&message) {
@@ -296,7 +356,6 @@ impl Messenger {
                 self.tell(sender, MemberEvent::Receipt { user, message, device, is_read, at });
             }
         }
-        Ok(())
     }
 
     /// How far one message of this sender got.
@@ -324,5 +383,6 @@ fn received(waiting: &Waiting) -> Option<Received> {
         header,
         ciphertext,
         at: waiting.accepted_at,
+        handed_out_at: None,
     })
 }

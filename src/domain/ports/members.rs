@@ -42,12 +42,20 @@ pub trait Members: Send + Sync {
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault>;
 
-    /// A page of this gateway's members that had a device, in the order in which they were made.
+    /// A page of this gateway's members that had a device and are discoverable, in the order in which
+    /// they were made.
     async fn list_members(
         &self,
         after: Option<AccountNumber>,
         limit: u32,
     ) -> Result<Vec<ListedMember>, Fault>;
+
+    /// Notes whether a member is discoverable; does nothing when there is none.
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault>;
 
     /// The live device that signs with that key. May be as old as a cache is, as long as another
     /// gateway that writes to the same database may have ended it; what a device does is judged
@@ -152,7 +160,8 @@ pub trait OneTimeKeys: Send + Sync {
 #[async_trait]
 pub trait Introductions: Send + Sync {
     /// Keeps introductions, all of them or none; the one-time prekeys that they name are used up. One
-    /// that repeats an earlier one (same devices, same ephemeral key) is that one.
+    /// that repeats an earlier one (same devices, same ephemeral key) is that one. Those whose time
+    /// is over by then count as gone.
     ///
     /// # Errors
     /// [`Fault::Unauthorized`] when the device that introduces itself has ended,
@@ -165,10 +174,11 @@ pub trait Introductions: Send + Sync {
         most: u32,
     ) -> Result<Vec<Introduced>, Fault>;
 
-    /// What waits for a device, the oldest first.
+    /// What waits for a device and whose time is not over at `now`, the oldest first.
     async fn introductions(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Introduction>, Fault>;
 
@@ -176,7 +186,8 @@ pub trait Introductions: Send + Sync {
     /// exists.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device,
+    /// [`Fault::NotFound`] (`introduction`) when there is none of that id for that device, or its
+    /// time is over,
     /// [`Fault::Conflict`] (`chat_id`) when it insists on an id that is not their chat's, or the chat
     /// would have to get one that is another conversation's or may be none
     /// ([`may_have_id`](crate::domain::messenger::chat::may_have_id)).

@@ -61,9 +61,10 @@ impl Introductions for CachedStore {
     async fn introductions(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Introduction>, Fault> {
-        self.inner.introductions(to, limit).await
+        self.inner.introductions(to, now, limit).await
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {

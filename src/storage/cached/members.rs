@@ -145,6 +145,14 @@ impl Members for CachedStore {
         self.inner.list_members(after, limit).await
     }
 
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        self.inner.set_discoverable(account, is_discoverable).await
+    }
+
     /// A remembered member says so of its devices; it never speaks the last word against one.
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {
         let made = self.caches.members.made();

@@ -13,14 +13,14 @@ pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
     assert_eq!((introduced.id, introduced.at, introduced.is_new), (new.id, new.at, true));
     assert_eq!((introduced.account, introduced.user), (ben.account, ben.user));
     scene.introduce(introduction(from, to, 2)).await.unwrap();
-    let waiting = scene.store.introductions(to.session, 10).await.unwrap();
+    let waiting = scene.store.introductions(to.session, at(60), 10).await.unwrap();
     let [first, second] = &waiting[..] else { panic!("{waiting:?}") };
     assert_eq!((first.id, first.from, first.sender, first.to), (new.id, from.id, ann.user, to.id));
     assert_eq!((&first.ephemeral_key, &first.sender_key), (&new.ephemeral_key, &new.sender_key));
     assert_eq!((&first.one_time_key, &first.ciphertext), (&new.one_time_key, &new.ciphertext));
     assert_eq!((first.at, second.id), (new.at, introduction_id(2)));
-    assert_eq!(scene.store.introductions(to.session, 1).await.unwrap().len(), 1);
-    assert!(scene.store.introductions(from.session, 10).await.unwrap().is_empty());
+    assert_eq!(scene.store.introductions(to.session, at(60), 1).await.unwrap().len(), 1);
+    assert!(scene.store.introductions(from.session, at(60), 10).await.unwrap().is_empty());
 }
 
 pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
@@ -34,11 +34,11 @@ pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
     assert_eq!((twice[1].id, twice[1].at, twice[1].is_new), (new.id, new.at, false));
     let later = scene.introduce(again.clone()).await.unwrap();
     assert_eq!((later.id, later.is_new), (new.id, false));
-    assert_eq!(scene.store.introductions(to.session, 10).await.unwrap().len(), 1);
+    assert_eq!(scene.store.introductions(to.session, at(60), 10).await.unwrap().len(), 1);
     scene.confirm(to, 1, 1).await.unwrap();
     let late = scene.introduce(again).await.unwrap();
     assert_eq!((late.id, late.is_new), (new.id, false), "it was confirmed");
-    assert!(scene.store.introductions(to.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(to.session, at(60), 10).await.unwrap().is_empty());
 }
 
 pub(super) async fn introductions_are_kept_together_or_not_at_all(scene: Scene) {
@@ -63,7 +63,7 @@ pub(super) async fn introductions_are_kept_together_or_not_at_all(scene: Scene) 
     let many: Vec<_> = (0..=3).map(|n| introduction(from, to, n)).collect();
     let refused = introduce(many.clone()).await;
     assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
-    assert!(scene.store.introductions(to.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(to.session, at(60), 10).await.unwrap().is_empty());
     introduce(many[..3].to_vec()).await.unwrap();
     let refused = introduce(vec![introduction(from, to, 4)]).await;
     assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
@@ -135,7 +135,7 @@ pub(super) async fn a_chat_gets_the_id_that_somebody_insists_on_or_none(scene: S
     scene.store.ensure_chat(chat_id(5), ann.account, eve.account, at(0)).await.unwrap();
     let taken = scene.store.confirm(wish(1, 5)).await;
     assert_eq!(conflict(taken).as_deref(), Some("chat_id"));
-    assert_eq!(scene.store.introductions(to.session, 10).await.unwrap().len(), 3);
+    assert_eq!(scene.store.introductions(to.session, at(60), 10).await.unwrap().len(), 3);
     assert_eq!(scene.store.confirm(wish(1, 6)).await.unwrap().chat, chat_id(6));
     assert_eq!(scene.store.confirm(wish(2, 6)).await.unwrap().chat, chat_id(6));
     let other = scene.store.confirm(wish(3, 7)).await;
@@ -155,15 +155,15 @@ pub(super) async fn introductions_end_with_their_devices_and_in_time(scene: Scen
         scene.introduce(introduction(from, to, n)).await.unwrap();
     }
     scene.store.end_member_device(ben.account, first.id, at(1)).await.unwrap();
-    assert!(scene.store.introductions(first.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(first.session, at(60), 10).await.unwrap().is_empty());
     let refused = scene.introduce(introduction(from, first, 4)).await;
     assert!(matches!(refused, Err(Fault::NotFound { what: "device" })));
     assert_eq!(scene.store.forget_introductions(at(1001), 10).await.unwrap(), 0);
     assert_eq!(scene.store.forget_introductions(at(1003), 1).await.unwrap(), 1);
-    assert_eq!(scene.store.introductions(second.session, 10).await.unwrap().len(), 1);
+    assert_eq!(scene.store.introductions(second.session, at(60), 10).await.unwrap().len(), 1);
     scene.enrol(1, 4).await;
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
-    assert!(scene.store.introductions(second.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(second.session, at(60), 10).await.unwrap().is_empty());
     assert_eq!(scene.store.forget_introductions(at(2000), 10).await.unwrap(), 0);
 }
 
@@ -174,5 +174,41 @@ pub(super) async fn a_device_that_has_ended_introduces_itself_to_nobody(scene: S
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
     let late = scene.introduce(introduction(from, to, 1)).await;
     assert!(matches!(late, Err(Fault::Unauthorized { .. })), "{late:?}");
-    assert!(scene.store.introductions(to.session, 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(to.session, at(60), 10).await.unwrap().is_empty());
+}
+
+pub(super) async fn an_introduction_is_over_when_its_time_is(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    for n in 1..=3 {
+        scene.introduce(introduction(from, to, n)).await.unwrap();
+    }
+    let waiting = async |moment| {
+        let waiting = scene.store.introductions(to.session, moment, 10).await.unwrap();
+        waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(at(1000)).await.len(), 3);
+    assert_eq!(waiting(at(1001)).await, [introduction_id(2), introduction_id(3)]);
+    let late = |n: u16| Confirmation {
+        introduction: introduction_id(n),
+        to: to.session,
+        chat: chat_id(1),
+        insists: false,
+        at: at(1002),
+    };
+    for n in [1, 2] {
+        let refused = scene.store.confirm(late(n)).await;
+        assert!(matches!(refused, Err(Fault::NotFound { what: "introduction" })), "{refused:?}");
+    }
+    let first = introduction(from, to, 1);
+    let again =
+        NewIntroduction { id: introduction_id(7), at: at(1002), expires_at: at(2000), ..first };
+    let again = scene.introduce(again).await.unwrap();
+    assert_eq!((again.id, again.is_new), (introduction_id(7), true), "the earlier one is over");
+    let mut left = waiting(at(1002)).await;
+    left.sort_unstable();
+    assert_eq!(left, [introduction_id(3), introduction_id(7)]);
+    let room = NewIntroduction { at: at(1003), expires_at: at(2000), ..introduction(from, to, 8) };
+    scene.introduce(room).await.unwrap();
+    scene.store.confirm(Confirmation { at: at(1999), ..late(7) }).await.unwrap();
 }

@@ -33,6 +33,7 @@ pub fn new_member(n: u16) -> NewMember {
         at: START,
         enrols_itself: false,
         idle_before: START,
+        is_discoverable: true,
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn a_member_is_known_by_its_name(scene: Scene) {
 
 /// Another account that wants the name of the member numbered 1.
 fn namesake(n: u16, made_at: Timestamp, idle_before: Timestamp) -> NewMember {
-    NewMember { user: user_id(n), name: name(1), at: made_at, enrols_itself: false, idle_before }
+    NewMember { user: user_id(n), at: made_at, idle_before, ..new_member(1) }
 }
 
 pub(super) async fn a_name_is_taken_by_whoever_has_a_device_or_is_new(scene: Scene) {
@@ -116,6 +116,19 @@ pub(super) async fn members_are_listed_in_pages(scene: Scene) {
     assert_eq!(users, [user_id(1), user_id(2)]);
     let rest = scene.store.list_members(Some(first[1].account), 2).await.unwrap();
     assert_eq!(rest.iter().map(|it| &it.name).collect::<Vec<_>>(), [&name(3)]);
+
+    let shy = NewMember { is_discoverable: false, ..new_member(4) };
+    let shy = scene.store.create_member(shy).await.unwrap().account;
+    scene.enrol(4, 4).await;
+    let listed = async || {
+        let listed = scene.store.list_members(None, 10).await.unwrap();
+        listed.into_iter().map(|it| it.user).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [1, 2, 3].map(user_id));
+    scene.store.set_discoverable(shy, true).await.unwrap();
+    scene.store.set_discoverable(first[0].account, false).await.unwrap();
+    assert_eq!(listed().await, [2, 3, 4].map(user_id));
+    assert_eq!(scene.store.member_named(&name(1), None).await.unwrap(), Some(user_id(1)));
 }
 
 /// A group whose code is its id, and of which nobody is told.

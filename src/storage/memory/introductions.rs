@@ -41,10 +41,12 @@ impl Introductions for MemoryStore {
     async fn introductions(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Introduction>, Fault> {
         let state = self.state();
-        let waiting = state.messenger.introductions.iter().filter(|it| it.to == to);
+        let waiting = state.messenger.introductions.iter();
+        let waiting = waiting.filter(|it| it.to == to && it.new.expires_at > now);
         Ok(waiting.take(limit as usize).map(|kept| state.introduction(kept)).collect())
     }
 
@@ -90,6 +92,11 @@ impl State {
         let mut senders = introductions.iter().map(|new| new.from);
         if !senders.all(|from| self.messenger.devices.contains_key(&from)) {
             return Err(NewIntroduction::sender_is_gone());
+        }
+        // Those whose time is over are in nobody's way.
+        if let Some(first) = introductions.first() {
+            let now = first.at;
+            self.messenger.introductions.retain(|it| it.new.expires_at > now);
         }
         let on_file: Vec<_> = introductions.iter().map(|new| self.on_file(new)).collect();
         let plans = plan(&introductions, &on_file, most)?;
@@ -152,7 +159,9 @@ impl State {
     fn confirm(&mut self, confirmation: &Confirmation) -> Result<Confirmed, Fault> {
         let mut waiting = self.messenger.introductions.iter();
         let place = waiting.position(|kept| {
-            kept.new.id == confirmation.introduction && kept.to == confirmation.to
+            kept.new.id == confirmation.introduction
+                && kept.to == confirmation.to
+                && kept.new.expires_at > confirmation.at
         });
         let place = place.ok_or(Fault::NotFound { what: "introduction" })?;
         let kept = &self.messenger.introductions[place];

@@ -137,8 +137,13 @@ impl State {
             None => self.hushnet_account_for(new.user, new.at)?,
         };
         let relay = Some(new.relay);
-        let name = new.name;
-        let member = members::Kept { name, relay, enrols_itself: false, had_device: true };
+        let member = members::Kept {
+            name: new.name,
+            relay,
+            enrols_itself: false,
+            had_device: true,
+            is_discoverable: true,
+        };
         self.messenger.members.entry(account).or_insert(member);
         let session = known.map(|(session, _)| session);
         if let Some(kept) = session.and_then(|it| self.messenger.devices.get_mut(&it)) {

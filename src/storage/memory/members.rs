@@ -45,6 +45,7 @@ pub(super) struct Kept {
     pub relay: Option<String>,
     pub enrols_itself: bool,
     pub had_device: bool,
+    pub is_discoverable: bool,
 }
 
 #[async_trait]
@@ -79,10 +80,23 @@ impl Members for MemoryStore {
         limit: u32,
     ) -> Result<Vec<ListedMember>, Fault> {
         let state = self.state();
-        let members = state.messenger.members.iter();
-        let shown = members.filter(|(_, kept)| kept.relay.is_none() && kept.had_device);
-        let later = shown.filter(|(account, _)| Some(**account) > after).take(limit as usize);
+        let own = state.messenger.members.iter();
+        let own = own
+            .filter(|(_, kept)| kept.relay.is_none())
+            .filter(|(_, kept)| kept.had_device && kept.is_discoverable);
+        let later = own.filter(|(account, _)| Some(**account) > after).take(limit as usize);
         Ok(later.map(|(account, kept)| listed(&state.accounts[account], kept)).collect())
+    }
+
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        if let Some(kept) = self.change().messenger.members.get_mut(&account) {
+            kept.is_discoverable = is_discoverable;
+        }
+        Ok(())
     }
 
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {
@@ -209,8 +223,8 @@ impl State {
             self.give_up(holder);
         }
         let account = self.hushnet_account_for(new.user, new.at)?;
-        let (name, enrols_itself) = (new.name, new.enrols_itself);
-        let kept = Kept { name, relay: None, enrols_itself, had_device: false };
+        let NewMember { name, enrols_itself, is_discoverable, .. } = new;
+        let kept = Kept { name, relay: None, enrols_itself, had_device: false, is_discoverable };
         let listed = listed(&self.accounts[&account], &kept);
         self.messenger.members.insert(account, kept);
         Ok(listed)

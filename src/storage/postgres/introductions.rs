@@ -37,11 +37,13 @@ impl Introductions for PostgresStore {
     async fn introductions(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Introduction>, Fault> {
         let rows = query(WAITING)
             .bind(to.0)
             .bind(i64::from(limit))
+            .bind(now.as_micros())
             .fetch_all(&mut self.reader().await?)
             .await;
         let rows = rows.map_err(during("reading introductions"))?;
@@ -70,7 +72,8 @@ const LOCK: &str = "
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
-        (SELECT count(*) FROM introductions WHERE recipient = sessions.number) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND expires_at + 0 > $3) AS waiting,
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = $2)
         + (SELECT count(*) FROM taken_keys
@@ -84,7 +87,7 @@ const ON_FILE: &str = "
 /// An earlier one that is the same, confirmed or not.
 const SAME: &str = "
     SELECT id, created_at FROM introductions
-    WHERE recipient = $1 AND sender = $2 AND ephemeral_key = $3
+    WHERE recipient = $1 AND sender = $2 AND ephemeral_key = $3 AND expires_at + 0 > $4
     UNION ALL
     SELECT id, created_at FROM pairs
     WHERE sender = $2 AND recipient = $1 AND ephemeral_key = $3";
@@ -97,6 +100,7 @@ async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<On
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
     let same = query(SAME).bind(found.to.0).bind(new.from.0).bind(new.ephemeral_key.as_str());
+    let same = same.bind(new.at.as_micros());
     let same = same.fetch_optional(link).await.map_err(during(doing))?;
     found.same = match &same {
         Some(row) => Some((id(row, "id")?, time(row, "created_at")?)),
@@ -105,10 +109,15 @@ async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<On
     Ok(Some(found))
 }
 
+/// One that is in the way is the same one of before, whose time is over.
 const ADD: &str = "
     INSERT INTO introductions (id, sender, recipient, ephemeral_key, sender_key, one_time_key,
         ciphertext, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (recipient, sender, ephemeral_key) DO UPDATE SET id = excluded.id,
+        sender_key = excluded.sender_key, one_time_key = excluded.one_time_key,
+        ciphertext = excluded.ciphertext, created_at = excluded.created_at,
+        expires_at = excluded.expires_at";
 
 async fn introduce(
     (introductions, most): &(Vec<NewIntroduction>, u32),
@@ -170,14 +179,14 @@ const WAITING: &str = "
     JOIN sessions AS senders ON senders.number = introductions.sender
     JOIN accounts ON accounts.number = senders.account
     JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = $1
+    WHERE introductions.recipient = $1 AND introductions.expires_at + 0 > $3
     ORDER BY introductions.number LIMIT $2";
 
 /// Whoever else confirms it waits, and does not find it then.
 const FIND: &str = "
     WITH found AS MATERIALIZED (
         SELECT number, sender, recipient, ephemeral_key FROM introductions
-        WHERE id = $1 AND recipient = $2
+        WHERE id = $1 AND recipient = $2 AND expires_at + 0 > $3
         FOR UPDATE
     )
     SELECT found.number, found.sender, found.ephemeral_key, senders.id AS sender_id,
@@ -195,6 +204,7 @@ async fn confirm(
 ) -> Result<Result<Confirmed, Fault>, StoreError> {
     let doing = "confirming an introduction";
     let found = query(FIND).bind(&it.introduction.as_bytes()[..]).bind(it.to.0);
+    let found = found.bind(it.at.as_micros());
     let row = found.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let Some(row) = row else {
         return Ok(Err(Fault::NotFound { what: "introduction" }));

@@ -72,7 +72,8 @@ pub(super) const NAMED: &str = "
 pub(super) const PAGE: &str = "
     SELECT members.account, accounts.id AS user_id, members.name, accounts.created_at
     FROM members JOIN accounts ON accounts.number = members.account
-    WHERE members.relay = '' AND members.had_device = 1 AND members.account > $1
+    WHERE members.relay = '' AND members.is_discoverable = 1 AND members.had_device = 1
+        AND members.account > $1
     ORDER BY members.account LIMIT $2";
 
 #[async_trait]
@@ -115,6 +116,17 @@ impl Members for PostgresStore {
             .await;
         let rows = rows.map_err(during("listing members"))?;
         Ok(rows.iter().map(records::listed_member).collect::<Result<_, _>>()?)
+    }
+
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        self.write((account, is_discoverable), |input, link| {
+            Box::pin(names::set_discoverable(input, link))
+        })
+        .await
     }
 
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {

@@ -26,6 +26,11 @@ const LOG_BYTES: &str = "134217728";
 /// for ten thousand sessions among many more ([`super::settle`]). Small databases never fill it.
 const WRITER_CACHE: &str = "-65536";
 
+/// A reader's page cache, in KiB when negative. The upper pages of all trees on the way to a device
+/// among a million fit, so that such a look-up reads leaves alone; with SQLite's own 2 MiB they drive
+/// each other out. Small databases never fill it.
+const READER_CACHE: &str = "-8192";
+
 /// How many statements the writer keeps prepared: lists of rows have one for each short length
 /// ([`super::values`]).
 const WRITER_STATEMENTS: usize = 512;
@@ -90,7 +95,7 @@ async fn pool(
         .max_connections(config.readers.max(1))
         .acquire_timeout(READER_TIMEOUT)
         .test_before_acquire(false)
-        .connect_with(options.pragma("query_only", "ON"))
+        .connect_with(options.pragma("query_only", "ON").pragma("cache_size", READER_CACHE))
         .await
         .map_err(during("opening the readers' connections"))
 }

@@ -39,9 +39,15 @@ impl Introductions for SqliteStore {
     async fn introductions(
         &self,
         to: SessionNumber,
+        now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Introduction>, Fault> {
-        let rows = query(WAITING).bind(to.0).bind(limit).fetch_all(&self.readers).await;
+        let rows = query(WAITING)
+            .bind(to.0)
+            .bind(limit)
+            .bind(now.as_micros())
+            .fetch_all(&self.readers)
+            .await;
         let rows = rows.map_err(during("reading introductions"))?;
         Ok(rows.iter().map(records::introduction).collect::<Result<_, _>>()?)
     }
@@ -79,7 +85,8 @@ async fn senders_live(
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
-        (SELECT count(*) FROM introductions WHERE recipient = sessions.number) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND expires_at + 0 > ?3) AS waiting,
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = ?2)
         + (SELECT count(*) FROM taken_keys
@@ -93,7 +100,7 @@ const ON_FILE: &str = "
 /// An earlier one that is the same, confirmed or not.
 const SAME: &str = "
     SELECT id, created_at FROM introductions
-    WHERE recipient = ?1 AND sender = ?2 AND ephemeral_key = ?3
+    WHERE recipient = ?1 AND sender = ?2 AND ephemeral_key = ?3 AND expires_at + 0 > ?4
     UNION ALL
     SELECT id, created_at FROM pairs
     WHERE sender = ?2 AND recipient = ?1 AND ephemeral_key = ?3";
@@ -109,6 +116,7 @@ async fn on_file(
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
     let same = query(SAME).bind(found.to.0).bind(new.from.0).bind(new.ephemeral_key.as_str());
+    let same = same.bind(new.at.as_micros());
     let same = same.fetch_optional(connection).await.map_err(during(doing))?;
     found.same = match &same {
         Some(row) => Some((id(row, "id")?, time(row, "created_at")?)),
@@ -117,10 +125,15 @@ async fn on_file(
     Ok(Some(found))
 }
 
+/// One that is in the way is the same one of before, whose time is over.
 const ADD: &str = "
     INSERT INTO introductions (id, sender, recipient, ephemeral_key, sender_key, one_time_key,
         ciphertext, created_at, expires_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+    ON CONFLICT (recipient, sender, ephemeral_key) DO UPDATE SET id = excluded.id,
+        sender_key = excluded.sender_key, one_time_key = excluded.one_time_key,
+        ciphertext = excluded.ciphertext, created_at = excluded.created_at,
+        expires_at = excluded.expires_at";
 
 async fn introduce(
     (introductions, most): &(Vec<NewIntroduction>, u32),
@@ -175,7 +188,7 @@ const WAITING: &str = "
     CROSS JOIN sessions AS senders ON senders.number = introductions.sender
     CROSS JOIN accounts ON accounts.number = senders.account
     CROSS JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = ?1
+    WHERE introductions.recipient = ?1 AND introductions.expires_at + 0 > ?3
     ORDER BY introductions.number LIMIT ?2";
 
 const FIND: &str = "
@@ -186,7 +199,8 @@ const FIND: &str = "
     CROSS JOIN sessions AS senders ON senders.number = introductions.sender
     CROSS JOIN accounts ON accounts.number = senders.account
     CROSS JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.id = ?1 AND introductions.recipient = ?2";
+    WHERE introductions.id = ?1 AND introductions.recipient = ?2
+        AND introductions.expires_at + 0 > ?3";
 
 const DROP: &str = "DELETE FROM introductions WHERE number = ?1";
 
@@ -196,6 +210,7 @@ async fn confirm(
 ) -> Result<Result<Confirmed, Fault>, StoreError> {
     let doing = "confirming an introduction";
     let found = query(FIND).bind(&it.introduction.as_bytes()[..]).bind(it.to.0);
+    let found = found.bind(it.at.as_micros());
     let row = found.fetch_optional(&mut *connection).await.map_err(during(doing))?;
     let Some(row) = row else {
         return Ok(Err(Fault::NotFound { what: "introduction" }));

@@ -72,7 +72,8 @@ pub(super) const NAMED: &str = "
 pub(super) const PAGE: &str = "
     SELECT members.account, accounts.id AS user_id, members.name, accounts.created_at
     FROM members CROSS JOIN accounts ON accounts.number = members.account
-    WHERE members.relay = '' AND members.had_device = 1 AND members.account > ?1
+    WHERE members.relay = '' AND members.is_discoverable = 1 AND members.had_device = 1
+        AND members.account > ?1
     ORDER BY members.account LIMIT ?2";
 
 #[async_trait]
@@ -110,6 +111,17 @@ impl Members for SqliteStore {
         let rows = query(PAGE).bind(after).bind(limit).fetch_all(&self.readers).await;
         let rows = rows.map_err(during("listing members"))?;
         Ok(rows.iter().map(records::listed_member).collect::<Result<_, _>>()?)
+    }
+
+    async fn set_discoverable(
+        &self,
+        account: AccountNumber,
+        is_discoverable: bool,
+    ) -> Result<(), Fault> {
+        self.change((account, is_discoverable), |input, connection| {
+            Box::pin(names::set_discoverable(input, connection))
+        })
+        .await
     }
 
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault> {

@@ -1,4 +1,9 @@
 //! Nonces that were used, for as long as their signatures would be good.
+//!
+//! They are in the memory of this process, so a signature of before it began is refused. Gateways
+//! that serve the same members from one database (PostgreSQL) each have a memory of their own, and
+//! claim each nonce in the database as well: one small commit for each strong request. On SQLite
+//! there is one process, and nobody else to tell.
 
 use std::collections::HashSet;
 use std::mem;

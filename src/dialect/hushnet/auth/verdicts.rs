@@ -19,6 +19,9 @@ const GOOD: Duration = Duration::from_secs(61);
 /// For so long an address is known as one from which a member was heard.
 const HEARD: Duration = Duration::from_secs(10 * 60);
 
+/// Noting it again within so long tells nothing new, and costs a request more than looking.
+const JUST_NOW: Duration = Duration::from_secs(1);
+
 /// Verdicts, and addresses of members, that are remembered at most.
 const REMEMBERED: u64 = 100_000;
 
@@ -51,8 +54,8 @@ impl Verified {
         self.right.insert(digest(weak), key);
     }
 
-    /// Notes that a member's device has signed a request, or logged in, from an address. All programs
-    /// on this machine have the same one.
+    /// Notes that a member's device has signed a request, or logged in, from an address, to within
+    /// a second. All programs on this machine have the same one.
     pub fn was_here(
         &self,
         account: AccountNumber,
@@ -60,7 +63,11 @@ impl Verified {
         address: Option<IpAddr>,
         now: Timestamp,
     ) {
-        self.heard.insert((account, address.map(network_of)), (device, now));
+        let place = (account, address.map(network_of));
+        let is_new = |(known, at): (_, Timestamp)| known != device || at < now.minus(JUST_NOW);
+        if self.heard.get(&place).is_none_or(is_new) {
+            self.heard.insert(place, (device, now));
+        }
     }
 
     /// The device of a member that was the last there, if that is not ten minutes ago.

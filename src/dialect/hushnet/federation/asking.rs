@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::get;
 use utoipa::OpenApi;
 
-use super::super::auth::Acting;
+use super::super::auth::{Acting, Caller};
 use super::super::error::{ErrorBody, Refusal};
 use super::super::path::PathText;
-use super::super::{HushNetState, Routes};
+use super::super::{HushNetState, Routes, get_alone};
 use super::shapes::BundleBody;
 use crate::domain::error::Fault;
 use crate::domain::messenger::federation::NodeError;
@@ -19,8 +18,8 @@ use crate::domain::messenger::node::Address;
 
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .route("/s2s/federated/{username}/{node_id}/keys", get(keys))
-        .route("/users/federated/{address}/keys", get(documented_keys))
+        .route("/s2s/federated/{username}/{node_id}/keys", get_alone(keys))
+        .route("/users/federated/{address}/keys", get_alone(documented_keys))
 }
 
 pub(super) fn openapi() -> utoipa::openapi::OpenApi {
@@ -52,10 +51,10 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 async fn keys(
     State(state): State<Arc<HushNetState>>,
     Path((name, node)): Path<(String, String)>,
-    Acting(_caller): Acting,
+    Acting(caller): Acting,
 ) -> Result<Json<Vec<BundleBody>>, Refusal> {
     let address = read(&format!("{name}@{node}"))?;
-    keys_of(&state, address.ok_or_else(unknown)?).await
+    keys_of(&state, &caller, address.ok_or_else(unknown)?).await
 }
 
 /// `GET /users/federated/{address}/keys`: the same by address, as the documentation has it.
@@ -78,14 +77,14 @@ async fn keys(
 async fn documented_keys(
     State(state): State<Arc<HushNetState>>,
     PathText(address): PathText,
-    Acting(_caller): Acting,
+    Acting(caller): Acting,
 ) -> Result<Json<Vec<BundleBody>>, Refusal> {
     let address = read(&address)?;
     let no_address = || {
         let text = "invalid federated address, expected user@node";
         Refusal::worded(Fault::malformed(text), StatusCode::BAD_REQUEST, text)
     };
-    keys_of(&state, address.ok_or_else(no_address)?).await
+    keys_of(&state, &caller, address.ok_or_else(no_address)?).await
 }
 
 /// What an address says. Nobody has one that is none.
@@ -98,11 +97,18 @@ fn unknown() -> Refusal {
     Refusal::worded(fault, StatusCode::NOT_FOUND, "user not found")
 }
 
-async fn keys_of(state: &HushNetState, address: Address) -> Result<Json<Vec<BundleBody>>, Refusal> {
+async fn keys_of(
+    state: &HushNetState,
+    caller: &Caller,
+    address: Address,
+) -> Result<Json<Vec<BundleBody>>, Refusal> {
     let federation = &state.federation;
     let bundles = match federation.is_own(&address.node) {
         true => match federation.local(address.name.as_str()).await {
-            Ok(member) => federation.keys_here(&member).await.map_err(NodeError::from),
+            Ok(member) => {
+                let here = federation.keys_here(&member, caller.visitor.address);
+                here.await.map_err(NodeError::from)
+            }
             Err(fault) => Err(fault.into()),
         },
         false => federation.keys_elsewhere(&address).await,

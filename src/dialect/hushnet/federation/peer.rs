@@ -46,7 +46,10 @@ const REMEMBERED: Duration = Duration::from_secs(2 * 60);
 const LONGEST_NONCE: usize = 64;
 
 /// Another gateway that we know, with an empty request.
-pub(super) struct Peer;
+pub(super) struct Peer {
+    /// Where it is.
+    pub(super) address: Option<IpAddr>,
+}
 
 /// A request of another gateway with a JSON body.
 pub(super) struct PeerBody {
@@ -73,7 +76,8 @@ impl FromRequestParts<Arc<HushNetState>> for Peer {
         let claim = Claim::judge(parts, state).await?;
         claim.finish(parts, state, b"").await?;
         Course::begin_work_of(&parts.extensions);
-        Ok(Self)
+        let address = state.gate.address(&parts.extensions, &parts.headers);
+        Ok(Self { address })
     }
 }
 
@@ -84,7 +88,8 @@ impl FromRequest<Arc<HushNetState>> for PeerBody {
         let (parts, body) = request.into_parts();
         let claim = Claim::judge(&parts, state).await?;
         require_json(&parts.headers)?;
-        let (bytes, room) = read(state, &Visitor::default(), body, false).await?;
+        let limit = state.settings.peer_body_limit;
+        let (bytes, room) = read(state, &Visitor::default(), body, limit).await?;
         let peer = claim.finish(&parts, state, &bytes).await?;
         Course::begin_work_of(&parts.extensions);
         Ok(Self { peer, bytes, _room: room })

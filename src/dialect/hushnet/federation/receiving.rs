@@ -11,7 +11,7 @@ use utoipa::OpenApi;
 
 use super::super::error::{ErrorBody, Refusal};
 use super::super::path::PathText;
-use super::super::{HushNetState, Routes};
+use super::super::{HushNetState, Routes, get_alone};
 use super::peer::{Peer, PeerBody};
 use super::shapes::{Acknowledgement, BundleBody, DeviceBody, Done, Info, Introductions, Message};
 use crate::domain::error::Fault;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .route("/s2s/info", get(info))
         .route("/s2s/users/{username}/devices", get(devices))
-        .route("/s2s/users/{username}/keys", get(keys))
+        .route("/s2s/users/{username}/keys", get_alone(keys))
         .route("/s2s/sessions", post(introduce))
         .route("/s2s/messages", post(deliver))
         .route("/s2s/ack", post(acknowledge))
@@ -101,10 +101,10 @@ async fn devices(
 async fn keys(
     State(state): State<Arc<HushNetState>>,
     PathText(name): PathText,
-    _peer: Peer,
+    peer: Peer,
 ) -> Result<Json<Vec<BundleBody>>, Refusal> {
     let member = state.federation.local(&name).await.map_err(unknown)?;
-    let bundles = state.federation.keys_here(&member).await?;
+    let bundles = state.federation.keys_here(&member, peer.address).await?;
     Ok(Json(bundles.into_iter().map(Into::into).collect()))
 }
 

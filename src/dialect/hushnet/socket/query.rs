@@ -1,32 +1,47 @@
 //! Credentials in a handshake: browsers cannot give a socket any headers, so they may stand in its
-//! query.
+//! query. A strong signature there covers the path with all of the query before it.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 
+use crate::dialect::hushnet::auth::strong::SignedTarget;
 use crate::http::query::{decode, member};
 
-/// What the query calls each of the headers.
+/// What the query calls the headers of both forms.
 const NAMES: [(&str, HeaderName); 3] = [
     ("ik", HeaderName::from_static("x-identity-key")),
     ("ts", HeaderName::from_static("x-timestamp")),
     ("sig", HeaderName::from_static("x-signature")),
 ];
 
+/// And those of the strong form alone.
+const STRONG_NAMES: [(&str, HeaderName); 2] = [
+    ("nonce", HeaderName::from_static("x-nonce")),
+    ("v", HeaderName::from_static("x-signature-version")),
+];
+
 /// Whether a handshake has credentials. Those in its query are in its headers from now on, unless
 /// there are some already.
 pub fn has_credentials(parts: &mut Parts) -> bool {
-    if NAMES.iter().any(|(_, header)| parts.headers.contains_key(header)) {
+    if are_there(parts) {
         return true;
     }
-    let query = parts.uri.query().unwrap_or_default();
-    for (name, header) in NAMES {
-        let value = member(query, name).and_then(decode);
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    for (name, header) in NAMES.into_iter().chain(STRONG_NAMES) {
+        parts.headers.remove(&header);
+        let value = member(&query, name).and_then(decode);
         let value = value.and_then(|value| HeaderValue::from_bytes(&value).ok());
         if let Some(value) = value {
             parts.headers.insert(header, value);
         }
     }
+    if let Some(target) = SignedTarget::before_signature(parts) {
+        parts.extensions.insert(target);
+    }
+    are_there(parts)
+}
+
+fn are_there(parts: &Parts) -> bool {
     NAMES.iter().any(|(_, header)| parts.headers.contains_key(header))
 }
 

@@ -11,8 +11,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::seats::Displaced;
 use super::{Guest, events};
 use crate::delivery::hub::{MemberListener, Told};
+use crate::dialect::hushnet::auth::Verified;
 use crate::domain::error::Fault;
 use crate::domain::messenger::{MemberEvent, Messenger};
 use crate::http::fault_log;
@@ -50,7 +52,10 @@ type Work = Pin<Box<dyn Future<Output = Looked> + Send>>;
 pub(super) struct Means {
     pub(super) messenger: Arc<Messenger>,
     pub(super) gate: Arc<Gate>,
+    pub(super) verified: Arc<Verified>,
     pub(super) listener: MemberListener,
+    /// Tells that another socket has taken this one's seat.
+    pub(super) displaced: Option<Displaced>,
 }
 
 struct Session<Io> {
@@ -74,6 +79,8 @@ enum End {
     Broken(CloseCode, &'static str),
     /// The device may not go on.
     Dismissed,
+    /// Another socket has its seat.
+    Displaced,
     /// This node is shutting down.
     Closing,
 }
@@ -84,6 +91,9 @@ impl End {
             Self::Gone => (CloseCode::Normal, ""),
             Self::Broken(code, reason) => (*code, reason),
             Self::Dismissed => (CloseCode::Policy, "the device is no more"),
+            Self::Displaced => {
+                (CloseCode::Policy, "another socket of the user has this one's place")
+            }
             Self::Closing => (CloseCode::Away, "the gateway is stopping"),
         }
     }
@@ -123,9 +133,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
                 turn = self.wire.turn(true, has_frame) => self.on_turn(turn),
                 told = self.means.listener.told(hungry) => self.on_told(told),
                 looked = worked(&mut self.work) => self.on_looked(looked),
+                () = displaced(&mut self.means.displaced) => self.end = Some(End::Displaced),
                 () = timer.as_mut() => {}
             }
             self.check_time();
+        }
+        if !matches!(self.end, Some(End::Dismissed)) {
+            self.stay_known();
         }
         let (code, reason) = self.end.unwrap_or(End::Gone).farewell();
         // On the heap, as all that a socket does once.
@@ -175,10 +189,23 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
     fn on_looked(&mut self, looked: Looked) {
         self.work = None;
         match looked {
-            Ok(Some(events)) => events.iter().for_each(|event| self.tell(event)),
+            Ok(Some(events)) => {
+                self.stay_known();
+                events.iter().for_each(|event| self.tell(event));
+            }
             Ok(None) => self.end = Some(End::Dismissed),
             // Many sockets meet the same trouble; requests tell of it in the log.
             Err(fault) => tracing::debug!("could not look: {}", fault_log::chain(&fault)),
+        }
+    }
+
+    /// Notes that the device is where it is: clients that never show credentials to a socket sign
+    /// nothing for a long time when nothing happens, and come back when their connection was cut.
+    fn stay_known(&self) {
+        let (Means { verified, messenger, .. }, guest) = (&self.means, &self.guest);
+        if let (false, Some(account)) = (guest.is_signed, guest.visitor.account) {
+            let now = messenger.gateway.clock.now();
+            verified.was_here(account, guest.device, guest.visitor.address, now);
         }
     }
 
@@ -246,6 +273,17 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Session<Io> {
     fn read_deadline(&self) -> Instant {
         let silent = self.wire.heard_at() + SILENCE;
         self.wire.due().map_or(silent, |due| due.min(silent))
+    }
+}
+
+/// Over when another socket has taken the seat.
+async fn displaced(displaced: &mut Option<Displaced>) {
+    let is_displaced = match displaced {
+        Some(displaced) => displaced.await.is_ok(),
+        None => false,
+    };
+    if !is_displaced {
+        std::future::pending().await
     }
 }
 

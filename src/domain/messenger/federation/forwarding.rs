@@ -9,6 +9,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::messenger::chat::LatestMessage;
 use crate::domain::messenger::introducing::Greeting;
+use crate::domain::messenger::key_text;
 use crate::domain::messenger::member::{Member, MemberDevice, RemoteDevice};
 use crate::domain::messenger::node::Address;
 use crate::domain::messenger::outbox::NewLetter;
@@ -51,6 +52,7 @@ impl Federation {
         introductions: &[Greeting],
     ) -> Result<(), NodeError> {
         self.check_number("sessions_init", introductions.len())?;
+        introductions.iter().try_for_each(|one| self.messenger.check_greeting(one))?;
         let node = self.resolve(&to.node).await?;
         if introductions.is_empty() {
             return Ok(());
@@ -112,7 +114,10 @@ impl Federation {
     async fn meet(&self, who: &Address, node: &KnownNode) -> Result<UserId, NodeError> {
         let answer = self.ask(node, NodeRequest::Devices(who.name.clone())).await?;
         let devices: Vec<Device> = list(&answer)?;
-        for device in devices {
+        // One whose key no device of ours could have is none that anybody here can write to.
+        let usable =
+            |device: &Device| key_text::check_kept("identity_pubkey", &device.identity_pubkey);
+        for device in devices.into_iter().filter(|device| usable(device).is_ok()) {
             let device = self.remote(who, device.id, device.identity_pubkey);
             self.messenger.gateway.store.note_remote_device(device).await?;
         }

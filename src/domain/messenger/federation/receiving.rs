@@ -1,5 +1,6 @@
 //! What other gateways bring for members here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use crate::domain::ids::{ConversationId, SessionId};
 use crate::domain::messenger::actor::Actor;
 use crate::domain::messenger::content::Sealed;
 use crate::domain::messenger::introducing::Greeting;
+use crate::domain::messenger::key_text;
 use crate::domain::messenger::member::{DeviceOwner, Member};
 use crate::domain::messenger::name::MemberName;
 use crate::domain::messenger::node::{Address, NodeId};
@@ -67,12 +69,17 @@ impl Federation {
         store.member(user).await?.ok_or(UNKNOWN)
     }
 
-    /// The prekeys of a member of this gateway: one of each device's is given out.
+    /// The prekeys of a member of this gateway: one of each device's is given out, unless that address
+    /// has asked too often.
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn keys_here(&self, member: &Member) -> Result<Vec<Bundle>, Fault> {
-        let taken = self.messenger.take_keys(member).await?;
+    pub async fn keys_here(
+        &self,
+        member: &Member,
+        by: Option<IpAddr>,
+    ) -> Result<Vec<Bundle>, Fault> {
+        let taken = self.messenger.take_keys(member, by).await?;
         let bundles = member.devices.iter().zip(taken).map(|(device, taken)| Bundle {
             device_id: device.id,
             identity_pubkey: device.identity_key.clone(),
@@ -138,6 +145,7 @@ impl Federation {
     /// The device that another gateway speaks for.
     async fn sender(&self, peer: &NodeId, sender: ForeignSender) -> Result<DeviceOwner, Fault> {
         const FIELD: &str = "from_federated_address";
+        key_text::check_kept("from_identity_pubkey", &sender.identity_key)?;
         let address = Address::parse(FIELD, &sender.address)?
             .ok_or_else(|| Fault::invalid(FIELD, "has no @"))?;
         if address.node != *peer {
@@ -198,8 +206,9 @@ impl Federation {
     ) -> Result<bool, Fault> {
         let named = message.parts.iter().filter_map(|(device, ..)| to.device(*device));
         for device in named {
-            let store = &self.messenger.gateway.store;
-            let waiting = store.introductions(device.session, LOOKED_THROUGH).await?;
+            let gateway = &self.messenger.gateway;
+            let now = gateway.clock.now();
+            let waiting = gateway.store.introductions(device.session, now, LOOKED_THROUGH).await?;
             if waiting.iter().any(|one| one.sender == from.member.user) {
                 return Ok(true);
             }

@@ -17,6 +17,7 @@ use crate::storage::postgres::rows::{time, value};
 #[cfg(test)]
 pub(in super::super) const STATEMENTS: &[&str] = &[
     HOLDER,
+    SET_DISCOVERABLE,
     FORGET,
     LOCK_GROUPS,
     RAISE_GROUPS,
@@ -49,6 +50,12 @@ pub(super) async fn create(
     }
     let account = add_account(new.user, new.at, link).await?;
     add(account, "", new.name.as_str(), new.enrols_itself, link).await?;
+    if !new.is_discoverable {
+        let taken_out = set_discoverable(&(account, false), link).await?;
+        if let Err(fault) = taken_out {
+            return Ok(Err(fault));
+        }
+    }
     let (user, name) = (new.user, new.name.clone());
     Ok(Ok(ListedMember { account, user, name, created_at: new.at }))
 }
@@ -80,6 +87,18 @@ pub(super) async fn add_account(
 const ADD: &str = "
     INSERT INTO members (account, relay, name, enrols_itself, had_device)
     VALUES ($1, $2, $3, $4, 0)";
+
+const SET_DISCOVERABLE: &str = "UPDATE members SET is_discoverable = $2 WHERE account = $1";
+
+/// Puts a member into the list, or takes it out.
+pub(super) async fn set_discoverable(
+    (account, is_discoverable): &(AccountNumber, bool),
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let set = query(SET_DISCOVERABLE).bind(account.0).bind(i64::from(*is_discoverable));
+    set.execute(link).await.map_err(during("listing a member"))?;
+    Ok(Ok(()))
+}
 
 /// Notes that an account is somebody's, here or at another gateway.
 pub(super) async fn add(

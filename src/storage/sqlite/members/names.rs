@@ -15,8 +15,17 @@ use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::rows::{time, value};
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] =
-    &[HOLDER, FORGET, RAISE_GROUPS, INHERIT, LEAVE_GROUPS, DROP_ACCOUNT, IDLE, ONE_IDLE];
+pub(in super::super) const STATEMENTS: &[&str] = &[
+    HOLDER,
+    SET_DISCOVERABLE,
+    FORGET,
+    RAISE_GROUPS,
+    INHERIT,
+    LEAVE_GROUPS,
+    DROP_ACCOUNT,
+    IDLE,
+    ONE_IDLE,
+];
 
 pub(super) const HOLDER: &str = "
     SELECT members.account, members.had_device, accounts.created_at
@@ -38,6 +47,12 @@ pub(super) async fn create(
     }
     let account = add_account(new.user, new.at, connection).await?;
     add(account, "", new.name.as_str(), new.enrols_itself, connection).await?;
+    if !new.is_discoverable {
+        let taken_out = set_discoverable(&(account, false), connection).await?;
+        if let Err(fault) = taken_out {
+            return Ok(Err(fault));
+        }
+    }
     let (user, name) = (new.user, new.name.clone());
     Ok(Ok(ListedMember { account, user, name, created_at: new.at }))
 }
@@ -69,6 +84,18 @@ pub(super) async fn add_account(
 const ADD: &str = "
     INSERT INTO members (account, relay, name, enrols_itself, had_device)
     VALUES (?1, ?2, ?3, ?4, 0)";
+
+const SET_DISCOVERABLE: &str = "UPDATE members SET is_discoverable = ?2 WHERE account = ?1";
+
+/// Puts a member into the list, or takes it out.
+pub(super) async fn set_discoverable(
+    (account, is_discoverable): &(AccountNumber, bool),
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Fault>, StoreError> {
+    let set = query(SET_DISCOVERABLE).bind(account.0).bind(i64::from(*is_discoverable));
+    set.execute(connection).await.map_err(during("listing a member"))?;
+    Ok(Ok(()))
+}
 
 /// Notes that an account is somebody's, here or at another gateway.
 pub(super) async fn add(

@@ -12,17 +12,17 @@ use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::dialect::hushnet::error::Contract;
 use crate::domain::clock::TestClock;
-use crate::domain::ids::{AccountNumber, ConversationId, SessionNumber, UserId};
+use crate::domain::ids::{ConversationId, SessionNumber};
 use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
-use crate::domain::messenger::MemberPolicy;
 use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
+use crate::domain::messenger::{Member, MemberPolicy};
 use crate::domain::ports::{Entropy, Hint};
 use crate::domain::{Gateway, Limits};
 use crate::storage::MemoryStore;
-use crate::storage::conformance::scene::START;
+use crate::storage::conformance::scene::{START, Scene};
 
 struct Zeros;
 
@@ -32,21 +32,23 @@ impl Entropy for Zeros {
     }
 }
 
-const ANNA: AccountNumber = AccountNumber(1);
-const PHONE: SessionNumber = SessionNumber(1);
-
 type Client = WebSocketStream<DuplexStream>;
 
 struct World {
     messenger: Arc<Messenger>,
     gate: Arc<Gate>,
     hub: Arc<Hub>,
+    verified: Arc<Verified>,
+    /// Somebody with one device.
+    anna: Arc<Member>,
 }
 
 impl World {
-    fn new() -> Self {
+    async fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let anna = Scene::new(store.clone()).member(1).await;
         let gateway = Arc::new(Gateway {
-            store: Arc::new(MemoryStore::new()),
+            store,
             bus: Arc::new(LocalBus::new()),
             clock: Arc::new(TestClock::at(START)),
             entropy: Arc::new(Zeros),
@@ -65,22 +67,30 @@ impl World {
             handed_out: HandedOut::default(),
             gateway,
         };
-        Self { messenger: Arc::new(messenger), gate, hub }
+        let verified = Arc::new(Verified::new(START));
+        Self { messenger: Arc::new(messenger), gate, hub, verified, anna }
+    }
+
+    fn phone(&self) -> SessionNumber {
+        self.anna.devices[0].session
     }
 
     fn session<Io>(&self, wire: Wire<Io>) -> impl Future<Output = ()> + use<Io>
     where
         Io: AsyncRead + AsyncWrite + Unpin,
     {
-        let listener = self.hub.listen_to_member(ANNA, PHONE);
+        let (account, device) = (self.anna.account, self.phone());
+        let listener = self.hub.listen_to_member(account, device);
         let (messenger, gate) = (self.messenger.clone(), self.gate.clone());
+        let verified = self.verified.clone();
         let guest = Guest {
-            user: UserId::from_uuid(uuid::Uuid::nil()),
-            device: PHONE,
+            user: self.anna.user,
+            device,
+            is_signed: false,
             contract: Contract::Document,
-            visitor: Visitor { account: Some(ANNA), address: None },
+            visitor: Visitor { account: Some(account), address: None },
         };
-        run(Means { messenger, gate, listener }, guest, wire)
+        run(Means { messenger, gate, verified, listener, displaced: None }, guest, wire)
     }
 
     /// A socket over a connection that holds so many bytes.
@@ -91,9 +101,9 @@ impl World {
     }
 
     fn tell(&self, chat: u128) {
-        let (chat, user) = (uuid::Uuid::from_u128(chat), uuid::Uuid::nil());
-        let (chat, user) = (ConversationId::from_uuid(chat), UserId::from_uuid(user));
-        self.messenger.tell(ANNA, MemberEvent::Message { chat, user });
+        let chat = ConversationId::from_uuid(uuid::Uuid::from_u128(chat));
+        let event = MemberEvent::Message { chat, user: self.anna.user };
+        self.messenger.tell(self.anna.account, event);
     }
 }
 
@@ -109,7 +119,7 @@ async fn close_code(client: &mut Client) -> Option<CloseCode> {
 
 #[tokio::test]
 async fn events_come_in_their_order_pings_are_answered_and_words_passed_over() {
-    let world = World::new();
+    let world = World::new().await;
     let (mut client, _socket) = world.socket(4096).await;
     client.send(Message::Text(r#"{"type":"ping"}"#.into())).await.unwrap();
     client.send(Message::Ping(b"hello".as_slice().into())).await.unwrap();
@@ -126,7 +136,7 @@ async fn events_come_in_their_order_pings_are_answered_and_words_passed_over() {
 
 #[tokio::test]
 async fn a_good_bye_is_answered() {
-    let world = World::new();
+    let world = World::new().await;
     let (mut client, socket) = world.socket(4096).await;
     let close = CloseFrame { code: CloseCode::Away, reason: "".into() };
     client.close(Some(close)).await.unwrap();
@@ -138,7 +148,7 @@ async fn a_good_bye_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_keeps_silent_is_asked_and_then_dropped() {
-    let world = World::new();
+    let world = World::new().await;
     let (client, socket) = world.socket(4096).await;
     let start = Instant::now();
     socket.await.unwrap();
@@ -149,7 +159,7 @@ async fn a_client_that_keeps_silent_is_asked_and_then_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_answers_stays() {
-    let world = World::new();
+    let world = World::new().await;
     let (mut client, socket) = world.socket(4096).await;
     let start = Instant::now();
     let mut asked = 0_u32;
@@ -164,8 +174,41 @@ async fn a_client_that_answers_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_that_is_no_more_is_found_out_without_a_hint() {
+    let world = World::new().await;
+    let (mut client, _socket) = world.socket(4096).await;
+    let store = &world.messenger.gateway.store;
+    store.delete_member(world.anna.account, START).await.unwrap();
+    let start = Instant::now();
+    assert_eq!(close_code(&mut client).await, Some(CloseCode::Policy));
+    assert!(start.elapsed() <= RECHECK + Duration::from_secs(5), "{:?}", start.elapsed());
+    let known = world.verified.device_here(world.anna.account, None, START);
+    assert_eq!(known, None, "it is not vouched for any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_shows_no_credentials_is_known_for_as_long_as_its_socket_is_open() {
+    let world = World::new().await;
+    let (mut client, _socket) = world.socket(4096).await;
+    let known = || world.verified.device_here(world.anna.account, None, START);
+    assert_eq!(known(), None);
+    let start = Instant::now();
+    while start.elapsed() < RECHECK + PING {
+        client.next().await.unwrap().unwrap();
+        client.flush().await.unwrap();
+    }
+    assert_eq!(known(), Some(world.phone()));
+    let other = World::new().await;
+    let (mut client, socket) = other.socket(4096).await;
+    client.close(None).await.unwrap();
+    while client.next().await.is_some() {}
+    socket.await.unwrap();
+    assert!(other.verified.device_here(other.anna.account, None, START).is_some(), "or was");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_dropped() {
-    let world = World::new();
+    let world = World::new().await;
     let (mut client, socket) = world.socket(64).await;
     for chat in 0..100 {
         world.tell(chat);
@@ -182,7 +225,7 @@ async fn a_client_that_does_not_read_is_dropped() {
 
 #[tokio::test]
 async fn a_client_that_talks_without_end_or_in_large_frames_is_sent_away() {
-    let world = World::new();
+    let world = World::new().await;
     let (mut client, _socket) = world.socket(64 * 1024).await;
     for _ in 0..200 {
         client.send(Message::Text("{}".into())).await.unwrap();
@@ -195,9 +238,9 @@ async fn a_client_that_talks_without_end_or_in_large_frames_is_sent_away() {
 
 #[tokio::test]
 async fn a_device_that_ends_and_a_node_that_stops_say_so() {
-    let world = World::new();
+    let world = World::new().await;
     let (mut client, _socket) = world.socket(4096).await;
-    world.messenger.gateway.bus.publish(Hint::SessionEnded(PHONE));
+    world.messenger.gateway.bus.publish(Hint::SessionEnded(world.phone()));
     assert_eq!(close_code(&mut client).await, Some(CloseCode::Policy));
     let (mut client, _socket) = world.socket(4096).await;
     world.hub.close();
@@ -206,7 +249,7 @@ async fn a_device_that_ends_and_a_node_that_stops_say_so() {
 
 #[tokio::test]
 async fn an_idle_session_is_small() {
-    let world = World::new();
+    let world = World::new().await;
     let (ours, _theirs) = duplex(64);
     let session = world.session(Wire::new(ours, FRAME_LIMIT).await);
     let bytes = size_of_val(&session);
