@@ -6,7 +6,9 @@ CREATE TABLE members (
     -- The gateway that it belongs to; empty for this one.
     relay      TEXT    NOT NULL,
     name       TEXT    NOT NULL,
-    -- Whether it ever had a device: its name is free before long if not.
+    -- Whether its first device comes by its own word; it has to have a token otherwise.
+    enrols_itself INTEGER NOT NULL,
+    -- Whether it ever had a device: it is shown to nobody, and removed before long, if not.
     had_device INTEGER NOT NULL,
     -- Whether it stands in the list that everybody may read.
     is_discoverable INTEGER NOT NULL DEFAULT 1,
@@ -14,7 +16,15 @@ CREATE TABLE members (
 ) STRICT;
 
 -- Pages of those of this gateway that are listed.
-CREATE INDEX members_listed ON members (relay, is_discoverable, account);
+CREATE INDEX members_listed ON members (relay, is_discoverable, account) WHERE had_device = 1;
+
+-- Those that never came to anything.
+CREATE INDEX members_idle ON members (account) WHERE had_device = 0;
+
+-- Whether anything names an account, which is removed otherwise.
+CREATE INDEX sessions_account ON sessions (account);
+CREATE INDEX conversations_creator ON conversations (creator);
+CREATE INDEX relationships_other ON relationships (other);
 
 -- What a live session of a member has beside what all sessions have. The row goes when the session
 -- ends. The texts are as their owner wrote them.
@@ -44,10 +54,13 @@ CREATE TABLE used_enrolments (
 
 CREATE INDEX used_enrolments_end ON used_enrolments (expires_at);
 
--- Prekeys that were given out, until an introduction names them.
+-- Prekeys that were given out or used. They are remembered for a while, so that nobody is given one
+-- again, however often its owner leaves it here.
 CREATE TABLE taken_keys (
     session    INTEGER NOT NULL REFERENCES sessions (number),
     public_key TEXT    NOT NULL,
+    -- Until then an introduction may name it; 0 when one has.
+    usable_until INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     PRIMARY KEY (session, public_key)
 ) STRICT, WITHOUT ROWID;
@@ -95,6 +108,8 @@ CREATE TABLE direct_chats (
     conversation INTEGER NOT NULL UNIQUE REFERENCES conversations (number),
     PRIMARY KEY (low, high)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX direct_chats_high ON direct_chats (high);
 
 -- The newest message of conversations of members; written from time to time, and no row before the
 -- first.

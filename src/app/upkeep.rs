@@ -29,6 +29,9 @@ const STEP: u32 = 500;
 /// Transactions of each kind in one round.
 const STEPS: u32 = 20;
 
+/// The longest time for which the settings let a member without a device have its name.
+const IDLE_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Sweeps for ever; the caller ends it by dropping it.
 pub async fn run(gateway: Arc<Gateway>) {
     let mut walk = None;
@@ -168,14 +171,16 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
-/// Tokens, prekeys, introductions and receipts whose time is over, and numbers of other gateways and
-/// letters for them, and members there who have come to nothing: these go whether there still are any others or not.
+/// Members that never had a device; tokens, prekeys, introductions and receipts whose time is over;
+/// numbers of other gateways, letters for them, and members there who have come to nothing: these go
+/// whether there still are any others or not.
 async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
     let store = &gateway.store;
     for _ in 0..STEPS {
         let now = gateway.clock.now();
         let forgotten = [
             store.forget_enrolments(now, STEP).await?,
+            store.forget_idle_members(now.minus(IDLE_LIFE), STEP).await?,
             store.forget_taken_keys(now, STEP).await?,
             store.forget_introductions(now, STEP).await?,
             store.forget_nonces(now, STEP).await?,

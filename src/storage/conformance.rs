@@ -194,7 +194,9 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_member_is_known_by_its_name,
         a_name_is_taken_by_whoever_has_a_device_or_is_new,
         one_of_many_gets_a_name,
+        whoever_never_gets_a_device_is_removed,
         members_are_listed_in_pages,
+        an_owner_who_is_deleted_is_followed,
         a_deleted_member_leaves_everything,
         a_member_is_nobody_in_another_dialect;
     enrolments:
@@ -207,12 +209,14 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_device_changes_for_everybody_at_once,
         a_message_reaches_every_device_of_a_member,
         an_ended_device_ends_alone,
+        the_last_device_ends_with_its_account,
         what_another_gateway_says_is_noted,
         nobody_speaks_for_somebody_else,
         used_tokens_are_forgotten_in_time;
     one_time_keys:
         one_time_keys_are_added_behind_the_others,
         a_one_time_key_is_given_out_once,
+        a_key_that_was_used_does_not_come_back,
         keys_that_were_given_out_are_forgotten_in_time;
     introductions:
         an_introduction_waits_as_it_came,
@@ -225,6 +229,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         confirming_makes_a_pair_and_a_chat,
         a_chat_gets_the_id_that_somebody_insists_on_or_none,
         introductions_end_with_their_devices_and_in_time,
+        a_device_that_has_ended_introduces_itself_to_nobody,
         an_introduction_is_over_when_its_time_is;
     chats:
         two_accounts_have_one_chat,

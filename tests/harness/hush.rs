@@ -106,7 +106,13 @@ impl HushDevice {
             "one_time_prekeys": self.one_time_keys(one_time_keys),
             "device_label": format!("{}'s device", self.name),
             "push_token": "apns_or_fcm_token",
+            "identity_proof": self.identity_proof(&self.user),
         })
+    }
+
+    /// What shows a user that the device has its identity key.
+    pub fn identity_proof(&self, user: &str) -> String {
+        STANDARD.encode(self.key.sign(format!("HushNet device of {user}").as_bytes()))
     }
 
     /// Now, as the gateway's clock has it, in seconds.

@@ -78,7 +78,7 @@ async fn users_are_listed_page_by_page() {
     let app = TestApp::start_for_hushnet().await;
     let mut ids = Vec::new();
     for name in ["anna", "bert", "carl"] {
-        ids.push(app.hush_user(name).await.0);
+        ids.push(app.hush_member(name).await.user);
     }
     let names = |answer: &Answer| {
         let users = answer.json.as_array().unwrap().iter();

@@ -102,8 +102,14 @@ async fn hn19_a_key_that_is_on_file_cannot_be_taken_over() {
     assert_eq!((refused.status, &refused.json["error"]), (409, &"Device already exists".into()));
     let own = victim.get(&app, &format!("/devices/{}", victim.user)).await;
     assert_eq!(own.json[0]["id"], victim.device);
-    let ended = victim.delete(&app, &format!("/devices/{}", victim.device)).await;
+    let mut second = app.hush_link(&victim, 1).await;
+    second.is_strong = true;
+    let ended = second.delete(&app, &format!("/devices/{}", victim.device)).await;
     assert_eq!(ended.status, 204, "{ended:?}");
+    let last = second.delete(&app, &format!("/devices/{}", second.device)).await;
+    assert_eq!((last.status, &last.json["code"]), (409, &"CONFLICT".into()), "{last:?}");
+    let text = last.json["error"].as_str().unwrap_or_default();
+    assert!(text.contains("DELETE /users/{id}"), "{text}");
     let refused = enrol(&app, &victim, &body).await;
     assert_eq!(refused.status, 409, "a key is good for one device, for ever: {refused:?}");
 }
@@ -132,10 +138,43 @@ async fn hn25_push_tokens_are_told_nobody_and_the_list_is_the_newest_first() {
     assert_eq!(listed[1]["one_time_prekeys"], json!(first.one_time_keys(5)));
 }
 
+async fn documented_user(app: &TestApp, name: &str) -> String {
+    let created = app.hush_stranger(Method::POST, "/users", &json!({ "username": name })).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    created.json["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_account_with_a_token_is_enrolled_by_nothing_else() {
+    let app = TestApp::start_for_hushnet().await;
+    let (user, token) = app.hush_user("alice").await;
+    let intruder = HushDevice::new(&app, "mallory", &user);
+    let refused = intruder.post(&app, "/devices", intruder.documented_enrolment(1)).await;
+    assert_eq!((refused.status, &refused.json["code"]), (403, &"FORBIDDEN".into()), "{refused:?}");
+    app.hush_device("alice", &user, &token, 1).await;
+    assert_eq!(devices(&app, &user).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_without_a_device_is_shown_to_nobody() {
+    let app = TestApp::start_for_hushnet().await;
+    let eve = app.hush_member("eve").await;
+    documented_user(&app, "alice").await;
+    app.hush_user("bob").await;
+    let listed = app.hush_stranger(Method::GET, "/users", &Value::Null).await;
+    assert_eq!(listed.json.as_array().unwrap().len(), 1, "{listed:?}");
+    for name in ["alice", "bob"] {
+        let found = eve.get(&app, &format!("/devices/keys/{name}")).await;
+        assert_eq!(found.status, 404, "{found:?}");
+        let login = json!({ "username": name, "identity_pubkey": eve.identity_key() });
+        assert_eq!(app.hush_stranger(Method::POST, "/login", &login).await.status, 404);
+    }
+}
+
 #[tokio::test]
 async fn the_documents_first_device_signs_for_itself_for_ten_minutes() {
     let app = TestApp::start_for_hushnet().await;
-    let (user, _) = app.hush_user("alice").await;
+    let user = documented_user(&app, "alice").await;
     let device = HushDevice::new(&app, "alice", &user);
     let enrolled = device.post(&app, "/devices", device.documented_enrolment(3)).await;
     let expected = json!({
@@ -151,8 +190,7 @@ async fn the_documents_first_device_signs_for_itself_for_ten_minutes() {
     let intruder = HushDevice::new(&app, "mallory", &user);
     let refused = intruder.post(&app, "/devices", intruder.documented_enrolment(1)).await;
     assert_eq!((refused.status, &refused.json["code"]), (403, &"FORBIDDEN".into()), "{refused:?}");
-    let (late, _) = app.hush_user("bob").await;
-    let late = HushDevice::new(&app, "bob", &late);
+    let late = HushDevice::new(&app, "bob", &documented_user(&app, "bob").await);
     app.clock.advance(Duration::from_secs(601));
     let refused = late.post(&app, "/devices", late.documented_enrolment(1)).await;
     assert_eq!(refused.status, 403, "{refused:?}");
@@ -194,4 +232,31 @@ async fn a_member_has_as_many_devices_as_it_may() {
     let third = HushDevice::new(&app, "alice", &alice.user);
     let refused = alice.post(&app, "/devices", third.documented_enrolment(0)).await;
     assert_eq!((refused.status, &refused.json["code"]), (409, &"CONFLICT".into()), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whoever_signs_strongly_enrols_nobody_elses_key() {
+    let app = TestApp::start_for_hushnet().await;
+    let mut alice = app.hush_member("alice").await;
+    // Of another gateway, where everybody may read all of it but the key itself.
+    let bob = HushDevice::new(&app, "bob", &alice.user);
+    let mut public = bob.documented_enrolment(1);
+    public["identity_proof"] = bob.identity_proof("another user").into();
+    let refused = alice.post(&app, "/devices", public.clone()).await;
+    assert_eq!((refused.status, &refused.json["code"]), (400, &"BAD_REQUEST".into()));
+    public.as_object_mut().unwrap().remove("identity_proof");
+    alice.is_strong = true;
+    assert_eq!(alice.get(&app, "/chats").await.status, 200);
+    let refused = alice.post(&app, "/devices", public).await;
+    assert_eq!((refused.status, &refused.json["code"]), (400, &"BAD_REQUEST".into()));
+    let enrolled = alice.post(&app, "/devices", bob.documented_enrolment(1)).await;
+    assert_eq!(enrolled.status, 201, "{enrolled:?}");
+
+    let (user, token) = app.hush_user("carol").await;
+    let carol = HushDevice::new(&app, "carol", &user);
+    let mut body = carol.enrolment(&token, 1);
+    body["identity_proof"] = carol.identity_proof(&alice.user).into();
+    assert_eq!(enrol(&app, &carol, &body).await.status, 401);
+    body["identity_proof"] = carol.identity_proof(&user).into();
+    assert_eq!(enrol(&app, &carol, &body).await.status, 201);
 }

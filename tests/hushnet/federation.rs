@@ -71,6 +71,7 @@ async fn member(app: &TestApp, name: &str) -> HushDevice {
         user,
         name: MemberName::parse(name).unwrap(),
         at,
+        enrols_itself: true,
         idle_before: at,
         is_discoverable: true,
     };

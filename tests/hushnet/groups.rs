@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::people::{fetched, message, pair, send};
+use super::people::{befriend, fetched, message, pair, send};
 use crate::harness::TestApp;
 use crate::harness::hush::HushDevice;
 
@@ -19,8 +19,10 @@ async fn members_see_the_group_and_write_to_each_other() {
     let app = TestApp::start_for_hushnet().await;
     let (alice, bob, _) = pair(&app).await;
     let carol = app.hush_member("carol").await;
+    let with_carol = befriend(&app, &alice, &carol).await;
     let team = group(&app, &alice, &[&bob, &carol]).await;
-    let list = carol.get(&app, "/chats").await;
+    let mut list = carol.get(&app, "/chats").await;
+    list.json.as_array_mut().unwrap().retain(|chat| chat["id"] != json!(with_carol));
     let expected = json!([{
         "id": team,
         "chat_type": "group",
@@ -32,7 +34,8 @@ async fn members_see_the_group_and_write_to_each_other() {
         "updated_at": list.json[0]["updated_at"],
     }]);
     assert_eq!(list.json, expected);
-    let list = carol.get(&app, &format!("/chats?user_id={}", carol.user)).await;
+    let mut list = carol.get(&app, &format!("/chats?user_id={}", carol.user)).await;
+    list.json.as_array_mut().unwrap().retain(|chat| chat["id"] != json!(with_carol));
     assert_eq!(list.json[0]["owner_id"], json!(alice.user));
     assert_eq!(list.json[0]["members"].as_array().unwrap().len(), 3);
     assert!(list.json[0].get("user_a").is_none(), "{list:?}");
@@ -47,6 +50,9 @@ async fn the_owner_adds_and_removes_and_everybody_may_leave() {
     let app = TestApp::start_for_hushnet().await;
     let (alice, bob, direct) = pair(&app).await;
     let (carol, dora) = (app.hush_member("carol").await, app.hush_member("dora").await);
+    for (one, other) in [(&alice, &carol), (&bob, &carol), (&carol, &dora)] {
+        befriend(&app, one, other).await;
+    }
     let team = group(&app, &alice, &[&bob]).await;
     let path = |chat: &str, who: &HushDevice| format!("/chats/{chat}/members/{}", who.user);
     let add = async |by: &HushDevice, who| by.put(&app, &path(&team, who), Value::Null).await;
@@ -69,6 +75,38 @@ async fn the_owner_adds_and_removes_and_everybody_may_leave() {
     let answer = bob.delete(&app, &path(&direct, &alice)).await;
     assert_eq!((answer.status, &answer.json["code"]), (403, &json!("FORBIDDEN")), "{answer:?}");
     assert_eq!(fetched(&app, &carol).await, Vec::<String>::new(), "nothing is said about it");
+}
+
+#[tokio::test]
+async fn nobody_is_put_into_a_group_by_a_stranger() {
+    let app = TestApp::start_for_hushnet().await;
+    let (alice, bob, _) = pair(&app).await;
+    let (carol, team) = (app.hush_member("carol").await, group(&app, &alice, &[&bob]).await);
+    let body = json!({ "name": "Project Team", "members": [bob.user, carol.user] });
+    assert_eq!(alice.post(&app, "/chats", body.clone()).await.status, 422);
+    let path = format!("/chats/{team}/members/{}", carol.user);
+    assert_eq!(alice.put(&app, &path, Value::Null).await.status, 422);
+    assert_eq!(carol.get(&app, "/chats").await.json, json!([]));
+    befriend(&app, &carol, &alice).await;
+    assert_eq!(alice.put(&app, &path, Value::Null).await.status, 200);
+    assert_eq!(alice.post(&app, "/chats", body).await.status, 201);
+}
+
+#[tokio::test]
+async fn an_owner_who_deletes_the_account_is_followed() {
+    let app = TestApp::start_for_hushnet().await;
+    let (alice, mut bob, _) = pair(&app).await;
+    let team = group(&app, &alice, &[&bob]).await;
+    let mut alice = alice;
+    alice.is_strong = true;
+    let deleted = alice.delete(&app, &format!("/users/{}", alice.user)).await;
+    assert_eq!(deleted.status, 204, "{deleted:?}");
+    let carol = app.hush_member("carol").await;
+    befriend(&app, &bob, &carol).await;
+    bob.is_strong = true;
+    let path = format!("/chats/{team}/members/{}", carol.user);
+    let added = bob.put(&app, &path, Value::Null).await;
+    assert_eq!((added.status, &added.json["owner_id"]), (200, &json!(bob.user)), "{added:?}");
 }
 
 #[tokio::test]

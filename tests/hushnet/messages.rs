@@ -1,10 +1,16 @@
 //! Sending: who may write to whom, and what comes out at the other end.
 
-use axum::http::Method;
-use serde_json::json;
+use std::convert::Infallible;
 
-use super::people::{befriend, fetched, message, pair, raw, send, text};
+use axum::body::Body;
+use axum::http::{Method, Request};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::people::{befriend, fetched, introduction, message, pair, raw, send, text};
 use crate::harness::TestApp;
+use crate::harness::hush::HushDevice;
 
 #[tokio::test]
 async fn hn43_a_message_arrives_with_all_that_readers_need() {
@@ -114,7 +120,7 @@ async fn what_is_too_long_or_too_much_is_refused() {
     let app = TestApp::start_for_hushnet_with(|it| it.devices_per_message = 2).await;
     let (alice, bob, chat) = pair(&app).await;
     let right = message(&chat, &bob, &[&bob.device], "m-1");
-    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+    let with = |change: &dyn Fn(&mut Value)| {
         let mut body = right.clone();
         change(&mut body);
         body
@@ -198,4 +204,45 @@ async fn nobody_writes_to_a_device_that_has_ended() {
     let again = message(&chat, &bob, &[&second.device], "before");
     let answer = alice.post(&app, "/messages", again).await;
     assert_eq!(answer.status, 200, "the retry of a lost answer: {answer:?}");
+}
+
+/// Sends a request whose body is held back until the device that signed it was ended by another one.
+async fn ended_meanwhile(
+    app: &TestApp,
+    ending: &HushDevice,
+    by: &HushDevice,
+    path: &str,
+    body: Value,
+) -> u16 {
+    let (heard, is_heard) = oneshot::channel();
+    let (go_on, may_go_on) = oneshot::channel::<()>();
+    let (head, _) = raw(ending, Method::POST, path, "x").into_parts();
+    let late = stream::once(async move {
+        heard.send(()).unwrap();
+        may_go_on.await.unwrap();
+        Ok::<_, Infallible>(body.to_string())
+    });
+    let asking = app.call(Request::from_parts(head, Body::from_stream(late)));
+    let meanwhile = async {
+        is_heard.await.unwrap();
+        let ended = by.delete(app, &format!("/devices/{}", ending.device)).await;
+        assert_eq!(ended.status, 204, "{ended:?}");
+        go_on.send(()).unwrap();
+    };
+    futures_util::join!(asking, meanwhile).0.status
+}
+
+#[tokio::test]
+async fn a_device_that_ended_while_it_asked_is_not_heard() {
+    let app = TestApp::start_for_hushnet().await;
+    let (alice, bob, chat) = pair(&app).await;
+    let mut other = app.hush_link(&alice, 0).await;
+    other.is_strong = true;
+    let stolen = [app.hush_link(&alice, 0).await, app.hush_link(&alice, 0).await];
+    let words = message(&chat, &bob, &[&bob.device], "late");
+    assert_eq!(ended_meanwhile(&app, &stolen[0], &other, "/messages", words).await, 401);
+    let hello = introduction(&bob, &[&bob.device], "");
+    assert_eq!(ended_meanwhile(&app, &stolen[1], &other, "/sessions", hello).await, 401);
+    assert_eq!(fetched(&app, &bob).await, Vec::<String>::new());
+    assert_eq!(bob.get(&app, "/sessions/pending").await.json, json!({ "sessions": [] }));
 }

@@ -222,12 +222,13 @@ async fn rename(
 #[utoipa::path(
     delete, path = "/devices/{id}", operation_id = "hushnet_end_device", tag = "HushNet",
     summary = "End a device",
-    description = "One of the caller's own, the calling one included. What waits for it is dropped; its key is never good again. Wants the strong signature.",
+    description = "One of the caller's own, the calling one included, but not the last one: `DELETE /users/{id}` deletes the account with it. What waits for it is dropped; its key is never good again. Wants the strong signature.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 204, description = "It has ended"),
         (status = 403, body = ErrorBody, description = "The signature is of the time alone"),
         (status = 404, body = ErrorBody, description = "The caller has no such device"),
+        (status = 409, body = ErrorBody, description = "It is the last one"),
     ),
     security(("device" = [])),
 )]
@@ -237,6 +238,17 @@ async fn end(
     PathId(id): PathId<kinds::Session>,
 ) -> Result<StatusCode, Refusal> {
     caller.require_strong()?;
-    state.messenger.end_device(&caller.member, id).await?;
+    state.messenger.end_device(&caller.member, id).await.map_err(last_one)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What to do instead.
+fn last_one(fault: Fault) -> Refusal {
+    match &fault {
+        Fault::Conflict { .. } => {
+            const TEXT: &str = "the last device ends with its account: DELETE /users/{id}";
+            Refusal::from(Fault::conflict("device", TEXT))
+        }
+        _ => fault.into(),
+    }
 }

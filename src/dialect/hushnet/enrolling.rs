@@ -23,7 +23,7 @@ use super::users::{bad_request, unknown_user};
 use super::{HushNetState, Routes};
 use crate::domain::error::Fault;
 use crate::domain::ids::UserId;
-use crate::domain::messenger::devices::{DeviceKeys, SIGNED_PREKEY};
+use crate::domain::messenger::devices::{DeviceKeys, PROOF, SIGNED_PREKEY};
 use crate::domain::messenger::member::Permit;
 use crate::domain::messenger::{EnrolledDevice, SignedKey};
 
@@ -62,6 +62,10 @@ struct Enrolment {
     _push_token: String,
     /// From `POST /users/create`.
     enrollment_token: String,
+    /// The identity key's signature of `HushNet device of ` with the user's id behind it, base64; may be
+    /// left out.
+    #[serde(default)]
+    identity_proof: Option<String>,
 }
 
 /// A prekey that serves for a longer time.
@@ -106,6 +110,10 @@ struct DocumentedEnrolment {
     /// Is not kept.
     #[serde(default, rename = "push_token")]
     _push_token: Option<String>,
+    /// The identity key's signature of `HushNet device of ` with the user's id behind it, base64. Only a
+    /// device that signs requests as a whole has to give it for another one.
+    #[serde(default)]
+    identity_proof: Option<String>,
 }
 
 /// A device that was just enrolled.
@@ -167,6 +175,7 @@ impl Enrolment {
             signed: SignedKey { key, signature },
             one_time_keys: self.one_time_prekeys.into_iter().map(|one| one.key).collect(),
             label: Some(self.device_label),
+            proof: self.identity_proof,
         }
     }
 }
@@ -183,7 +192,9 @@ fn not_enrolled(fault: Fault) -> Refusal {
         Fault::Invalid { field, reason } if field == "signed_prekey_pub" => {
             Fault::invalid("signed_prekey.key", reason.clone()).into()
         }
-        Fault::Invalid { field, .. } if [SIGNED_PREKEY, "identity_pubkey"].contains(&&**field) => {
+        Fault::Invalid { field, .. }
+            if [SIGNED_PREKEY, PROOF, "identity_pubkey"].contains(&&**field) =>
+        {
             Refusal::worded(fault, StatusCode::UNAUTHORIZED, "Signature check failed.")
         }
         Fault::NotFound { .. } => {
@@ -206,7 +217,7 @@ fn on_file(fault: Fault) -> Refusal {
 #[utoipa::path(
     post, path = "/devices", operation_id = "hushnet_enrol_documented", tag = "HushNet",
     summary = "Enrol a device by the word of a key",
-    description = "A user's first device is signed for with the new key itself, within ten minutes of the user's beginning; further ones by a device that is there, best with the strong signature: that of the time alone fits any other request for a minute, this one included. The push token is not kept.",
+    description = "A user's first device is signed for with the new key itself, within ten minutes of the user's beginning; further ones by a device that is there, best with the strong signature: that of the time alone fits any other request for a minute, this one included, and with the strong one the new key's own proof has to be there. The push token is not kept.",
     request_body = DocumentedEnrolment,
     responses(
         (status = 201, body = Enrolled, description = "The device"),
@@ -225,7 +236,13 @@ async fn enrol_documented(
     state.messenger.allowances.authentication(asked.address)?;
     let user = enrolment.user_id;
     let permit = match &asked.caller {
-        Some(caller) if caller.member.user == user => Permit::Device(caller.device.session),
+        Some(caller) if caller.member.user == user => {
+            if caller.device.is_strong && enrolment.identity_proof.is_none() {
+                let fault = Fault::invalid(PROOF, "is missing");
+                return Err(not_enrolled_documented(fault));
+            }
+            Permit::Device(caller.device.session)
+        }
         Some(caller) if caller.device.identity_key == enrolment.identity_pubkey => {
             return Err(on_file(Fault::conflict("identity_pubkey", "is on file for a device")));
         }
@@ -261,6 +278,7 @@ impl DocumentedEnrolment {
             signed,
             one_time_keys: self.one_time_prekeys,
             label: self.device_label,
+            proof: self.identity_proof,
         }
     }
 }

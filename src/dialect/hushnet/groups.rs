@@ -90,14 +90,14 @@ impl From<Conversation> for Group {
 #[utoipa::path(
     post, path = "/chats", operation_id = "hushnet_make_group", tag = "HushNet",
     summary = "Make a group",
-    description = "The caller is its owner. All members see it in their lists of chats.",
+    description = "The caller is its owner, and has a chat with each of the members. All of them see it in their lists of chats.",
     request_body = NewGroup,
     responses(
         (status = 201, body = Group, description = "The group"),
         (status = 400, body = ErrorBody, description = "The body is not JSON"),
         (status = 401, body = ErrorBody, description = "No live device signs with this key"),
         (status = 409, body = ErrorBody, description = "The id is another chat's, or there are too many members"),
-        (status = 422, body = ErrorBody, description = "A member of the body does not fit, or somebody is unknown"),
+        (status = 422, body = ErrorBody, description = "A member of the body does not fit, or somebody is unknown or has no chat with the caller"),
     ),
     security(("device" = [])),
 )]
@@ -115,7 +115,7 @@ async fn make(
 #[utoipa::path(
     put, path = "/chats/{chat_id}/members/{user_id}", operation_id = "hushnet_add_member", tag = "HushNet",
     summary = "Add a member",
-    description = "For the owner. Who is a member already stays one.",
+    description = "For the owner, who has a chat with whom they add. Who is a member already stays one.",
     params(
         ("chat_id" = ConversationId, Path, description = "The group"),
         ("user_id" = UserId, Path, description = "Who is added"),
@@ -127,7 +127,7 @@ async fn make(
         (status = 403, body = ErrorBody, description = "The caller is not its owner, or it is no group"),
         (status = 404, body = ErrorBody, description = "No such chat"),
         (status = 409, body = ErrorBody, description = "There are too many members"),
-        (status = 422, body = ErrorBody, description = "Nobody of this gateway has that id"),
+        (status = 422, body = ErrorBody, description = "Nobody of this gateway has that id, or they have no chat with the caller"),
     ),
     security(("device" = [])),
 )]

@@ -103,7 +103,7 @@ struct Created {
 #[utoipa::path(
     get, path = "/users", operation_id = "hushnet_list_users", tag = "HushNet",
     summary = "List users",
-    description = "The users of this gateway that are discoverable, in the order in which they were made; 1,000 unless `limit` says otherwise. Needs no credentials.",
+    description = "The users of this gateway that have a device and are discoverable, in the order in which they were made; 1,000 unless `limit` says otherwise. Needs no credentials.",
     params(
         ("limit" = Option<u32>, Query, description = "How many, at most 10,000"),
         ("after" = Option<String>, Query, description = "The id of a user: those that come after it"),
@@ -154,7 +154,7 @@ async fn create(
 #[utoipa::path(
     post, path = "/users", operation_id = "hushnet_create_user_documented", tag = "HushNet",
     summary = "Make a user",
-    description = "Needs no credentials. The user's first device signs `POST /devices` with its own key, within ten minutes.",
+    description = "Needs no credentials. Nobody else is shown the user before there is a device. The first one signs `POST /devices` with its own key, within ten minutes.",
     request_body = NewUser,
     responses(
         (status = 201, body = User, description = "The user"),
@@ -168,8 +168,8 @@ async fn create_documented(
 ) -> Result<Response, Refusal> {
     let new: NewUser = asked.parse()?;
     state.messenger.allowances.authentication(asked.visitor.address)?;
-    let made = state.messenger.create_member(&new.username).await;
-    let (member, _token) = made.map_err(|fault| match fault {
+    let made = state.messenger.create_member_without_token(&new.username).await;
+    let member = made.map_err(|fault| match fault {
         Fault::Invalid { .. } => bad_request(&fault, "Invalid username"),
         other => taken(other),
     })?;

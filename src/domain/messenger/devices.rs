@@ -37,7 +37,19 @@ pub struct DeviceKeys {
     pub one_time_keys: Vec<String>,
     /// What its owner calls it.
     pub label: Option<String>,
+    /// The identity key's signature of [`proof_text`], base64.
+    pub proof: Option<String>,
 }
+
+/// What a new device signs to show that it has its identity key: all the rest is told to whoever
+/// asks, and could be left here by anybody.
+#[must_use]
+pub fn proof_text(user: UserId) -> String {
+    format!("HushNet device of {user}")
+}
+
+/// The field that a fault names when a device has not shown that it has its identity key.
+pub const PROOF: &str = "identity_proof";
 
 /// The field that a fault names when a signed prekey was not signed by the identity key.
 pub const SIGNED_PREKEY: &str = "signed_prekey";
@@ -49,16 +61,29 @@ impl Messenger {
     /// [`Fault::Invalid`] (`username`) when the name cannot be used, [`Fault::Conflict`] when
     /// somebody has it.
     pub async fn create_member(&self, name: &str) -> Result<(ListedMember, String), Fault> {
-        let name = MemberName::parse(name)?;
-        let (gateway, policy) = (&self.gateway, &self.policy);
-        let now = gateway.clock.now();
-        let idle_before = now.minus(policy.enrolment_life);
-        let (user, is_discoverable) = (gateway.random_id(), policy.discoverable);
-        let new = NewMember { user, name, at: now, idle_before, is_discoverable };
-        let member = gateway.store.create_member(new).await?;
-        let key = &self.enrolment_key;
-        let token = key.issue(member.user, now, policy.token_life, &*gateway.entropy);
+        let member = self.new_member(name, false).await?;
+        let (gateway, key) = (&self.gateway, &self.enrolment_key);
+        let (now, life) = (gateway.clock.now(), self.policy.token_life);
+        let token = key.issue(member.user, now, life, &*gateway.entropy);
         Ok((member, token))
+    }
+
+    /// Makes a member, without a device yet, whose first one comes by its own word: whoever knows
+    /// the member's id until then is who made it.
+    ///
+    /// # Errors
+    /// As those of [`create_member`](Self::create_member).
+    pub async fn create_member_without_token(&self, name: &str) -> Result<ListedMember, Fault> {
+        self.new_member(name, true).await
+    }
+
+    async fn new_member(&self, name: &str, enrols_itself: bool) -> Result<ListedMember, Fault> {
+        let name = MemberName::parse(name)?;
+        let (user, at) = (self.gateway.random_id(), self.gateway.clock.now());
+        let idle_before = at.minus(self.policy.enrolment_life);
+        let is_discoverable = self.policy.discoverable;
+        let new = NewMember { user, name, at, enrols_itself, idle_before, is_discoverable };
+        self.gateway.store.create_member(new).await
     }
 
     /// What a token says, if it may enrol a device of this member.
@@ -79,7 +104,7 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Fault::Invalid`] with the field that cannot be used, [`SIGNED_PREKEY`] when the identity key
-    /// has not signed it; [`Fault::Forbidden`] when the permit does not hold, [`Fault::NotFound`]
+    /// has not signed it, [`PROOF`] when there is one that is not its own; [`Fault::Forbidden`] when the permit does not hold, [`Fault::NotFound`]
     /// for an unknown member, [`Fault::Conflict`] (`identity_pubkey`) when the key is on file, and
     /// (`devices`) when the member has all the devices that it may have. Nothing is used up then.
     pub async fn enrol(
@@ -90,6 +115,9 @@ impl Messenger {
     ) -> Result<EnrolledDevice, Fault> {
         let signing_key = identity_key(&keys.identity_key)?;
         check_signed(&signing_key, &keys.signed)?;
+        if let Some(proof) = &keys.proof {
+            check_proof(&signing_key, user, proof)?;
+        }
         key_text::check("prekey_pubkey", &keys.agreement_key)?;
         self.check_one_time_keys(&keys.one_time_keys)?;
         let label = keys.label.as_deref().map(checked_label).transpose()?;
@@ -178,7 +206,8 @@ impl Messenger {
     /// Ends a device.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] unless it is a live one of the member's.
+    /// [`Fault::NotFound`] unless it is a live one of the member's, [`Fault::Conflict`] when it is the
+    /// last one.
     pub async fn end_device(&self, member: &Member, id: SessionId) -> Result<(), Fault> {
         let now = self.gateway.clock.now();
         let ended = self.gateway.store.end_member_device(member.account, id, now).await?;
@@ -293,6 +322,13 @@ fn check_signed(key: &VerifyingKey, signed: &SignedKey) -> Result<(), Fault> {
     let signature: Option<[u8; 64]> = signature.and_then(|signature| signature.try_into().ok());
     let signature = signature.ok_or_else(|| invalid("has a signature that is not 64 bytes"))?;
     key.verify(&bytes, &signature).map_err(|_| invalid("was not signed by the identity key"))
+}
+
+fn check_proof(key: &VerifyingKey, user: UserId, proof: &str) -> Result<(), Fault> {
+    let bad = || Fault::invalid(PROOF, "is no signature of this user's id by the identity key");
+    let signature: [u8; 64] =
+        STANDARD.decode(proof).ok().and_then(|it| it.try_into().ok()).ok_or_else(bad)?;
+    key.verify(proof_text(user).as_bytes(), &signature).map_err(|_| bad())
 }
 
 fn checked_label(label: &str) -> Result<String, Fault> {

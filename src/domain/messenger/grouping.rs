@@ -1,4 +1,4 @@
-//! Groups: made by one member, who may add and remove others. Nobody is told by a message: whoever
+//! Groups: made by one member, who may add others with whom they have a chat, and remove them. Nobody is told by a message: whoever
 //! takes part sees the group in the list of chats.
 
 use std::collections::HashSet;
@@ -35,7 +35,7 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Fault::Invalid`] when the name cannot be used, the id is not of version 4 or somebody is
-    /// unknown here, [`Fault::GroupFull`], [`Fault::Conflict`] (`chat_id`) when the id is another
+    /// unknown here or has no chat with the maker, [`Fault::GroupFull`], [`Fault::Conflict`] (`chat_id`) when the id is another
     /// conversation's.
     pub async fn make_group(&self, maker: Actor, wish: &GroupWish) -> Result<Conversation, Fault> {
         if wish.name.is_empty() {
@@ -49,7 +49,7 @@ impl Messenger {
         let mut participants = vec![(maker.account, Role::Owner)];
         let mut named = HashSet::from([maker.user]);
         for user in wish.members.iter().filter(|user| named.insert(**user)) {
-            let candidate = self.candidate(*user).await?;
+            let candidate = self.candidate(maker, *user).await?;
             participants.push((candidate.account, Role::Member));
             self.room_for(participants.len())?;
         }
@@ -74,14 +74,14 @@ impl Messenger {
     ///
     /// # Errors
     /// [`Fault::NotFound`] (`chat`), [`Fault::Forbidden`] when the actor may not,
-    /// [`Fault::Invalid`] when nobody has that id, [`Fault::GroupFull`].
+    /// [`Fault::Invalid`] when nobody has that id, or they have no chat with the actor, [`Fault::GroupFull`].
     pub async fn add_to_group(
         &self,
         actor: Actor,
         group: ConversationId,
         user: UserId,
     ) -> Result<Conversation, Fault> {
-        let wish = Wish::Add(vec![self.candidate(user).await?]);
+        let wish = Wish::Add(vec![self.candidate(actor, user).await?]);
         self.change_group(actor, group, &wish).await
     }
 
@@ -129,12 +129,18 @@ impl Messenger {
         Err(Fault::unavailable("the chat is changed by others all the time", None))
     }
 
-    async fn candidate(&self, user: UserId) -> Result<Candidate, Fault> {
-        let member = self.gateway.store.member(user).await?;
-        match member.filter(|member| member.relay.is_none()) {
-            Some(member) => Ok(Candidate { account: member.account, user, role: Role::Member }),
-            None => Err(Fault::invalid("members", format!("{user} is nobody of this gateway"))),
+    /// Nobody is put into a group by a stranger: who has no chat with the actor has never confirmed
+    /// an introduction of theirs.
+    async fn candidate(&self, actor: Actor, user: UserId) -> Result<Candidate, Fault> {
+        let nobody = |what: &str| Fault::invalid("members", format!("{user} {what}"));
+        let store = &self.gateway.store;
+        let member = store.member(user).await?.filter(|member| member.relay.is_none());
+        let member = member.ok_or_else(|| nobody("is nobody of this gateway"))?;
+        let is_own = user == actor.user;
+        if !is_own && store.direct_chat(actor.account, member.account).await?.is_none() {
+            return Err(nobody("has no chat with the one who adds them"));
         }
+        Ok(Candidate { account: member.account, user, role: Role::Member })
     }
 
     fn room_for(&self, count: usize) -> Result<(), Fault> {

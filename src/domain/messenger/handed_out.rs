@@ -130,9 +130,9 @@ impl HandedOut {
     #[must_use]
     pub fn read_by(&self, session: SessionNumber, way: &Way) -> Vec<Given> {
         let answers = self.answers();
-        let written = answers.of_device(session).filter(|answer| {
-            answer.written_at.is_some_and(|written_at| written_at <= way.at)
-        });
+        let written = answers
+            .of_device(session)
+            .filter(|answer| answer.written_at.is_some_and(|written_at| written_at <= way.at));
         let (mut once, mut read) = (HashSet::new(), HashMap::new());
         for answer in written {
             let was_read = answer.was_read(way);

@@ -20,7 +20,7 @@ pub type IntroductionId = Id<IntroductionKind>;
 pub struct NewIntroduction {
     /// Its public id, fresh.
     pub id: IntroductionId,
-    /// The device that introduces itself.
+    /// The device that introduces itself; it has to be live.
     pub from: SessionNumber,
     /// The device that it is for; it has to be live.
     pub to: SessionId,
@@ -65,6 +65,12 @@ impl Room {
 }
 
 impl NewIntroduction {
+    /// The refusal of a sender that ended while it asked.
+    #[must_use]
+    pub fn sender_is_gone() -> Fault {
+        Fault::unauthorized("the device has ended")
+    }
+
     /// The refusal of a prekey that is not there any more.
     #[must_use]
     pub fn key_is_gone() -> Fault {

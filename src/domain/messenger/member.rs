@@ -118,6 +118,8 @@ pub struct NewMember {
     pub name: MemberName,
     /// When it is made.
     pub at: Timestamp,
+    /// Whether its first device comes by its own word, and not with a token.
+    pub enrols_itself: bool,
     /// A name whose member was made before this, and never had a device, is free.
     pub idle_before: Timestamp,
     /// Whether everybody sees it in the list of members.
@@ -169,6 +171,8 @@ pub struct NewEnrolment {
 pub struct Circumstances {
     /// When the account was made.
     pub made_at: Timestamp,
+    /// Whether its first device may come by its own word.
+    pub enrols_itself: bool,
     /// Whether it ever had a device.
     pub had_device: bool,
     /// How many it has.
@@ -191,6 +195,9 @@ impl NewEnrolment {
         match self.permit {
             Permit::Token { .. } if found.is_token_used => {
                 return Err(Fault::forbidden("the enrolment token was used before"));
+            }
+            Permit::First { .. } if !found.enrols_itself => {
+                return Err(Fault::forbidden("the first device of this account needs its token"));
             }
             Permit::First { made_after } if found.had_device || found.made_at <= made_after => {
                 return Err(Fault::forbidden("only a device of the account may enrol another one"));
@@ -221,7 +228,7 @@ pub enum Permit {
         /// From then on nobody need remember that it was used.
         until: Timestamp,
     },
-    /// The account never had a device and was made after this moment.
+    /// The account was made without a token, after this moment, and never had a device.
     First {
         /// The earliest moment.
         made_after: Timestamp,
@@ -239,6 +246,12 @@ pub struct EnrolledDevice {
     pub device: MemberDevice,
 }
 
+/// The refusal to end the last device of a member: nobody could act for it any more.
+#[must_use]
+pub fn last_device() -> Fault {
+    Fault::conflict("device", "is the last one of its account, which can be deleted instead")
+}
+
 /// A change to a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberDeviceChange {
@@ -250,17 +263,22 @@ pub enum MemberDeviceChange {
     Strong,
 }
 
-/// Keys that can be added behind those that are there, each once.
+/// A one-time prekey that was given out is remembered for so long after the last moment at which an
+/// introduction may name it, so that it is not given out again when its owner leaves it once more.
+pub const KEYS_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Keys that can be added behind those that are there, each once, and none that was given out or
+/// used before.
 ///
 /// # Errors
 /// [`Fault::TooLarge`] when there would be more than `most`.
 pub fn new_one_time_keys<'k>(
     keys: &'k [String],
     waiting: &[String],
-    taken: &[String],
+    spent: &[String],
     most: u32,
 ) -> Result<Vec<&'k str>, Fault> {
-    let mut known: HashSet<&str> = waiting.iter().chain(taken).map(String::as_str).collect();
+    let mut known: HashSet<&str> = waiting.iter().chain(spent).map(String::as_str).collect();
     let mut new: Vec<&str> = keys.iter().map(String::as_str).collect();
     new.retain(|key| known.insert(key));
     let (actual, limit) = ((waiting.len() + new.len()) as u64, u64::from(most));

@@ -1,6 +1,7 @@
 //! Sending: each device that a message names gets a part of its own, or nobody gets anything.
 //!
-//! Sender and recipient take part in the chat, and the devices are the recipient's. That is decided
+//! Sender and recipient take part in the chat, the sending device is live, and the others are the
+//! recipient's. That is decided
 //! on what was read; the store compares the generations again in its transaction.
 
 use std::collections::HashSet;
@@ -70,6 +71,7 @@ pub struct Sent {
 
 /// What was read about a message, and speaks for it.
 struct Passed {
+    own: Arc<Member>,
     chat: Conversation,
     to: Arc<Member>,
     slots: Vec<Slot>,
@@ -82,7 +84,8 @@ impl Messenger {
     /// # Errors
     /// [`Fault::Invalid`] when something is too long or too many, [`Fault::NotFound`] (`chat`,
     /// `user`, `device`), [`Fault::Forbidden`] when sender or recipient take no part in the chat,
-    /// [`Fault::Deferred`] when too much waits for a device.
+    /// [`Fault::Deferred`] when too much waits for a device, [`Fault::Unauthorized`] when the sending
+    /// one has ended.
     pub async fn send(&self, from: Actor, message: &Outgoing) -> Result<Sent, Fault> {
         self.check(message)?;
         let id = message_id(from, message);
@@ -141,13 +144,21 @@ impl Messenger {
         if !chat.has(message.to) {
             return Err(Fault::forbidden_field("to_user_id", "takes no part in this chat"));
         }
-        let to = match fresh {
-            true => self.gateway.store.fresh_member(message.to).await?,
-            false => self.gateway.store.member(message.to).await?,
-        };
+        // The device may have ended since the request was let in.
+        let own = self.look_up(from.user, fresh).await?;
+        let own = own.filter(|own| own.devices.iter().any(|it| it.session == from.session));
+        let own = own.ok_or_else(|| Fault::unauthorized("the device has ended"))?;
+        let to = self.look_up(message.to, fresh).await?;
         let to = to.ok_or(Fault::NotFound { what: "user" })?;
         let slots = slots(&to, &message.parts)?;
-        Ok(Passed { chat, to, slots })
+        Ok(Passed { own, chat, to, slots })
+    }
+
+    async fn look_up(&self, user: UserId, fresh: bool) -> Result<Option<Arc<Member>>, Fault> {
+        match fresh {
+            true => self.gateway.store.fresh_member(user).await,
+            false => self.gateway.store.member(user).await,
+        }
     }
 
     async fn was_sent(&self, from: Actor, id: MessageId) -> Result<bool, Fault> {
@@ -176,9 +187,10 @@ impl Messenger {
         passed: &Passed,
         id: MessageId,
     ) -> Acceptance {
-        let (gateway, Passed { chat, to, slots }) = (&self.gateway, passed);
+        let (gateway, Passed { own, chat, to, slots }) = (&self.gateway, passed);
         let accepted_at = gateway.clock.now();
-        let mut guards = vec![Guard::Roster { account: to.account, generation: to.generation }];
+        let roster = |it: &Member| Guard::Roster { account: it.account, generation: it.generation };
+        let mut guards = vec![roster(to), roster(own)];
         if chat.is_group() {
             let (conversation, generation) = (chat.number, chat.generation);
             guards.push(Guard::Conversation { conversation, generation });

@@ -36,14 +36,15 @@ pub trait Members: Send + Sync {
     /// The same, straight from the database.
     async fn fresh_member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault>;
 
-    /// Who has that name; at this gateway, or at that one.
+    /// Who has that name, and had a device; at this gateway, or at that one.
     async fn member_named(
         &self,
         name: &MemberName,
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault>;
 
-    /// A page of this gateway's members that are discoverable, in the order in which they were made.
+    /// A page of this gateway's members that had a device and are discoverable, in the order in which
+    /// they were made.
     async fn list_members(
         &self,
         after: Option<AccountNumber>,
@@ -57,15 +58,16 @@ pub trait Members: Send + Sync {
         is_discoverable: bool,
     ) -> Result<(), Fault>;
 
-    /// The live device that signs with that key. May be as old as a cache is; [`Self::member_device_is_live`]
-    /// has the last word.
+    /// The live device that signs with that key. May be as old as a cache is, as long as another
+    /// gateway that writes to the same database may have ended it; what a device does is judged
+    /// again where it is written down.
     async fn member_device(&self, key: &VerifyingKey) -> Result<Option<DeviceOwner>, Fault>;
 
     /// Whose these live devices are, in any order; those that are unknown or have ended are left
     /// out.
     async fn device_owners(&self, ids: &[SessionId]) -> Result<Vec<(SessionId, UserId)>, Fault>;
 
-    /// Whether a device may still act.
+    /// Whether a device may still act. May be as old as a cache is.
     async fn member_device_is_live(&self, session: SessionNumber) -> Result<bool, Fault>;
 
     /// Enrols a device: what allows it is used up in the same transaction.
@@ -87,7 +89,8 @@ pub trait Members: Send + Sync {
     /// Ends a device: what waits for it, its prekeys and introductions go.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] (`device`) unless it is a live one of this account.
+    /// [`Fault::NotFound`] (`device`) unless it is a live one of this account, [`Fault::Conflict`]
+    /// (`device`) when it is the last one.
     async fn end_member_device(
         &self,
         account: AccountNumber,
@@ -96,7 +99,7 @@ pub trait Members: Send + Sync {
     ) -> Result<SessionNumber, Fault>;
 
     /// Deletes an account: its name is free, all its devices end, and it leaves its groups, each of
-    /// which rises by a generation. Returns the sessions that ended.
+    /// which rises by a generation; who would follow an owner that leaves follows it. Returns the sessions that ended.
     async fn delete_member(
         &self,
         account: AccountNumber,
@@ -116,12 +119,17 @@ pub trait Members: Send + Sync {
 
     /// Forgets at most `limit` used tokens whose time is over; returns how many.
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+
+    /// Removes at most `limit` members, with their accounts, that were made before then and never had
+    /// a device; returns how many.
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault>;
 }
 
 /// One-time prekeys of members' devices: each is given out once, and used once.
 #[async_trait]
 pub trait OneTimeKeys: Send + Sync {
-    /// Adds keys behind those that are there; doubles are passed over. Returns how many are there.
+    /// Adds keys behind those that are there; doubles are passed over, and what was given out or used
+    /// before. Returns how many are there.
     ///
     /// # Errors
     /// [`Fault::TooLarge`] when there would be more than `most`; nothing was added.
@@ -148,7 +156,8 @@ pub trait OneTimeKeys: Send + Sync {
         until: Timestamp,
     ) -> Result<Vec<Option<String>>, Fault>;
 
-    /// Forgets at most `limit` keys that were given out and not used in time; returns how many.
+    /// Forgets at most `limit` keys that were given out or used
+    /// [long ago](crate::domain::messenger::member::KEYS_REMEMBERED); returns how many.
     async fn forget_taken_keys(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
 }
 
@@ -161,6 +170,7 @@ pub trait Introductions: Send + Sync {
     /// takes the place of the oldest ones from the same device when there are as many as may be.
     ///
     /// # Errors
+    /// [`Fault::Unauthorized`] when the device that introduces itself has ended,
     /// [`Fault::NotFound`] (`device`) when a recipient is no live device of this gateway,
     /// [`Fault::Conflict`] (`otpk_used`) when a prekey that is named is not there any more,
     /// [`Fault::Deferred`] when there is no room.

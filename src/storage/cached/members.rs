@@ -104,21 +104,9 @@ impl Caches {
 
 #[async_trait]
 impl Members for CachedStore {
-    /// Whoever had the name may be gone.
+    /// Whoever had the name and is gone had no device, so nobody remembers them.
     async fn create_member(&self, new: NewMember) -> Result<ListedMember, Fault> {
-        let changed = self.change(
-            move |inner| async move {
-                let holder = inner.member_named(&new.name, None).await?;
-                Ok((inner.create_member(new).await?, holder))
-            },
-            |caches, outcome: &Result<(ListedMember, Option<UserId>), Fault>| {
-                if let Ok((_, Some(holder))) = outcome {
-                    caches.members.forget(*holder);
-                    caches.conversations.forget_everything();
-                }
-            },
-        );
-        changed.await.map(|(listed, _)| listed)
+        self.inner.create_member(new).await
     }
 
     async fn member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault> {
@@ -128,12 +116,13 @@ impl Members for CachedStore {
         }
     }
 
-    /// Who does not exist is not remembered, so nothing is to be forgotten when they come to be.
+    /// Who does not exist is not remembered, so nothing is to be forgotten when they come to be; nor
+    /// who has no device, so nothing is to be forgotten when they give up.
     async fn fresh_member(&self, user: UserId) -> Result<Option<Arc<Member>>, Fault> {
         let made = self.caches.members.made();
         let before = made.members.before();
         let found = self.inner.fresh_member(user).await?;
-        if let Some(member) = &found {
+        if let Some(member) = found.as_ref().filter(|member| !member.devices.is_empty()) {
             made.know(member);
             made.members.keep(before, [(user, Arc::clone(member))]);
         }
@@ -269,5 +258,10 @@ impl Members for CachedStore {
 
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.inner.forget_enrolments(now, limit).await
+    }
+
+    /// Nobody remembers who has no device.
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_idle_members(before, limit).await
     }
 }

@@ -1,7 +1,8 @@
 //! Stories about devices of members.
 
 use super::member_scene::{
-    DEVICE_LIMIT, enrolment, keys, name, new_member, remote_device, signed_key, token,
+    DEVICE_LIMIT, enrolment, keys, name, new_member, remote_device, self_enrolling_member,
+    signed_key, token,
 };
 use super::phone_scene::is_forbidden;
 use super::scene::{START, Scene, at, conflict, key, session_id, user_id};
@@ -79,11 +80,15 @@ pub(super) async fn what_is_refused_uses_nothing_up(scene: Scene) {
 
 pub(super) async fn a_first_device_needs_no_other(scene: Scene) {
     let first = |n, made_after| permitted(enrolment(1, n), Permit::First { made_after });
-    scene.store.create_member(new_member(1)).await.unwrap();
-    assert!(is_forbidden(&scene.store.enrol(first(1, START)).await), "it is too late");
     let made_after = START.minus(std::time::Duration::from_secs(1));
+    scene.store.create_member(new_member(2)).await.unwrap();
+    let other = NewEnrolment { user: user_id(2), ..first(1, made_after) };
+    assert!(is_forbidden(&scene.store.enrol(other).await), "that one has a token");
+    scene.store.create_member(self_enrolling_member(1)).await.unwrap();
+    assert!(is_forbidden(&scene.store.enrol(first(1, START)).await), "it is too late");
     let device = scene.store.enrol(first(1, made_after)).await.unwrap();
     assert!(is_forbidden(&scene.store.enrol(first(2, made_after)).await), "there is one");
+    scene.enrol(1, 3).await;
     scene.store.end_member_device(device.account, session_id(1), at(1)).await.unwrap();
     assert!(is_forbidden(&scene.store.enrol(first(2, made_after)).await), "there was one");
 }
@@ -122,6 +127,7 @@ pub(super) async fn a_device_changes_for_everybody_at_once(scene: Scene) {
     assert_eq!((&device.signed, &device.label, device.is_strong), (&signed_key(7), &None, true));
     assert_eq!(device.identity_key, before.devices[0].identity_key);
 
+    scene.enrol(1, 2).await;
     scene.store.end_member_device(before.account, session_id(1), at(1)).await.unwrap();
     let generation = scene.known_member(1).await.generation;
     for change in changes {
@@ -173,6 +179,22 @@ pub(super) async fn an_ended_device_ends_alone(scene: Scene) {
     assert_eq!(scene.waiting_for(&ben, second).await.len(), 1);
     let kept = scene.store.one_time_keys(&[first.session, second.session], 10).await.unwrap();
     assert_eq!(kept, [vec![], keys([1, 2, 3])]);
+}
+
+pub(super) async fn the_last_device_ends_with_its_account(scene: Scene) {
+    scene.member(1).await;
+    scene.enrol(1, 2).await;
+    let ann = scene.known_member(1).await;
+    let ends =
+        ann.devices.iter().map(|it| scene.store.end_member_device(ann.account, it.id, at(1)));
+    let outcomes = futures_util::future::join_all(ends).await;
+    let refused: Vec<_> = outcomes.into_iter().filter(Result::is_err).collect();
+    let [refused] = &refused[..] else { panic!("{refused:?}") };
+    assert!(matches!(refused, Err(Fault::Conflict { field, .. }) if field == "device"));
+    let after = scene.known_member(1).await;
+    assert_eq!(after.devices.len(), 1);
+    scene.store.delete_member(ann.account, at(2)).await.unwrap();
+    assert_eq!(scene.store.member(user_id(1)).await.unwrap(), None);
 }
 
 pub(super) async fn what_another_gateway_says_is_noted(scene: Scene) {

@@ -21,7 +21,10 @@ pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
     assert_eq!((&first.ephemeral_key, &first.sender_key), (&new.ephemeral_key, &new.sender_key));
     assert_eq!((&first.one_time_key, &first.ciphertext), (&new.one_time_key, &new.ciphertext));
     assert_eq!((first.at, second.id), (new.at, introduction_id(2)));
-    assert_eq!(scene.store.introductions(to.session, Page { limit: 1, ..ALL }).await.unwrap().len(), 1);
+    assert_eq!(
+        scene.store.introductions(to.session, Page { limit: 1, ..ALL }).await.unwrap().len(),
+        1
+    );
     assert!(scene.store.introductions(from.session, ALL).await.unwrap().is_empty());
 }
 
@@ -235,9 +238,20 @@ pub(super) async fn introductions_end_with_their_devices_and_in_time(scene: Scen
     assert_eq!(scene.store.forget_introductions(at(1001), 10).await.unwrap(), 0);
     assert_eq!(scene.store.forget_introductions(at(1003), 1).await.unwrap(), 1);
     assert_eq!(scene.store.introductions(second.session, ALL).await.unwrap().len(), 1);
+    scene.enrol(1, 4).await;
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
     assert!(scene.store.introductions(second.session, ALL).await.unwrap().is_empty());
     assert_eq!(scene.store.forget_introductions(at(2000), 10).await.unwrap(), 0);
+}
+
+pub(super) async fn a_device_that_has_ended_introduces_itself_to_nobody(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    scene.enrol(1, 3).await;
+    scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
+    let late = scene.introduce(introduction(from, to, 1)).await;
+    assert!(matches!(late, Err(Fault::Unauthorized { .. })), "{late:?}");
+    assert!(scene.store.introductions(to.session, ALL).await.unwrap().is_empty());
 }
 
 pub(super) async fn an_introduction_is_over_when_its_time_is(scene: Scene) {
@@ -247,7 +261,8 @@ pub(super) async fn an_introduction_is_over_when_its_time_is(scene: Scene) {
         scene.introduce(introduction(from, to, n)).await.unwrap();
     }
     let waiting = async |moment| {
-        let waiting = scene.store.introductions(to.session, Page { now: moment, ..ALL }).await.unwrap();
+        let waiting =
+            scene.store.introductions(to.session, Page { now: moment, ..ALL }).await.unwrap();
         waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     assert_eq!(waiting(at(1000)).await.len(), 3);

@@ -30,8 +30,19 @@ pub fn name(n: u16) -> MemberName {
 
 /// The member numbered `n`, made at the beginning.
 pub fn new_member(n: u16) -> NewMember {
-    let (user, name) = (user_id(n), name(n));
-    NewMember { user, name, at: START, idle_before: START, is_discoverable: true }
+    NewMember {
+        user: user_id(n),
+        name: name(n),
+        at: START,
+        enrols_itself: false,
+        idle_before: START,
+        is_discoverable: true,
+    }
+}
+
+/// The same, whose first device needs no token.
+pub fn self_enrolling_member(n: u16) -> NewMember {
+    NewMember { enrols_itself: true, ..new_member(n) }
 }
 
 pub fn token(n: u16) -> Permit {

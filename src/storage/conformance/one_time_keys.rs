@@ -1,11 +1,16 @@
 //! Stories about one-time prekeys of members' devices.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use super::member_scene::keys;
-use super::scene::{Scene, at, session_id};
+use super::member_scene::{introduction, keys};
+use super::scene::{Scene, at, conflict, session_id};
 use crate::domain::Fault;
 use crate::domain::ids::SessionNumber;
+use crate::domain::messenger::NewIntroduction;
+use crate::domain::messenger::member::KEYS_REMEMBERED;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 async fn listed(scene: &Scene, session: SessionNumber) -> Vec<String> {
     scene.store.one_time_keys(&[session], 100).await.unwrap().remove(0)
@@ -29,6 +34,7 @@ pub(super) async fn one_time_keys_are_added_behind_the_others(scene: Scene) {
     assert_eq!(first, [keys([2, 3]), keys([2, 3])]);
 
     let account = scene.known_member(1).await.account;
+    scene.enrol(1, 2).await;
     scene.store.end_member_device(account, session_id(1), at(1)).await.unwrap();
     assert_eq!(add(&[7], 5).await.unwrap(), 0);
     assert_eq!(listed(&scene, session).await, keys([]));
@@ -48,12 +54,36 @@ pub(super) async fn a_one_time_key_is_given_out_once(scene: Scene) {
     assert_eq!(scene.store.take_one_time_keys(&[], at(60)).await.unwrap(), []);
 }
 
+pub(super) async fn a_key_that_was_used_does_not_come_back(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    let with = |n: u16, key: &str| NewIntroduction {
+        one_time_key: key.to_owned(),
+        ..introduction(from, to, n)
+    };
+    let refill = async || scene.store.add_one_time_keys(to.session, keys(1..5), 10).await.unwrap();
+    scene.store.take_one_time_keys(&[to.session], at(60)).await.unwrap();
+    scene.introduce(with(1, "key 1")).await.unwrap();
+    scene.introduce(with(2, "key 2")).await.unwrap();
+    assert_eq!(refill().await, 2, "one was given out, and both were used");
+    assert_eq!(listed(&scene, to.session).await, keys([3, 4]));
+    scene.store.forget_taken_keys(at(3600), 10).await.unwrap();
+    assert_eq!(refill().await, 2);
+    let again = scene.introduce(with(3, "key 1")).await;
+    assert_eq!(conflict(again).as_deref(), Some("otpk_used"));
+
+    scene.store.take_one_time_keys(&[to.session], at(60)).await.unwrap();
+    let late = scene.introduce(NewIntroduction { at: at(60), ..with(4, "key 3") }).await;
+    assert_eq!(conflict(late).as_deref(), Some("otpk_used"), "its time is over");
+}
+
 pub(super) async fn keys_that_were_given_out_are_forgotten_in_time(scene: Scene) {
     let session = scene.member(1).await.devices[0].session;
     for _ in 0..3 {
         scene.store.take_one_time_keys(&[session], at(60)).await.unwrap();
     }
-    assert_eq!(scene.store.forget_taken_keys(at(59), 10).await.unwrap(), 0);
-    assert_eq!(scene.store.forget_taken_keys(at(60), 2).await.unwrap(), 2);
-    assert_eq!(scene.store.forget_taken_keys(at(60), 2).await.unwrap(), 1);
+    let end = at(60).plus(KEYS_REMEMBERED);
+    assert_eq!(scene.store.forget_taken_keys(end.minus(SECOND), 10).await.unwrap(), 0);
+    assert_eq!(scene.store.forget_taken_keys(end, 2).await.unwrap(), 2);
+    assert_eq!(scene.store.forget_taken_keys(end, 2).await.unwrap(), 1);
 }

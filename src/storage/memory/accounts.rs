@@ -35,7 +35,10 @@ impl State {
             return Err(conflict);
         }
         let account = Account {
-            number: AccountNumber(self.accounts.len() as i64 + 1),
+            number: self
+                .accounts
+                .last_key_value()
+                .map_or(AccountNumber(1), |(last, _)| AccountNumber(last.0 + 1)),
             id: new.id,
             dialect: new.dialect,
             external_name: new.external_name,

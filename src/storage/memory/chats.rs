@@ -39,8 +39,8 @@ impl Chats for MemoryStore {
         other: AccountNumber,
     ) -> Result<Option<ConversationId>, Fault> {
         let state = self.state();
-        let chat = state.messenger.direct_chats.get(&(one.min(other), one.max(other)));
-        Ok(chat.map(|chat| state.conversations[chat].id))
+        let known = state.messenger.direct_chats.get(&(one.min(other), one.max(other)));
+        Ok(known.and_then(|known| state.conversations.get(known)).map(|known| known.id))
     }
 
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {

@@ -7,6 +7,7 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
 use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
+use crate::domain::messenger::member::KEYS_REMEMBERED;
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
@@ -145,6 +146,10 @@ impl State {
         introductions: Vec<NewIntroduction>,
         room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
+        let mut senders = introductions.iter().map(|new| new.from);
+        if !senders.all(|from| self.messenger.devices.contains_key(&from)) {
+            return Err(NewIntroduction::sender_is_gone());
+        }
         // Those whose time is over are in nobody's way.
         if let Some(first) = introductions.first() {
             let now = first.at;
@@ -155,7 +160,7 @@ impl State {
         for (new, plan) in introductions.into_iter().zip(&plans) {
             let Some(Keep { to, beside }) = plan.keep else { continue };
             self.drop_surplus(new.from, to, beside as usize);
-            self.use_one_time_key(to, &new.one_time_key);
+            self.use_one_time_key(to, &new.one_time_key, new.at);
             self.messenger.introductions.push(Kept { from: new.from, to, new });
         }
         Ok(plans.into_iter().map(|plan| plan.introduced).collect())
@@ -176,7 +181,10 @@ impl State {
         let records = &self.messenger;
         let keys = records.one_time_keys.get(&to);
         let has_key = keys.is_some_and(|keys| keys.contains(&new.one_time_key))
-            || records.taken_keys.contains_key(&(to, new.one_time_key.clone()));
+            || records
+                .taken_keys
+                .get(&(to, new.one_time_key.clone()))
+                .is_some_and(|(usable_until, _)| *usable_until > new.at);
         let waiting = || records.introductions.iter().filter(|it| it.to == to);
         Some(OnFile {
             to,
@@ -205,12 +213,16 @@ impl State {
     }
 
     /// Uses a prekey up, whether it was given out or not.
-    fn use_one_time_key(&mut self, session: SessionNumber, key: &str) {
+    fn use_one_time_key(&mut self, session: SessionNumber, key: &str, at: Timestamp) {
+        if key.is_empty() {
+            return;
+        }
         let records = &mut self.messenger;
         if let Some(waiting) = records.one_time_keys.get_mut(&session) {
             waiting.retain(|waiting| waiting != key);
         }
-        records.taken_keys.remove(&(session, key.to_owned()));
+        let life = (Timestamp::from_micros(0), at.plus(KEYS_REMEMBERED));
+        records.taken_keys.insert((session, key.to_owned()), life);
     }
 
     fn confirm(&mut self, confirmation: &Confirmation) -> Result<Confirmed, Fault> {
@@ -224,7 +236,9 @@ impl State {
         let kept = &self.messenger.introductions[place];
         let (from, to) = (kept.from, kept.to);
         let devices = &self.messenger.devices;
-        let (sender, owner) = (devices[&from].account, devices[&to].account);
+        let both = devices.get(&from).zip(devices.get(&to));
+        let (sender, owner) = both.ok_or(Fault::NotFound { what: "introduction" })?;
+        let (sender, owner) = (sender.account, owner.account);
         let seat = self.seats[&from];
         let (id, at) = (confirmation.chat, confirmation.at);
         let chat = self.ensure_chat(id, owner, sender, at, confirmation.insists)?;

@@ -7,7 +7,7 @@ use crate::domain::Fault;
 use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
-use crate::domain::messenger::member::{GUEST_LIFE, Permit, new_one_time_keys};
+use crate::domain::messenger::member::{GUEST_LIFE, Permit, last_device, new_one_time_keys};
 use crate::domain::messenger::{
     Circumstances, DeviceOwner, EnrolledDevice, MemberDevice, MemberDeviceChange, NewEnrolment,
     RemoteDevice, SignedKey,
@@ -42,6 +42,7 @@ impl State {
         let own = self.messenger.devices.values().filter(|device| device.account == account);
         new.check(&Circumstances {
             made_at: self.accounts[&account].created_at,
+            enrols_itself: member.enrols_itself,
             had_device: member.had_device,
             devices: own.count() as u64,
             is_token_used,
@@ -104,10 +105,13 @@ impl State {
         account: AccountNumber,
         device: SessionId,
     ) -> Result<SessionNumber, Fault> {
-        let mut live = self.messenger.devices.iter();
-        let found = live.find(|(_, it)| it.account == account && it.device.id == device);
-        let session = found.map(|(session, _)| *session);
-        let session = session.ok_or(Fault::NotFound { what: "device" })?;
+        let live = self.messenger.devices.iter().filter(|(_, it)| it.account == account);
+        let live: Vec<_> = live.map(|(session, it)| (*session, it.device.id)).collect();
+        let found = live.iter().find(|(_, id)| *id == device);
+        let (session, _) = *found.ok_or(Fault::NotFound { what: "device" })?;
+        if live.len() < 2 {
+            return Err(last_device());
+        }
         self.end_member_session(session);
         self.member_changed(account);
         Ok(session)
@@ -137,8 +141,13 @@ impl State {
             None => self.hushnet_account_for(new.user, new.at)?,
         };
         let relay = Some(new.relay);
-        let member =
-            members::Kept { name: new.name, relay, had_device: true, is_discoverable: true };
+        let member = members::Kept {
+            name: new.name,
+            relay,
+            enrols_itself: false,
+            had_device: true,
+            is_discoverable: true,
+        };
         if let Entry::Vacant(new_member) = self.messenger.members.entry(account) {
             new_member.insert(member);
             self.messenger.guests.insert(account, new.at.plus(GUEST_LIFE));

@@ -1,5 +1,6 @@
 //! Members in memory.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::{MemoryStore, State, chats, introductions, member_devices};
 use crate::domain::Fault;
 use crate::domain::account::{Account, AccountKind, Dialect, NewAccount};
 use crate::domain::clock::Timestamp;
-use crate::domain::conversation::ConversationCategory;
+use crate::domain::conversation::{ConversationCategory, Participant, Role};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionId, SessionNumber, UserId};
 use crate::domain::messenger::{
     DeviceOwner, EnrolledDevice, LatestMessage, ListedMember, Member, MemberDeviceChange,
@@ -30,7 +31,8 @@ pub(super) struct Records {
     pub guests: BTreeMap<AccountNumber, Timestamp>,
     pub used_enrolments: BTreeMap<[u8; 16], Timestamp>,
     pub one_time_keys: HashMap<SessionNumber, Vec<String>>,
-    pub taken_keys: BTreeMap<(SessionNumber, String), Timestamp>,
+    /// Until when they may be named, and remembered.
+    pub taken_keys: BTreeMap<(SessionNumber, String), (Timestamp, Timestamp)>,
     /// In the order in which they came.
     pub introductions: Vec<introductions::Kept>,
     pub pairs: HashMap<(SessionNumber, SessionNumber), introductions::Pair>,
@@ -43,6 +45,7 @@ pub(super) struct Records {
 pub(super) struct Kept {
     pub name: MemberName,
     pub relay: Option<String>,
+    pub enrols_itself: bool,
     pub had_device: bool,
     pub is_discoverable: bool,
 }
@@ -69,7 +72,8 @@ impl Members for MemoryStore {
         relay: Option<&str>,
     ) -> Result<Option<UserId>, Fault> {
         let state = self.state();
-        Ok(state.named(name, relay).map(|account| state.accounts[&account].id))
+        let shown = state.named(name, relay).filter(|it| state.messenger.members[it].had_device);
+        Ok(shown.map(|account| state.accounts[&account].id))
     }
 
     async fn list_members(
@@ -79,7 +83,9 @@ impl Members for MemoryStore {
     ) -> Result<Vec<ListedMember>, Fault> {
         let state = self.state();
         let own = state.messenger.members.iter();
-        let own = own.filter(|(_, kept)| kept.relay.is_none() && kept.is_discoverable);
+        let own = own
+            .filter(|(_, kept)| kept.relay.is_none())
+            .filter(|(_, kept)| kept.had_device && kept.is_discoverable);
         let later = own.filter(|(account, _)| Some(**account) > after).take(limit as usize);
         Ok(later.map(|(account, kept)| listed(&state.accounts[account], kept)).collect())
     }
@@ -154,6 +160,16 @@ impl Members for MemoryStore {
         let used = &mut state.messenger.used_enrolments;
         Ok(used.extract_if(.., |_, until| *until <= now).take(limit as usize).count() as u64)
     }
+
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let mut state = self.change();
+        let members = state.messenger.members.iter().filter(|(_, kept)| !kept.had_device);
+        let idle = members.map(|(account, _)| *account);
+        let idle = idle.filter(|it| state.accounts[it].created_at < before).take(limit as usize);
+        let idle: Vec<_> = idle.collect();
+        idle.iter().for_each(|account| state.give_up(*account));
+        Ok(idle.len() as u64)
+    }
 }
 
 fn listed(account: &Account, kept: &Kept) -> ListedMember {
@@ -210,11 +226,11 @@ impl State {
         if let Some(holder) = self.named(&new.name, None) {
             let had_device = self.messenger.members[&holder].had_device;
             new.check_holder(had_device, self.accounts[&holder].created_at)?;
-            self.delete_member(holder);
+            self.give_up(holder);
         }
         let account = self.hushnet_account_for(new.user, new.at)?;
-        let NewMember { name, is_discoverable, .. } = new;
-        let kept = Kept { name, relay: None, had_device: false, is_discoverable };
+        let NewMember { name, enrols_itself, is_discoverable, .. } = new;
+        let kept = Kept { name, relay: None, enrols_itself, had_device: false, is_discoverable };
         let listed = listed(&self.accounts[&account], &kept);
         self.messenger.members.insert(account, kept);
         Ok(listed)
@@ -248,13 +264,26 @@ impl State {
         self.member_changed(account);
         let groups = self.conversations.values_mut();
         for group in groups.filter(|it| it.category == ConversationCategory::Group) {
-            let before = group.participants.len();
-            group.participants.retain(|participant| participant.account != account);
-            if group.participants.len() < before {
-                group.generation += 1;
-                group.code = group.code.filter(|_| !group.participants.is_empty());
+            let Some(place) = group.participants.iter().position(|it| it.account == account) else {
+                continue;
+            };
+            let gone = group.participants.remove(place);
+            group.generation += 1;
+            group.code = group.code.filter(|_| !group.participants.is_empty());
+            // `min_by_key` takes the first of equals.
+            let age = |it: &&mut Participant| (Reverse(it.role), it.joined_at, it.account);
+            let heir = group.participants.iter_mut().min_by_key(age);
+            if let Some(heir) = heir.filter(|_| gone.role == Role::Owner) {
+                heir.role = Role::Owner;
             }
         }
         ended
+    }
+
+    /// Removes a member that never had a device, with its account, which nothing names then.
+    fn give_up(&mut self, account: AccountNumber) {
+        self.delete_member(account);
+        self.accounts.remove(&account);
+        self.generations.remove(&account);
     }
 }

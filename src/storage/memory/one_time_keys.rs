@@ -6,7 +6,7 @@ use super::MemoryStore;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
-use crate::domain::messenger::member::new_one_time_keys;
+use crate::domain::messenger::member::{KEYS_REMEMBERED, new_one_time_keys};
 use crate::domain::ports::OneTimeKeys;
 
 #[async_trait]
@@ -22,10 +22,10 @@ impl OneTimeKeys for MemoryStore {
         if !records.devices.contains_key(&session) {
             return Ok(0);
         }
-        let taken = records.taken_keys.keys().filter(|(owner, _)| *owner == session);
-        let taken: Vec<String> = taken.map(|(_, key)| key.clone()).collect();
+        let spent = records.taken_keys.keys().filter(|(owner, _)| *owner == session);
+        let spent: Vec<String> = spent.map(|(_, key)| key.clone()).collect();
         let waiting = records.one_time_keys.entry(session).or_default();
-        let new = new_one_time_keys(&keys, waiting, &taken, most)?;
+        let new = new_one_time_keys(&keys, waiting, &spent, most)?;
         let new: Vec<String> = new.into_iter().map(str::to_owned).collect();
         waiting.extend(new);
         Ok(waiting.len() as u64)
@@ -54,7 +54,8 @@ impl OneTimeKeys for MemoryStore {
             let waiting = records.one_time_keys.get_mut(session);
             let key = waiting.filter(|keys| !keys.is_empty()).map(|keys| keys.remove(0));
             if let Some(key) = &key {
-                records.taken_keys.insert((*session, key.clone()), until);
+                let life = (until, until.plus(KEYS_REMEMBERED));
+                records.taken_keys.insert((*session, key.clone()), life);
             }
             given.push(key);
         }
@@ -64,6 +65,6 @@ impl OneTimeKeys for MemoryStore {
     async fn forget_taken_keys(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         let mut state = self.change();
         let taken = &mut state.messenger.taken_keys;
-        Ok(taken.extract_if(.., |_, until| *until <= now).take(limit as usize).count() as u64)
+        Ok(taken.extract_if(.., |_, life| life.1 <= now).take(limit as usize).count() as u64)
     }
 }

@@ -41,10 +41,8 @@ impl Chats for PostgresStore {
     ) -> Result<Option<ConversationId>, Fault> {
         let known = query(KNOWN).bind(one.min(other).0).bind(one.max(other).0);
         let row = known.fetch_optional(&mut self.reader().await?).await;
-        row.map_err(during("looking for a chat"))?
-            .as_ref()
-            .map(|row| Ok(id(row, "id")?))
-            .transpose()
+        let row = row.map_err(during("looking for a chat"))?;
+        Ok(row.as_ref().map(|row| id(row, "id")).transpose()?)
     }
 
     async fn chats(&self, account: AccountNumber, limit: u32) -> Result<Vec<Chat>, Fault> {

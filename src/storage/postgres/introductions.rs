@@ -2,6 +2,8 @@
 
 mod waiting;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -86,12 +88,11 @@ impl Introductions for PostgresStore {
     }
 }
 
-/// Those who introduce themselves to a device do it one after the other.
+/// Those who introduce themselves to a device do it one after the other, and end before or after it.
 const LOCK: &str = "
-    SELECT member_devices.session
-    FROM sessions JOIN member_devices ON member_devices.session = sessions.number
-    WHERE sessions.id = ANY ($1)
-    ORDER BY member_devices.session FOR UPDATE OF member_devices";
+    SELECT session FROM member_devices
+    WHERE session = ANY (ARRAY(SELECT number FROM sessions WHERE id = ANY ($1)) || $2::bigint[])
+    ORDER BY session FOR UPDATE";
 
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
@@ -104,7 +105,8 @@ const ON_FILE: &str = "
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = $2)
         + (SELECT count(*) FROM taken_keys
-            WHERE session = sessions.number AND public_key = $2) AS keys
+            WHERE session = sessions.number AND public_key = $2
+                AND usable_until > $3) AS keys
     FROM sessions
     JOIN member_devices ON member_devices.session = sessions.number
     JOIN accounts ON accounts.number = sessions.account
@@ -150,8 +152,15 @@ async fn introduce(
     link: &mut Link<'_>,
 ) -> Result<Result<Vec<Introduced>, Fault>, StoreError> {
     let recipients = id_array(introductions.iter().map(|new| new.to));
-    let lock = query(LOCK).bind(recipients).execute(&mut *link).await;
-    lock.map_err(during("waiting for others who introduce themselves"))?;
+    let senders: BTreeSet<_> = introductions.iter().map(|new| new.from.0).collect();
+    let lock = query(LOCK).bind(recipients).bind(Vec::from_iter(senders.iter().copied()));
+    let live = lock.fetch_all(&mut *link).await;
+    let live = live.map_err(during("waiting for others who introduce themselves"))?;
+    let live = live.iter().map(|row| value(row, "session"));
+    let live = live.collect::<Result<BTreeSet<i64>, _>>()?;
+    if !senders.is_subset(&live) {
+        return Ok(Err(NewIntroduction::sender_is_gone()));
+    }
     let mut found = Vec::with_capacity(introductions.len());
     for new in introductions {
         found.push(on_file(new, link).await?);
@@ -184,7 +193,7 @@ async fn keep(
     let dropped = make_room.execute(&mut *link).await;
     dropped.map_err(during("making room for an introduction"))?;
     if !new.one_time_key.is_empty() {
-        one_time_keys::use_up(to, &new.one_time_key, link).await?;
+        one_time_keys::use_up(to, &new.one_time_key, new.at, link).await?;
     }
     let add = query(ADD)
         .bind(&new.id.as_bytes()[..])

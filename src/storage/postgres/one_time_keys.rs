@@ -13,13 +13,13 @@ use super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
-use crate::domain::messenger::member::new_one_time_keys;
+use crate::domain::messenger::member::{KEYS_REMEMBERED, new_one_time_keys};
 use crate::domain::ports::OneTimeKeys;
 use crate::storage::error::{StoreError, during};
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] =
-    &[IS_LIVE, WAITING, TAKEN, LISTED, TAKE, USE_WAITING, USE_TAKEN, OLD, FORGET];
+    &[IS_LIVE, WAITING, SPENT, LISTED, TAKE, USE_WAITING, OLD, FORGET];
 
 #[async_trait]
 impl OneTimeKeys for PostgresStore {
@@ -76,7 +76,9 @@ const IS_LIVE: &str = "SELECT session FROM member_devices WHERE session = $1 FOR
 const WAITING: &str = "
     SELECT public_key, key_id FROM prekeys WHERE session = $1 ORDER BY session, key_id, place";
 
-const TAKEN: &str = "SELECT public_key FROM taken_keys WHERE session = $1";
+/// Which of some keys were given out or used before.
+const SPENT: &str = "
+    SELECT public_key FROM taken_keys WHERE session = $1 AND public_key = ANY ($2)";
 
 /// Nothing is added for a device that has ended.
 async fn add(
@@ -92,10 +94,11 @@ async fn add(
     let rows = rows.map_err(during(doing))?;
     let waiting = rows.iter().map(public_key).collect::<Result<Vec<_>, _>>()?;
     let last: i64 = rows.last().map_or(Ok(-1), |row| value(row, "key_id"))?;
-    let taken = query(TAKEN).bind(session.0).fetch_all(&mut *link).await;
-    let taken = taken.map_err(during(doing))?;
-    let taken = taken.iter().map(public_key).collect::<Result<Vec<_>, _>>()?;
-    let new = match new_one_time_keys(keys, &waiting, &taken, *most) {
+    let spent = query(SPENT).bind(session.0).bind(texts(keys, |key| key));
+    let spent = spent.fetch_all(&mut *link).await;
+    let spent = spent.map_err(during(doing))?;
+    let spent = spent.iter().map(public_key).collect::<Result<Vec<_>, _>>()?;
+    let new = match new_one_time_keys(keys, &waiting, &spent, *most) {
         Ok(new) => new,
         Err(too_many) => return Ok(Err(too_many)),
     };
@@ -142,9 +145,10 @@ const TAKE: &str = "
             AND prekeys.place = chosen.place
         RETURNING prekeys.session, prekeys.public_key
     )
-    INSERT INTO taken_keys (session, public_key, expires_at)
-    SELECT session, public_key, $2 FROM given
-    ON CONFLICT (session, public_key) DO UPDATE SET expires_at = excluded.expires_at
+    INSERT INTO taken_keys (session, public_key, usable_until, expires_at)
+    SELECT session, public_key, $2, $3 FROM given
+    ON CONFLICT (session, public_key) DO UPDATE SET usable_until = excluded.usable_until,
+        expires_at = excluded.expires_at
     RETURNING public_key";
 
 async fn take(
@@ -154,6 +158,7 @@ async fn take(
     let mut given = Vec::with_capacity(sessions.len());
     for session in sessions {
         let row = query(TAKE).bind(session.0).bind(until.as_micros());
+        let row = row.bind(until.plus(KEYS_REMEMBERED).as_micros());
         let row = row.fetch_optional(&mut *link).await;
         let key = row.map_err(during("giving out a one-time prekey"))?;
         given.push(key.as_ref().map(public_key).transpose()?);
@@ -162,19 +167,27 @@ async fn take(
 }
 
 const USE_WAITING: &str = "DELETE FROM prekeys WHERE session = $1 AND public_key = $2";
-const USE_TAKEN: &str = "DELETE FROM taken_keys WHERE session = $1 AND public_key = $2";
+/// Nobody is given it again.
+const NOTE_USED: &str = "
+    INSERT INTO taken_keys (session, public_key, usable_until, expires_at)
+    VALUES ($1, $2, 0, $3)
+    ON CONFLICT (session, public_key) DO UPDATE SET usable_until = 0,
+        expires_at = excluded.expires_at";
 
 /// Uses a key up, whether it was given out or not: what is given out at this moment is waited for,
 /// and then found among the others.
 pub(super) async fn use_up(
     session: SessionNumber,
     key: &str,
+    at: Timestamp,
     link: &mut Link<'_>,
 ) -> Result<(), StoreError> {
-    for statement in [USE_WAITING, USE_TAKEN] {
-        let used = query(statement).bind(session.0).bind(key).execute(&mut *link).await;
-        used.map_err(during("using a one-time prekey up"))?;
-    }
+    let doing = "using a one-time prekey up";
+    let used = query(USE_WAITING).bind(session.0).bind(key).execute(&mut *link).await;
+    used.map_err(during(doing))?;
+    let until = at.plus(KEYS_REMEMBERED).as_micros();
+    let note = query(NOTE_USED).bind(session.0).bind(key).bind(until).execute(link).await;
+    note.map_err(during(doing))?;
     Ok(())
 }
 

@@ -286,16 +286,16 @@ const FILL: &str = "
     SELECT 1 + n % 3000, n, 0, '' FROM generate_series(1, 30000) AS n;
     INSERT INTO relay_contacts (token, relay, supports_sms)
     SELECT sha256(n::text::bytea), 'other', 0 FROM generate_series(1, 9000) AS n;
-    INSERT INTO members (account, relay, name, had_device)
-    SELECT n, CASE WHEN n % 9 = 0 THEN 'other' ELSE '' END, n::text, 1
+    INSERT INTO members (account, relay, name, enrols_itself, had_device)
+    SELECT n, CASE WHEN n % 9 = 0 THEN 'other' ELSE '' END, n::text, 0, CASE WHEN n % 50 = 0 THEN 0 ELSE 1 END
     FROM generate_series(1, 3000) AS n;
     INSERT INTO member_devices (session, account, identity_key, agreement_key, signed_key,
         signed_signature, is_strong)
     SELECT n, 1 + n % 3000, '', '', '', '', 0 FROM generate_series(1, 9000) AS n;
     INSERT INTO used_enrolments (hash, expires_at)
     SELECT sha256(n::text::bytea), n FROM generate_series(1, 9000) AS n;
-    INSERT INTO taken_keys (session, public_key, expires_at)
-    SELECT 1 + n % 3000, n::text, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO taken_keys (session, public_key, usable_until, expires_at)
+    SELECT 1 + n % 3000, n::text, n, n FROM generate_series(1, 9000) AS n;
     INSERT INTO introductions (id, sender, recipient, ephemeral_key, sender_key, one_time_key,
         ciphertext, created_at, expires_at)
     SELECT sha256(n::text::bytea), 1 + n % 3000, 1 + n % 2000, n::text, '', '', '', n, n

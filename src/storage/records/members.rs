@@ -100,6 +100,7 @@ pub(in crate::storage) fn listed_member(row: &impl Cells) -> Result<ListedMember
 pub(in crate::storage) fn circumstances(row: &impl Cells) -> Result<Circumstances, StoreError> {
     Ok(Circumstances {
         made_at: time(row, "created_at")?,
+        enrols_itself: flag(row, "enrols_itself")?,
         had_device: flag(row, "had_device")?,
         devices: count(row, "devices")?,
         is_token_used: flag(row, "tokens_used")?,

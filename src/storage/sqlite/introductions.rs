@@ -2,6 +2,8 @@
 
 mod waiting;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
@@ -24,7 +26,8 @@ use crate::storage::records;
 pub(super) use waiting::STATEMENTS as OF_WAITING;
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[ON_FILE, SAME, DROP_SURPLUS, FIND, DROP, IS_PAIR, OLD, FORGET];
+pub(super) const STATEMENTS: &[&str] =
+    &[IS_LIVE, ON_FILE, SAME, DROP_SURPLUS, FIND, DROP, IS_PAIR, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for SqliteStore {
@@ -87,6 +90,23 @@ impl Introductions for SqliteStore {
     }
 }
 
+const IS_LIVE: &str = "SELECT session FROM member_devices WHERE session = ?1";
+
+/// Whether those who introduce themselves, one as a rule, have not ended meanwhile.
+async fn senders_live(
+    introductions: &[NewIntroduction],
+    connection: &mut SqliteConnection,
+) -> Result<bool, StoreError> {
+    let senders: BTreeSet<_> = introductions.iter().map(|new| new.from).collect();
+    for sender in senders {
+        let live = query(IS_LIVE).bind(sender.0).fetch_optional(&mut *connection).await;
+        if live.map_err(during("looking for a sender"))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The recipient, if it is a live device of this gateway.
 const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
@@ -98,7 +118,8 @@ const ON_FILE: &str = "
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = ?2)
         + (SELECT count(*) FROM taken_keys
-            WHERE session = sessions.number AND public_key = ?2) AS keys
+            WHERE session = sessions.number AND public_key = ?2
+                AND usable_until > ?3) AS keys
     FROM sessions
     CROSS JOIN member_devices ON member_devices.session = sessions.number
     CROSS JOIN accounts ON accounts.number = sessions.account
@@ -146,6 +167,9 @@ async fn introduce(
     (introductions, room): &(Vec<NewIntroduction>, Room),
     connection: &mut SqliteConnection,
 ) -> Result<Result<Vec<Introduced>, Fault>, StoreError> {
+    if !senders_live(introductions, connection).await? {
+        return Ok(Err(NewIntroduction::sender_is_gone()));
+    }
     let mut found = Vec::with_capacity(introductions.len());
     for new in introductions {
         found.push(on_file(new, connection).await?);
@@ -178,7 +202,7 @@ async fn keep(
     let dropped = make_room.execute(&mut *connection).await;
     dropped.map_err(during("making room for an introduction"))?;
     if !new.one_time_key.is_empty() {
-        one_time_keys::use_up(to, &new.one_time_key, connection).await?;
+        one_time_keys::use_up(to, &new.one_time_key, new.at, connection).await?;
     }
     let add = query(ADD)
         .bind(&new.id.as_bytes()[..])

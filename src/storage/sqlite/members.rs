@@ -67,12 +67,13 @@ pub(super) const IS_LIVE: &str = "
 
 pub(super) const NAMED: &str = "
     SELECT accounts.id FROM members CROSS JOIN accounts ON accounts.number = members.account
-    WHERE members.relay = ?1 AND members.name = ?2";
+    WHERE members.relay = ?1 AND members.name = ?2 AND members.had_device = 1";
 
 pub(super) const PAGE: &str = "
     SELECT members.account, accounts.id AS user_id, members.name, accounts.created_at
     FROM members CROSS JOIN accounts ON accounts.number = members.account
-    WHERE members.relay = '' AND members.is_discoverable = 1 AND members.account > ?1
+    WHERE members.relay = '' AND members.is_discoverable = 1 AND members.had_device = 1
+        AND members.account > ?1
     ORDER BY members.account LIMIT ?2";
 
 #[async_trait]
@@ -209,5 +210,17 @@ impl Members for SqliteStore {
         }
         self.change((now, limit), |input, connection| Box::pin(enrol::forget(input, connection)))
             .await
+    }
+
+    async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let idle =
+            query(names::ONE_IDLE).bind(before.as_micros()).fetch_optional(&self.readers).await;
+        if idle.map_err(during("looking for accounts that were never used"))?.is_none() {
+            return Ok(0);
+        }
+        self.change((before, limit), |input, connection| {
+            Box::pin(names::forget_idle(input, connection))
+        })
+        .await
     }
 }

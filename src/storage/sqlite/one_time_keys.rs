@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use async_trait::async_trait;
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
 
@@ -12,13 +13,13 @@ use super::rows::{json_list, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
-use crate::domain::messenger::member::new_one_time_keys;
+use crate::domain::messenger::member::{KEYS_REMEMBERED, new_one_time_keys};
 use crate::domain::ports::OneTimeKeys;
 use crate::storage::error::{StoreError, during};
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] =
-    &[IS_LIVE, WAITING, TAKEN, LISTED, TAKE, USE_WAITING, USE_TAKEN, OLD, FORGET];
+    &[IS_LIVE, WAITING, SPENT, LISTED, TAKE, USE_WAITING, OLD, FORGET];
 
 #[async_trait]
 impl OneTimeKeys for SqliteStore {
@@ -79,7 +80,16 @@ const IS_LIVE: &str = "SELECT session FROM member_devices WHERE session = ?1";
 const WAITING: &str = "
     SELECT public_key, key_id FROM prekeys WHERE session = ?1 ORDER BY session, key_id, place";
 
-const TAKEN: &str = "SELECT public_key FROM taken_keys WHERE session = ?1";
+/// Which of some keys were given out or used before.
+const SPENT: &str = "
+    SELECT public_key FROM taken_keys
+    WHERE session = ?1 AND public_key IN (SELECT value FROM json_each(?2))";
+
+/// A list of texts.
+fn json(keys: &[impl Serialize]) -> String {
+    // Texts are always written as JSON.
+    serde_json::to_string(keys).unwrap_or_default()
+}
 
 /// Nothing is added for a device that has ended.
 async fn add(
@@ -95,10 +105,10 @@ async fn add(
     let rows = rows.map_err(during(doing))?;
     let waiting = rows.iter().map(public_key).collect::<Result<Vec<_>, _>>()?;
     let last: i64 = rows.last().map_or(Ok(-1), |row| value(row, "key_id"))?;
-    let taken = query(TAKEN).bind(session.0).fetch_all(&mut *connection).await;
-    let taken = taken.map_err(during(doing))?;
-    let taken = taken.iter().map(public_key).collect::<Result<Vec<_>, _>>()?;
-    let new = match new_one_time_keys(keys, &waiting, &taken, *most) {
+    let spent = query(SPENT).bind(session.0).bind(json(keys)).fetch_all(&mut *connection).await;
+    let spent = spent.map_err(during(doing))?;
+    let spent = spent.iter().map(public_key).collect::<Result<Vec<_>, _>>()?;
+    let new = match new_one_time_keys(keys, &waiting, &spent, *most) {
         Ok(new) => new,
         Err(too_many) => return Ok(Err(too_many)),
     };
@@ -118,9 +128,8 @@ pub(super) async fn append(
     keys: &[&str],
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
-    // A list of texts is always JSON.
-    let list = serde_json::to_string(keys).expect("texts are written as JSON");
-    let append = query(APPEND).bind(session.0).bind(first).bind(list).execute(connection).await;
+    let append = query(APPEND).bind(session.0).bind(first).bind(json(keys));
+    let append = append.execute(connection).await;
     append.map_err(during("adding one-time prekeys"))?;
     Ok(())
 }
@@ -138,8 +147,10 @@ const TAKE: &str = "
     RETURNING public_key";
 
 const NOTE_TAKEN: &str = "
-    INSERT INTO taken_keys (session, public_key, expires_at) VALUES (?1, ?2, ?3)
-    ON CONFLICT (session, public_key) DO UPDATE SET expires_at = excluded.expires_at";
+    INSERT INTO taken_keys (session, public_key, usable_until, expires_at)
+    VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (session, public_key) DO UPDATE SET usable_until = excluded.usable_until,
+        expires_at = excluded.expires_at";
 
 async fn take(
     (sessions, until): &(Vec<SessionNumber>, Timestamp),
@@ -152,7 +163,8 @@ async fn take(
         let key = row.map_err(during(doing))?.as_ref().map(public_key).transpose()?;
         if let Some(key) = &key {
             let note = query(NOTE_TAKEN).bind(session.0).bind(key.as_str());
-            let note = note.bind(until.as_micros()).execute(&mut *connection).await;
+            let note = note.bind(until.as_micros()).bind(until.plus(KEYS_REMEMBERED).as_micros());
+            let note = note.execute(&mut *connection).await;
             note.map_err(during(doing))?;
         }
         given.push(key);
@@ -161,18 +173,26 @@ async fn take(
 }
 
 const USE_WAITING: &str = "DELETE FROM prekeys WHERE session = ?1 AND public_key = ?2";
-const USE_TAKEN: &str = "DELETE FROM taken_keys WHERE session = ?1 AND public_key = ?2";
+/// Nobody is given it again.
+const NOTE_USED: &str = "
+    INSERT INTO taken_keys (session, public_key, usable_until, expires_at)
+    VALUES (?1, ?2, 0, ?3)
+    ON CONFLICT (session, public_key) DO UPDATE SET usable_until = 0,
+        expires_at = excluded.expires_at";
 
 /// Uses a key up, whether it was given out or not.
 pub(super) async fn use_up(
     session: SessionNumber,
     key: &str,
+    at: Timestamp,
     connection: &mut SqliteConnection,
 ) -> Result<(), StoreError> {
-    for statement in [USE_WAITING, USE_TAKEN] {
-        let used = query(statement).bind(session.0).bind(key).execute(&mut *connection).await;
-        used.map_err(during("using a one-time prekey up"))?;
-    }
+    let doing = "using a one-time prekey up";
+    let used = query(USE_WAITING).bind(session.0).bind(key).execute(&mut *connection).await;
+    used.map_err(during(doing))?;
+    let until = at.plus(KEYS_REMEMBERED).as_micros();
+    let note = query(NOTE_USED).bind(session.0).bind(key).bind(until).execute(connection).await;
+    note.map_err(during(doing))?;
     Ok(())
 }
 

@@ -18,7 +18,6 @@ use crate::domain::messenger::name::MemberName;
 use crate::domain::messenger::node::{Address, NodeId};
 use crate::domain::messenger::sending::{Outgoing, Part};
 
-
 /// Who writes, as the other gateway says.
 #[derive(Clone, Debug)]
 pub struct ForeignSender {

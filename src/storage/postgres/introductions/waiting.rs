@@ -41,7 +41,11 @@ pub(super) async fn list(
     page: Page,
 ) -> Result<Vec<Introduction>, StoreError> {
     let max_bytes = i64::try_from(page.max_bytes).unwrap_or(i64::MAX);
-    let wanted = query(WAITING).bind(to.0).bind(i64::from(page.limit)).bind(max_bytes).bind(page.now.as_micros());
+    let wanted = query(WAITING)
+        .bind(to.0)
+        .bind(i64::from(page.limit))
+        .bind(max_bytes)
+        .bind(page.now.as_micros());
     let rows = wanted.fetch_all(&mut store.reader().await?).await;
     rows.map_err(during("reading introductions"))?.iter().map(records::introduction).collect()
 }

@@ -7,9 +7,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
 use crate::domain::inbox::InboxKey;
 use crate::domain::messenger::MemberDeviceChange;
+use crate::domain::messenger::member::last_device;
 use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::link::Link;
-use crate::storage::postgres::rows::value;
+use crate::storage::postgres::rows::{count, value};
 use crate::storage::postgres::{prekeys, sign_in};
 
 #[cfg(test)]
@@ -114,7 +115,8 @@ pub(super) async fn change(
 }
 
 const FIND: &str = "
-    SELECT sessions.number
+    SELECT sessions.number,
+        (SELECT count(*) FROM member_devices WHERE account = $1) AS devices
     FROM sessions JOIN member_devices ON member_devices.session = sessions.number
     WHERE sessions.id = $2 AND member_devices.account = $1
     FOR UPDATE OF member_devices";
@@ -130,6 +132,9 @@ pub(super) async fn end_one(
     let Some(row) = row.map_err(during("looking for a device"))? else {
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
+    if count(&row, "devices")? < 2 {
+        return Ok(Err(last_device()));
+    }
     let session = SessionNumber(value(&row, "number")?);
     end(InboxKey { shard: account.shard(), session }, *at, link).await?;
     Ok(Ok(session))

@@ -15,7 +15,18 @@ use crate::storage::postgres::link::Link;
 use crate::storage::postgres::rows::{time, value};
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] = &[HOLDER, SET_DISCOVERABLE, FORGET, LEAVE_GROUPS];
+pub(in super::super) const STATEMENTS: &[&str] = &[
+    HOLDER,
+    SET_DISCOVERABLE,
+    FORGET,
+    LOCK_GROUPS,
+    RAISE_GROUPS,
+    INHERIT,
+    LEAVE_GROUPS,
+    DROP_ACCOUNT,
+    IDLE,
+    ONE_IDLE,
+];
 
 /// Whoever enrols a device of it waits for both rows.
 const HOLDER: &str = "
@@ -35,10 +46,10 @@ pub(super) async fn create(
         if let Err(taken) = taken {
             return Ok(Err(taken));
         }
-        forget(AccountNumber(value(&holder, "account")?), link).await?;
+        give_up(AccountNumber(value(&holder, "account")?), link).await?;
     }
     let account = add_account(new.user, new.at, link).await?;
-    add(account, "", new.name.as_str(), link).await?;
+    add(account, "", new.name.as_str(), new.enrols_itself, link).await?;
     if !new.is_discoverable {
         let taken_out = set_discoverable(&(account, false), link).await?;
         if let Err(fault) = taken_out {
@@ -73,7 +84,9 @@ pub(super) async fn add_account(
     Ok(AccountNumber(value(&row, "number")?))
 }
 
-const ADD: &str = "INSERT INTO members (account, relay, name, had_device) VALUES ($1, $2, $3, 0)";
+const ADD: &str = "
+    INSERT INTO members (account, relay, name, enrols_itself, had_device)
+    VALUES ($1, $2, $3, $4, 0)";
 
 const SET_DISCOVERABLE: &str = "UPDATE members SET is_discoverable = $2 WHERE account = $1";
 
@@ -92,9 +105,15 @@ pub(super) async fn add(
     account: AccountNumber,
     relay: &str,
     name: &str,
+    enrols_itself: bool,
     link: &mut Link<'_>,
 ) -> Result<(), StoreError> {
-    let add = query(ADD).bind(account.0).bind(relay).bind(name).execute(link);
+    let add = query(ADD)
+        .bind(account.0)
+        .bind(relay)
+        .bind(name)
+        .bind(i64::from(enrols_itself))
+        .execute(link);
     add.await.map_err(during("naming a member"))?;
     Ok(())
 }
@@ -116,21 +135,47 @@ pub(super) async fn delete(
 
 const FORGET: &str = "DELETE FROM members WHERE account = $1";
 
-/// A group that nobody is left in can be joined no more.
-const LEAVE_GROUPS: &str = "
-    WITH gone AS (
-        DELETE FROM participants USING conversations
-        WHERE participants.account = $1 AND conversations.number = participants.conversation
-            AND conversations.category = 'group'
-        RETURNING participants.conversation
+/// Whoever changes one of them waits.
+const LOCK_GROUPS: &str = "
+    SELECT number FROM conversations
+    WHERE category = 'group' AND number IN (
+        SELECT conversation FROM participants WHERE account = $1
     )
+    ORDER BY number FOR UPDATE";
+
+/// A group that nobody is left in can be joined no more.
+const RAISE_GROUPS: &str = "
     UPDATE conversations SET generation = generation + 1, code = CASE
         WHEN EXISTS (
             SELECT 1 FROM participants
             WHERE participants.conversation = conversations.number
                 AND participants.account <> $1
         ) THEN code END
-    FROM gone WHERE conversations.number = gone.conversation";
+    WHERE category = 'group' AND number IN (
+        SELECT conversation FROM participants WHERE account = $1
+    )";
+
+/// In each group of the account's the oldest of the highest role follows it, as when it leaves.
+const INHERIT: &str = "
+    UPDATE participants SET role = 'owner' WHERE (conversation, account) IN (
+        SELECT conversation, account FROM (
+            SELECT heirs.conversation, heirs.account, row_number() OVER (
+                PARTITION BY heirs.conversation
+                ORDER BY CASE heirs.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END,
+                    heirs.joined_at, heirs.account
+            ) AS place
+            FROM participants AS own
+            JOIN conversations ON conversations.number = own.conversation
+            JOIN participants AS heirs ON heirs.conversation = own.conversation
+            WHERE own.account = $1 AND own.role = 'owner' AND conversations.category = 'group'
+                AND heirs.account <> $1
+        ) AS wanted WHERE place = 1
+    )";
+
+const LEAVE_GROUPS: &str = "
+    DELETE FROM participants USING conversations
+    WHERE participants.account = $1 AND conversations.number = participants.conversation
+        AND conversations.category = 'group'";
 
 /// Frees the name of an account without devices, and takes it out of its groups.
 async fn forget(account: AccountNumber, link: &mut Link<'_>) -> Result<(), StoreError> {
@@ -139,7 +184,60 @@ async fn forget(account: AccountNumber, link: &mut Link<'_>) -> Result<(), Store
     if forgotten.map_err(during(doing))?.rows_affected() == 0 {
         return Ok(());
     }
-    let left = query(LEAVE_GROUPS).bind(account.0).execute(&mut *link).await;
-    left.map_err(during(doing))?;
+    for statement in [LOCK_GROUPS, RAISE_GROUPS, INHERIT, LEAVE_GROUPS] {
+        let left = query(statement).bind(account.0).execute(&mut *link).await;
+        left.map_err(during(doing))?;
+    }
     devices::raise(account, link).await
+}
+
+/// What an account that never came to anything leaves, unless something names it after all.
+const DROP_ACCOUNT: &str = "
+    DELETE FROM accounts WHERE number = $1
+        AND NOT EXISTS (SELECT 1 FROM members WHERE account = $1)
+        AND NOT EXISTS (SELECT 1 FROM sessions WHERE account = $1)
+        AND NOT EXISTS (SELECT 1 FROM participants WHERE account = $1)
+        AND NOT EXISTS (SELECT 1 FROM conversations WHERE creator = $1)
+        AND NOT EXISTS (SELECT 1 FROM direct_chats WHERE low = $1)
+        AND NOT EXISTS (SELECT 1 FROM direct_chats WHERE high = $1)
+        AND NOT EXISTS (SELECT 1 FROM relationships WHERE owner = $1)
+        AND NOT EXISTS (SELECT 1 FROM relationships WHERE other = $1)
+        AND NOT EXISTS (SELECT 1 FROM attachments WHERE owner = $1)";
+
+/// Removes a member that never had a device, with its account.
+async fn give_up(account: AccountNumber, link: &mut Link<'_>) -> Result<(), StoreError> {
+    forget(account, &mut *link).await?;
+    let dropped = query(DROP_ACCOUNT).bind(account.0).execute(link).await;
+    dropped.map_err(during("removing an account that was never used"))?;
+    Ok(())
+}
+
+/// Numbers follow time: if the first was not made before then, nobody was.
+pub(super) const ONE_IDLE: &str = "
+    SELECT account FROM (
+        SELECT members.account, accounts.created_at
+        FROM members JOIN accounts ON accounts.number = members.account
+        WHERE members.had_device = 0 AND members.account > 0
+        ORDER BY members.account LIMIT 1
+    ) AS named WHERE created_at < $1";
+
+const IDLE: &str = "
+    SELECT members.account
+    FROM members JOIN accounts ON accounts.number = members.account
+    WHERE members.had_device = 0 AND members.account > 0 AND accounts.created_at < $1
+    ORDER BY members.account LIMIT $2
+    FOR UPDATE SKIP LOCKED";
+
+/// Removes members that were made before then and never had a device.
+pub(super) async fn forget_idle(
+    (before, limit): &(Timestamp, u32),
+    link: &mut Link<'_>,
+) -> Result<Result<u64, Fault>, StoreError> {
+    let idle =
+        query(IDLE).bind(before.as_micros()).bind(i64::from(*limit)).fetch_all(&mut *link).await;
+    let idle = idle.map_err(during("looking for accounts that were never used"))?;
+    for row in &idle {
+        give_up(AccountNumber(value(row, "account")?), &mut *link).await?;
+    }
+    Ok(Ok(idle.len() as u64))
 }

@@ -75,7 +75,7 @@ pub(super) async fn note(
         None => names::add_account(new.user, new.at, link).await?,
     };
     if !is_named {
-        names::add(account, &new.relay, new.name.as_str(), link).await?;
+        names::add(account, &new.relay, new.name.as_str(), false, link).await?;
         expect(account, new, link).await?;
     }
     let session = match &session {

@@ -44,7 +44,8 @@ pub(super) async fn list(
     page: Page,
 ) -> Result<Vec<Introduction>, StoreError> {
     let max_bytes = i64::try_from(page.max_bytes).unwrap_or(i64::MAX);
-    let wanted = query(WAITING).bind(to.0).bind(page.limit).bind(max_bytes).bind(page.now.as_micros());
+    let wanted =
+        query(WAITING).bind(to.0).bind(page.limit).bind(max_bytes).bind(page.now.as_micros());
     let rows = wanted.fetch_all(&store.readers).await;
     rows.map_err(during("reading introductions"))?.iter().map(records::introduction).collect()
 }

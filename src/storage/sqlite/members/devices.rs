@@ -7,9 +7,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
 use crate::domain::inbox::InboxKey;
 use crate::domain::messenger::MemberDeviceChange;
+use crate::domain::messenger::member::last_device;
 use crate::storage::error::{StoreError, during};
 use crate::storage::sqlite::inboxes::Inboxes;
-use crate::storage::sqlite::rows::value;
+use crate::storage::sqlite::rows::{count, value};
 use crate::storage::sqlite::settle::settle_inbox;
 use crate::storage::sqlite::{prekeys, sign_in};
 
@@ -113,7 +114,8 @@ pub(super) async fn change(
 }
 
 const FIND: &str = "
-    SELECT sessions.number
+    SELECT sessions.number,
+        (SELECT count(*) FROM member_devices WHERE account = ?1) AS devices
     FROM sessions CROSS JOIN member_devices ON member_devices.session = sessions.number
     WHERE sessions.id = ?2 AND member_devices.account = ?1";
 
@@ -128,6 +130,9 @@ pub(super) async fn end_one(
     let Some(row) = row.map_err(during("looking for a device"))? else {
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
+    if count(&row, "devices")? < 2 {
+        return Ok(Err(last_device()));
+    }
     let session = SessionNumber(value(&row, "number")?);
     end(InboxKey { shard: account.shard(), session }, *at, connection, inboxes).await?;
     raise(*account, connection).await?;

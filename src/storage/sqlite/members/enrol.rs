@@ -18,7 +18,8 @@ pub(in super::super) const STATEMENTS: &[&str] = &[CIRCUMSTANCES, OLD, FORGET];
 
 /// Everything that can speak against an enrolment.
 const CIRCUMSTANCES: &str = "
-    SELECT accounts.number, accounts.created_at, members.had_device,
+    SELECT accounts.number, accounts.created_at, members.enrols_itself,
+        members.had_device,
         (SELECT count(*) FROM member_devices WHERE account = accounts.number) AS devices,
         (SELECT count(*) FROM used_enrolments WHERE hash = ?2) AS tokens_used,
         (SELECT count(*) FROM member_devices

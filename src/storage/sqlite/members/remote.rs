@@ -74,7 +74,7 @@ pub(super) async fn note(
         None => names::add_account(new.user, new.at, connection).await?,
     };
     if !is_named {
-        names::add(account, &new.relay, new.name.as_str(), connection).await?;
+        names::add(account, &new.relay, new.name.as_str(), false, connection).await?;
         expect(account, new, connection).await?;
     }
     let session = match &session {
