@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod limits;
+pub mod line;
 pub mod messenger;
 pub mod password;
 pub mod phone;

@@ -69,10 +69,11 @@ fn every_operation_that_needs_a_credential_lists_what_any_request_may_be_answere
     for (name, operation) in operations(&document) {
         if operation["security"].as_array().is_some_and(|list| list[0] != json!({})) {
             let answers = &operation["responses"];
-            let is_phones = operation["tags"][0] == "TextSecure";
+            let speaks_plainly =
+                ["TextSecure", "HushNet"].contains(&operation["tags"][0].as_str().unwrap());
             for status in ["202", "401", "413", "500", "503"] {
                 // Only Mixin's dialect hides the status of errors.
-                if is_phones && status == "202" {
+                if speaks_plainly && status == "202" {
                     continue;
                 }
                 assert!(answers.get(status).is_some(), "{name}: {status}");
@@ -124,4 +125,46 @@ fn every_reference_leads_somewhere() {
         }
     }
     assert!(references > 20, "{references}");
+}
+
+#[test]
+fn every_body_that_hushnets_clients_send_has_examples() {
+    let document = document();
+    let is_hushnets = |operation: &Value| operation["tags"][0] == "HushNet";
+    let mut bodies = 0;
+    for (name, operation) in operations(&document).into_iter().filter(|(_, it)| is_hushnets(it)) {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(id.starts_with("hushnet_"), "{name}: {id}");
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if schema.is_object() {
+            bodies += 1;
+            assert_eq!(without_example(&document, schema, &name), Vec::<String>::new());
+        }
+    }
+    assert!(bodies > 10, "only {bodies}");
+}
+
+/// The members below a schema of which nobody can see what they look like.
+fn without_example(document: &Value, schema: &Value, place: &str) -> Vec<String> {
+    if let Some(target) = schema["$ref"].as_str() {
+        let target = document.pointer(target.trim_start_matches('#')).unwrap();
+        return without_example(document, target, place);
+    }
+    let shows = |name: &str| schema.get(name).is_some();
+    if ["example", "examples", "enum", "format"].into_iter().any(shows) {
+        return Vec::new();
+    }
+    let below = |part: &Value| without_example(document, part, place);
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return choices.iter().filter(|it| it["type"] != "null").flat_map(below).collect();
+    }
+    if let Some(members) = schema["properties"].as_object() {
+        let each = members.iter().map(|(name, member)| (format!("{place}.{name}"), member));
+        return each.flat_map(|(place, it)| without_example(document, it, &place)).collect();
+    }
+    match schema["type"].as_str() {
+        Some("array") => below(&schema["items"]),
+        Some("boolean") => Vec::new(),
+        _ => vec![place.to_owned()],
+    }
 }

@@ -21,22 +21,26 @@ CREATE TABLE node_nonces (
 
 CREATE INDEX node_nonces_end ON node_nonces (ends_at);
 
--- What one session writes to one gateway stands in line.
+-- What one session writes to one gateway stands in line. There is no line without a letter.
 CREATE TABLE node_lines (
+    sender   INTEGER NOT NULL REFERENCES sessions (number),
     node     TEXT    NOT NULL,
-    sender   INTEGER NOT NULL,
+    -- How many letters that is, and their bytes.
+    letters  INTEGER NOT NULL,
+    bytes    INTEGER NOT NULL,
     -- How often the first letter was brought in vain.
     attempts INTEGER NOT NULL,
     -- When it is brought, or brought again.
     next_at  INTEGER NOT NULL,
-    PRIMARY KEY (node, sender)
+    PRIMARY KEY (sender, node)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX node_lines_next ON node_lines (next_at);
+CREATE INDEX node_lines_node ON node_lines (node);
 
 CREATE TABLE node_letters (
+    sender     INTEGER NOT NULL REFERENCES sessions (number),
     node       TEXT    NOT NULL,
-    sender     INTEGER NOT NULL,
     -- Its place in the line.
     number     INTEGER NOT NULL,
     -- The sender's id for it.
@@ -46,8 +50,9 @@ CREATE TABLE node_letters (
     -- The request, as it is brought.
     body       BLOB    NOT NULL,
     expires_at INTEGER NOT NULL,
-    PRIMARY KEY (node, sender, number)
+    PRIMARY KEY (sender, node, number)
 ) STRICT;
 
--- A letter waits once; the other gateway may say by its id that it has it.
-CREATE UNIQUE INDEX node_letters_logical ON node_letters (node, logical, sender, digest);
+-- A letter waits once.
+CREATE UNIQUE INDEX node_letters_logical ON node_letters (sender, node, logical, digest);
+CREATE INDEX node_letters_end ON node_letters (expires_at);

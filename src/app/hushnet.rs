@@ -21,6 +21,7 @@ use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
+use crate::domain::messenger::receipt::LateReceipts;
 use crate::domain::messenger::{MemberPolicy, Messenger};
 use crate::http::cors::Origins;
 use crate::http::fault_log::chain;
@@ -67,6 +68,7 @@ impl Parts {
             enrolment_key: EnrolmentKey::derive(seed),
             latest: Latest::default(),
             handed_out: HandedOut::default(),
+            late_receipts: LateReceipts::default(),
         };
         let messenger = Arc::new(messenger);
         let (federation, bell) = nodes::open(config, &messenger, seed)?;
@@ -118,6 +120,9 @@ pub(super) async fn finish(messenger: &Messenger) {
     if let Err(fault) = messenger.write_latest().await {
         tracing::warn!("could not write down when something last happened: {}", chain(&fault));
     }
+    if let Err(fault) = messenger.note_late_receipts().await {
+        tracing::warn!("could not note receipts yet: {}", chain(&fault));
+    }
 }
 
 fn policy(settings: &HushNet) -> MemberPolicy {
@@ -127,6 +132,7 @@ fn policy(settings: &HushNet) -> MemberPolicy {
         discoverable: settings.discoverable,
         one_time_keys: settings.one_time_keys,
         introductions: settings.introductions,
+        introductions_of_one: settings.introductions_of_one,
         devices_per_message: settings.devices_per_message as usize,
     }
 }

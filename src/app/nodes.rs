@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::Config;
 use crate::config::dialects::hushnet::federation::Federation as Settings;
@@ -45,6 +45,7 @@ pub(super) fn open(
             own,
             peers: settings.peers.iter().filter_map(|it| Some((id_of(it)?, peer(it)))).collect(),
             lookup_life: settings.lookup_life(),
+            require_body_signatures: settings.require_body_signatures,
         },
         ids: ForeignIds::derive(seed),
         wake: Box::new(move || ring.notify_one()),
@@ -69,20 +70,19 @@ fn id_of(peer: &Named) -> Option<NodeId> {
 
 fn peer(named: &Named) -> Peer {
     let api_url = named.api_url.trim_end_matches('/').to_owned();
-    Peer { api_url, key: named.key(), is_blocked: named.blocked }
+    let requires_body_signatures = named.require_body_signatures;
+    Peer { api_url, key: named.key(), is_blocked: named.blocked, requires_body_signatures }
 }
 
 /// Brings letters for ever; the caller ends it by dropping it.
 pub(super) async fn run(federation: Arc<Federation>, bell: Arc<Notify>) {
     loop {
-        match federation.bring_letters().await {
-            Ok(0) => {}
-            // Behind each of them another one may wait.
-            Ok(_) => continue,
-            Err(fault) => tracing::warn!("cannot bring messages: {}", chain(&fault)),
+        // Whether somebody rings or not, there may be something.
+        let rung = || async { timeout(PAUSE, bell.notified()).await.unwrap_or_default() };
+        if let Err(fault) = federation.bring_letters(rung).await {
+            tracing::warn!("cannot bring messages: {}", chain(&fault));
         }
-        // Whether somebody rang or not, there may be something.
-        let _ = timeout(PAUSE, bell.notified()).await;
+        sleep(PAUSE).await;
     }
 }
 

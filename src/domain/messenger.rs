@@ -36,6 +36,7 @@ use allowance::Allowances;
 use chatting::Latest;
 use enrolment::EnrolmentKey;
 use handed_out::HandedOut;
+use receipt::LateReceipts;
 
 pub use actor::Actor;
 pub use chat::{Chat, ChatMember, LatestMessage};
@@ -62,6 +63,8 @@ pub struct MemberPolicy {
     pub one_time_keys: u32,
     /// Introductions that may wait for one device.
     pub introductions: u32,
+    /// Of these, introductions by one other device.
+    pub introductions_of_one: u32,
     /// The devices that one message may name.
     pub devices_per_message: usize,
 }
@@ -74,6 +77,7 @@ impl Default for MemberPolicy {
             discoverable: true,
             one_time_keys: 100,
             introductions: 1_000,
+            introductions_of_one: 5,
             devices_per_message: 1_000,
         }
     }
@@ -93,4 +97,6 @@ pub struct Messenger {
     pub latest: Latest,
     /// What devices were given and have not acknowledged.
     pub handed_out: HandedOut,
+    /// Receipts that could not be noted yet.
+    pub late_receipts: LateReceipts,
 }

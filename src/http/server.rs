@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, Version};
 use axum::serve::Listener;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,6 +22,7 @@ use super::peer::{self, Peer, RemoteAddress};
 use super::shares::Shares;
 use super::stream::Bounded;
 use crate::domain::limits::Networks;
+use crate::domain::line::Line;
 
 /// How a listener treats its connections.
 #[derive(Clone, Debug)]
@@ -79,14 +80,23 @@ pub async fn serve<L: Listener>(
             _ => None,
         };
         let peer = address.map(Peer);
+        let line = Line::default();
+        // A proxy's connections are those of many, and HTTP/2 has many requests at once.
+        let of_one = address.filter(|peer| !settings.proxies.contain(peer.to_canonical()));
+        let of_one = of_one.map(|_| line.clone());
         let with_peer = move |mut request: Request<Incoming>| {
+            if let Some(line) = &of_one
+                && request.version() <= Version::HTTP_11
+            {
+                request.extensions_mut().insert(line.clone());
+            }
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
             request
         };
         let service = TowerToHyperService::new(router.clone().map_request(with_peer));
-        let io = TokioIo::new(Bounded::new(io, settings.head_timeout));
+        let io = TokioIo::new(Bounded::new(io, settings.head_timeout, line));
         let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {

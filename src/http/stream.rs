@@ -12,6 +12,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::domain::line::Line;
+
+/// How soon after the last piece of an answer a client hangs up that has read it. One that was
+/// waiting for it in vain takes longer.
+const PROMPT: Duration = Duration::from_secs(2);
+
 /// What a client of HTTP/2 says first (RFC 9113, section 3.4). As long as the peer may still be
 /// saying it, the version is open.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,12 +32,30 @@ pub(super) struct Bounded<Io> {
     preface: Option<usize>,
     /// Whether the peer is not taking what we write.
     stuck: bool,
+    /// When something was last written.
+    wrote_at: Option<Instant>,
+    /// Whoever cares hears of its end there.
+    line: Line,
 }
 
 impl<Io> Bounded<Io> {
     /// Bounds both by `limit`.
-    pub(super) fn new(io: Io, limit: Duration) -> Self {
-        Self { io, limit, timer: Box::pin(sleep(limit)), preface: Some(0), stuck: false }
+    pub(super) fn new(io: Io, limit: Duration, line: Line) -> Self {
+        let timer = Box::pin(sleep(limit));
+        Self { io, limit, timer, preface: Some(0), stuck: false, wrote_at: None, line }
+    }
+
+    /// Something was written.
+    fn wrote(&mut self) {
+        self.stuck = false;
+        self.wrote_at = Some(Instant::now());
+    }
+
+    /// The peer has nothing more to say.
+    fn hang_up(&self) {
+        if self.wrote_at.is_some_and(|at| at.elapsed() < PROMPT) {
+            self.line.end_well();
+        }
     }
 
     /// Compares what was read with the preface.
@@ -66,6 +90,9 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Bounded<Io> {
                 this.timer.as_mut().poll(context).map(|()| Err(ErrorKind::TimedOut.into()))
             }
             Poll::Ready(Ok(())) => {
+                if buffer.filled().len() == before && buffer.remaining() > 0 {
+                    this.hang_up();
+                }
                 this.look_at(&buffer.filled()[before..]);
                 Poll::Ready(Ok(()))
             }
@@ -84,7 +111,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Bounded<Io> {
         match Pin::new(&mut this.io).poll_write(context, bytes) {
             Poll::Pending => this.wait_for_reader(context),
             done => {
-                this.stuck = false;
+                this.wrote();
                 done
             }
         }
@@ -99,7 +126,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Bounded<Io> {
         match Pin::new(&mut this.io).poll_write_vectored(context, slices) {
             Poll::Pending => this.wait_for_reader(context),
             done => {
-                this.stuck = false;
+                this.wrote();
                 done
             }
         }
@@ -134,7 +161,7 @@ mod tests {
     async fn a_peer_that_says_nothing_or_only_begins_is_given_up() -> io::Result<()> {
         for beginning in ["", "P", "PRI * HTTP/2.0"] {
             let (mut peer, ours) = duplex(64);
-            let mut ours = Bounded::new(ours, LIMIT);
+            let mut ours = Bounded::new(ours, LIMIT, Line::default());
             peer.write_all(beginning.as_bytes()).await?;
             let mut text = vec![0; beginning.len()];
             ours.read_exact(&mut text).await?;
@@ -149,7 +176,7 @@ mod tests {
     async fn once_the_version_is_known_the_library_keeps_the_time() -> io::Result<()> {
         for beginning in ["GET / HTTP", "PRI x", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
             let (mut peer, ours) = duplex(64);
-            let mut ours = Bounded::new(ours, LIMIT);
+            let mut ours = Bounded::new(ours, LIMIT, Line::default());
             peer.write_all(beginning.as_bytes()).await?;
             let mut text = vec![0; beginning.len()];
             ours.read_exact(&mut text).await?;
@@ -162,7 +189,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_reads_nothing_is_given_up_and_a_slow_one_is_not() -> io::Result<()> {
         let (mut peer, ours) = duplex(4);
-        let mut ours = Bounded::new(ours, LIMIT);
+        let mut ours = Bounded::new(ours, LIMIT, Line::default());
         let slow = async {
             for _ in 0..4 {
                 sleep(LIMIT / 2).await;
@@ -175,6 +202,24 @@ mod tests {
         let start = Instant::now();
         assert_eq!(kind(ours.write_all(&[7; 20]).await), Some(ErrorKind::TimedOut));
         assert_eq!(start.elapsed().as_secs(), LIMIT.as_secs());
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_hangs_up_soon_after_an_answer_has_read_it() -> io::Result<()> {
+        let limit = Duration::from_secs(10);
+        for (writes, pause, expected) in [(true, 0, true), (true, 3, false), (false, 0, false)] {
+            let line = Line::default();
+            let (peer, ours) = duplex(64);
+            let mut ours = Bounded::new(ours, limit, line.clone());
+            if writes {
+                ours.write_all(b"answer").await?;
+            }
+            sleep(Duration::from_secs(pause)).await;
+            drop(peer);
+            assert_eq!(ours.read(&mut [0; 8]).await?, 0);
+            assert_eq!(line.has_ended_well(), expected, "{writes} {pause}");
+        }
         Ok(())
     }
 }

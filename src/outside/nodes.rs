@@ -32,8 +32,11 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 /// How long a gateway that the registry does not know is not asked for again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(60);
 
+/// How long a gateway is not asked for again of which the registry said nothing.
+const UNHEARD_FOR: Duration = Duration::from_secs(5);
+
 /// Gateways of which that is remembered.
-const UNKNOWN_KEPT: u64 = 10_000;
+const REMEMBERED: u64 = 10_000;
 
 /// Asks other gateways.
 pub struct Nodes {
@@ -59,6 +62,7 @@ struct Registry {
     /// Without a slash at its end.
     url: String,
     unknown: Cache<NodeId, ()>,
+    unheard: Cache<NodeId, ()>,
 }
 
 /// What the registry answers.
@@ -66,6 +70,8 @@ struct Registry {
 struct Listed {
     api_url: String,
     public_key_b64: String,
+    #[serde(default)]
+    signs_bodies: bool,
 }
 
 impl Nodes {
@@ -91,8 +97,9 @@ impl Nodes {
         };
         let private = client(Reach::public_and_private())?;
         let url = settings.registry_url.trim_end_matches('/').to_owned();
-        let unknown = Cache::builder().max_capacity(UNKNOWN_KEPT).time_to_live(UNKNOWN_FOR).build();
-        let registry = Registry { client: private.clone(), url, unknown };
+        let kept = |life| Cache::builder().max_capacity(REMEMBERED).time_to_live(life).build();
+        let (unknown, unheard) = (kept(UNKNOWN_FOR), kept(UNHEARD_FOR));
+        let registry = Registry { client: private.clone(), url, unknown, unheard };
         let in_private = settings.peers.iter().filter(|peer| peer.allow_private);
         Ok(Self {
             own: settings.own_id().map(|id| Own { id, key }),
@@ -156,6 +163,19 @@ impl Registry {
         if self.unknown.contains_key(id) {
             return Err(AskNodeError::Unknown);
         }
+        if self.unheard.contains_key(id) {
+            return Err(AskNodeError::Unreachable);
+        }
+        let listing = self.ask(id).await;
+        match listing {
+            Err(AskNodeError::Unknown) => self.unknown.insert(id.clone(), ()),
+            Err(AskNodeError::Unreachable) => self.unheard.insert(id.clone(), ()),
+            Ok(_) | Err(AskNodeError::Malformed) => {}
+        }
+        listing
+    }
+
+    async fn ask(&self, id: &NodeId) -> Result<Listing, AskNodeError> {
         let url = format!("{}/api/registry/nodes/{}", self.url, escaped(id.as_str()));
         let answer = self.client.get(Post::empty(url)).await.map_err(|error| {
             tracing::warn!("cannot ask the registry of gateways: {error}");
@@ -163,16 +183,18 @@ impl Registry {
         })?;
         match answer.status {
             200..=299 => {}
-            500..=599 => return Err(AskNodeError::Unreachable),
-            _ => {
-                self.unknown.insert(id.clone(), ());
-                return Err(AskNodeError::Unknown);
+            404 | 410 => return Err(AskNodeError::Unknown),
+            // It does not say now; that is nothing about the gateway.
+            status => {
+                tracing::warn!(status, "the registry of gateways says nothing");
+                return Err(AskNodeError::Unreachable);
             }
         }
         let listed: Listed = answer.json().ok_or(AskNodeError::Malformed)?;
         let key = VerifyingKey::from_base64(&listed.public_key_b64);
         let api_url = listed.api_url.trim_end_matches('/').to_owned();
-        Ok(Listing { api_url, key: key.map_err(|_| AskNodeError::Malformed)? })
+        let key = key.map_err(|_| AskNodeError::Malformed)?;
+        Ok(Listing { api_url, key, signs_bodies: listed.signs_bodies })
     }
 }
 

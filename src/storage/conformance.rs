@@ -184,8 +184,10 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_number_of_a_gateway_is_claimed_once,
         letters_leave_in_the_order_of_their_line,
         a_letter_that_was_put_off_holds_its_line_up,
-        only_so_many_letters_wait_in_a_line,
-        letters_are_dropped_for_their_gateway_alone,
+        all_lines_for_a_gateway_are_put_off,
+        only_so_much_waits_of_one_sender,
+        letters_are_forgotten_when_their_time_is_over,
+        letters_end_with_their_device,
         letters_put_at_once_have_places_of_their_own;
     members:
         a_member_is_known_by_its_name,
@@ -217,8 +219,11 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         keys_that_were_given_out_are_forgotten_in_time;
     introductions:
         an_introduction_waits_as_it_came,
+        a_list_of_introductions_has_so_many_bytes,
+        who_introduced_itself_is_found_without_the_texts,
         a_repeated_introduction_is_the_same,
         introductions_are_kept_together_or_not_at_all,
+        a_sender_cannot_take_the_room_of_others,
         a_one_time_key_is_used_once,
         confirming_makes_a_pair_and_a_chat,
         a_chat_gets_the_id_that_somebody_insists_on_or_none,

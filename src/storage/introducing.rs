@@ -1,11 +1,9 @@
 //! Several introductions at once: whether all of them can be kept, decided before any is.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
-use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::messenger::introduction::{IntroductionId, Room};
 use crate::domain::messenger::{Introduced, NewIntroduction};
 
 /// What is on file about an introduction whose recipient is a live device of this gateway.
@@ -18,6 +16,8 @@ pub(super) struct OnFile {
     pub user: UserId,
     /// How many introductions wait for it.
     pub waiting: u64,
+    /// How many of these are by the device that introduces itself.
+    pub of_one: u64,
     /// Whether the prekey that is named is there.
     pub has_key: bool,
     /// The earlier introduction that this one repeats.
@@ -28,42 +28,42 @@ pub(super) struct OnFile {
 pub(super) struct Plan {
     /// The answer.
     pub introduced: Introduced,
-    /// The recipient's session, if it has to be kept.
-    pub keep_for: Option<SessionNumber>,
+    /// How to keep it, if it has to be.
+    pub keep: Option<Keep>,
 }
 
-/// Decides on introductions; `None` stands for a recipient that is no live device.
+/// How to keep an introduction.
+#[derive(Clone, Copy)]
+pub(super) struct Keep {
+    /// The recipient's session.
+    pub to: SessionNumber,
+    /// How many of the same device's earlier ones, the newest, stay.
+    pub beside: u32,
+}
+
+/// Decides on introductions to different devices; `None` stands for a recipient that is no live
+/// device.
 ///
 /// # Errors
 /// As those of [`introduce`](crate::domain::ports::Introductions::introduce).
 pub(super) fn plan(
     introductions: &[NewIntroduction],
     on_file: &[Option<OnFile>],
-    most: u32,
+    room: Room,
 ) -> Result<Vec<Plan>, Fault> {
-    let mut plans = Vec::with_capacity(introductions.len());
-    let mut kept = HashMap::new();
-    let mut more: HashMap<SessionNumber, u64> = HashMap::new();
-    let mut used = HashSet::new();
-    for (new, found) in introductions.iter().zip(on_file) {
+    let decide = |(new, found): (&NewIntroduction, &Option<OnFile>)| {
         let Some(found) = found else { return Err(Fault::NotFound { what: "device" }) };
         let OnFile { to, account, user, .. } = *found;
-        let key = (new.from, to, new.ephemeral_key.as_str());
         let introduced = |id, at, is_new| Introduced { id, at, is_new, account, user };
-        if let Some((id, at)) = found.same.or_else(|| kept.get(&key).copied()) {
-            plans.push(Plan { introduced: introduced(id, at, false), keep_for: None });
-            continue;
+        if let Some((id, at)) = found.same {
+            return Ok(Plan { introduced: introduced(id, at, false), keep: None });
         }
-        let more = more.entry(to).or_default();
-        NewIntroduction::check_room(found.waiting + *more, most)?;
-        *more += 1;
-        let one_time_key = new.one_time_key.as_str();
-        let uses_one = !one_time_key.is_empty();
-        if uses_one && (!found.has_key || !used.insert((to, one_time_key))) {
+        let beside = room.check(found.waiting, found.of_one)?;
+        if !new.one_time_key.is_empty() && !found.has_key {
             return Err(NewIntroduction::key_is_gone());
         }
-        kept.insert(key, (new.id, new.at));
-        plans.push(Plan { introduced: introduced(new.id, new.at, true), keep_for: Some(to) });
-    }
-    Ok(plans)
+        let introduced = introduced(new.id, new.at, true);
+        Ok(Plan { introduced, keep: Some(Keep { to, beside }) })
+    };
+    introductions.iter().zip(on_file).map(decide).collect()
 }

@@ -21,9 +21,9 @@ use crate::domain::ids::{AccountNumber, ConversationNumber, Order, SessionNumber
 use crate::domain::inbox::{SetAside, Waiting};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::sign_up::Invite;
-pub(super) use chats::{chats, introduction, on_file, receipt};
+pub(super) use chats::{chats, introduction, introduction_head, on_file, receipt};
 pub(super) use members::{circumstances, device_owner, listed_member, member, member_columns};
-pub(super) use nodes::{known_node, letter};
+pub(super) use nodes::{known_node, letter, line};
 pub(super) use phones::{
     contact, device_columns, listed_phone, outbox_code, pending_code, phone, prekey, signed_prekey,
 };

@@ -107,7 +107,9 @@ impl TestApp {
         let mut config = Config::default();
         config.storage.data = directory.path().join("data");
         change(&mut config);
-        let schema = postgres::is_asked_for().then(Schema::create);
+        // A test may have a server of its own in mind.
+        let is_wanted = postgres::is_asked_for() && !config.database.is_server();
+        let schema = is_wanted.then(Schema::create);
         if let Some(schema) = &schema {
             schema.set_in(&mut config);
         }
@@ -191,18 +193,28 @@ impl TestApp {
         let listen = || async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap().to_string();
-            let settings = server::Settings {
-                connections: 1000,
-                address_connections: 0,
-                proxies: Networks::default(),
-                head_timeout: Duration::from_secs(60),
-                stop_timeout: Duration::ZERO,
-            };
-            let never = std::future::pending();
-            tokio::spawn(server::serve(listener, self.router(), settings, never));
+            self.serve(listener);
             address
         };
         self.sockets.get_or_init(listen).await.clone()
+    }
+
+    /// Serves everything there, and has the sockets of this test go there.
+    pub fn serve_at(&self, listener: tokio::net::TcpListener) {
+        self.serve_sockets_at(listener.local_addr().unwrap());
+        self.serve(listener);
+    }
+
+    fn serve(&self, listener: tokio::net::TcpListener) {
+        let settings = server::Settings {
+            connections: 1000,
+            address_connections: 0,
+            proxies: Networks::default(),
+            head_timeout: Duration::from_secs(60),
+            stop_timeout: Duration::ZERO,
+        };
+        let never = std::future::pending();
+        tokio::spawn(server::serve(listener, self.router(), settings, never));
     }
 
     /// Sends the sockets of this test to a listener of its own.

@@ -28,6 +28,9 @@ const PREKEYS: usize = 5;
 /// How often it lists devices anew when a prekey was taken by somebody else.
 const ATTEMPTS: usize = 3;
 
+/// Stands for somebody whose id is known elsewhere.
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
 /// What it signs to log in.
 const LOGIN: &[u8] = b"Login request";
 
@@ -45,6 +48,13 @@ pub struct App<'n> {
     sessions: BTreeMap<String, Session>,
     entropy: TestEntropy,
     written: u64,
+}
+
+/// Somebody else, as the app has them.
+pub struct Contact {
+    pub id: String,
+    /// The name and the gateway, unless it is one's own.
+    pub address: Option<String>,
 }
 
 /// What it shares with another device, by whose id it is found.
@@ -212,11 +222,28 @@ impl<'n> App<'n> {
         }
     }
 
-    /// Somebody else of this gateway.
-    pub async fn find(&self, name: &str) -> User {
+    /// Somebody else: of this gateway, or of another one if the name says of which.
+    pub async fn find(&self, name: &str) -> Contact {
+        if name.contains('@') {
+            return Contact { id: NIL.to_owned(), address: Some(name.to_owned()) };
+        }
         let answer = self.unsigned(Method::GET, "/users", &Value::Null).await;
         let users: Vec<User> = listed(&answer);
-        users.into_iter().find(|user| user.username == name).expect("a user of that name")
+        let user = users.into_iter().find(|user| user.username == name).expect("that name");
+        Contact { id: user.id, address: None }
+    }
+
+    /// The devices of somebody, before each session and each message.
+    pub async fn devices(&self, contact: &Contact) -> Vec<Device> {
+        let Some(address) = &contact.address else { return self.devices_of(&contact.id).await };
+        let (name, gateway) = address.rsplit_once('@').unwrap();
+        let keys = self.get(&format!("/s2s/federated/{name}/{gateway}/keys")).await;
+        let mut devices: Vec<Device> = listed(&keys);
+        // From elsewhere, an empty list does no harm.
+        for device in devices.iter_mut().filter(|device| device.one_time_prekeys.is_empty()) {
+            device.one_time_prekeys.push(None);
+        }
+        devices
     }
 
     /// The devices of a user. Nobody asks who wants to know.
@@ -226,10 +253,10 @@ impl<'n> App<'n> {
 
     /// Begins sessions with all devices of a user with which there are none; how many that were.
     pub async fn begin(&mut self, name: &str) -> usize {
-        let user = self.find(name).await;
+        let contact = self.find(name).await;
         for _ in 0..ATTEMPTS {
-            let devices = self.devices_of(&user.id).await;
-            let (status, count) = self.introduce(&user, devices).await;
+            let devices = self.devices(&contact).await;
+            let (status, count) = self.introduce(&contact, devices).await;
             if status != 409 {
                 assert!([200, 201, 202].contains(&status), "{status}");
                 return count;
@@ -239,7 +266,7 @@ impl<'n> App<'n> {
     }
 
     /// Begins sessions with devices as they were listed.
-    pub async fn introduce(&mut self, user: &User, devices: Vec<Device>) -> (u16, usize) {
+    pub async fn introduce(&mut self, to: &Contact, devices: Vec<Device>) -> (u16, usize) {
         let (mut list, mut sessions) = (Vec::new(), BTreeMap::new());
         for device in devices {
             if self.sessions.contains_key(&device.id) {
@@ -257,8 +284,12 @@ impl<'n> App<'n> {
             let (send, receive) = root.chains();
             sessions.insert(device.id, Session { send, receive });
         }
-        let (body, count) =
-            (json!({ "recipient_user_id": user.id, "sessions_init": list }), list.len());
+        let count = list.len();
+        let body = json!({
+            "recipient_user_id": to.id,
+            "recipient_user_address": to.address,
+            "sessions_init": list,
+        });
         let answer = self.post("/sessions", &body).await;
         if answer.status < 300 {
             self.sessions.append(&mut sessions);
@@ -309,7 +340,7 @@ impl<'n> App<'n> {
     /// The chat with somebody.
     pub async fn chat_with(&self, name: &str) -> Chat {
         let chats = self.chats().await;
-        let mut with = chats.into_iter().filter(|it| it.partner_username.as_deref() == Some(name));
+        let mut with = chats.into_iter().filter(|chat| chat.is_with(name));
         let chat = with.next().expect("a chat with them");
         assert!(with.next().is_none(), "there is one");
         chat

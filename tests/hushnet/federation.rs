@@ -1,6 +1,7 @@
 //! Two gateways whose members reach each other.
 
 mod asked;
+mod lengths;
 mod messages;
 mod out_of_reach;
 

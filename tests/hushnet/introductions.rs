@@ -87,6 +87,41 @@ async fn a_one_time_prekey_is_used_once() {
 }
 
 #[tokio::test]
+async fn one_sender_cannot_close_a_device_to_others() {
+    let app = TestApp::start_for_hushnet_with(|hushnet| hushnet.introductions = 6).await;
+    let (alice, bob) = (app.hush_member("alice").await, app.hush_member("bob").await);
+    let carol = app.hush_member("carol").await;
+    let mut body = introduction(&bob, &[&bob.device, &bob.device], "");
+    body["sessions_init"][1]["ephemeral_pubkey"] = json!("another key");
+    let twice = alice.post(&app, "/sessions", body).await;
+    assert_eq!(twice.status, 422, "{twice:?}");
+    assert_eq!(waiting(&app, &bob).await, Vec::<Value>::new());
+    for number in 0..9 {
+        let mut body = introduction(&bob, &[&bob.device], "");
+        body["sessions_init"][0]["ephemeral_pubkey"] = json!(format!("key {number}"));
+        assert_eq!(alice.post(&app, "/sessions", body).await.status, 201);
+    }
+    let introduced = carol.post(&app, "/sessions", introduction(&bob, &[&bob.device], "")).await;
+    assert_eq!(introduced.status, 201, "{introduced:?}");
+    let list = waiting(&app, &bob).await;
+    let keys: Vec<_> = list.iter().map(|one| one["ephemeral_pubkey"].as_str().unwrap()).collect();
+    let carols = format!("ephemeral for {}", bob.device);
+    assert_eq!(keys, ["key 4", "key 5", "key 6", "key 7", "key 8", &carols]);
+}
+
+#[tokio::test]
+async fn a_first_message_is_short() {
+    let app = TestApp::start_for_hushnet().await;
+    let (alice, bob) = (app.hush_member("alice").await, app.hush_member("bob").await);
+    for (size, status) in [(16 * 1024, 201), (16 * 1024 + 1, 422)] {
+        let mut body = introduction(&bob, &[&bob.device], "");
+        body["sessions_init"][0]["ciphertext"] = json!("x".repeat(size));
+        let answer = alice.post(&app, "/sessions", body).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_introduces_themselves_to_themselves() {
     let app = TestApp::start_for_hushnet().await;
     let alice = app.hush_member("alice").await;

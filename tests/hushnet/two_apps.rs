@@ -9,7 +9,7 @@ use sealpost::config::dialects::hushnet::Limits;
 use serde_json::{Value, json};
 
 use super::app::App;
-use super::app::wire::{Node, Wire, serve};
+use super::app::wire::{self, Node, Wire, serve};
 use crate::harness::TestApp;
 
 const HOME: &str = "203.0.113.1";
@@ -106,7 +106,6 @@ async fn story(node: &Node, way: Way) {
     let have: BTreeSet<_> = receipts.iter().map(|it| it["device_id"].as_str().unwrap()).collect();
     assert_eq!(have, BTreeSet::from([&*bert.own_device().await, &*tablet.own_device().await]));
 
-    // Somebody new writes to the one who had never begun a chat.
     bert.say("anna", "good night").await;
     tablet.say("anna", "and good night from here").await;
     let mut last = anna.hear().await;
@@ -128,13 +127,41 @@ async fn two_apps_without_sockets() {
 
 #[tokio::test]
 async fn two_apps_within_the_documented_limits() {
-    serve(own_address(Limits::Documented).await, async |node| story(node, Way::Socket).await).await;
+    serve(own_address(Limits::Documented).await, async |node| {
+        story(node, Way::Socket).await;
+        // Two devices that were enrolled and have logged in, and one user: there is no more.
+        let body = json!({ "username": "carl" });
+        let too_many =
+            Wire::new(node, OFFICE).ask(Method::POST, "/users/create", None, &body).await;
+        assert_eq!(too_many.status, 429, "{too_many:?}");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn two_apps_below_a_path_have_their_sockets_at_the_root() {
     let app = gateway(Limits::Relaxed, |_| ()).await;
     serve(app, async |node| story(node, Way::Socket).await).await;
+}
+
+#[tokio::test]
+async fn two_apps_at_two_gateways() {
+    let [here, there] = wire::two().await;
+    let mut anna = App::install(&here, "anna", HOME, 1).await;
+    let mut bert = App::install(&there, "bert", OFFICE, 2).await;
+    anna.listen().await;
+    bert.listen().await;
+    let (to_bert, to_anna) = ("bert@node-b.test", "anna@node-a.test");
+    assert_eq!(anna.begin(to_bert).await, 1);
+    bert.wait_for("pending_session").await;
+    assert_eq!(bert.confirm().await, ["anna"]);
+    for round in 0..3 {
+        let (question, answer) = (format!("question {round}"), format!("answer {round}"));
+        assert_eq!(anna.say(to_bert, &question).await.status, 202);
+        assert_eq!(bert.hear().await, [question]);
+        assert_eq!(bert.say(to_anna, &answer).await.status, 202);
+        assert_eq!(anna.hear().await, [answer]);
+    }
 }
 
 #[tokio::test]

@@ -4,14 +4,18 @@
 use std::collections::HashSet;
 
 use sealpost::domain::Fault;
+use sealpost::domain::messenger::introduction::Room;
 use sealpost::domain::messenger::{MemberDeviceChange, NewEnrolment, NewIntroduction, NewMember};
 use sealpost::storage::conformance::member_scene::{
-    chat_id, enrolment, introduction, keys, new_member, remote_device, token,
+    ALL, chat_id, enrolment, introduction, keys, new_member, remote_device, token,
 };
 use sealpost::storage::conformance::phone_scene::is_forbidden;
 use sealpost::storage::conformance::scene::{START, at, session_id, user_id};
 
 use super::postgres_races::{Two, all_conflict};
+
+/// More than is ever used.
+const ROOM: Room = Room { all: 100, of_one: 100 };
 
 fn all_forbidden(faults: Vec<Fault>) -> bool {
     faults.into_iter().all(|fault| is_forbidden::<()>(&Err(fault)))
@@ -83,7 +87,7 @@ async fn a_one_time_key_is_given_out_and_used_once_by_whichever_gateway() {
     let use_up = async |n: u16| {
         let one_time_key = format!("key {}", 1 + n % 4);
         let new = NewIntroduction { one_time_key, ..introduction(&from, &to, n) };
-        two.of(n / 4).introduce(vec![new], 100).await
+        two.of(n / 4).introduce(vec![new], ROOM).await
     };
     let (kept, refused) = two.at_once(0..32, use_up).await;
     assert!(all_conflict(&refused, "otpk_used"), "{refused:?}");
@@ -96,7 +100,7 @@ async fn a_one_time_key_is_given_out_and_used_once_by_whichever_gateway() {
         _ => {
             let one_time_key = format!("key {}", 100 + n / 2);
             let new = NewIntroduction { one_time_key, ..introduction(&from, &to, 200 + n) };
-            two.of(n / 2).introduce(vec![new], 100).await.map(drop)
+            two.of(n / 2).introduce(vec![new], ROOM).await.map(drop)
         }
     };
     let (_, refused) = two.at_once(0..32, either).await;
@@ -112,7 +116,7 @@ async fn two_accounts_have_one_chat_however_many_introductions_are_confirmed_at_
     let (one, other) = (&ann.devices[0], &ben.devices[0]);
     for n in 1..17 {
         let (from, to) = if n % 2 == 0 { (one, other) } else { (other, one) };
-        two.one().store.introduce(vec![introduction(from, to, n)], 100).await.unwrap();
+        two.one().store.introduce(vec![introduction(from, to, n)], ROOM).await.unwrap();
     }
     let confirm = async |n: u16| {
         let to = if n.is_multiple_of(2) { other } else { one };
@@ -151,7 +155,7 @@ async fn nothing_outlives_its_device_whatever_happens_at_once() {
                 }
                 0 if n == 10 => store.delete_member(member.account, at(1)).await.map(drop),
                 0 | 1 => store.add_one_time_keys(device.session, keys(1..9), 100).await.map(drop),
-                2 => store.introduce(vec![introduction(&from, &device, n)], 100).await.map(drop),
+                2 => store.introduce(vec![introduction(&from, &device, n)], ROOM).await.map(drop),
                 3 => {
                     let change = MemberDeviceChange::Label(Some(n.to_string()));
                     store.change_member_device(device.session, change).await
@@ -169,7 +173,7 @@ async fn nothing_outlives_its_device_whatever_happens_at_once() {
         let store = &two.one().store;
         assert_eq!(store.fresh_member(user_id(n)).await.unwrap(), None);
         assert!(!store.member_device_is_live(device.session).await.unwrap());
-        assert!(store.introductions(device.session, START, 100).await.unwrap().is_empty());
+        assert!(store.introductions(device.session, ALL).await.unwrap().is_empty());
         let left = store.one_time_keys(&[device.session], 100).await.unwrap();
         assert_eq!(left, [keys([])]);
     }

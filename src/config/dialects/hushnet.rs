@@ -43,6 +43,8 @@ pub struct HushNet {
     pub one_time_keys: u32,
     /// Introductions that may wait for one device.
     pub introductions: u32,
+    /// Of these, introductions by one other device; a further one takes the place of the oldest.
+    pub introductions_of_one: u32,
     /// The devices that one message may name.
     pub devices_per_message: u32,
     /// Other gateways whose members can be reached.
@@ -86,6 +88,7 @@ impl Default for HushNet {
             enrolment_seconds: 10 * 60,
             one_time_keys: 100,
             introductions: 1000,
+            introductions_of_one: 5,
             devices_per_message: 1000,
             federation: Federation::default(),
         }
@@ -157,6 +160,8 @@ impl HushNet {
         within(key, self.enrolment_seconds, least, DAY)?;
         within("dialects.hushnet.one_time_keys", self.one_time_keys.into(), 1, 10_000)?;
         within("dialects.hushnet.introductions", self.introductions.into(), 1, 100_000)?;
+        let of_one = self.introductions_of_one.into();
+        within("dialects.hushnet.introductions_of_one", of_one, 1, self.introductions.into())?;
         let devices = self.devices_per_message.into();
         within("dialects.hushnet.devices_per_message", devices, 1, 10_000)?;
         self.federation.validate()
@@ -238,6 +243,7 @@ mod tests {
         assert_eq!(ours.discoverable, rules.discoverable);
         assert_eq!(ours.one_time_keys, rules.one_time_keys);
         assert_eq!(ours.introductions, rules.introductions);
+        assert_eq!(ours.introductions_of_one, rules.introductions_of_one);
         assert_eq!(ours.devices_per_message as usize, rules.devices_per_message);
     }
 

@@ -273,14 +273,27 @@ pub(super) async fn read(
     limit: u64,
 ) -> Result<(Bytes, BodyRoom), Refusal> {
     let gate = &state.gate;
-    let (announced, exact) = (body.size_hint().lower(), body.size_hint().exact());
+    let announced = body.size_hint().lower();
     if announced <= limit {
         gate.bytes(visitor, announced)?;
     }
-    // What does not say its size may have any.
-    let room = gate.body_room(visitor, exact.unwrap_or(limit).min(limit))?;
-    let bytes = body::read(body, limit).await.map_err(unreadable)?;
+    let (bytes, room) = read_uncounted(state, visitor, body, limit).await?;
     gate.bytes(visitor, (bytes.len() as u64).saturating_sub(announced))?;
+    Ok((bytes, room))
+}
+
+/// The same for bytes that count against nobody's limit: they have a visitor's share of what may be
+/// on its way at one moment.
+pub(super) async fn read_uncounted(
+    state: &HushNetState,
+    visitor: &Visitor,
+    body: Body,
+    limit: u64,
+) -> Result<(Bytes, BodyRoom), Refusal> {
+    // What does not say its size may have any.
+    let announced = body.size_hint().exact().unwrap_or(limit).min(limit);
+    let room = state.gate.body_room(visitor, announced)?;
+    let bytes = body::read(body, limit).await.map_err(unreadable)?;
     Ok((bytes, room))
 }
 

@@ -162,7 +162,7 @@ async fn list_documented(
 #[utoipa::path(
     get, path = "/devices/{id}/user", operation_id = "hushnet_device_owner", tag = "HushNet",
     summary = "Find out whose a device is",
-    description = "Needs no credentials.",
+    description = "Needs no credentials. The name of a user of another gateway is its address, so that it is nobody's here.",
     params(("id" = String, Path, description = "The device's id")),
     responses(
         (status = 200, body = User, description = "The user"),
@@ -183,8 +183,7 @@ async fn owner(
         let fault = Fault::NotFound { what: "device" };
         Refusal::worded(fault, StatusCode::NOT_FOUND, "User not found for device")
     })?;
-    let contract = Contract::Server;
-    Ok(Json(User::new(member.user, &member.name, member.created_at, contract)))
+    Ok(Json(User::shown(&member, Contract::Server)))
 }
 
 /// Another name for a device.

@@ -138,7 +138,7 @@ enum Introduced {
 #[utoipa::path(
     post, path = "/sessions", operation_id = "hushnet_introduce", tag = "HushNet",
     summary = "Begin sessions",
-    description = "Leaves an introduction for each device, for all of them or for none, until the devices confirm. The one-time prekeys that are named are used up. With `sessions_init` as the original's server has it, with `recipient_device_id` as the documentation has it. A repetition is the same introduction.",
+    description = "Leaves an introduction for each device, for all of them or for none, until the devices confirm. The one-time prekeys that are named are used up. With `sessions_init` as the original's server has it, with `recipient_device_id` as the documentation has it. A repetition is the same introduction. Few of one device wait for another: a further one takes the place of the oldest.",
     request_body = AnyIntroduction,
     responses(
         (status = 201, body = Introduced, description = "They wait"),
@@ -148,7 +148,7 @@ enum Introduced {
         (status = 403, body = ErrorBody, description = "`sender_device_id` is not the device that signs"),
         (status = 404, description = "One of the devices is unknown, or not that member's. Nothing was kept"),
         (status = 409, description = "A one-time prekey is not there any more: to be done again with another one. Nothing was kept"),
-        (status = 422, description = "A member of the body does not fit, or is too long"),
+        (status = 422, description = "A member of the body does not fit, or is too long, or a device is named twice"),
         (status = 502, description = "The gateway that the recipient belongs to, or who knows it, does not answer as it should"),
         (status = 503, body = ErrorBody, description = "Too much waits for a device"),
     ),
@@ -244,7 +244,7 @@ struct Wanted {
 #[utoipa::path(
     get, path = "/sessions/pending", operation_id = "hushnet_pending_sessions", tag = "HushNet",
     summary = "Pending sessions",
-    description = "The introductions that wait for the device that signs, the oldest first. With `device_id` a bare list, in which each has a `state`, as the documentation has it.",
+    description = "The introductions that wait for the device that signs, the oldest first, as many as fit into an answer. With `device_id` a bare list, in which each has a `state`, as the documentation has it.",
     params(("device_id" = Option<SessionId>, Query, description = "The device that asks; with it the answer is the documentation's bare list")),
     responses(
         (status = 200, body = IntroductionList, description = "The introductions"),

@@ -2,6 +2,8 @@
 //!
 //! A handler lists the answers that are its own; those that every request may get are added here.
 
+mod examples;
+
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::Response;
@@ -47,6 +49,7 @@ pub fn openapi() -> Document {
     }
     let tag = TagBuilder::new().name("HushNet").description(Some(TAG)).build();
     document.tags = Some(vec![tag]);
+    examples::add(&mut document);
     let components = document.components.get_or_insert_default();
     let device = ApiKeyValue::with_description("X-Identity-Key", DEVICE);
     components.add_security_scheme("device", SecurityScheme::ApiKey(ApiKey::Header(device)));

@@ -2,9 +2,11 @@
 //! this answer was written to its end; an answer that was cut off comes again.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,6 +23,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::messenger::Actor;
+use crate::domain::messenger::handed_out::Way;
 use crate::domain::messenger::reading::{Handful, Look, Received};
 use crate::sdk::ids::Session;
 
@@ -37,6 +40,21 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
     #[openapi(paths(fetch, fetch_for_device))]
     struct Paths;
     Paths::openapi()
+}
+
+/// How the request came. Has to be asked for before anything that takes time.
+struct Came(Way);
+
+impl FromRequestParts<Arc<HushNetState>> for Came {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &Arc<HushNetState>,
+    ) -> Result<Self, Infallible> {
+        let line = parts.extensions.get().cloned();
+        Ok(Self(Way { line, at: state.messenger.gateway.clock.now() }))
+    }
 }
 
 /// How much of what waits is wanted.
@@ -129,7 +147,7 @@ struct DocumentedMessage<'m> {
 #[utoipa::path(
     get, path = "/messages/pending", operation_id = "hushnet_fetch", tag = "HushNet",
     summary = "Fetch messages",
-    description = "What waits for the device, the oldest first, as much as fits into an answer. It is held for this reader for a while. It goes with the device's next look, if this answer was written to its end, or by `POST /messages/ack`; otherwise it comes again.",
+    description = "What waits for the device, the oldest first, as much as fits into an answer. It is held for this reader for a while. It goes with the device's next look, if this answer was written to its end, or by `POST /messages/ack`; otherwise it comes again. When the next look comes over another connection while the first one is still open or broke off, it comes a second time as well.",
     params(
         ("limit" = Option<u32>, Query, description = "At most so many messages; as many as fit into an answer otherwise"),
         ("after" = Option<String>, Query, description = "Only those with a later `created_at`; the others stay where they are"),
@@ -144,10 +162,11 @@ struct DocumentedMessage<'m> {
 )]
 async fn fetch(
     State(state): State<Arc<HushNetState>>,
+    Came(way): Came,
     Acting(caller): Acting,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Refusal> {
-    answer(state, &caller, &wanted, Contract::Server).await
+    answer(state, (&caller, way), &wanted, Contract::Server).await
 }
 
 /// `GET /messages/pending/{device_id}`: the same as the documentation has it.
@@ -172,12 +191,13 @@ async fn fetch(
 )]
 async fn fetch_for_device(
     State(state): State<Arc<HushNetState>>,
+    Came(way): Came,
     Acting(caller): Acting,
     PathId(device): PathId<Session>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Refusal> {
     own_device(&caller, device)?;
-    answer(state, &caller, &wanted, Contract::Document).await
+    answer(state, (&caller, way), &wanted, Contract::Document).await
 }
 
 /// Whether a request names the device that signs it.
@@ -190,13 +210,13 @@ pub(super) fn own_device(caller: &Caller, device: SessionId) -> Result<(), Fault
 
 async fn answer(
     state: Arc<HushNetState>,
-    caller: &Caller,
+    (caller, way): (&Caller, Way),
     wanted: &Wanted,
     contract: Contract,
 ) -> Result<Response, Refusal> {
     let reader = Actor::new(&caller.member, &caller.device);
     let Handful { messages, ticket, leases } =
-        state.messenger.fetch(reader, wanted.look()?).await?;
+        state.messenger.fetch(reader, way, wanted.look()?).await?;
     let bytes = match contract {
         Contract::Server => json(messages.iter().map(Message::of)),
         Contract::Document => {

@@ -24,7 +24,7 @@ use super::{HushNetState, Routes};
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::UserId;
-use crate::domain::messenger::{ListedMember, MemberName};
+use crate::domain::messenger::{ListedMember, Member, MemberName};
 use crate::sdk::ids as kinds;
 
 /// The routes of this file.
@@ -62,6 +62,16 @@ impl User {
     pub(super) fn new(id: UserId, name: &MemberName, at: Timestamp, contract: Contract) -> Self {
         let (id, username) = (id.to_string(), name.as_str().to_owned());
         Self { id, username, created_at: written(at, contract) }
+    }
+
+    /// A member of this gateway or another one, whose name is its address then: it may be that of
+    /// somebody here otherwise.
+    pub(super) fn shown(member: &Member, contract: Contract) -> Self {
+        let user = Self::new(member.user, &member.name, member.created_at, contract);
+        match &member.relay {
+            Some(relay) => Self { username: format!("{}@{relay}", user.username), ..user },
+            None => user,
+        }
     }
 
     fn listed(member: &ListedMember, contract: Contract) -> Self {
@@ -192,7 +202,7 @@ async fn show(
         }
         return Err(unknown_user());
     };
-    Ok(Json(User::new(member.user, &member.name, member.created_at, contract)).into_response())
+    Ok(Json(User::shown(&member, contract)).into_response())
 }
 
 /// What a user chooses.

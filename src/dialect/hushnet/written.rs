@@ -4,7 +4,9 @@
 //! The HTTP library takes the next piece of a body when it has room for it. So an answer is given
 //! out in pieces, without saying how long it is: the end is asked for only after the last piece,
 //! once the library has tried to send that. An answer whose connection ends before, or which is
-//! thrown away for any other reason, was not written, and what it held comes again at once.
+//! thrown away for any other reason, was not written, and what it held comes again at once. What was
+//! written may still be on its way, so whether its reader has it is decided by what it does next
+//! ([`HandedOut`](crate::domain::messenger::handed_out::HandedOut)).
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -23,8 +25,9 @@ use crate::domain::messenger::Actor;
 use crate::domain::messenger::handed_out::Ticket;
 use crate::http::leftovers::{Whose, log_late};
 
-/// The bytes of a piece.
-const PIECE: usize = 32 * 1024;
+/// The bytes of a piece, the first one apart: as many as the library keeps before it sends, so that
+/// it has to send some of the last one before it asks for the end.
+const PIECE: usize = 64 * 1024;
 
 /// What an answer holds.
 pub(super) struct Answered {
@@ -64,7 +67,8 @@ impl Stream for Writing {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if !self.rest.is_empty() {
-            let size = self.rest.len().min(PIECE);
+            let odd = self.rest.len() % PIECE;
+            let size = if odd > 0 { odd } else { PIECE };
             return Poll::Ready(Some(Ok(self.rest.split_to(size))));
         }
         if !self.is_over {
@@ -73,7 +77,8 @@ impl Stream for Writing {
             return Poll::Pending;
         }
         if let Some(Answered { state, ticket, .. }) = self.answered.take() {
-            state.messenger.handed_out.written(ticket);
+            let now = state.messenger.gateway.clock.now();
+            state.messenger.handed_out.written(ticket, now);
         }
         Poll::Ready(None)
     }

@@ -11,6 +11,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionNumber};
 use crate::domain::limits::{Bucket, WINDOW, network_of};
+use crate::domain::messenger::node::NodeId;
 
 /// How much is allowed in a minute, and at once; 0 for any amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,15 @@ pub struct Allowances {
     asked: Meter<AccountNumber>,
     messages: Meter<SessionNumber>,
     requests: Meter<SessionNumber>,
+    nodes: Meter<NodeId>,
+    foreign_devices: Meter<NodeId>,
 }
+
+/// Requests of another gateway in a minute, and at once.
+const NODE_REQUESTS: u64 = 6_000;
+
+/// Devices of another gateway that are heard of for the first time, in a minute, and at once.
+const NODE_DEVICES: u64 = 300;
 
 impl Allowances {
     /// Full buckets of these sizes for everybody.
@@ -78,6 +87,8 @@ impl Allowances {
             asked: Meter::new(KEYS_FOR_ALL, KEYS),
             messages: Meter::new(profile.messages, "the number of messages of this device"),
             requests: Meter::new(profile.requests, "the number of requests of this device"),
+            nodes: Meter::new(NODE_REQUESTS, "the number of requests of this gateway"),
+            foreign_devices: Meter::new(NODE_DEVICES, "the number of new devices of this gateway"),
         }
     }
 
@@ -130,6 +141,22 @@ impl Allowances {
     /// [`Fault::RateLimited`], and [`Fault::TooLarge`] for more than may ever be sent at once.
     pub fn messages(&self, device: SessionNumber, count: u64) -> Result<(), Fault> {
         self.messages.take(device, count, self.clock.now())
+    }
+
+    /// Counts a request that another gateway has signed.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn node(&self, node: &NodeId) -> Result<(), Fault> {
+        self.nodes.take(node.clone(), 1, self.clock.now())
+    }
+
+    /// Counts a device of another gateway that nobody has heard of here, before it is noted.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn foreign_device(&self, node: &NodeId) -> Result<(), Fault> {
+        self.foreign_devices.take(node.clone(), 1, self.clock.now())
     }
 
     /// How many sockets a member may have open at once; `None` for any number.

@@ -60,10 +60,13 @@ impl Messenger {
     /// # Errors
     /// Only when the store fails.
     pub async fn chats(&self, reader: Actor) -> Result<Vec<Chat>, Fault> {
+        // What is written down while the store is read may be missing in both of them otherwise.
+        let before: HashMap<_, _> = self.latest.all().into_iter().collect();
         let mut chats = self.gateway.store.chats(reader.account, MOST_CHATS).await?;
         for chat in &mut chats {
-            let in_memory = self.latest.of(chat.number);
-            chat.latest = in_memory.into_iter().chain(chat.latest).max_by_key(|latest| latest.at);
+            let since = [before.get(&chat.number).copied(), self.latest.of(chat.number)];
+            let known = since.into_iter().flatten().chain(chat.latest);
+            chat.latest = known.max_by_key(|latest| latest.at);
         }
         chats.sort_by_key(|chat| (Reverse(chat.updated_at()), Reverse(chat.number)));
         Ok(chats)

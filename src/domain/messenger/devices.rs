@@ -303,7 +303,10 @@ fn too_many_keys(most: u32) -> Fault {
 }
 
 /// An identity key that is safe to rely on.
-fn identity_key(text: &str) -> Result<VerifyingKey, Fault> {
+///
+/// # Errors
+/// [`Fault::Invalid`] (`identity_pubkey`).
+pub(super) fn identity_key(text: &str) -> Result<VerifyingKey, Fault> {
     let invalid = |reason: String| Fault::invalid("identity_pubkey", reason);
     let bytes = STANDARD.decode(text).map_err(|_| invalid("is not base64".to_owned()))?;
     let bytes: [u8; 32] = bytes.try_into().map_err(|_| invalid("has not 32 bytes".to_owned()))?;

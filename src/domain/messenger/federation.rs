@@ -55,6 +55,8 @@ pub struct FederationSettings {
     pub peers: HashMap<NodeId, Peer>,
     /// How long what a registry said is good.
     pub lookup_life: Duration,
+    /// Whether all of them have to sign the bodies of their requests.
+    pub require_body_signatures: bool,
 }
 
 /// This gateway, as others see it.
@@ -77,6 +79,8 @@ pub struct Peer {
     pub key: Option<VerifyingKey>,
     /// Whether the operator wants nothing to do with it.
     pub is_blocked: bool,
+    /// Whether it has to sign the bodies of its requests.
+    pub requires_body_signatures: bool,
 }
 
 /// The key by which other gateways know this one; nothing of the secret can be told from it.
@@ -117,6 +121,9 @@ pub enum NodeError {
         /// Its status.
         status: u16,
     },
+    /// It was to arrive before now.
+    #[error("the time is over")]
+    TooLate,
     /// A mistake of the caller's or of ours.
     #[error(transparent)]
     Fault(#[from] Fault),

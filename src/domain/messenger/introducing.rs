@@ -1,21 +1,25 @@
 //! Introducing: a device leaves the beginning of a key agreement for another one, which confirms
 //! it. That makes the two a pair, and the chat of their accounts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::Messenger;
 use super::actor::Actor;
 use super::event::MemberEvent;
 use super::introduction::{
-    Confirmation, Confirmed, Introduced, Introduction, IntroductionId, NewIntroduction,
+    Confirmation, Confirmed, Introduced, Introduction, IntroductionId, NewIntroduction, Page, Room,
 };
 use super::key_text;
+use crate::domain::Gateway;
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, SessionId, UserId};
 
 /// How long an introduction waits.
 pub const INTRODUCTION_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The longest first message, in bytes. It is no more than the beginning of a key agreement.
+pub const FIRST_MESSAGE_LIMIT: usize = 16 * 1024;
 
 /// The field of the refusal of an introduction to the sender itself.
 pub const ITSELF: &str = "recipient";
@@ -51,11 +55,12 @@ pub enum Terms {
 
 impl Messenger {
     /// Leaves introductions, all of them or none, in the order in which they are given. When `user`
-    /// is named all devices have to be that member's.
+    /// is named all devices have to be that member's. When as many wait for a device as one sender
+    /// may have there, the oldest goes.
     ///
     /// # Errors
-    /// [`Fault::Invalid`] for an introduction to the sender itself and for texts that cannot be
-    /// used, [`Fault::NotFound`] (`device`), [`Fault::Conflict`] (`otpk_used`) when a prekey is not
+    /// [`Fault::Invalid`] for an introduction to the sender itself, for two to one device and for
+    /// texts that cannot be used, [`Fault::NotFound`] (`device`), [`Fault::Conflict`] (`otpk_used`) when a prekey is not
     /// there any more, [`Fault::Deferred`] when too much waits for a device.
     pub async fn introduce(
         &self,
@@ -72,18 +77,23 @@ impl Messenger {
             return Err(Fault::invalid(ITSELF, "is the sender itself"));
         }
         greetings.iter().try_for_each(|one| self.check_greeting(one))?;
+        check_different(&greetings)?;
         if greetings.is_empty() {
             return Ok(Vec::new());
         }
         self.check_owners(user, &greetings).await?;
         let devices: Vec<_> = greetings.iter().map(|one| one.to).collect();
         let new = greetings.into_iter().map(|one| self.new_introduction(from, one)).collect();
-        let introduced = self.gateway.store.introduce(new, self.policy.introductions).await?;
+        let introduced = self.gateway.store.introduce(new, self.room()).await?;
         for (one, to) in introduced.iter().zip(devices).filter(|(one, _)| one.is_new) {
             let Introduced { id, at, account, user, .. } = *one;
             self.tell(account, MemberEvent::Introduction { user, id, from: from.device, to, at });
         }
         Ok(introduced)
+    }
+
+    fn room(&self) -> Room {
+        Room { all: self.policy.introductions, of_one: self.policy.introductions_of_one }
     }
 
     /// Whether an introduction can be kept, here or at the gateway that it goes to.
@@ -96,7 +106,8 @@ impl Messenger {
         for (field, text) in keys {
             key_text::check_kept(field, text)?;
         }
-        check_text("ciphertext", &greeting.ciphertext, self.gateway.limits.ciphertext_bytes)?;
+        let most = self.gateway.limits.ciphertext_bytes.min(FIRST_MESSAGE_LIMIT);
+        check_text("ciphertext", &greeting.ciphertext, most)?;
         if greeting.ephemeral_key.is_empty() {
             return Err(Fault::invalid("ephemeral_pubkey", "is empty"));
         }
@@ -135,14 +146,18 @@ impl Messenger {
         }
     }
 
-    /// The introductions that wait for a device, the oldest first.
+    /// The introductions that wait for a device, the oldest first, as many as fit into an answer.
     ///
     /// # Errors
     /// Only when the store fails.
     pub async fn introductions(&self, reader: Actor) -> Result<Vec<Introduction>, Fault> {
         let Self { gateway, policy, .. } = self;
-        let now = gateway.clock.now();
-        gateway.store.introductions(reader.session, now, policy.introductions).await
+        let page = Page {
+            now: gateway.clock.now(),
+            limit: policy.introductions,
+            max_bytes: gateway.limits.inbox_page_bytes,
+        };
+        gateway.store.introductions(reader.session, page).await
     }
 
     /// Takes an introduction: the two devices are a pair from then on.
@@ -184,8 +199,8 @@ impl Messenger {
         from: SessionId,
         to: SessionId,
     ) -> Result<(), Fault> {
-        let waiting = self.introductions(reader).await?;
-        let found = waiting.into_iter().find(|one| one.id == id);
+        let Gateway { store, clock, .. } = &*self.gateway;
+        let found = store.introduction(reader.session, clock.now(), id).await?;
         let found = found.ok_or(Fault::NotFound { what: "introduction" })?;
         if found.from != from {
             return Err(Fault::invalid("sender_device_id", "is not that of the introduction"));
@@ -194,6 +209,14 @@ impl Messenger {
             return Err(Fault::invalid("receiver_device_id", "is not that of the introduction"));
         }
         Ok(())
+    }
+}
+
+fn check_different(greetings: &[Greeting]) -> Result<(), Fault> {
+    let mut named = HashSet::new();
+    match greetings.iter().all(|one| named.insert(one.to)) {
+        true => Ok(()),
+        false => Err(Fault::invalid("recipient_device_id", "is named twice")),
     }
 }
 

@@ -38,18 +38,33 @@ pub struct NewIntroduction {
     pub expires_at: Timestamp,
 }
 
-impl NewIntroduction {
-    /// Whether another one may wait for a device.
+/// How many introductions may wait for one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// All of them together.
+    pub all: u32,
+    /// Those of one other device; not 0. A further one takes the place of the oldest, so that nobody
+    /// can close a device to others.
+    pub of_one: u32,
+}
+
+impl Room {
+    /// Whether another one may wait for a device for which `waiting` do, `of_one` of them by the same
+    /// sender. Returns how many of the sender's are to be kept beside it.
     ///
     /// # Errors
-    /// [`Fault::Deferred`] when `most` do already.
-    pub fn check_room(waiting: u64, most: u32) -> Result<(), Fault> {
-        match waiting < u64::from(most) {
-            true => Ok(()),
+    /// [`Fault::Deferred`] when there is no room.
+    pub fn check(self, waiting: u64, of_one: u64) -> Result<u32, Fault> {
+        let kept = self.of_one.saturating_sub(1);
+        let surplus = of_one.saturating_sub(kept.into());
+        match waiting.saturating_sub(surplus) < u64::from(self.all) {
+            true => Ok(kept),
             false => Err(Fault::Deferred { retry_after: FULL_RETRY }),
         }
     }
+}
 
+impl NewIntroduction {
     /// The refusal of a sender that ended while it asked.
     #[must_use]
     pub fn sender_is_gone() -> Fault {
@@ -99,6 +114,30 @@ pub struct Introduction {
     pub ciphertext: String,
     /// When it came.
     pub at: Timestamp,
+}
+
+/// An introduction that waits, without its texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntroductionHead {
+    /// Its public id.
+    pub id: IntroductionId,
+    /// The device that introduces itself.
+    pub from: SessionId,
+    /// The device that it is for.
+    pub to: SessionId,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// How much of what waits is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The present moment.
+    pub now: Timestamp,
+    /// At most so many.
+    pub limit: u32,
+    /// No more once the texts of those before have so many bytes.
+    pub max_bytes: u64,
 }
 
 /// A device's word that it takes an introduction.

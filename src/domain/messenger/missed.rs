@@ -5,7 +5,7 @@ use super::event::MemberEvent;
 use crate::domain::error::Fault;
 use crate::domain::ids::{SessionNumber, UserId};
 
-/// How many chats, and introductions of a device, are told of.
+/// How many chats, and introductions to a device, are told of.
 const MOST: u32 = 1_000;
 
 impl Messenger {
@@ -27,7 +27,7 @@ impl Messenger {
         let now = self.gateway.clock.now();
         let mut events = vec![MemberEvent::Device { user }];
         for device in &member.devices {
-            let waiting = store.introductions(device.session, now, MOST).await?;
+            let waiting = store.introduction_heads(device.session, now, MOST).await?;
             events.extend(waiting.into_iter().map(|it| MemberEvent::Introduction {
                 user,
                 id: it.id,

@@ -15,14 +15,14 @@ const LONGEST: usize = 253;
 pub struct NodeId(String);
 
 impl NodeId {
-    /// The name that a text is; names are compared as they are written.
+    /// The name that a text is. Hosts are the same however they are written, so it is in small letters.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
         let is_one = (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits);
         // It stands in paths, where these would be no name.
         let is_path = [".", ".."].contains(&text);
-        (is_one && !is_path).then(|| Self(text.to_owned()))
+        (is_one && !is_path).then(|| Self(text.to_ascii_lowercase()))
     }
 
     /// The name under which numbers of a device's requests are claimed beside those of gateways. It
@@ -96,6 +96,7 @@ mod tests {
         for good in ["node-a.example", "127.0.0.1:8080", "a", &"x".repeat(253)] {
             assert_eq!(NodeId::parse(good).unwrap().as_str(), good);
         }
+        assert_eq!(NodeId::parse("HERE.Example"), NodeId::parse("here.example"));
         for bad in ["", "a b", "a/b", "a@b", "é", "..", "a?b", &"x".repeat(254)] {
             assert_eq!(NodeId::parse(bad), None, "{bad}");
         }

@@ -10,11 +10,11 @@ use super::Messenger;
 use super::actor::Actor;
 use super::content::{HUSHNET, Sealed, Shared};
 use super::event::MemberEvent;
-use super::handed_out::{Given, Ticket};
-use super::receipt::{NewReceipt, Receipt};
+use super::handed_out::{Given, Ticket, Way};
+use super::receipt::{NewReceipt, Receipt, Receipts};
 use crate::domain::acknowledge::Acknowledged;
 use crate::domain::clock::Timestamp;
-use crate::domain::error::Fault;
+use crate::domain::error::{Fault, chain};
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::inbox::{Isolation, LeaseRequest, Leased, Release, Returned, Stretch, Waiting};
 
@@ -83,18 +83,19 @@ pub struct ReadMessage {
 
 impl Messenger {
     /// Hands out what waits for a device, and holds it for a while. What an earlier answer held goes
-    /// now, if that answer was written to its end.
+    /// now, if the device has read that ([`HandedOut`](super::handed_out::HandedOut)).
     ///
     /// # Errors
     /// Only when the store fails.
-    pub async fn fetch(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
-        let (tickets, earlier) = self.handed_out.that_were_written(reader.session);
-        if !tickets.is_empty() {
-            self.take_written(reader, &earlier).await?;
-            self.handed_out.forget(&tickets);
+    pub async fn fetch(&self, reader: Actor, way: Way, look: Look) -> Result<Handful, Fault> {
+        let earlier = self.handed_out.read_by(reader.session, &way);
+        if !earlier.is_empty() {
+            self.take_read(reader, &earlier).await?;
+            let taken = earlier.iter().map(|(id, _)| *id).collect();
+            self.handed_out.taken(reader.session, &taken);
         }
         self.gateway.note_seen(reader.session).await;
-        self.hold(reader, look).await
+        self.hold(reader, way, look).await
     }
 
     /// Drops what the reader has by its own word, and notes that it was delivered.
@@ -102,11 +103,11 @@ impl Messenger {
     /// The two are done beside each other, so that they share a commit and the reader waits once:
     /// that loses nothing. Whatever becomes of the rows, all of this was handed out to this device in
     /// answers that were written to their ends, so the receipts are true; those that are on file
-    /// already stay as they are. If either fails the answers are not forgotten, and the next look
+    /// already stay as they are. If either fails the messages are not forgotten, and the next look
     /// does both again, where receipts that come after would be lost with the rows that they follow
     /// from. An explicit acknowledgement ([`Self::acknowledge`]) has its receipts afterwards: which
     /// of the ids that a client names waited for this device only the store knows.
-    async fn take_written(&self, reader: Actor, given: &[Given]) -> Result<(), Fault> {
+    async fn take_read(&self, reader: Actor, given: &[Given]) -> Result<(), Fault> {
         let receipts = self.receipts_of(reader, given).await?;
         let (ids, at) = (given.iter().map(|(id, _)| *id).collect(), self.gateway.clock.now());
         let note = async {
@@ -120,17 +121,19 @@ impl Messenger {
         noted?;
         // What had gone before was told of before.
         let new: Vec<_> = receipts.into_iter().filter(|it| gone.contains(&it.message)).collect();
-        self.tell_of_receipts(reader, &new, &given.iter().copied().collect(), at);
+        self.tell_of_receipts(reader.device, &new, &given.iter().copied().collect(), at);
         Ok(())
     }
 
-    /// The receipts of what was handed out, for those senders that are still here.
+    /// The receipts of what was handed out, for those senders that are still here. Those of other
+    /// gateways cannot ask for any.
     async fn receipts_of(&self, reader: Actor, given: &[Given]) -> Result<Vec<NewReceipt>, Fault> {
         let mut accounts = HashMap::new();
         for (_, user) in given {
             if !accounts.contains_key(user) {
                 let member = self.gateway.store.member(*user).await?;
-                accounts.insert(*user, member.map(|member| member.account));
+                let ours = member.filter(|member| member.relay.is_none());
+                accounts.insert(*user, ours.map(|member| member.account));
             }
         }
         let receipt = |(message, user): &Given| {
@@ -141,7 +144,7 @@ impl Messenger {
         Ok(given.iter().filter_map(receipt).collect())
     }
 
-    async fn hold(&self, reader: Actor, look: Look) -> Result<Handful, Fault> {
+    async fn hold(&self, reader: Actor, way: Way, look: Look) -> Result<Handful, Fault> {
         let mut handful = Handful::default();
         let mut room = look.limit.unwrap_or(MOST_AT_ONCE).min(MOST_AT_ONCE);
         let mut bytes = self.gateway.limits.inbox_page_bytes;
@@ -168,8 +171,7 @@ impl Messenger {
         }
         if !handful.messages.is_empty() {
             let given = handful.messages.iter().map(|message| (message.id, message.from)).collect();
-            let now = self.gateway.clock.now();
-            let (ticket, before) = self.handed_out.note(reader.session, given, now);
+            let (ticket, before) = self.handed_out.note(reader.session, given, way);
             handful.ticket = Some(ticket);
             for message in &mut handful.messages {
                 message.handed_out_at = before.get(&message.id).copied();
@@ -216,11 +218,18 @@ impl Messenger {
         for waiting in &leased.messages {
             match received(waiting) {
                 Some(received) => ours.push((waiting, received)),
-                None => others.push(waiting.message_id),
+                None => {
+                    if waiting.category == HUSHNET {
+                        let message = waiting.message_id;
+                        tracing::error!(%message, "dropped a message that nobody can read");
+                    }
+                    others.push(waiting.message_id);
+                }
             }
         }
-        // If that fails now, the next look tries again.
-        let _ = self.gateway.take_out(reader.inbox(), others).await;
+        if let Err(fault) = self.gateway.take_out(reader.inbox(), others).await {
+            tracing::warn!("the next look drops what is not for it: {}", chain(&fault));
+        }
         ours
     }
 
@@ -266,7 +275,7 @@ impl Messenger {
         let ids: HashSet<_> = taken.iter().copied().chain(read.iter().map(|one| one.id)).collect();
         let senders = self.senders(reader, &ids, read).await?;
         let is_read: HashSet<_> = read.iter().map(|one| one.id).collect();
-        let gone = self.take(reader, ids.into_iter().collect(), &is_read, &senders).await?;
+        let gone = self.take(reader, ids.into_iter().collect(), &is_read, senders).await?;
         for one in read.iter().filter(|one| !gone.contains(&one.id)) {
             if let Some(from) = one.from {
                 self.read_late(reader, one.id, from).await?;
@@ -295,24 +304,55 @@ impl Messenger {
         Ok(senders)
     }
 
+    /// Drops messages, and tells their senders. The store looks and drops in two steps, so of two
+    /// readers that take the same at once both may hear that it went, and its sender twice.
     async fn take(
         &self,
         reader: Actor,
         ids: Vec<MessageId>,
         is_read: &HashSet<MessageId>,
-        senders: &HashMap<MessageId, UserId>,
+        senders: HashMap<MessageId, UserId>,
     ) -> Result<HashSet<MessageId>, Fault> {
+        let named = ids.iter().copied().collect();
         let gone = self.gateway.take_out(reader.inbox(), ids).await?;
+        // What was not found will not be found again.
+        self.handed_out.taken(reader.session, &named);
         let ours: Vec<_> = gone.into_iter().filter(|one| one.category == HUSHNET).collect();
-        let receipt = |one: &Acknowledged| NewReceipt {
+        let gone = ours.iter().map(|one| one.message_id).collect();
+        let others = self.of_other_gateways(&ours, &senders).await;
+        let known = ours.iter().filter(|one| !others.contains(&one.message_id));
+        let new = known.map(|one| NewReceipt {
             sender: one.sender,
             message: one.message_id,
             device: reader.session,
             is_read: is_read.contains(&one.message_id),
-        };
-        let receipts: Vec<_> = ours.iter().map(receipt).collect();
-        self.note_receipts(reader, &receipts, senders).await?;
-        Ok(ours.into_iter().map(|one| one.message_id).collect())
+        });
+        let (new, at) = (new.collect(), self.gateway.clock.now());
+        let receipts = Receipts { device: reader.device, new, senders, at };
+        if let Err(fault) = self.note_receipts(&receipts).await {
+            // The messages are gone, and with them what tells that there is something to note.
+            tracing::warn!("could not note receipts yet: {}", chain(&fault));
+            self.late_receipts.keep(receipts);
+        }
+        Ok(gone)
+    }
+
+    /// Which of these messages came from other gateways. Those whose sender cannot be found did not.
+    async fn of_other_gateways(
+        &self,
+        messages: &[Acknowledged],
+        senders: &HashMap<MessageId, UserId>,
+    ) -> HashSet<MessageId> {
+        let mut others = HashSet::new();
+        for message in messages {
+            let Some(user) = senders.get(&message.message_id) else { continue };
+            if let Ok(Some(member)) = self.gateway.store.member(*user).await
+                && member.relay.is_some()
+            {
+                others.insert(message.message_id);
+            }
+        }
+        others
     }
 
     async fn read_late(&self, reader: Actor, id: MessageId, from: UserId) -> Result<(), Fault> {
@@ -323,28 +363,23 @@ impl Messenger {
             return Ok(());
         }
         let device = reader.session;
-        let receipt = NewReceipt { sender: sender.account, message: id, device, is_read: true };
-        self.note_receipts(reader, &[receipt], &[(id, from)].into()).await
+        let new = vec![NewReceipt { sender: sender.account, message: id, device, is_read: true }];
+        let (senders, at) = ([(id, from)].into(), self.gateway.clock.now());
+        self.note_receipts(&Receipts { device: reader.device, new, senders, at }).await
     }
 
-    async fn note_receipts(
-        &self,
-        reader: Actor,
-        receipts: &[NewReceipt],
-        senders: &HashMap<MessageId, UserId>,
-    ) -> Result<(), Fault> {
-        if receipts.is_empty() {
-            return Ok(());
+    async fn note_receipts(&self, receipts: &Receipts) -> Result<(), Fault> {
+        let Receipts { device, new, senders, at } = receipts;
+        if !new.is_empty() {
+            self.gateway.store.note_receipts(new.clone(), *at).await?;
+            self.tell_of_receipts(*device, new, senders, *at);
         }
-        let at = self.gateway.clock.now();
-        self.gateway.store.note_receipts(receipts.to_vec(), at).await?;
-        self.tell_of_receipts(reader, receipts, senders, at);
         Ok(())
     }
 
     fn tell_of_receipts(
         &self,
-        reader: Actor,
+        device: SessionId,
         receipts: &[NewReceipt],
         senders: &HashMap<MessageId, UserId>,
         at: Timestamp,
@@ -352,10 +387,28 @@ impl Messenger {
         for receipt in receipts {
             let NewReceipt { sender, message, is_read, .. } = *receipt;
             if let Some(user) = senders.get(&message) {
-                let (user, device) = (*user, reader.device);
+                let user = *user;
                 self.tell(sender, MemberEvent::Receipt { user, message, device, is_read, at });
             }
         }
+    }
+
+    /// Notes the receipts that could not be noted when their messages went. To be called from time to
+    /// time, and before a stop.
+    ///
+    /// # Errors
+    /// Only when the store fails; nothing is forgotten then.
+    pub async fn note_late_receipts(&self) -> Result<(), Fault> {
+        let mut late = self.late_receipts.all().into_iter();
+        while let Some(receipts) = late.next() {
+            if let Err(fault) = self.note_receipts(&receipts).await {
+                for receipts in [receipts].into_iter().chain(late) {
+                    self.late_receipts.keep(receipts);
+                }
+                return Err(fault);
+            }
+        }
+        Ok(())
     }
 
     /// How far one message of this sender got.

@@ -114,13 +114,20 @@ impl Messenger {
         Err(Fault::Deferred { retry_after: MOVED_RETRY })
     }
 
-    fn check(&self, message: &Outgoing) -> Result<(), Fault> {
+    /// Whether a message can be sent, here or to another gateway.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`].
+    pub(super) fn check(&self, message: &Outgoing) -> Result<(), Fault> {
         let within = |field: &'static str, actual: usize, most: usize| match actual <= most {
             true => Ok(()),
             false => Err(Fault::invalid(field, format!("has {actual}, the limit is {most}"))),
         };
         if message.logical.is_empty() {
             return Err(Fault::invalid("logical_msg_id", "is empty"));
+        }
+        if message.logical.chars().any(char::is_control) {
+            return Err(Fault::invalid("logical_msg_id", "holds a control character"));
         }
         within("bytes of logical_msg_id", message.logical.len(), LOGICAL_LIMIT)?;
         within("number of payloads", message.parts.len(), self.policy.devices_per_message)?;

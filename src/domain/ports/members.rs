@@ -10,6 +10,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionId, SessionNumber, UserId,
 };
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, DeviceOwner, EnrolledDevice, Introduced, Introduction,
@@ -161,26 +162,50 @@ pub trait OneTimeKeys: Send + Sync {
 pub trait Introductions: Send + Sync {
     /// Keeps introductions, all of them or none; the one-time prekeys that they name are used up. One
     /// that repeats an earlier one (same devices, same ephemeral key) is that one. Those whose time
-    /// is over by then count as gone.
+    /// is over by then count as gone. They come from one device and are for different ones. Each
+    /// takes the place of the oldest ones from the same device when there are as many as may be.
     ///
     /// # Errors
     /// [`Fault::Unauthorized`] when the device that introduces itself has ended,
     /// [`Fault::NotFound`] (`device`) when a recipient is no live device of this gateway,
     /// [`Fault::Conflict`] (`otpk_used`) when a prekey that is named is not there any more,
-    /// [`Fault::Deferred`] when more than `most` would wait for a device.
+    /// [`Fault::Deferred`] when there is no room.
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault>;
 
-    /// What waits for a device and whose time is not over at `now`, the oldest first.
+    /// What waits for a device and whose time is not over, the oldest first.
     async fn introductions(
+        &self,
+        to: SessionNumber,
+        page: Page,
+    ) -> Result<Vec<Introduction>, Fault>;
+
+    /// The same without the texts.
+    async fn introduction_heads(
         &self,
         to: SessionNumber,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Introduction>, Fault>;
+    ) -> Result<Vec<IntroductionHead>, Fault>;
+
+    /// One that waits for a device.
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault>;
+
+    /// Whether one by any device of that account waits for one of these devices.
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault>;
 
     /// Takes an introduction: it goes, the two devices are a pair, and the chat of their accounts
     /// exists.
@@ -213,7 +238,7 @@ pub trait Chats: Send + Sync {
         at: Timestamp,
     ) -> Result<ConversationId, Fault>;
 
-    /// The chat of two accounts, if they have one.
+    /// The chat of two accounts, if there is one.
     async fn direct_chat(
         &self,
         one: AccountNumber,

@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::messenger::MemberName;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::messenger::outbox::{Amount, Letter, Line, NewLetter, Settled};
 
 /// What is kept of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct KnownNode {
     pub api_url: String,
     /// The key that signs its requests.
     pub key: VerifyingKey,
-    /// Whether it has signed a body, and is held to that.
+    /// Whether it has signed a body or said that it does, and is held to that.
     pub is_strong: bool,
     /// When it was looked up.
     pub looked_up_at: Timestamp,
@@ -61,23 +61,29 @@ pub trait NodeOutbox: Send + Sync {
     /// waits there already.
     ///
     /// # Errors
-    /// [`Fault::Deferred`] when more than `most` would wait in its line.
-    async fn put_letter(&self, letter: NewLetter, most: u32) -> Result<(), Fault>;
+    /// [`Fault::Deferred`] when more than `most` would wait of its sender, [`Fault::NotFound`]
+    /// (`device`) when the sender is no live device.
+    async fn put_letter(&self, letter: NewLetter, most: Amount) -> Result<(), Fault>;
 
-    /// The first letters of at most `limit` lines whose turn it is at `now`. Nobody else gets them
-    /// before `until`.
-    async fn due_letters(
+    /// At most `limit` lines whose turn it is at `now`. Nobody else gets them before `until`.
+    async fn due_lines(
         &self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Letter>, Fault>;
+    ) -> Result<Vec<Line>, Fault>;
+
+    /// The first letter of a line, if there is any.
+    async fn first_letter(&self, line: &Line) -> Result<Option<Letter>, Fault>;
 
     /// Notes what became of the first letter of a line. One that is gone by now changes nothing.
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault>;
 
-    /// Drops what waits for a gateway under that id, at most `limit`; returns how many.
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault>;
+    /// Has all the lines for a gateway wait until then.
+    async fn put_off_lines(&self, node: &NodeId, until: Timestamp) -> Result<(), Fault>;
+
+    /// Forgets at most `limit` letters whose time is over; returns how many.
+    async fn forget_letters(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
 }
 
 /// What another gateway is asked.
@@ -113,6 +119,8 @@ pub struct Listing {
     pub api_url: String,
     /// Its key.
     pub key: VerifyingKey,
+    /// Whether it signs the bodies of its requests.
+    pub signs_bodies: bool,
 }
 
 /// Why somebody outside does not answer.

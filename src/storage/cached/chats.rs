@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{
     AccountNumber, ConversationId, ConversationNumber, MessageId, SessionNumber,
 };
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::receipt::NewReceipt;
 use crate::domain::messenger::{
     Chat, Confirmation, Confirmed, Introduced, Introduction, LatestMessage, NewIntroduction,
@@ -53,18 +54,44 @@ impl Introductions for CachedStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.inner.introduce(introductions, most).await
+        self.inner.introduce(introductions, room).await
     }
 
     async fn introductions(
         &self,
         to: SessionNumber,
+        page: Page,
+    ) -> Result<Vec<Introduction>, Fault> {
+        self.inner.introductions(to, page).await
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Introduction>, Fault> {
-        self.inner.introductions(to, now, limit).await
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        self.inner.introduction_heads(to, now, limit).await
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        self.inner.introduction(to, now, id).await
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        self.inner.has_introduced(from, to, now).await
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {

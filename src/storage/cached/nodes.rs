@@ -6,7 +6,7 @@ use super::CachedStore;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::messenger::outbox::{Amount, Letter, Line, NewLetter, Settled};
 use crate::domain::ports::{KnownNode, NodeOutbox, Nodes};
 
 #[async_trait]
@@ -39,24 +39,32 @@ impl Nodes for CachedStore {
 
 #[async_trait]
 impl NodeOutbox for CachedStore {
-    async fn put_letter(&self, letter: NewLetter, most: u32) -> Result<(), Fault> {
+    async fn put_letter(&self, letter: NewLetter, most: Amount) -> Result<(), Fault> {
         self.inner.put_letter(letter, most).await
     }
 
-    async fn due_letters(
+    async fn due_lines(
         &self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Letter>, Fault> {
-        self.inner.due_letters(now, until, limit).await
+    ) -> Result<Vec<Line>, Fault> {
+        self.inner.due_lines(now, until, limit).await
+    }
+
+    async fn first_letter(&self, line: &Line) -> Result<Option<Letter>, Fault> {
+        self.inner.first_letter(line).await
     }
 
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
         self.inner.settle_letter(letter, settled).await
     }
 
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
-        self.inner.drop_letters(node, logical, limit).await
+    async fn put_off_lines(&self, node: &NodeId, until: Timestamp) -> Result<(), Fault> {
+        self.inner.put_off_lines(node, until).await
+    }
+
+    async fn forget_letters(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        self.inner.forget_letters(now, limit).await
     }
 }

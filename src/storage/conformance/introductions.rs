@@ -1,8 +1,10 @@
 //! Stories about introductions.
 
-use super::member_scene::{INTRODUCTIONS, chat_id, introduction, introduction_id, remote_device};
-use super::scene::{Scene, at, conflict, session_id, user_id};
+use super::member_scene::{ALL, ROOM, chat_id, introduction, introduction_id, remote_device};
+use super::scene::{START, Scene, at, conflict, session_id, user_id};
 use crate::domain::Fault;
+use crate::domain::ids::SessionNumber;
+use crate::domain::messenger::introduction::{IntroductionHead, Page, Room};
 use crate::domain::messenger::{Confirmation, NewIntroduction};
 
 pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
@@ -13,14 +15,71 @@ pub(super) async fn an_introduction_waits_as_it_came(scene: Scene) {
     assert_eq!((introduced.id, introduced.at, introduced.is_new), (new.id, new.at, true));
     assert_eq!((introduced.account, introduced.user), (ben.account, ben.user));
     scene.introduce(introduction(from, to, 2)).await.unwrap();
-    let waiting = scene.store.introductions(to.session, at(60), 10).await.unwrap();
+    let waiting = scene.store.introductions(to.session, ALL).await.unwrap();
     let [first, second] = &waiting[..] else { panic!("{waiting:?}") };
     assert_eq!((first.id, first.from, first.sender, first.to), (new.id, from.id, ann.user, to.id));
     assert_eq!((&first.ephemeral_key, &first.sender_key), (&new.ephemeral_key, &new.sender_key));
     assert_eq!((&first.one_time_key, &first.ciphertext), (&new.one_time_key, &new.ciphertext));
     assert_eq!((first.at, second.id), (new.at, introduction_id(2)));
-    assert_eq!(scene.store.introductions(to.session, at(60), 1).await.unwrap().len(), 1);
-    assert!(scene.store.introductions(from.session, at(60), 10).await.unwrap().is_empty());
+    assert_eq!(
+        scene.store.introductions(to.session, Page { limit: 1, ..ALL }).await.unwrap().len(),
+        1
+    );
+    assert!(scene.store.introductions(from.session, ALL).await.unwrap().is_empty());
+}
+
+pub(super) async fn a_list_of_introductions_has_so_many_bytes(scene: Scene) {
+    let (ann, ben) = (scene.member(1).await, scene.member(2).await);
+    let (from, to) = (&ann.devices[0], &ben.devices[0]);
+    for n in 1..=3 {
+        let ciphertext = "\u{e9}".repeat(500);
+        let new = NewIntroduction { ciphertext, ..introduction(from, to, n) };
+        scene.introduce(new).await.unwrap();
+    }
+    // Each has 1000 bytes, and its keys.
+    for (max_bytes, count) in [(0, 1), (1000, 1), (1100, 2), (2000, 2), (2100, 3), (9000, 3)] {
+        let page = Page { max_bytes, ..ALL };
+        let waiting = scene.store.introductions(to.session, page).await.unwrap();
+        assert_eq!(waiting.len(), count, "{max_bytes}");
+    }
+}
+
+pub(super) async fn who_introduced_itself_is_found_without_the_texts(scene: Scene) {
+    let (ann, ben, eve) = (scene.member(1).await, scene.member(2).await, scene.member(3).await);
+    let (from, to, other) = (&ann.devices[0], &ben.devices[0], &eve.devices[0]);
+    for n in [1, 2] {
+        scene.introduce(introduction(from, to, n)).await.unwrap();
+    }
+    let head = |n| IntroductionHead {
+        id: introduction_id(n),
+        from: from.id,
+        to: to.id,
+        at: at(u64::from(n)),
+    };
+    let store = &scene.store;
+    assert_eq!(store.introduction_heads(to.session, START, 10).await.unwrap(), [head(1), head(2)]);
+    assert_eq!(store.introduction_heads(to.session, START, 1).await.unwrap(), [head(1)]);
+    assert_eq!(store.introduction_heads(from.session, START, 10).await.unwrap(), []);
+    let one = async |device: SessionNumber, n| {
+        store.introduction(device, at(60), introduction_id(n)).await.unwrap()
+    };
+    assert_eq!(one(to.session, 2).await, Some(head(2)));
+    assert_eq!((one(to.session, 3).await, one(from.session, 2).await), (None, None));
+    for (account, devices, expected) in [
+        (ann.account, vec![other.session, to.session], true),
+        (ann.account, vec![other.session], false),
+        (ann.account, vec![], false),
+        (eve.account, vec![to.session], false),
+        (ben.account, vec![to.session], false),
+    ] {
+        assert_eq!(store.has_introduced(account, &devices, at(60)).await.unwrap(), expected);
+    }
+    // When their time is over.
+    let device = to.session;
+    assert_eq!(store.introduction_heads(device, at(1001), 10).await.unwrap(), [head(2)]);
+    assert_eq!(store.introduction(device, at(1001), introduction_id(1)).await.unwrap(), None);
+    assert!(store.has_introduced(ann.account, &[device], at(1001)).await.unwrap());
+    assert!(!store.has_introduced(ann.account, &[device], at(1002)).await.unwrap());
 }
 
 pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
@@ -28,47 +87,65 @@ pub(super) async fn a_repeated_introduction_is_the_same(scene: Scene) {
     let (from, to) = (&ann.devices[0], &ben.devices[0]);
     let new = NewIntroduction { one_time_key: "key 1".to_owned(), ..introduction(from, to, 1) };
     let again = NewIntroduction { id: introduction_id(9), at: at(9), ..new.clone() };
-    let twice = vec![new.clone(), again.clone()];
-    let twice = scene.store.introduce(twice, INTRODUCTIONS).await.unwrap();
-    assert_eq!((twice[0].id, twice[0].is_new), (new.id, true));
-    assert_eq!((twice[1].id, twice[1].at, twice[1].is_new), (new.id, new.at, false));
+    let first = scene.introduce(new.clone()).await.unwrap();
+    assert_eq!((first.id, first.is_new), (new.id, true));
     let later = scene.introduce(again.clone()).await.unwrap();
-    assert_eq!((later.id, later.is_new), (new.id, false));
-    assert_eq!(scene.store.introductions(to.session, at(60), 10).await.unwrap().len(), 1);
+    assert_eq!((later.id, later.at, later.is_new), (new.id, new.at, false));
+    assert_eq!(scene.store.introductions(to.session, ALL).await.unwrap().len(), 1);
     scene.confirm(to, 1, 1).await.unwrap();
     let late = scene.introduce(again).await.unwrap();
     assert_eq!((late.id, late.is_new), (new.id, false), "it was confirmed");
-    assert!(scene.store.introductions(to.session, at(60), 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(to.session, ALL).await.unwrap().is_empty());
 }
 
 pub(super) async fn introductions_are_kept_together_or_not_at_all(scene: Scene) {
     let (ann, ben) = (scene.member(1).await, scene.member(2).await);
     let remote = scene.store.note_remote_device(remote_device(3)).await.unwrap().device;
-    let (from, to) = (&ann.devices[0], &ben.devices[0]);
-    let good = introduction(from, to, 1);
+    let carl = scene.member(4).await;
+    let (from, to, other) = (&ann.devices[0], &ben.devices[0], &carl.devices[0]);
     let unknown = NewIntroduction { to: session_id(9), ..introduction(from, to, 2) };
     let with_key = |n: u16, key: &str| NewIntroduction {
         one_time_key: key.to_owned(),
         ..introduction(from, to, n)
     };
-    let introduce = async |list| scene.store.introduce(list, INTRODUCTIONS).await;
+    let introduce = async |list| scene.store.introduce(list, ROOM).await;
     for nobody in [unknown, introduction(from, &remote, 2)] {
         let refused = introduce(vec![with_key(1, "key 1"), nobody]).await;
         assert!(matches!(refused, Err(Fault::NotFound { what: "device" })), "{refused:?}");
     }
-    let refused = introduce(vec![good.clone(), with_key(2, "key 9")]).await;
+    let refused = introduce(vec![introduction(from, other, 1), with_key(2, "key 9")]).await;
     assert_eq!(conflict(refused).as_deref(), Some("otpk_used"));
-    let refused = introduce(vec![with_key(1, "key 1"), with_key(2, "key 1")]).await;
-    assert_eq!(conflict(refused).as_deref(), Some("otpk_used"), "a key is used once");
-    let many: Vec<_> = (0..=3).map(|n| introduction(from, to, n)).collect();
-    let refused = introduce(many.clone()).await;
-    assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
-    assert!(scene.store.introductions(to.session, at(60), 10).await.unwrap().is_empty());
-    introduce(many[..3].to_vec()).await.unwrap();
-    let refused = introduce(vec![introduction(from, to, 4)]).await;
-    assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
     let kept = scene.store.one_time_keys(&[to.session], 10).await.unwrap().remove(0);
     assert_eq!(kept.len(), 3, "nothing was used up");
+    for device in [to, other] {
+        assert!(scene.store.introductions(device.session, ALL).await.unwrap().is_empty());
+    }
+    introduce(vec![with_key(1, "key 1"), introduction(from, other, 2)]).await.unwrap();
+    for device in [to, other] {
+        assert_eq!(scene.store.introductions(device.session, ALL).await.unwrap().len(), 1);
+    }
+}
+
+pub(super) async fn a_sender_cannot_take_the_room_of_others(scene: Scene) {
+    let (ann, ben, eve) = (scene.member(1).await, scene.member(2).await, scene.member(3).await);
+    let (from, to, other) = (&ann.devices[0], &ben.devices[0], &eve.devices[0]);
+    let room = Room { all: 3, of_one: 2 };
+    let introduce = async |new| scene.store.introduce(vec![new], room).await;
+    let waiting = async || {
+        let waiting = scene.store.introductions(to.session, ALL).await.unwrap();
+        waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let ids = |list: &[u16]| list.iter().map(|n| introduction_id(*n)).collect::<Vec<_>>();
+    for n in 1..=4 {
+        assert!(introduce(introduction(from, to, n)).await.unwrap()[0].is_new);
+    }
+    assert_eq!(waiting().await, ids(&[3, 4]), "the newest stay");
+    introduce(introduction(other, to, 5)).await.unwrap();
+    let refused = introduce(introduction(other, to, 6)).await;
+    assert!(matches!(refused, Err(Fault::Deferred { .. })), "{refused:?}");
+    introduce(introduction(from, to, 7)).await.unwrap();
+    introduce(introduction(from, other, 8)).await.unwrap();
+    assert_eq!(waiting().await, ids(&[4, 5, 7]), "that of others stays");
 }
 
 pub(super) async fn a_one_time_key_is_used_once(scene: Scene) {
@@ -135,7 +212,7 @@ pub(super) async fn a_chat_gets_the_id_that_somebody_insists_on_or_none(scene: S
     scene.store.ensure_chat(chat_id(5), ann.account, eve.account, at(0)).await.unwrap();
     let taken = scene.store.confirm(wish(1, 5)).await;
     assert_eq!(conflict(taken).as_deref(), Some("chat_id"));
-    assert_eq!(scene.store.introductions(to.session, at(60), 10).await.unwrap().len(), 3);
+    assert_eq!(scene.store.introductions(to.session, ALL).await.unwrap().len(), 3);
     assert_eq!(scene.store.confirm(wish(1, 6)).await.unwrap().chat, chat_id(6));
     assert_eq!(scene.store.confirm(wish(2, 6)).await.unwrap().chat, chat_id(6));
     let other = scene.store.confirm(wish(3, 7)).await;
@@ -155,15 +232,15 @@ pub(super) async fn introductions_end_with_their_devices_and_in_time(scene: Scen
         scene.introduce(introduction(from, to, n)).await.unwrap();
     }
     scene.store.end_member_device(ben.account, first.id, at(1)).await.unwrap();
-    assert!(scene.store.introductions(first.session, at(60), 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(first.session, ALL).await.unwrap().is_empty());
     let refused = scene.introduce(introduction(from, first, 4)).await;
     assert!(matches!(refused, Err(Fault::NotFound { what: "device" })));
     assert_eq!(scene.store.forget_introductions(at(1001), 10).await.unwrap(), 0);
     assert_eq!(scene.store.forget_introductions(at(1003), 1).await.unwrap(), 1);
-    assert_eq!(scene.store.introductions(second.session, at(60), 10).await.unwrap().len(), 1);
+    assert_eq!(scene.store.introductions(second.session, ALL).await.unwrap().len(), 1);
     scene.enrol(1, 4).await;
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
-    assert!(scene.store.introductions(second.session, at(60), 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(second.session, ALL).await.unwrap().is_empty());
     assert_eq!(scene.store.forget_introductions(at(2000), 10).await.unwrap(), 0);
 }
 
@@ -174,7 +251,7 @@ pub(super) async fn a_device_that_has_ended_introduces_itself_to_nobody(scene: S
     scene.store.end_member_device(ann.account, from.id, at(1)).await.unwrap();
     let late = scene.introduce(introduction(from, to, 1)).await;
     assert!(matches!(late, Err(Fault::Unauthorized { .. })), "{late:?}");
-    assert!(scene.store.introductions(to.session, at(60), 10).await.unwrap().is_empty());
+    assert!(scene.store.introductions(to.session, ALL).await.unwrap().is_empty());
 }
 
 pub(super) async fn an_introduction_is_over_when_its_time_is(scene: Scene) {
@@ -184,7 +261,8 @@ pub(super) async fn an_introduction_is_over_when_its_time_is(scene: Scene) {
         scene.introduce(introduction(from, to, n)).await.unwrap();
     }
     let waiting = async |moment| {
-        let waiting = scene.store.introductions(to.session, moment, 10).await.unwrap();
+        let waiting =
+            scene.store.introductions(to.session, Page { now: moment, ..ALL }).await.unwrap();
         waiting.into_iter().map(|one| one.id).collect::<Vec<_>>()
     };
     assert_eq!(waiting(at(1000)).await.len(), 3);

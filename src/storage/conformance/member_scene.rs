@@ -8,7 +8,7 @@ use super::scene::{START, Scene, at, key, message_id, session_id, user_id};
 use crate::domain::Fault;
 use crate::domain::ids::{ConversationId, ConversationNumber};
 use crate::domain::inbox::{Acceptance, Details, Guard, MessageDigest, Slot, Waiting};
-use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::messenger::introduction::{IntroductionId, Page, Room};
 use crate::domain::messenger::member::Permit;
 use crate::domain::messenger::{
     Confirmation, Confirmed, EnrolledDevice, Introduced, Member, MemberDevice, MemberName,
@@ -19,7 +19,10 @@ use crate::domain::messenger::{
 pub const DEVICE_LIMIT: u32 = 3;
 
 /// How many introductions may wait for a device in the stories.
-pub const INTRODUCTIONS: u32 = 3;
+pub const ROOM: Room = Room { all: 3, of_one: 3 };
+
+/// All introductions that wait for a device.
+pub const ALL: Page = Page { now: START, limit: 10, max_bytes: u64::MAX };
 
 pub fn name(n: u16) -> MemberName {
     MemberName::parse(&format!("person {n}")).unwrap()
@@ -130,7 +133,7 @@ impl Scene {
     }
 
     pub async fn introduce(&self, new: NewIntroduction) -> Result<Introduced, Fault> {
-        let introduced = self.store.introduce(vec![new], INTRODUCTIONS).await;
+        let introduced = self.store.introduce(vec![new], ROOM).await;
         introduced.map(|introduced| introduced[0])
     }
 

@@ -7,11 +7,11 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::messenger::outbox::{Amount, Letter, NewLetter, Settled};
 use crate::domain::ports::KnownNode;
 
-/// Letters that may wait in one line.
-const MOST: u32 = 3;
+/// What may wait of one sender.
+const MOST: Amount = Amount { lines: 2, letters: 3, bytes: 9 };
 
 fn node_id(n: u16) -> NodeId {
     NodeId::parse(&format!("node-{n}.example")).unwrap()
@@ -22,10 +22,10 @@ fn known(n: u16, api_url: &str, looked_up_at: Timestamp) -> KnownNode {
     KnownNode { id: node_id(n), api_url, key: key(n), is_strong: false, looked_up_at }
 }
 
-fn letter(node: u16, sender: i64, n: u8) -> NewLetter {
+fn letter(node: u16, sender: SessionNumber, n: u8) -> NewLetter {
     NewLetter {
         node: node_id(node),
-        sender: SessionNumber(sender),
+        sender,
         logical: format!("letter {n}"),
         digest: [n; 16],
         body: vec![n; 3],
@@ -35,19 +35,38 @@ fn letter(node: u16, sender: i64, n: u8) -> NewLetter {
 }
 
 impl Scene {
+    /// Two members, the devices of which write letters.
+    async fn writers(&self) -> (SessionNumber, SessionNumber) {
+        let (ann, ben) = (self.member(1).await, self.member(2).await);
+        (ann.devices[0].session, ben.devices[0].session)
+    }
+
     async fn put(&self, letter: NewLetter) {
         self.store.put_letter(letter, MOST).await.unwrap();
     }
 
+    async fn is_refused(&self, letter: NewLetter, most: Amount) -> bool {
+        let refused = self.store.put_letter(letter, most).await;
+        matches!(refused, Err(Fault::Deferred { .. }))
+    }
+
     /// What is due then, held for a minute, by what it is.
     async fn due(&self, seconds: u64) -> Vec<Letter> {
-        let mut due = self.store.due_letters(at(seconds), at(seconds + 60), 10).await.unwrap();
-        due.sort_by_key(|letter| (letter.node.clone(), letter.sender));
-        due
+        let mut due = self.store.due_lines(at(seconds), at(seconds + 60), 10).await.unwrap();
+        due.sort_by_key(|line| (line.node.clone(), line.sender));
+        let mut letters = Vec::new();
+        for line in due {
+            letters.push(self.store.first_letter(&line).await.unwrap().unwrap());
+        }
+        letters
     }
 
     async fn due_ids(&self, seconds: u64) -> Vec<String> {
         self.due(seconds).await.into_iter().map(|letter| letter.logical).collect()
+    }
+
+    async fn settle(&self, letter: &Letter, settled: Settled) {
+        self.store.settle_letter(letter, settled).await.unwrap();
     }
 }
 
@@ -61,6 +80,9 @@ pub(super) async fn the_first_key_of_a_gateway_stays(scene: Scene) {
     let kept = KnownNode { is_strong: true, key: key(1), ..later.clone() };
     assert_eq!(store.note_node(later).await.unwrap(), kept);
     assert_eq!(store.node(&node_id(1)).await.unwrap(), Some(kept));
+    let strong = KnownNode { is_strong: true, ..known(3, "https://three", at(1)) };
+    store.note_node(known(3, "https://three", at(1))).await.unwrap();
+    assert_eq!(store.note_node(strong.clone()).await.unwrap(), strong, "it said so later");
     store.note_strong_node(&node_id(2)).await.unwrap();
     assert_eq!(store.node(&node_id(2)).await.unwrap(), None);
 }
@@ -79,67 +101,107 @@ pub(super) async fn a_number_of_a_gateway_is_claimed_once(scene: Scene) {
 }
 
 pub(super) async fn letters_leave_in_the_order_of_their_line(scene: Scene) {
+    let (ann, ben) = scene.writers().await;
     for n in 1..=2 {
-        scene.put(letter(1, 1, n)).await;
-        scene.put(letter(1, 1, n)).await;
+        scene.put(letter(1, ann, n)).await;
+        scene.put(letter(1, ann, n)).await;
     }
-    scene.put(letter(1, 2, 8)).await;
-    scene.put(letter(2, 1, 9)).await;
+    scene.put(letter(1, ben, 8)).await;
+    scene.put(letter(2, ann, 9)).await;
     let due = scene.due(0).await;
     let ids: Vec<_> = due.iter().map(|letter| letter.logical.as_str()).collect();
     assert_eq!(ids, ["letter 1", "letter 8", "letter 9"]);
     assert_eq!((due[0].body.as_slice(), due[0].attempts), (&[1; 3][..], 0));
     assert_eq!(scene.due_ids(59).await, [""; 0], "they are held");
-    scene.store.settle_letter(&due[0], Settled::Done { at: at(1) }).await.unwrap();
+    scene.settle(&due[0], Settled::Done { at: at(1) }).await;
     assert_eq!(scene.due_ids(1).await, ["letter 2"]);
-    scene.store.settle_letter(&due[0], Settled::Done { at: at(2) }).await.unwrap();
+    scene.settle(&due[0], Settled::Done { at: at(2) }).await;
     assert_eq!(scene.due_ids(2).await, [""; 0], "it was gone");
+    scene.settle(&due[1], Settled::Done { at: at(2) }).await;
+    assert!(scene.store.first_letter(&due[1].line()).await.unwrap().is_none());
 }
 
 pub(super) async fn a_letter_that_was_put_off_holds_its_line_up(scene: Scene) {
-    scene.put(letter(1, 1, 1)).await;
-    scene.put(letter(1, 1, 2)).await;
+    let (ann, _) = scene.writers().await;
+    scene.put(letter(1, ann, 1)).await;
+    scene.put(letter(1, ann, 2)).await;
     let due = scene.due(0).await;
-    scene.store.settle_letter(&due[0], Settled::Again { at: at(20) }).await.unwrap();
+    scene.settle(&due[0], Settled::Again { at: at(20) }).await;
     assert_eq!(scene.due_ids(19).await, [""; 0]);
     let due = scene.due(20).await;
     assert_eq!((due[0].logical.as_str(), due[0].attempts), ("letter 1", 1));
-    scene.store.settle_letter(&due[0], Settled::Done { at: at(21) }).await.unwrap();
+    scene.settle(&due[0], Settled::Done { at: at(21) }).await;
     let due = scene.due(21).await;
     assert_eq!((due[0].logical.as_str(), due[0].attempts), ("letter 2", 0));
 }
 
-pub(super) async fn only_so_many_letters_wait_in_a_line(scene: Scene) {
-    for n in 1..=3 {
-        scene.put(letter(1, 1, n)).await;
-    }
-    let refused = scene.store.put_letter(letter(1, 1, 4), MOST).await.unwrap_err();
-    assert!(matches!(refused, Fault::Deferred { .. }), "{refused:?}");
-    scene.put(letter(1, 1, 3)).await;
-    scene.put(letter(1, 2, 4)).await;
+pub(super) async fn all_lines_for_a_gateway_are_put_off(scene: Scene) {
+    let (ann, ben) = scene.writers().await;
+    scene.put(letter(1, ann, 1)).await;
+    scene.put(letter(1, ben, 2)).await;
+    scene.put(letter(2, ben, 3)).await;
+    scene.store.put_off_lines(&node_id(1), at(20)).await.unwrap();
+    assert_eq!(scene.due_ids(19).await, ["letter 3"]);
+    assert_eq!(scene.due_ids(20).await, ["letter 1", "letter 2"]);
 }
 
-pub(super) async fn letters_are_dropped_for_their_gateway_alone(scene: Scene) {
-    scene.put(letter(1, 1, 1)).await;
-    scene.put(letter(1, 2, 1)).await;
-    scene.put(letter(1, 1, 2)).await;
-    scene.put(letter(2, 1, 1)).await;
-    let store = &scene.store;
-    assert_eq!(store.drop_letters(&node_id(1), "letter 1", 9).await.unwrap(), 2);
-    assert_eq!(store.drop_letters(&node_id(1), "letter 1", 9).await.unwrap(), 0);
-    assert_eq!(scene.due_ids(0).await, ["letter 2", "letter 1"]);
-    // The empty line was closed and opens again.
-    scene.put(letter(1, 2, 5)).await;
-    assert_eq!(scene.due_ids(0).await, ["letter 5"]);
+pub(super) async fn only_so_much_waits_of_one_sender(scene: Scene) {
+    let (ann, ben) = scene.writers().await;
+    scene.put(letter(1, ann, 1)).await;
+    assert!(scene.is_refused(letter(1, ann, 2), Amount { letters: 1, ..MOST }).await);
+    assert!(scene.is_refused(letter(1, ann, 2), Amount { bytes: 5, ..MOST }).await);
+    assert!(scene.is_refused(letter(2, ann, 2), Amount { lines: 1, ..MOST }).await);
+    scene.put(letter(1, ann, 2)).await;
+    scene.put(letter(2, ann, 3)).await;
+    assert!(scene.is_refused(letter(1, ann, 4), MOST).await);
+    scene.put(letter(2, ann, 3)).await;
+    scene.put(letter(1, ben, 4)).await;
+    let due = scene.due(0).await;
+    scene.settle(&due[0], Settled::Done { at: at(1) }).await;
+    scene.put(letter(1, ann, 4)).await;
+    assert!(scene.is_refused(letter(1, ann, 5), MOST).await);
+}
+
+pub(super) async fn letters_are_forgotten_when_their_time_is_over(scene: Scene) {
+    let (ann, ben) = scene.writers().await;
+    scene.put(letter(1, ann, 1)).await;
+    scene.put(letter(1, ann, 2)).await;
+    scene.put(NewLetter { expires_at: at(2000), ..letter(1, ann, 3) }).await;
+    scene.put(letter(2, ben, 4)).await;
+    let forget = async |seconds, limit| scene.store.forget_letters(at(seconds), limit).await;
+    assert_eq!(forget(999, 9).await.unwrap(), 0);
+    assert_eq!(forget(1000, 2).await.unwrap(), 2);
+    assert_eq!(forget(1000, 9).await.unwrap(), 1);
+    assert_eq!(scene.due_ids(1000).await, ["letter 3"]);
+    scene.put(NewLetter { expires_at: at(2000), ..letter(1, ann, 5) }).await;
+    scene.put(NewLetter { expires_at: at(2000), ..letter(2, ann, 6) }).await;
+    assert!(scene.is_refused(letter(2, ann, 7), MOST).await);
+}
+
+pub(super) async fn letters_end_with_their_device(scene: Scene) {
+    let (ann, ben) = scene.writers().await;
+    scene.put(letter(1, ann, 1)).await;
+    scene.put(letter(1, ben, 2)).await;
+    let (first, second) = (scene.known_member(1).await, scene.known_member(2).await);
+    let device = first.devices[0].id;
+    scene.enrol(1, 3).await;
+    scene.store.end_member_device(first.account, device, at(1)).await.unwrap();
+    assert_eq!(scene.due_ids(1).await, ["letter 2"]);
+    let late = scene.store.put_letter(letter(1, ann, 3), MOST).await;
+    assert!(matches!(late, Err(Fault::NotFound { what: "device" })), "{late:?}");
+    scene.store.delete_member(second.account, at(2)).await.unwrap();
+    assert_eq!(scene.due_ids(100).await, [""; 0]);
 }
 
 pub(super) async fn letters_put_at_once_have_places_of_their_own(scene: Scene) {
-    join_all((0..16).map(|n| scene.store.put_letter(letter(1, 1, n), 100))).await;
-    for round in 0..16 {
+    let (ann, _) = scene.writers().await;
+    let most = Amount { letters: 12, bytes: 1000, ..MOST };
+    let put = join_all((0..16).map(|n| scene.store.put_letter(letter(1, ann, n), most))).await;
+    assert_eq!(put.iter().filter(|put| put.is_ok()).count(), 12);
+    for round in 0..12 {
         let due = scene.due(round * 100).await;
         assert_eq!(due.len(), 1);
-        let done = Settled::Done { at: at(round * 100) };
-        scene.store.settle_letter(&due[0], done).await.unwrap();
+        scene.settle(&due[0], Settled::Done { at: at(round * 100) }).await;
     }
     assert_eq!(scene.due_ids(9000).await, [""; 0]);
 }

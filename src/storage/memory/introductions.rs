@@ -5,20 +5,28 @@ use async_trait::async_trait;
 use super::{MemoryStore, State};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{SessionId, SessionNumber};
-use crate::domain::messenger::introduction::IntroductionId;
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::member::KEYS_REMEMBERED;
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
 use crate::domain::ports::Introductions;
-use crate::storage::introducing::{OnFile, plan};
+use crate::storage::introducing::{Keep, OnFile, plan};
 
 /// An introduction that waits.
 pub(super) struct Kept {
     pub from: SessionNumber,
     pub to: SessionNumber,
     new: NewIntroduction,
+}
+
+impl NewIntroduction {
+    /// The bytes of its texts.
+    fn size(&self) -> u64 {
+        let texts = [&self.ephemeral_key, &self.sender_key, &self.one_time_key, &self.ciphertext];
+        texts.iter().map(|text| text.len() as u64).sum()
+    }
 }
 
 /// What is left of the one that made two devices a pair.
@@ -33,21 +41,60 @@ impl Introductions for MemoryStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.change().introduce(introductions, most)
+        self.change().introduce(introductions, room)
     }
 
     async fn introductions(
         &self,
         to: SessionNumber,
-        now: Timestamp,
-        limit: u32,
+        page: Page,
     ) -> Result<Vec<Introduction>, Fault> {
         let state = self.state();
-        let waiting = state.messenger.introductions.iter();
-        let waiting = waiting.filter(|it| it.to == to && it.new.expires_at > now);
-        Ok(waiting.take(limit as usize).map(|kept| state.introduction(kept)).collect())
+        let mut bytes = 0;
+        let waiting = state.waiting_for(to, page.now);
+        let fitting = waiting.take_while(|kept| {
+            let fits = bytes == 0 || bytes < page.max_bytes;
+            bytes += kept.new.size();
+            fits
+        });
+        Ok(fitting.take(page.limit as usize).map(|kept| state.introduction(kept)).collect())
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        let state = self.state();
+        let waiting = state.waiting_for(to, now);
+        Ok(waiting.take(limit as usize).map(|kept| state.introduction_head(kept)).collect())
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        let state = self.state();
+        let found = state.waiting_for(to, now).find(|it| it.new.id == id);
+        Ok(found.map(|kept| state.introduction_head(kept)))
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let state = self.state();
+        let devices = &state.messenger.devices;
+        let is_theirs =
+            |it: &Kept| devices.get(&it.from).is_some_and(|device| device.account == from);
+        Ok(to.iter().any(|to| state.waiting_for(*to, now).any(is_theirs)))
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -69,6 +116,16 @@ impl State {
         found.map(|kept| kept.device.session)
     }
 
+    fn waiting_for(&self, to: SessionNumber, now: Timestamp) -> impl Iterator<Item = &Kept> {
+        let waiting = self.messenger.introductions.iter();
+        waiting.filter(move |it| it.to == to && it.new.expires_at > now)
+    }
+
+    fn introduction_head(&self, kept: &Kept) -> IntroductionHead {
+        let (new, from) = (&kept.new, self.seats[&kept.from]);
+        IntroductionHead { id: new.id, from: from.id, to: new.to, at: new.at }
+    }
+
     fn introduction(&self, kept: &Kept) -> Introduction {
         let (new, from) = (kept.new.clone(), self.seats[&kept.from]);
         Introduction {
@@ -87,7 +144,7 @@ impl State {
     fn introduce(
         &mut self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
         let mut senders = introductions.iter().map(|new| new.from);
         if !senders.all(|from| self.messenger.devices.contains_key(&from)) {
@@ -99,13 +156,23 @@ impl State {
             self.messenger.introductions.retain(|it| it.new.expires_at > now);
         }
         let on_file: Vec<_> = introductions.iter().map(|new| self.on_file(new)).collect();
-        let plans = plan(&introductions, &on_file, most)?;
+        let plans = plan(&introductions, &on_file, room)?;
         for (new, plan) in introductions.into_iter().zip(&plans) {
-            let Some(to) = plan.keep_for else { continue };
+            let Some(Keep { to, beside }) = plan.keep else { continue };
+            self.drop_surplus(new.from, to, beside as usize);
             self.use_one_time_key(to, &new.one_time_key, new.at);
             self.messenger.introductions.push(Kept { from: new.from, to, new });
         }
         Ok(plans.into_iter().map(|plan| plan.introduced).collect())
+    }
+
+    /// Drops a device's introductions to another one but the newest.
+    fn drop_surplus(&mut self, from: SessionNumber, to: SessionNumber, kept: usize) {
+        let introductions = &mut self.messenger.introductions;
+        let is_theirs = |it: &Kept| (it.from, it.to) == (from, to);
+        let count = introductions.iter().filter(|it| is_theirs(it)).count();
+        let surplus = introductions.extract_if(.., |it| is_theirs(it));
+        drop(surplus.take(count.saturating_sub(kept)).collect::<Vec<_>>());
     }
 
     fn on_file(&self, new: &NewIntroduction) -> Option<OnFile> {
@@ -118,11 +185,13 @@ impl State {
                 .taken_keys
                 .get(&(to, new.one_time_key.clone()))
                 .is_some_and(|(usable_until, _)| *usable_until > new.at);
+        let waiting = || records.introductions.iter().filter(|it| it.to == to);
         Some(OnFile {
             to,
             account,
             user: self.accounts[&account].id,
-            waiting: records.introductions.iter().filter(|it| it.to == to).count() as u64,
+            waiting: waiting().count() as u64,
+            of_one: waiting().filter(|it| it.from == new.from).count() as u64,
             has_key,
             same: self.same_introduction(new, to),
         })

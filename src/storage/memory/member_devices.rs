@@ -122,6 +122,7 @@ impl State {
         records.taken_keys.retain(|(owner, _), _| *owner != session);
         records.introductions.retain(|it| it.from != session && it.to != session);
         records.pairs.retain(|(from, to), _| *from != session && *to != session);
+        self.nodes.end_letters(session);
         self.empty(session);
     }
 

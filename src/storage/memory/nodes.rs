@@ -8,9 +8,8 @@ use super::MemoryStore;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
-use crate::domain::inbox::FULL_RETRY;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::messenger::outbox::{Amount, Letter, Line, NewLetter, Settled};
 use crate::domain::ports::{KnownNode, NodeOutbox, Nodes};
 
 /// All that is kept of other gateways.
@@ -18,10 +17,10 @@ use crate::domain::ports::{KnownNode, NodeOutbox, Nodes};
 pub(super) struct Kept {
     nodes: HashMap<NodeId, KnownNode>,
     nonces: HashMap<(NodeId, String), Timestamp>,
-    lines: BTreeMap<(NodeId, SessionNumber), Line>,
+    lines: BTreeMap<Line, Letters>,
 }
 
-struct Line {
+struct Letters {
     attempts: u32,
     next_at: Timestamp,
     letters: BTreeMap<i64, NewLetter>,
@@ -37,6 +36,7 @@ impl Nodes for MemoryStore {
         let mut state = self.change();
         let kept = state.nodes.nodes.entry(node.id.clone()).or_insert_with(|| node.clone());
         (kept.api_url, kept.looked_up_at) = (node.api_url, node.looked_up_at);
+        kept.is_strong |= node.is_strong;
         Ok(kept.clone())
     }
 
@@ -73,47 +73,61 @@ impl Nodes for MemoryStore {
 
 #[async_trait]
 impl NodeOutbox for MemoryStore {
-    async fn put_letter(&self, letter: NewLetter, most: u32) -> Result<(), Fault> {
+    async fn put_letter(&self, letter: NewLetter, most: Amount) -> Result<(), Fault> {
         let mut state = self.change();
-        let key = (letter.node.clone(), letter.sender);
-        let new = || Line { attempts: 0, next_at: letter.at, letters: BTreeMap::new() };
-        let line = state.nodes.lines.entry(key).or_insert_with(new);
+        if !state.messenger.devices.contains_key(&letter.sender) {
+            return Err(Fault::NotFound { what: "device" });
+        }
+        let key = Line { sender: letter.sender, node: letter.node.clone() };
+        let lines = &mut state.nodes.lines;
         let is_same = |it: &NewLetter| it.logical == letter.logical && it.digest == letter.digest;
-        if line.letters.values().any(is_same) {
+        let line = lines.get(&key);
+        if line.is_some_and(|line| line.letters.values().any(is_same)) {
             return Ok(());
         }
-        if line.letters.len() >= most as usize {
-            return Err(Fault::Deferred { retry_after: FULL_RETRY });
-        }
+        let own = || lines.iter().filter(|(line, _)| line.sender == letter.sender);
+        let letters = || own().flat_map(|(_, line)| line.letters.values());
+        let waiting = Amount {
+            lines: own().count() as u64,
+            letters: letters().count() as u64,
+            bytes: letters().map(|letter| letter.body.len() as u64).sum(),
+        };
+        waiting.with(letter.body.len(), line.is_none(), most)?;
+        let new = || Letters { attempts: 0, next_at: letter.at, letters: BTreeMap::new() };
+        let line = lines.entry(key).or_insert_with(new);
         let number = line.letters.last_key_value().map_or(1, |(number, _)| number + 1);
         line.letters.insert(number, letter);
         Ok(())
     }
 
-    async fn due_letters(
+    async fn due_lines(
         &self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Letter>, Fault> {
+    ) -> Result<Vec<Line>, Fault> {
         let mut state = self.change();
-        let lines = &mut state.nodes.lines;
-        lines.retain(|_, line| !line.letters.is_empty());
-        let mut due: Vec<_> = lines.values_mut().filter(|line| line.next_at <= now).collect();
-        due.sort_by_key(|line| line.next_at);
+        let lines = state.nodes.lines.iter_mut();
+        let mut due: Vec<_> = lines.filter(|(_, letters)| letters.next_at <= now).collect();
+        due.sort_by_key(|(_, letters)| letters.next_at);
         due.truncate(limit as usize);
-        let first = |line: &mut Line| {
-            line.next_at = until;
-            let (number, letter) = line.letters.first_key_value()?;
-            Some(as_letter(*number, letter, line.attempts))
+        let hold = |(line, letters): (&Line, &mut Letters)| {
+            letters.next_at = until;
+            line.clone()
         };
-        Ok(due.into_iter().filter_map(first).collect())
+        Ok(due.into_iter().map(hold).collect())
+    }
+
+    async fn first_letter(&self, line: &Line) -> Result<Option<Letter>, Fault> {
+        let state = self.state();
+        let Some(kept) = state.nodes.lines.get(line) else { return Ok(None) };
+        let first = kept.letters.first_key_value();
+        Ok(first.map(|(number, letter)| as_letter(*number, letter, kept.attempts)))
     }
 
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
         let mut state = self.change();
-        let key = (letter.node.clone(), letter.sender);
-        let Some(line) = state.nodes.lines.get_mut(&key) else { return Ok(()) };
+        let Some(line) = state.nodes.lines.get_mut(&letter.line()) else { return Ok(()) };
         let kept = line.letters.get(&letter.number);
         if kept.is_none_or(|kept| kept.digest != letter.digest) {
             return Ok(());
@@ -128,20 +142,36 @@ impl NodeOutbox for MemoryStore {
                 line.next_at = at;
             }
         }
+        state.nodes.lines.retain(|_, line| !line.letters.is_empty());
         Ok(())
     }
 
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
+    async fn put_off_lines(&self, node: &NodeId, until: Timestamp) -> Result<(), Fault> {
         let mut state = self.change();
-        let mut dropped = 0;
-        for ((_, _), line) in state.nodes.lines.iter_mut().filter(|((to, _), _)| to == node) {
+        let lines = state.nodes.lines.iter_mut().filter(|(line, _)| line.node == *node);
+        lines.for_each(|(_, letters)| letters.next_at = until);
+        Ok(())
+    }
+
+    async fn forget_letters(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        let mut state = self.change();
+        let mut forgotten = 0;
+        for line in state.nodes.lines.values_mut() {
             line.letters.retain(|_, letter| {
-                let goes = letter.logical == logical && dropped < u64::from(limit);
-                dropped += u64::from(goes);
+                let goes = letter.expires_at <= now && forgotten < u64::from(limit);
+                forgotten += u64::from(goes);
                 !goes
             });
         }
-        Ok(dropped)
+        state.nodes.lines.retain(|_, line| !line.letters.is_empty());
+        Ok(forgotten)
+    }
+}
+
+impl Kept {
+    /// What a session that ended has written goes with it.
+    pub(super) fn end_letters(&mut self, sender: SessionNumber) {
+        self.lines.retain(|line, _| line.sender != sender);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Introductions of members' devices.
 
+mod waiting;
+
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -12,42 +14,65 @@ use super::{PostgresStore, chats, one_time_keys};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::messenger::introduction::{IntroductionHead, IntroductionId, Page, Room};
 use crate::domain::messenger::{
     Confirmation, Confirmed, Introduced, Introduction, NewIntroduction,
 };
 use crate::domain::ports::Introductions;
 use crate::storage::error::{StoreError, during};
-use crate::storage::introducing::{OnFile, plan};
+use crate::storage::introducing::{Keep, OnFile, plan};
 use crate::storage::records;
 
 #[cfg(test)]
+pub(super) use waiting::STATEMENTS as OF_WAITING;
+
+#[cfg(test)]
 pub(super) const STATEMENTS: &[&str] =
-    &[LOCK, ON_FILE, SAME, WAITING, FIND, DROP, PAIR_AGAIN, OLD, FORGET];
+    &[LOCK, ON_FILE, SAME, DROP_SURPLUS, FIND, DROP, PAIR_AGAIN, OLD, FORGET];
 
 #[async_trait]
 impl Introductions for PostgresStore {
     async fn introduce(
         &self,
         introductions: Vec<NewIntroduction>,
-        most: u32,
+        room: Room,
     ) -> Result<Vec<Introduced>, Fault> {
-        self.write((introductions, most), |input, link| Box::pin(introduce(input, link))).await
+        self.write((introductions, room), |input, link| Box::pin(introduce(input, link))).await
     }
 
     async fn introductions(
         &self,
         to: SessionNumber,
+        page: Page,
+    ) -> Result<Vec<Introduction>, Fault> {
+        Ok(waiting::list(self, to, page).await?)
+    }
+
+    async fn introduction_heads(
+        &self,
+        to: SessionNumber,
         now: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Introduction>, Fault> {
-        let rows = query(WAITING)
-            .bind(to.0)
-            .bind(i64::from(limit))
-            .bind(now.as_micros())
-            .fetch_all(&mut self.reader().await?)
-            .await;
-        let rows = rows.map_err(during("reading introductions"))?;
-        Ok(rows.iter().map(records::introduction).collect::<Result<_, _>>()?)
+    ) -> Result<Vec<IntroductionHead>, Fault> {
+        Ok(waiting::heads(self, to, now, limit).await?)
+    }
+
+    async fn introduction(
+        &self,
+        to: SessionNumber,
+        now: Timestamp,
+        id: IntroductionId,
+    ) -> Result<Option<IntroductionHead>, Fault> {
+        Ok(waiting::one(self, to, now, id).await?)
+    }
+
+    async fn has_introduced(
+        &self,
+        from: AccountNumber,
+        to: &[SessionNumber],
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        Ok(waiting::is_by(self, from, to, now).await?)
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -74,6 +99,9 @@ const ON_FILE: &str = "
     SELECT sessions.number, accounts.number AS account, accounts.id AS user_id,
         (SELECT count(*) FROM introductions
             WHERE recipient = sessions.number AND expires_at + 0 > $3) AS waiting,
+        (SELECT count(*) FROM introductions
+            WHERE recipient = sessions.number AND sender = $4
+                AND expires_at + 0 > $3) AS of_one,
         (SELECT count(*) FROM prekeys
             WHERE session = sessions.number AND public_key = $2)
         + (SELECT count(*) FROM taken_keys
@@ -95,7 +123,7 @@ const SAME: &str = "
 async fn on_file(new: &NewIntroduction, link: &mut Link<'_>) -> Result<Option<OnFile>, StoreError> {
     let doing = "looking for a recipient";
     let found = query(ON_FILE).bind(&new.to.as_bytes()[..]).bind(new.one_time_key.as_str());
-    let found = found.bind(new.at.as_micros());
+    let found = found.bind(new.at.as_micros()).bind(new.from.0);
     let row = found.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let Some(row) = row else { return Ok(None) };
     let mut found = records::on_file(&row)?;
@@ -120,7 +148,7 @@ const ADD: &str = "
         expires_at = excluded.expires_at";
 
 async fn introduce(
-    (introductions, most): &(Vec<NewIntroduction>, u32),
+    (introductions, room): &(Vec<NewIntroduction>, Room),
     link: &mut Link<'_>,
 ) -> Result<Result<Vec<Introduced>, Fault>, StoreError> {
     let recipients = id_array(introductions.iter().map(|new| new.to));
@@ -137,23 +165,33 @@ async fn introduce(
     for new in introductions {
         found.push(on_file(new, link).await?);
     }
-    let plans = match plan(introductions, &found, *most) {
+    let plans = match plan(introductions, &found, *room) {
         Ok(plans) => plans,
         Err(obstacle) => return Ok(Err(obstacle)),
     };
     for (new, plan) in introductions.iter().zip(&plans) {
-        if let Some(to) = plan.keep_for {
-            keep(new, to, link).await?;
+        if let Some(how) = plan.keep {
+            keep(new, how, link).await?;
         }
     }
     Ok(Ok(plans.into_iter().map(|plan| plan.introduced).collect()))
 }
 
+/// Of a device's introductions to another one all but the newest.
+const DROP_SURPLUS: &str = "
+    DELETE FROM introductions WHERE number IN (
+        SELECT number FROM introductions WHERE recipient = $1 AND sender = $2
+        ORDER BY number DESC LIMIT ALL OFFSET $3
+    )";
+
 async fn keep(
     new: &NewIntroduction,
-    to: SessionNumber,
+    Keep { to, beside }: Keep,
     link: &mut Link<'_>,
 ) -> Result<(), StoreError> {
+    let make_room = query(DROP_SURPLUS).bind(to.0).bind(new.from.0).bind(i64::from(beside));
+    let dropped = make_room.execute(&mut *link).await;
+    dropped.map_err(during("making room for an introduction"))?;
     if !new.one_time_key.is_empty() {
         one_time_keys::use_up(to, &new.one_time_key, new.at, link).await?;
     }
@@ -170,17 +208,6 @@ async fn keep(
     add.execute(link).await.map_err(during("keeping an introduction"))?;
     Ok(())
 }
-
-const WAITING: &str = "
-    SELECT introductions.id, senders.id AS sender_id, accounts.id AS user_id,
-        recipients.id AS recipient_id, introductions.ephemeral_key, introductions.sender_key,
-        introductions.one_time_key, introductions.ciphertext, introductions.created_at
-    FROM introductions
-    JOIN sessions AS senders ON senders.number = introductions.sender
-    JOIN accounts ON accounts.number = senders.account
-    JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = $1 AND introductions.expires_at + 0 > $3
-    ORDER BY introductions.number LIMIT $2";
 
 /// Whoever else confirms it waits, and does not find it then.
 const FIND: &str = "

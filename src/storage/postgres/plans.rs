@@ -62,16 +62,20 @@ const OTHERS: &[&str] = &[
     nodes::STRONG,
     nodes::OLD_NONCE,
     nodes::FORGET,
-    nodes::letters::WAITING,
-    nodes::letters::IS_THERE,
+    nodes::letters::SENDER,
+    nodes::letters::SAME,
+    nodes::letters::LINES,
     nodes::letters::ANY_DUE,
     nodes::letters::TAKE,
     nodes::letters::FIRST,
-    nodes::letters::CLOSE,
     nodes::letters::DROP,
     nodes::letters::NEXT,
+    nodes::letters::CLOSE,
     nodes::letters::AGAIN,
-    nodes::letters::DROP_LOGICAL,
+    nodes::letters::PUT_OFF,
+    nodes::letters::ANY_OVER,
+    nodes::letters::FORGET,
+    nodes::letters::SHRINK,
     members::MEMBER,
     members::BY_KEY,
     members::OWNERS,
@@ -132,6 +136,7 @@ const LISTS: &[&[&str]] = &[
     OTHERS,
     chats::STATEMENTS,
     introductions::STATEMENTS,
+    introductions::OF_WAITING,
     members::OF_DEVICES,
     members::OF_ENROLMENTS,
     members::OF_NAMES,
@@ -313,8 +318,8 @@ const FILL: &str = "
     SELECT n::text, '', '', 0, n FROM generate_series(1, 9000) AS n;
     INSERT INTO node_nonces (node, nonce, ends_at)
     SELECT (n % 9)::text, n::text, n FROM generate_series(1, 9000) AS n;
-    INSERT INTO node_lines (node, sender, attempts, next_at)
-    SELECT (n % 9)::text, n, 0, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_lines (node, sender, letters, bytes, attempts, next_at)
+    SELECT (n % 900)::text, n, 1, 0, 0, n FROM generate_series(1, 9000) AS n;
     INSERT INTO node_letters (node, sender, number, logical, digest, body, expires_at)
     SELECT (n % 9)::text, n, 1, n::text, '', '', n FROM generate_series(1, 9000) AS n;";
 

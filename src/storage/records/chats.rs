@@ -4,6 +4,7 @@ use super::members::relay;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ConversationCategory, Role};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber};
+use crate::domain::messenger::introduction::IntroductionHead;
 use crate::domain::messenger::{
     Chat, ChatMember, Introduction, LatestMessage, MemberName, Receipt,
 };
@@ -18,6 +19,7 @@ pub(in crate::storage) fn on_file(row: &impl Cells) -> Result<OnFile, StoreError
         account: AccountNumber(row.integer("account")?),
         user: id(row, "user_id")?,
         waiting: count(row, "waiting")?,
+        of_one: count(row, "of_one")?,
         has_key: flag(row, "keys")?,
         same: None,
     })
@@ -34,6 +36,18 @@ pub(in crate::storage) fn introduction(row: &impl Cells) -> Result<Introduction,
         sender_key: row.text("sender_key")?.to_owned(),
         one_time_key: row.text("one_time_key")?.to_owned(),
         ciphertext: row.text("ciphertext")?.to_owned(),
+        at: time(row, "created_at")?,
+    })
+}
+
+/// An introduction that waits, without its texts.
+pub(in crate::storage) fn introduction_head(
+    row: &impl Cells,
+) -> Result<IntroductionHead, StoreError> {
+    Ok(IntroductionHead {
+        id: id(row, "id")?,
+        from: id(row, "sender_id")?,
+        to: id(row, "recipient_id")?,
         at: time(row, "created_at")?,
     })
 }

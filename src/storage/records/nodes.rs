@@ -4,7 +4,7 @@ use sealpost_sdk::keys::VerifyingKey;
 
 use crate::domain::ids::SessionNumber;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::Letter;
+use crate::domain::messenger::outbox::{Letter, Line};
 use crate::domain::ports::KnownNode;
 use crate::storage::cells::{Cells, array, flag, small, time};
 use crate::storage::error::StoreError;
@@ -33,6 +33,11 @@ pub(in crate::storage) fn letter(row: &impl Cells) -> Result<Letter, StoreError>
         attempts: small(row, "attempts")?,
         expires_at: time(row, "expires_at")?,
     })
+}
+
+/// Where letters stand.
+pub(in crate::storage) fn line(row: &impl Cells) -> Result<Line, StoreError> {
+    Ok(Line { sender: SessionNumber(row.integer("sender")?), node: node_id(row, "node")? })
 }
 
 fn node_id(row: &impl Cells, column: &'static str) -> Result<NodeId, StoreError> {

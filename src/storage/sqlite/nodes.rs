@@ -55,7 +55,8 @@ pub(super) const NODE: &str =
 pub(super) const NOTE: &str = "
     INSERT INTO nodes (id, api_url, public_key, is_strong, looked_up_at)
     VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (id) DO UPDATE SET api_url = excluded.api_url, looked_up_at = excluded.looked_up_at
+    ON CONFLICT (id) DO UPDATE SET api_url = excluded.api_url, looked_up_at = excluded.looked_up_at,
+        is_strong = max(nodes.is_strong, excluded.is_strong)
     RETURNING id, api_url, public_key, is_strong, looked_up_at";
 
 async fn note(

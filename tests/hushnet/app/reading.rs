@@ -13,8 +13,8 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::App;
 use super::agreement::{self, Theirs, public};
+use super::{App, Contact};
 use crate::harness::app::Answer;
 
 #[derive(Deserialize)]
@@ -49,7 +49,8 @@ pub struct Pending {
 pub struct Chat {
     pub id: String,
     pub partner_user_id: Option<String>,
-    pub partner_username: Option<String>,
+    partner_username: Option<String>,
+    partner_federated_address: Option<String>,
     /// Chats are sorted by it.
     #[serde(deserialize_with = "parsed")]
     pub updated_at: DateTime,
@@ -103,6 +104,14 @@ pub fn listed<T: DeserializeOwned>(answer: &Answer) -> Vec<T> {
     read(&answer.json)
 }
 
+impl Chat {
+    /// Whether it is the chat with somebody of this gateway, or of that in an address.
+    pub fn is_with(&self, name: &str) -> bool {
+        let address = self.partner_federated_address.as_deref();
+        address.or(self.partner_username.as_deref()) == Some(name)
+    }
+}
+
 impl Device {
     /// The app takes the first one, whatever there is, and fails when the list is empty.
     pub fn first_prekey(&self) -> Option<&str> {
@@ -138,8 +147,9 @@ impl App<'_> {
     /// A message that is not sent yet.
     pub async fn write(&mut self, name: &str, text: &str) -> Value {
         let chat = self.chat_with(name).await;
-        let user = chat.partner_user_id.expect("the other one");
-        let devices = self.devices_of(&user).await;
+        let address = name.contains('@').then(|| name.to_owned());
+        let partner = Contact { id: chat.partner_user_id.expect("the other one"), address };
+        let devices = self.devices(&partner).await;
         let ratchet = public(&self.own.prekey);
         let mut payloads = Vec::new();
         for device in devices {
@@ -155,7 +165,8 @@ impl App<'_> {
         json!({
             "chat_id": chat.id,
             "logical_msg_id": format!("{}-{}-{}", self.name, &ratchet[..8], self.written),
-            "to_user_id": user,
+            "to_user_id": partner.id,
+            "to_user_address": partner.address,
             "payloads": payloads,
         })
     }

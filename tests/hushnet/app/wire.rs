@@ -4,10 +4,12 @@
 use axum::http::{HeaderMap, HeaderValue, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sealpost::config::dialects::hushnet::federation::{Federation, Peer};
 use sealpost::domain::account::Dialect;
 use sealpost::domain::clock::Clock as _;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::harness::app::Answer;
@@ -36,6 +38,34 @@ pub async fn serve(mut app: TestApp, story: impl AsyncFnOnce(&Node)) {
         stop.send(()).unwrap();
     };
     tokio::join!(node.app.run(bound, async { drop(stopped.await) }), tell);
+}
+
+/// Two gateways that know each other, `node-a.test` and `node-b.test`, for as long as the runtime of
+/// the test lives.
+pub async fn two() -> [Node; 2] {
+    let mut listeners = Vec::new();
+    for _ in 0..2 {
+        listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let address = |place: usize| listeners[place].local_addr().unwrap();
+    let addresses = [address(0), address(1)];
+    let names = ["node-a.test", "node-b.test"].map(str::to_owned);
+    let mut nodes = Vec::new();
+    for (here, listener) in listeners.into_iter().enumerate() {
+        let there = 1 - here;
+        let peer = Peer {
+            node_id: names[there].clone(),
+            api_url: format!("http://{}/hushnet", addresses[there]),
+            allow_private: true,
+            ..Peer::default()
+        };
+        let (node_id, peers) = (names[here].clone(), vec![peer]);
+        let federation = Federation { node_id, peers, ..Federation::default() };
+        let app = TestApp::start_for_hushnet_with(|it| it.federation = federation).await;
+        app.serve_at(listener);
+        nodes.push(Node { app, base: format!("http://{}/hushnet", addresses[here]) });
+    }
+    nodes.try_into().unwrap_or_else(|_| panic!("two of them"))
 }
 
 /// The connections of one installation of the app.

@@ -3,11 +3,24 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use axum::routing::get;
+use axum::{Json, Router};
+use sealpost::sdk::keys::SigningKey;
 use serde_json::{Value, json};
 
-use super::{Node, Signs, gateway, member};
+use sealpost::config::dialects::hushnet::federation::{Federation, Peer};
+use sealpost::domain::messenger::MemberName;
+
+use super::{Node, Signs, gateway, gateway_with, listener, member, peer, serve};
 use crate::harness::TestApp;
 use crate::harness::hush::HushDevice;
+
+/// The identity key of somebody elsewhere.
+fn key_of(name: &str) -> String {
+    let mut seed = [9; 32];
+    seed[..name.len()].copy_from_slice(name.as_bytes());
+    SigningKey::from_seed(&seed).verifying_key().to_base64()
+}
 
 /// A gateway that knows two others, with a member whom one of them has introduced somebody to.
 async fn scene() -> (TestApp, Node, Node, HushDevice) {
@@ -21,7 +34,7 @@ fn introductions(from: &str, alice: &HushDevice) -> Value {
     json!({
         "from_federated_address": from,
         "from_device_id": "11111111-1111-4111-8111-111111111111",
-        "from_identity_pubkey": "bob's key",
+        "from_identity_pubkey": key_of("bob"),
         "to_user": "alice",
         "sessions_init": [{
             "recipient_device_id": alice.device,
@@ -38,7 +51,7 @@ fn message(from: &str, alice: &HushDevice) -> Value {
         "logical_msg_id": "one",
         "from_federated_address": from,
         "from_device_id": "11111111-1111-4111-8111-111111111111",
-        "from_identity_pubkey": "bob's key",
+        "from_identity_pubkey": key_of("bob"),
         "to_user": "alice",
         "payloads": [{
             "to_device_id": alice.device,
@@ -54,6 +67,7 @@ async fn a_gateway_says_who_it_is() {
     let info = app.hush_stranger(Method::GET, "/s2s/info", &Value::Null).await;
     assert_eq!((info.status, &info.json["node_id"]), (200, &"node-a.test".into()));
     assert_eq!(info.json["protocol_version"], "0.0.2");
+    assert_eq!(info.json["signs_bodies"], true);
     let alone = TestApp::start_for_hushnet().await;
     let info = alone.hush_stranger(Method::GET, "/s2s/info", &Value::Null).await;
     assert_eq!(info.status, 404, "{info:?}");
@@ -224,4 +238,114 @@ async fn a_number_is_forgotten_when_no_such_request_is_taken_any_more() {
     app.clock.advance(Duration::from_secs(1));
     let now = sealpost::domain::clock::Clock::now(&*app.clock);
     assert_eq!(store.forget_nonces(now, 9).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nobody_behind() {
+    let (app, b, _, alice) = scene().await;
+    let gone = "22222222-2222-4222-8222-222222222222";
+    let (mut unknown, mut message) =
+        (introductions("bob@node-b.test", &alice), message("bob@node-b.test", &alice));
+    unknown["sessions_init"][0]["recipient_device_id"] = gone.into();
+    assert_eq!(b.post(&app, "/s2s/sessions", unknown.clone()).await.status, 404);
+    unknown["sessions_init"] = json!([]);
+    assert_eq!(b.post(&app, "/s2s/sessions", unknown).await.status, 200);
+    assert_eq!(b.post(&app, "/s2s/messages", message.clone()).await.status, 403);
+    message["payloads"][0]["to_device_id"] = gone.into();
+    assert_eq!(b.post(&app, "/s2s/messages", message).await.status, 404);
+    let bob = MemberName::parse("bob").unwrap();
+    let named = app.gateway().store.member_named(&bob, Some("node-b.test")).await.unwrap();
+    assert_eq!(named, None);
+}
+
+#[tokio::test]
+async fn texts_that_no_database_takes_are_refused() {
+    let (app, b, _, alice) = scene().await;
+    let from = "bob@node-b.test";
+    for key in ["a\0".to_owned(), "bob's key".to_owned(), "A".repeat(100_000)] {
+        let mut body = introductions(from, &alice);
+        body["from_identity_pubkey"] = key.into();
+        let refused = b.post(&app, "/s2s/sessions", body).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+    }
+    assert_eq!(b.post(&app, "/s2s/sessions", introductions(from, &alice)).await.status, 200);
+    let mut body = message(from, &alice);
+    body["logical_msg_id"] = "a\0".into();
+    assert_eq!(b.post(&app, "/s2s/messages", body).await.status, 422);
+}
+
+#[tokio::test]
+async fn somebody_elsewhere_looks_like_nobody_here() {
+    let (app, b, _, alice) = scene().await;
+    let introduced = introductions("alice@node-b.test", &alice);
+    assert_eq!(b.post(&app, "/s2s/sessions", introduced).await.status, 200);
+    let waiting = alice.get(&app, "/sessions/pending").await;
+    let sender = waiting.json["sessions"][0]["sender_device_id"].as_str().unwrap().to_owned();
+    let path = format!("/devices/{sender}/user");
+    let owner = app.hush_stranger(Method::GET, &path, &Value::Null).await;
+    assert_eq!(owner.json["username"], "alice@node-b.test", "{owner:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_is_the_same_in_capitals() {
+    let (app, b, _, alice) = scene().await;
+    let body = introductions("bob@NODE-B.test", &alice);
+    assert_eq!(b.post(&app, "/s2s/sessions", body).await.status, 200);
+    let keys = alice.get(&app, "/s2s/federated/alice/NODE-A.Test/keys").await;
+    assert_eq!((keys.status, keys.list().len()), (200, 1), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_device_that_is_one_of_too_many_takes_the_place_of_the_first() {
+    let (app, b, _, alice) = scene().await;
+    for n in 0..101 {
+        let mut body = introductions("bob@node-b.test", &alice);
+        body["from_device_id"] = format!("11111111-1111-4111-8111-{n:012}").into();
+        body["from_identity_pubkey"] = key_of(&format!("bob {n}")).into();
+        body["sessions_init"][0]["ephemeral_pubkey"] = format!("ephemeral {n}").into();
+        let introduced = b.post(&app, "/s2s/sessions", body).await;
+        assert_eq!(introduced.status, 200, "{n} {introduced:?}");
+    }
+    let (store, bob) = (app.gateway().store.clone(), MemberName::parse("bob").unwrap());
+    let bob = store.member_named(&bob, Some("node-b.test")).await.unwrap().unwrap();
+    let devices = &store.member(bob).await.unwrap().unwrap().devices;
+    assert_eq!((devices.len(), devices[99].identity_key.clone()), (100, key_of("bob 100")));
+}
+
+#[tokio::test]
+async fn whoever_has_to_signs_bodies_from_the_first_request_on() {
+    let (b, c) = (Node::new("node-b.test", 1), Node::new("node-c.test", 2));
+    let strict = Peer { require_body_signatures: true, ..b.peer() };
+    let app = gateway("node-a.test", vec![strict, c.peer()]).await;
+    member(&app, "alice").await;
+    let path = "/s2s/users/alice/devices";
+    let text = Value::from("missing header: X-Node-Body-Signature");
+    let weak = b.get(&app, path).await;
+    assert_eq!((weak.status, &weak.json), (401, &text));
+    let strong = b.request(&app, &Method::GET, path, &Value::Null, Signs::All);
+    assert_eq!(app.call(strong).await.status, 200);
+    assert_eq!(c.get(&app, path).await.status, 200);
+    let app = gateway_with(Federation {
+        node_id: "node-a.test".to_owned(),
+        peers: vec![c.peer()],
+        require_body_signatures: true,
+        ..Federation::default()
+    })
+    .await;
+    assert_eq!(c.get(&app, path).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_gateway_that_says_that_it_signs_bodies_is_held_to_it() {
+    let (listener, b) = (listener().await, Node::new("node-b.test", 1));
+    let at = peer("node-b.test", &listener);
+    let public_key_b64 = b.peer().public_key_b64;
+    let info = json!({ "node_id": b.id, "public_key_b64": public_key_b64, "signs_bodies": true });
+    serve(listener, Router::new().route("/hushnet/s2s/info", get(async move || Json(info))));
+    let app = gateway("node-a.test", vec![at]).await;
+    member(&app, "alice").await;
+    // A head alone, as somebody would have it who got another request of that gateway.
+    let weak = b.get(&app, "/s2s/users/alice/devices").await;
+    let text = Value::from("missing header: X-Node-Body-Signature");
+    assert_eq!((weak.status, &weak.json), (401, &text));
 }

@@ -12,7 +12,9 @@ use axum::{Json, Router};
 use sealpost::config::dialects::hushnet::federation::{Federation, Peer};
 use serde_json::{Value, json};
 
-use super::{Node, gateway, gateway_with, introduction, listener, member, message, serve};
+use super::{
+    Node, fetch, gateway, gateway_with, introduction, listener, member, message, peer, serve,
+};
 use crate::harness::TestApp;
 
 const REMOTE_DEVICE: &str = "11111111-1111-4111-8111-111111111111";
@@ -112,8 +114,8 @@ async fn the_key_of_the_first_sight_stays() {
     app.clock.advance(Duration::from_secs(3600));
     let answer = eve.get(&app, path).await;
     assert_eq!((answer.status, &answer.json), (502, &"malformed registry response".into()));
-    // What was known is good while the registry is away.
-    *said.lock().unwrap() = (500, Value::Null);
+    // What was known is good while the registry is away, or says nothing to us.
+    *said.lock().unwrap() = (429, Value::Null);
     assert_eq!(b.get(&app, path).await.status, 200);
     assert_eq!(eve.get(&app, path).await.status, 401);
 }
@@ -138,23 +140,68 @@ async fn a_registry_leads_to_no_private_network() {
 }
 
 #[tokio::test]
-async fn h23_a_gateway_acknowledges_what_was_for_it_alone() {
-    let (b, c) = (Node::new("node-b.test", 1), Node::new("node-c.test", 2));
-    let app = gateway("node-a.test", vec![b.peer(), c.peer()]).await;
-    let alice = member(&app, "alice").await;
-    let queued = alice.post(&app, "/messages", letter("bob@node-b.test", "one")).await;
-    assert_eq!(queued.status, 202, "{queued:?}");
-    let ack = || json!({ "logical_msg_id": "one", "status": "delivered" });
-    let waits = async || {
-        let store = app.gateway().store.clone();
-        // Far later than any pause, and looked at only.
-        let far = sealpost::domain::clock::Clock::now(&*app.clock);
-        let far = far.plus(Duration::from_secs(3600));
-        store.due_letters(far, far, 9).await.unwrap().len()
-    };
-    let acknowledged = c.post(&app, "/s2s/ack", ack()).await;
+async fn h23_an_acknowledgement_drops_nothing_that_was_not_brought() {
+    let b = Node::new("node-b.test", 1);
+    let app = gateway("node-a.test", vec![b.peer()]).await;
+    // Ids are their senders' own: two of them use the same one.
+    for (n, name) in ["alice", "dave"].into_iter().enumerate() {
+        let sender = member(&app, name).await;
+        let queued = sender.post(&app, "/messages", letter("bob@node-b.test", "one")).await;
+        assert_eq!(queued.status, 202, "{n} {queued:?}");
+    }
+    let ack = json!({ "logical_msg_id": "one", "status": "delivered" });
+    let acknowledged = b.post(&app, "/s2s/ack", ack).await;
     assert_eq!((acknowledged.status, &acknowledged.json["status"]), (200, &"ack received".into()));
-    assert_eq!(waits().await, 1);
-    assert_eq!(b.post(&app, "/s2s/ack", ack()).await.status, 200);
-    assert_eq!(waits().await, 0);
+    let store = app.gateway().store.clone();
+    // Far later than any pause.
+    let far = sealpost::domain::clock::Clock::now(&*app.clock).plus(Duration::from_secs(3600));
+    assert_eq!(store.due_lines(far, far, 9).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_answer_keeps_nobody_else_waiting() {
+    let (silent, on_a, on_b) = (listener().await, listener().await, listener().await);
+    let (to_a, to_b) = (peer("node-a.test", &on_a), peer("node-b.test", &on_b));
+    // It takes connections and says nothing.
+    let to_silent = Peer {
+        public_key_b64: Node::new("", 3).peer().public_key_b64,
+        ..peer("silent.test", &silent)
+    };
+    let a = gateway("node-a.test", vec![to_b, to_silent]).await;
+    let b = gateway("node-b.test", vec![to_a]).await;
+    serve(on_b, b.router());
+    let (alice, bob) = (member(&a, "alice").await, member(&b, "bob").await);
+    let bundle = alice.get(&a, "/s2s/federated/bob/node-b.test/keys").await.list()[0].clone();
+    let introduced = alice.post(&a, "/sessions", introduction(&bundle, "bob@node-b.test")).await;
+    assert_eq!(introduced.status, 202, "{introduced:?}");
+    for n in 0..20 {
+        let other = member(&a, &format!("other {n}")).await;
+        let queued = other.post(&a, "/messages", letter("eve@silent.test", "one")).await;
+        assert_eq!(queued.status, 202, "{queued:?}");
+    }
+    let nobody = Value::from("00000000-0000-0000-0000-000000000000");
+    let mut to_bob = message(&nobody, &bundle["device_id"], "one");
+    to_bob["to_user_address"] = "bob@node-b.test".into();
+    assert_eq!(alice.post(&a, "/messages", to_bob).await.status, 202);
+    assert_eq!(fetch(&b, &bob).await.len(), 1);
+}
+
+#[tokio::test]
+async fn not_now_is_not_unknown() {
+    for (said_status, status) in [(404, 404), (410, 404), (401, 503), (403, 503), (429, 503)] {
+        let (url, said) = registry().await;
+        *said.lock().unwrap() = (said_status, Value::Null);
+        let app = gateway_with_registry(url).await;
+        let alice = member(&app, "alice").await;
+        let refused = alice.post(&app, "/sessions", introduction(&bundle(), "bob@b.test")).await;
+        assert_eq!(refused.status, status, "{said_status} {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_no_database_takes_is_refused_for_elsewhere_too() {
+    let app = gateway("node-a.test", vec![Node::new("node-b.test", 1).peer()]).await;
+    let alice = member(&app, "alice").await;
+    let refused = alice.post(&app, "/messages", letter("bob@node-b.test", "a\0")).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
 }

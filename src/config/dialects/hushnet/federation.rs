@@ -23,6 +23,9 @@ pub struct Federation {
     pub registry_url: String,
     /// How long what the registry said is good.
     pub lookup_minutes: u64,
+    /// Whether the others have to sign the bodies of their requests, which HushNet's own nodes do
+    /// not.
+    pub require_body_signatures: bool,
     /// Networks that are not public in which the registry's gateways may be nevertheless.
     pub private_networks: String,
     /// The others.
@@ -41,6 +44,8 @@ pub struct Peer {
     pub public_key_b64: String,
     /// Whether to have nothing to do with it.
     pub blocked: bool,
+    /// Whether it has to sign the bodies of its requests.
+    pub require_body_signatures: bool,
     /// Whether it may be in a private network, and there without encryption as well.
     pub allow_private: bool,
 }
@@ -52,6 +57,7 @@ impl Default for Federation {
             api_url: String::new(),
             registry_url: String::new(),
             lookup_minutes: 60,
+            require_body_signatures: false,
             private_networks: String::new(),
             peers: Vec::new(),
         }
@@ -100,9 +106,9 @@ impl Federation {
         if let Err(error) = Networks::parse(&self.private_networks) {
             return Err(refused(NETWORKS, error.to_string()));
         }
-        let mut names = HashSet::from([self.node_id.as_str()]);
+        let mut names = HashSet::from([self.node_id.to_ascii_lowercase()]);
         for peer in &self.peers {
-            let complaint = match names.insert(&peer.node_id) {
+            let complaint = match names.insert(peer.node_id.to_ascii_lowercase()) {
                 true => peer.complaint(),
                 false => Some("has a name that is taken"),
             };
@@ -173,7 +179,7 @@ mod tests {
     fn a_gateway_among_others_has_a_name() {
         assert_eq!(with(|_| ()), Ok(()));
         assert!(Federation::default().validate().is_ok());
-        for name in ["", "a/b", "there.example"] {
+        for name in ["", "a/b", "there.example", "THERE.example"] {
             assert!(with(|it| it.node_id = name.to_owned()).is_err(), "{name}");
         }
     }

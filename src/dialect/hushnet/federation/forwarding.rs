@@ -69,7 +69,10 @@ impl From<NodeError> for Refusal {
             NodeError::RegistryUnreachable => {
                 (StatusCode::SERVICE_UNAVAILABLE, Fault::unavailable("registry", None))
             }
-            NodeError::Malformed | NodeError::Unreachable | NodeError::Refused { .. } => {
+            NodeError::Malformed
+            | NodeError::Unreachable
+            | NodeError::Refused { .. }
+            | NodeError::TooLate => {
                 (StatusCode::BAD_GATEWAY, Fault::unavailable("another gateway", None))
             }
         };

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::super::HushNetState;
-use super::super::body::{parse, read, require_json};
+use super::super::body::{parse, read_uncounted, require_json};
 use super::super::contract::Style;
 use super::super::error::Refusal;
 use crate::domain::clock::Timestamp;
@@ -89,7 +89,10 @@ impl FromRequest<Arc<HushNetState>> for PeerBody {
         let claim = Claim::judge(&parts, state).await?;
         require_json(&parts.headers)?;
         let limit = state.settings.peer_body_limit;
-        let (bytes, room) = read(state, &Visitor::default(), body, limit).await?;
+        // Until the body has come nobody knows whether the head is one of the gateway's own.
+        let address = state.gate.address(&parts.extensions, &parts.headers);
+        let visitor = Visitor { account: None, address };
+        let (bytes, room) = read_uncounted(state, &visitor, body, limit).await?;
         let peer = claim.finish(&parts, state, &bytes).await?;
         Course::begin_work_of(&parts.extensions);
         Ok(Self { peer, bytes, _room: room })
@@ -159,11 +162,14 @@ impl Claim {
         let (store, id) = (&state.messenger.gateway.store, &self.node.id);
         let is_strong = match parts.headers.get(BODY_SIGNATURE) {
             Some(_) => self.check_body(&parts.method, &parts.headers, state, body)?,
-            None if self.node.is_strong => return Err(missing(BODY_SIGNATURE)),
+            None if state.federation.has_to_sign_bodies(&self.node) => {
+                return Err(missing(BODY_SIGNATURE));
+            }
             None => false,
         };
         let used_at = Timestamp::from_micros(self.seconds * 1_000_000);
         let ends_at = used_at.plus(REMEMBERED);
+        state.messenger.allowances.node(id)?;
         if !store.claim_nonce(id, self.nonce, ends_at).await? {
             return Err(unauthorized("replayed nonce"));
         }
@@ -207,7 +213,7 @@ async fn resolve(state: &HushNetState, id: &str) -> Result<KnownNode, Refusal> {
             let fault = Fault::unavailable("the registry of gateways", None);
             Refusal::plain(fault, StatusCode::SERVICE_UNAVAILABLE, "registry unreachable")
         }
-        NodeError::Malformed | NodeError::Refused { .. } => {
+        NodeError::Malformed | NodeError::Refused { .. } | NodeError::TooLate => {
             let text = "malformed registry response";
             Refusal::plain(Fault::unavailable(text, None), StatusCode::BAD_GATEWAY, text)
         }

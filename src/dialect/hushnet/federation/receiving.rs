@@ -55,6 +55,7 @@ async fn info(State(state): State<Arc<HushNetState>>) -> Result<Json<Info>, Refu
         api_url: own.api_url.clone(),
         public_key_b64: own.key.to_base64(),
         protocol_version: VERSION,
+        signs_bodies: true,
     }))
 }
 
@@ -169,11 +170,12 @@ async fn deliver(
     Ok(Json(Acknowledgement { logical_msg_id, status: status.to_owned() }))
 }
 
-/// `POST /s2s/ack`: a message that was brought is there.
+/// `POST /s2s/ack`: a message that was brought is there. The answer to it said so before, and the id
+/// here is its sender's own, which others may use as well: nothing is dropped for it.
 #[utoipa::path(
     post, path = "/s2s/ack", operation_id = "hushnet_acknowledge_for_node", tag = "HushNet",
     summary = "A message has arrived",
-    description = "Between gateways: the calling gateway has a message that was for it, which need not be brought again. It speaks for its own messages alone.",
+    description = "Between gateways: the calling gateway has a message that was for it. That is only noted: a message waits here until `/s2s/messages` of the other gateway has taken it.",
     request_body = Acknowledgement,
     responses(
         (status = 200, body = Done, description = "Noted"),
@@ -184,14 +186,8 @@ async fn deliver(
     ),
     security(("node" = [])),
 )]
-async fn acknowledge(
-    State(state): State<Arc<HushNetState>>,
-    body: PeerBody,
-) -> Result<Json<Done>, Refusal> {
-    let acknowledgement: Acknowledgement = body.parse()?;
-    if ["delivered", "duplicate"].contains(&acknowledgement.status.as_str()) {
-        state.federation.acknowledge(&body.peer, &acknowledgement.logical_msg_id).await?;
-    }
+async fn acknowledge(body: PeerBody) -> Result<Json<Done>, Refusal> {
+    body.parse::<Acknowledgement>()?;
     Ok(Json(Done { status: "ack received" }))
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Info {
     /// The version of what it speaks.
     #[schema(example = "0.0.2")]
     pub(super) protocol_version: &'static str,
+    /// That it signs the bodies of its requests too. HushNet's own nodes do not, and do not say so.
+    pub(super) signs_bodies: bool,
 }
 
 /// The prekeys of one device, for whoever wants to write to it.

@@ -283,7 +283,7 @@ async fn displaced(displaced: &mut Option<Displaced>) {
         None => false,
     };
     if !is_displaced {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

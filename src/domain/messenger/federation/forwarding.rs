@@ -8,16 +8,13 @@ use super::{Bundle, Federation, NodeError};
 use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::messenger::chat::LatestMessage;
+use crate::domain::messenger::devices::identity_key;
 use crate::domain::messenger::introducing::Greeting;
-use crate::domain::messenger::key_text;
 use crate::domain::messenger::member::{Member, MemberDevice, RemoteDevice};
 use crate::domain::messenger::node::Address;
-use crate::domain::messenger::outbox::NewLetter;
-use crate::domain::messenger::sending::{HEADER_LIMIT, LOGICAL_LIMIT, Outgoing, Part};
+use crate::domain::messenger::outbox::{Amount, NewLetter};
+use crate::domain::messenger::sending::{Outgoing, Part};
 use crate::domain::ports::{KnownNode, NodeAnswer, NodeRequest};
-
-/// Letters that may wait from one device for one gateway.
-const MOST_LETTERS: u32 = 10_000;
 
 /// Devices that another gateway is believed to have of one member.
 pub(super) const MOST_DEVICES: usize = 100;
@@ -110,18 +107,33 @@ impl Federation {
         Ok(())
     }
 
-    /// Notes a member elsewhere with the devices that it has there.
-    async fn meet(&self, who: &Address, node: &KnownNode) -> Result<UserId, NodeError> {
+    /// Notes a member elsewhere with the devices that it has there; those that it has no more end
+    /// here too.
+    pub(super) async fn meet(&self, who: &Address, node: &KnownNode) -> Result<UserId, NodeError> {
         let answer = self.ask(node, NodeRequest::Devices(who.name.clone())).await?;
-        let devices: Vec<Device> = list(&answer)?;
-        // One whose key no device of ours could have is none that anybody here can write to.
-        let usable =
-            |device: &Device| key_text::check_kept("identity_pubkey", &device.identity_pubkey);
-        for device in devices.into_iter().filter(|device| usable(device).is_ok()) {
-            let device = self.remote(who, device.id, device.identity_pubkey);
-            self.messenger.gateway.store.note_remote_device(device).await?;
+        let mut devices: Vec<Device> = list(&answer)?;
+        devices.retain(|device| identity_key(&device.identity_pubkey).is_ok());
+        let (store, user) = (&self.messenger.gateway.store, self.ids.member(who));
+        let ids: Vec<_> = devices.iter().map(|it| self.ids.here(&who.node, it.id)).collect();
+        if let Some(known) = store.fresh_member(user).await? {
+            for gone in known.devices.iter().filter(|device| !ids.contains(&device.id)) {
+                self.end_device(&known, gone.id).await?;
+            }
         }
-        Ok(self.ids.member(who))
+        for device in devices {
+            let device = self.remote(who, device.id, device.identity_pubkey);
+            store.note_remote_device(device).await?;
+        }
+        Ok(user)
+    }
+
+    /// Ends a device of a member elsewhere, unless somebody else just did.
+    pub(super) async fn end_device(&self, of: &Member, device: SessionId) -> Result<(), Fault> {
+        let (store, at) = (&self.messenger.gateway.store, self.messenger.gateway.clock.now());
+        match store.end_member_device(of.account, device, at).await {
+            Err(fault) if fault.is_ours() => Err(fault),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// A device elsewhere, as it is here.
@@ -154,7 +166,7 @@ impl Federation {
         to: &Address,
         message: &Outgoing,
     ) -> Result<(), NodeError> {
-        self.check(message)?;
+        self.messenger.check(message)?;
         match self.resolve(&to.node).await {
             Err(NodeError::RegistryUnreachable | NodeError::Unreachable) | Ok(_) => {}
             Err(error) => return Err(error),
@@ -175,28 +187,10 @@ impl Federation {
             at,
             expires_at: at.plus(gateway.limits.message_life),
         };
-        gateway.store.put_letter(letter, MOST_LETTERS).await?;
+        gateway.store.put_letter(letter, Amount::MOST).await?;
         (self.wake)();
         let latest = LatestMessage { id: MessageId::from_bytes(digest), at };
         Ok(self.note_latest(from.0, message.chat, latest).await?)
-    }
-
-    fn check(&self, message: &Outgoing) -> Result<(), Fault> {
-        let within = |field: &'static str, actual: usize, most: usize| match actual <= most {
-            true => Ok(()),
-            false => Err(Fault::invalid(field, format!("has {actual}, the limit is {most}"))),
-        };
-        if message.logical.is_empty() {
-            return Err(Fault::invalid("logical_msg_id", "is empty"));
-        }
-        within("bytes of logical_msg_id", message.logical.len(), LOGICAL_LIMIT)?;
-        self.check_number("payloads", message.parts.len())?;
-        for part in &message.parts {
-            let most = self.messenger.gateway.limits.ciphertext_bytes;
-            within("bytes of header", part.sealed.header.len(), HEADER_LIMIT)?;
-            within("bytes of ciphertext", part.sealed.ciphertext.len(), most)?;
-        }
-        Ok(())
     }
 
     fn check_number(&self, field: &'static str, actual: usize) -> Result<(), Fault> {

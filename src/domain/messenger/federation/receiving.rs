@@ -11,18 +11,12 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{ConversationId, SessionId};
 use crate::domain::messenger::actor::Actor;
 use crate::domain::messenger::content::Sealed;
+use crate::domain::messenger::devices::identity_key;
 use crate::domain::messenger::introducing::Greeting;
-use crate::domain::messenger::key_text;
 use crate::domain::messenger::member::{DeviceOwner, Member};
 use crate::domain::messenger::name::MemberName;
 use crate::domain::messenger::node::{Address, NodeId};
 use crate::domain::messenger::sending::{Outgoing, Part};
-
-/// Introductions of one device that are looked through.
-const LOOKED_THROUGH: u32 = 1000;
-
-/// Letters that one acknowledgement drops.
-const ACKNOWLEDGED: u32 = 100;
 
 /// Who writes, as the other gateway says.
 #[derive(Clone, Debug)]
@@ -33,6 +27,29 @@ pub struct ForeignSender {
     pub device: SessionId,
     /// Its identity key, base64.
     pub identity_key: String,
+}
+
+/// The same, as far as it can be judged without looking anything up.
+struct Claimed {
+    address: Address,
+    device: SessionId,
+    identity_key: String,
+}
+
+impl Claimed {
+    fn read(peer: &NodeId, sender: ForeignSender) -> Result<Self, Fault> {
+        const FIELD: &str = "from_federated_address";
+        let address = Address::parse(FIELD, &sender.address)?
+            .ok_or_else(|| Fault::invalid(FIELD, "has no @"))?;
+        if address.node != *peer {
+            return Err(Fault::forbidden_field(FIELD, "belongs to another node"));
+        }
+        let ForeignSender { device, identity_key: key, .. } = sender;
+        if let Err(fault) = identity_key(&key) {
+            return Err(Fault::invalid("from_identity_pubkey", fault.to_string()));
+        }
+        Ok(Self { address, device, identity_key: key })
+    }
 }
 
 /// An introduction from elsewhere.
@@ -103,8 +120,16 @@ impl Federation {
         to: &str,
         greetings: Vec<ForeignGreeting>,
     ) -> Result<(), Fault> {
+        let sender = Claimed::read(peer, sender)?;
         let recipient = self.local(to).await?;
-        let from = self.sender(peer, sender).await?;
+        if greetings.iter().any(|one| recipient.device(one.to).is_none()) {
+            return Err(Fault::NotFound { what: "device" });
+        }
+        let known = self.known_device(&sender).await?;
+        if greetings.is_empty() {
+            return Ok(());
+        }
+        let from = self.noted(sender, known).await?;
         self.messenger.introduce(Actor::from(&from), Some(recipient.user), greetings).await?;
         Ok(())
     }
@@ -121,9 +146,14 @@ impl Federation {
         to: &str,
         message: ForeignMessage,
     ) -> Result<Taken, Fault> {
+        let sender = Claimed::read(peer, sender)?;
         let recipient = self.local(to).await?;
-        let from = self.sender(peer, sender).await?;
-        let chat = self.chat_of(&from, &recipient, &message).await?;
+        if message.parts.iter().any(|(device, ..)| recipient.device(*device).is_none()) {
+            return Err(Fault::NotFound { what: "device" });
+        }
+        let known = self.known_device(&sender).await?;
+        let chat = self.chat_of(&sender, &recipient, &message).await?;
+        let from = self.noted(sender, known).await?;
         let part =
             |(device, header, ciphertext)| Part { device, sealed: Sealed { header, ciphertext } };
         let parts = message.parts.into_iter().map(part).collect();
@@ -132,87 +162,75 @@ impl Federation {
         Ok(if sent.is_new { Taken::Now } else { Taken::Before })
     }
 
-    /// The other gateway has a letter; it need not be brought again.
-    ///
-    /// # Errors
-    /// Only when the store fails.
-    pub async fn acknowledge(&self, peer: &NodeId, logical: &str) -> Result<(), Fault> {
+    /// A device elsewhere that was heard of before.
+    async fn known_device(&self, sender: &Claimed) -> Result<Option<DeviceOwner>, Fault> {
         let store = &self.messenger.gateway.store;
-        store.drop_letters(peer, logical, ACKNOWLEDGED).await?;
-        Ok(())
-    }
-
-    /// The device that another gateway speaks for.
-    async fn sender(&self, peer: &NodeId, sender: ForeignSender) -> Result<DeviceOwner, Fault> {
-        const FIELD: &str = "from_federated_address";
-        key_text::check_kept("from_identity_pubkey", &sender.identity_key)?;
-        let address = Address::parse(FIELD, &sender.address)?
-            .ok_or_else(|| Fault::invalid(FIELD, "has no @"))?;
-        if address.node != *peer {
-            return Err(Fault::forbidden_field(FIELD, "belongs to another node"));
-        }
-        let owner = match self.known_device(&address, sender.device).await? {
-            Some(owner) => owner,
-            None => {
-                let device = self.remote(&address, sender.device, sender.identity_key.clone());
-                self.messenger.gateway.store.note_remote_device(device).await?
-            }
-        };
-        if owner.device.identity_key != sender.identity_key {
+        let member = store.member(self.ids.member(&sender.address)).await?;
+        let Some(member) = member else { return Ok(None) };
+        let id = self.ids.here(&sender.address.node, sender.device);
+        let Some(device) = member.device(id).cloned() else { return Ok(None) };
+        if device.identity_key != sender.identity_key {
             let reason = "is another one than on file for this device";
             return Err(Fault::forbidden_field("from_identity_pubkey", reason));
         }
-        Ok(owner)
+        Ok(Some(DeviceOwner { member, device }))
     }
 
-    /// A device elsewhere that was heard of before.
-    async fn known_device(
+    /// A device that another gateway speaks for, which is put on file if it is not yet: only when
+    /// nothing speaks against what it brings.
+    async fn noted(
         &self,
-        who: &Address,
-        id_there: SessionId,
-    ) -> Result<Option<DeviceOwner>, Fault> {
-        let store = &self.messenger.gateway.store;
-        let Some(member) = store.member(self.ids.member(who)).await? else { return Ok(None) };
-        let device = member.device(self.ids.here(&who.node, id_there)).cloned();
-        if device.is_none() && member.devices.len() >= MOST_DEVICES {
-            return Err(Fault::forbidden_field("from_device_id", "is one of too many devices"));
+        sender: Claimed,
+        known: Option<DeviceOwner>,
+    ) -> Result<DeviceOwner, Fault> {
+        if let Some(known) = known {
+            return Ok(known);
         }
-        Ok(device.map(|device| DeviceOwner { member, device }))
+        let Claimed { address, device, identity_key } = sender;
+        self.messenger.allowances.foreign_device(&address.node)?;
+        let store = &self.messenger.gateway.store;
+        let member = store.fresh_member(self.ids.member(&address)).await?;
+        if let Some(member) = member.filter(|member| member.devices.len() >= MOST_DEVICES) {
+            // It comes back with its next message if it is still there.
+            self.end_device(&member, member.devices[0].id).await?;
+        }
+        store.note_remote_device(self.remote(&address, device, identity_key)).await
     }
 
     /// The chat of the two, if there is one; it comes to be with the first message of somebody who
     /// has introduced itself, whether that was confirmed or not.
     async fn chat_of(
         &self,
-        from: &DeviceOwner,
+        from: &Claimed,
         to: &Member,
         message: &ForeignMessage,
     ) -> Result<ConversationId, Fault> {
         let gateway = &self.messenger.gateway;
-        let known = gateway.store.companions_among(from.member.account, &[to.user]).await?;
-        if known.is_empty() && !self.has_introduced(from, to, message).await? {
+        let stranger = || {
             let reason = "has not introduced itself to the recipient";
-            return Err(Fault::forbidden_field("from_federated_address", reason));
+            Fault::forbidden_field("from_federated_address", reason)
+        };
+        let member = gateway.store.member(self.ids.member(&from.address)).await?;
+        let member = member.ok_or_else(stranger)?;
+        if let Some(chat) = gateway.store.direct_chat(member.account, to.account).await? {
+            return Ok(chat);
+        }
+        if !self.has_introduced(&member, to, message).await? {
+            return Err(stranger());
         }
         let (id, at) = (gateway.random_id(), gateway.clock.now());
-        gateway.store.ensure_chat(id, from.member.account, to.account, at).await
+        gateway.store.ensure_chat(id, member.account, to.account, at).await
     }
 
     async fn has_introduced(
         &self,
-        from: &DeviceOwner,
+        from: &Member,
         to: &Member,
         message: &ForeignMessage,
     ) -> Result<bool, Fault> {
         let named = message.parts.iter().filter_map(|(device, ..)| to.device(*device));
-        for device in named {
-            let gateway = &self.messenger.gateway;
-            let now = gateway.clock.now();
-            let waiting = gateway.store.introductions(device.session, now, LOOKED_THROUGH).await?;
-            if waiting.iter().any(|one| one.sender == from.member.user) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let named: Vec<_> = named.map(|device| device.session).collect();
+        let gateway = &self.messenger.gateway;
+        gateway.store.has_introduced(from.account, &named, gateway.clock.now()).await
     }
 }

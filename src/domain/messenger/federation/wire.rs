@@ -36,6 +36,12 @@ pub(super) struct Message<'a> {
     pub(super) payloads: Vec<Payload<'a>>,
 }
 
+/// Whom a message is for.
+#[derive(Deserialize)]
+pub(super) struct Addressed {
+    pub(super) to_user: String,
+}
+
 /// What one device gets of it.
 #[derive(Serialize)]
 pub(super) struct Payload<'a> {

@@ -1,5 +1,7 @@
 //! What waits for other gateways, in lines.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use sqlx::query;
 
@@ -8,28 +10,27 @@ use super::super::link::Link;
 use super::super::rows::value;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::inbox::FULL_RETRY;
 use crate::domain::messenger::node::NodeId;
-use crate::domain::messenger::outbox::{Letter, NewLetter, Settled};
+use crate::domain::messenger::outbox::{Amount, Letter, Line, NewLetter, Settled};
 use crate::domain::ports::NodeOutbox;
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
 #[async_trait]
 impl NodeOutbox for PostgresStore {
-    async fn put_letter(&self, letter: NewLetter, most: u32) -> Result<(), Fault> {
+    async fn put_letter(&self, letter: NewLetter, most: Amount) -> Result<(), Fault> {
         self.write((letter, most), |input, link| Box::pin(put(input, link))).await
     }
 
-    async fn due_letters(
+    async fn due_lines(
         &self,
         now: Timestamp,
         until: Timestamp,
         limit: u32,
-    ) -> Result<Vec<Letter>, Fault> {
+    ) -> Result<Vec<Line>, Fault> {
         // Nearly always there is nothing to do, and a reader finds that out.
-        let due =
-            query(ANY_DUE).bind(now.as_micros()).fetch_optional(&mut self.reader().await?).await;
+        let due = query(ANY_DUE).bind(now.as_micros());
+        let due = due.fetch_optional(&mut self.reader().await?).await;
         if due.map_err(during("looking for letters"))?.is_none() {
             return Ok(Vec::new());
         }
@@ -37,64 +38,81 @@ impl NodeOutbox for PostgresStore {
         self.write(input, |input, link| Box::pin(take(input, link))).await
     }
 
+    async fn first_letter(&self, line: &Line) -> Result<Option<Letter>, Fault> {
+        let first = query(FIRST).bind(line.sender.0).bind(line.node.as_str());
+        let first = first.fetch_optional(&mut self.reader().await?).await;
+        let row = first.map_err(during("reading a letter"))?;
+        Ok(row.as_ref().map(records::letter).transpose()?)
+    }
+
     async fn settle_letter(&self, letter: &Letter, settled: Settled) -> Result<(), Fault> {
         let input = (letter.clone(), settled);
         self.write(input, |input, link| Box::pin(settle(input, link))).await
     }
 
-    async fn drop_letters(&self, node: &NodeId, logical: &str, limit: u32) -> Result<u64, Fault> {
-        let input = (node.clone(), logical.to_owned(), limit);
-        self.write(input, |input, link| Box::pin(drop_some(input, link))).await
+    async fn put_off_lines(&self, node: &NodeId, until: Timestamp) -> Result<(), Fault> {
+        let input = (node.clone(), until);
+        self.write(input, |input, link| Box::pin(put_off(input, link))).await
+    }
+
+    async fn forget_letters(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
+        // Nearly always there is nothing to do, and a reader finds that out.
+        let old = query(ANY_OVER).bind(now.as_micros());
+        let old = old.fetch_optional(&mut self.reader().await?).await;
+        if old.map_err(during("looking for old letters"))?.is_none() {
+            return Ok(0);
+        }
+        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
     }
 }
 
-pub(in super::super) const OPEN: &str = "
-    INSERT INTO node_lines (node, sender, attempts, next_at) VALUES ($1, $2, 0, $3)
-    ON CONFLICT (node, sender) DO UPDATE SET attempts = node_lines.attempts";
+/// Whoever ends the device waits, and so does another letter of it.
+pub(in super::super) const SENDER: &str =
+    "SELECT session FROM member_devices WHERE session = $1 FOR NO KEY UPDATE";
 
-pub(in super::super) const WAITING: &str = "
-    SELECT count(*) AS letters FROM (
-        SELECT 1 FROM node_letters WHERE node = $1 AND sender = $2 LIMIT $3
-    ) AS surplus";
-
-pub(in super::super) const IS_THERE: &str = "
+pub(in super::super) const SAME: &str = "
     SELECT number FROM node_letters
-    WHERE node = $1 AND logical = $2 AND sender = $3 AND digest = $4";
+    WHERE sender = $1 AND node = $2 AND logical = $3 AND digest = $4";
 
-pub(in super::super) const PUT: &str = "
-    INSERT INTO node_letters (node, sender, number, logical, digest, body, expires_at)
+pub(in super::super) const LINES: &str =
+    "SELECT node, letters, bytes FROM node_lines WHERE sender = $1";
+
+const GROW: &str = "
+    INSERT INTO node_lines (sender, node, letters, bytes, attempts, next_at)
+    VALUES ($1, $2, 1, $3, 0, $4)
+    ON CONFLICT (sender, node) DO UPDATE SET
+        letters = node_lines.letters + 1, bytes = node_lines.bytes + excluded.bytes";
+
+const PUT: &str = "
+    INSERT INTO node_letters (sender, node, number, logical, digest, body, expires_at)
     VALUES ($1, $2, (
-        SELECT coalesce(max(number), 0) + 1 FROM node_letters WHERE node = $1 AND sender = $2
+        SELECT coalesce(max(number), 0) + 1 FROM node_letters WHERE sender = $1 AND node = $2
     ), $3, $4, $5, $6)";
 
 async fn put(
-    (letter, most): &(NewLetter, u32),
+    (letter, most): &(NewLetter, Amount),
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
     let (node, sender) = (letter.node.as_str(), letter.sender.0);
-    // It is locked until the commit, so that two letters do not get one place.
-    let open = query(OPEN).bind(node).bind(sender).bind(letter.at.as_micros());
-    open.execute(&mut *link).await.map_err(during("opening a line of letters"))?;
-    let same = query(IS_THERE)
-        .bind(node)
-        .bind(letter.logical.as_str())
-        .bind(sender)
-        .bind(letter.digest.as_slice())
-        .fetch_optional(&mut *link)
-        .await
-        .map_err(during("looking for a letter"))?;
-    if same.is_some() {
+    let live = query(SENDER).bind(sender).fetch_optional(&mut *link).await;
+    if live.map_err(during("looking for a letter's sender"))?.is_none() {
+        return Ok(Err(Fault::NotFound { what: "device" }));
+    }
+    let same = query(SAME).bind(sender).bind(node).bind(letter.logical.as_str());
+    let same = same.bind(letter.digest.as_slice()).fetch_optional(&mut *link).await;
+    if same.map_err(during("looking for a letter"))?.is_some() {
         return Ok(Ok(()));
     }
-    let waiting =
-        query(WAITING).bind(node).bind(sender).bind(i64::from(*most)).fetch_one(&mut *link);
-    let waiting: i64 = value(&waiting.await.map_err(during("counting letters"))?, "letters")?;
-    if waiting >= i64::from(*most) {
-        return Ok(Err(Fault::Deferred { retry_after: FULL_RETRY }));
+    let (waiting, has_line) = waiting(letter, link).await?;
+    if let Err(full) = waiting.with(letter.body.len(), !has_line, *most) {
+        return Ok(Err(full));
     }
+    let grow = query(GROW).bind(sender).bind(node).bind(size(letter.body.len()));
+    let grow = grow.bind(letter.at.as_micros()).execute(&mut *link).await;
+    grow.map_err(during("lengthening a line of letters"))?;
     query(PUT)
-        .bind(node)
         .bind(sender)
+        .bind(node)
         .bind(letter.logical.as_str())
         .bind(letter.digest.as_slice())
         .bind(letter.body.as_slice())
@@ -105,6 +123,25 @@ async fn put(
     Ok(Ok(()))
 }
 
+fn size(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// What waits of the sender, and whether there is a line for the letter's gateway.
+async fn waiting(letter: &NewLetter, link: &mut Link<'_>) -> Result<(Amount, bool), StoreError> {
+    let rows = query(LINES).bind(letter.sender.0).fetch_all(link).await;
+    let (mut waiting, mut has_line) = (Amount::default(), false);
+    for row in rows.map_err(during("counting letters"))? {
+        let (node, letters, bytes): (&str, i64, i64) =
+            (value(&row, "node")?, value(&row, "letters")?, value(&row, "bytes")?);
+        waiting.lines += 1;
+        waiting.letters += letters.unsigned_abs();
+        waiting.bytes += bytes.unsigned_abs();
+        has_line |= node == letter.node.as_str();
+    }
+    Ok((waiting, has_line))
+}
+
 pub(in super::super) const ANY_DUE: &str =
     "SELECT node FROM node_lines WHERE next_at <= $1 ORDER BY next_at LIMIT 1";
 
@@ -112,49 +149,39 @@ pub(in super::super) const TAKE: &str = "
     UPDATE node_lines SET next_at = $2 WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM node_lines WHERE next_at <= $1 ORDER BY next_at LIMIT $3
         FOR UPDATE SKIP LOCKED
-    )) RETURNING node, sender";
+    )) RETURNING sender, node";
+
+async fn take(
+    (now, until, limit): &(Timestamp, Timestamp, u32),
+    link: &mut Link<'_>,
+) -> Result<Result<Vec<Line>, Fault>, StoreError> {
+    let lines = query(TAKE).bind(now.as_micros()).bind(until.as_micros()).bind(i64::from(*limit));
+    let lines = lines.fetch_all(link).await.map_err(during("taking letters"))?;
+    Ok(Ok(lines.iter().map(records::line).collect::<Result<_, _>>()?))
+}
 
 pub(in super::super) const FIRST: &str = "
     SELECT letters.node, letters.sender, letters.number, letters.logical, letters.digest,
         letters.body, letters.expires_at, lines.attempts
     FROM node_letters AS letters JOIN node_lines AS lines
-        ON lines.node = letters.node AND lines.sender = letters.sender
-    WHERE letters.node = $1 AND letters.sender = $2 ORDER BY letters.number LIMIT 1";
-
-pub(in super::super) const CLOSE: &str = "DELETE FROM node_lines WHERE node = $1 AND sender = $2";
-
-async fn take(
-    (now, until, limit): &(Timestamp, Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<Vec<Letter>, Fault>, StoreError> {
-    let lines = query(TAKE).bind(now.as_micros()).bind(until.as_micros()).bind(i64::from(*limit));
-    let lines = lines.fetch_all(&mut *link).await.map_err(during("taking letters"))?;
-    let mut letters = Vec::with_capacity(lines.len());
-    for line in &lines {
-        let (node, sender): (&str, i64) = (value(line, "node")?, value(line, "sender")?);
-        let first = query(FIRST).bind(node).bind(sender).fetch_optional(&mut *link).await;
-        match first.map_err(during("reading a letter"))? {
-            Some(row) => letters.push(records::letter(&row)?),
-            None => {
-                let close = query(CLOSE).bind(node).bind(sender).execute(&mut *link).await;
-                close.map_err(during("closing a line of letters"))?;
-            }
-        }
-    }
-    Ok(Ok(letters))
-}
+        ON lines.sender = letters.sender AND lines.node = letters.node
+    WHERE letters.sender = $1 AND letters.node = $2 ORDER BY letters.number LIMIT 1";
 
 pub(in super::super) const DROP: &str = "
-    DELETE FROM node_letters WHERE node = $1 AND sender = $2 AND number = $3 AND digest = $4";
+    DELETE FROM node_letters WHERE sender = $1 AND node = $2 AND number = $3 AND digest = $4";
 
-pub(in super::super) const NEXT: &str =
-    "UPDATE node_lines SET attempts = 0, next_at = $3 WHERE node = $1 AND sender = $2";
+pub(in super::super) const NEXT: &str = "
+    UPDATE node_lines SET letters = letters - 1, bytes = bytes - $3, attempts = 0, next_at = $4
+    WHERE sender = $1 AND node = $2";
+
+pub(in super::super) const CLOSE: &str =
+    "DELETE FROM node_lines WHERE sender = $1 AND node = $2 AND letters <= 0";
 
 pub(in super::super) const AGAIN: &str = "
     UPDATE node_lines SET attempts = attempts + 1, next_at = $3
-    WHERE node = $1 AND sender = $2 AND EXISTS (
+    WHERE sender = $1 AND node = $2 AND EXISTS (
         SELECT 1 FROM node_letters AS waiting
-        WHERE waiting.node = $1 AND waiting.sender = $2 AND waiting.number = $4
+        WHERE waiting.sender = $1 AND waiting.node = $2 AND waiting.number = $4
             AND waiting.digest = $5
     )";
 
@@ -162,37 +189,83 @@ async fn settle(
     (letter, settled): &(Letter, Settled),
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
-    let (node, sender) = (letter.node.as_str(), letter.sender.0);
-    let digest = letter.digest.as_slice();
     match settled {
-        Settled::Done { at } => {
-            let dropped = query(DROP).bind(node).bind(sender).bind(letter.number).bind(digest);
-            let dropped = dropped.execute(&mut *link).await;
-            if dropped.map_err(during("dropping a letter"))?.rows_affected() == 1 {
-                let next = query(NEXT).bind(node).bind(sender).bind(at.as_micros());
-                next.execute(link).await.map_err(during("going on to the next letter"))?;
-            }
-        }
+        Settled::Done { at } => drop_one(letter, *at, link).await?,
         Settled::Again { at } => {
-            let again = query(AGAIN).bind(node).bind(sender).bind(at.as_micros());
-            let again = again.bind(letter.number).bind(digest).execute(link).await;
+            let again = query(AGAIN).bind(letter.sender.0).bind(letter.node.as_str());
+            let again = again.bind(at.as_micros()).bind(letter.number);
+            let again = again.bind(letter.digest.as_slice()).execute(link).await;
             again.map_err(during("putting a letter off"))?;
         }
     }
     Ok(Ok(()))
 }
 
-pub(in super::super) const DROP_LOGICAL: &str = "
-    DELETE FROM node_letters WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM node_letters WHERE node = $1 AND logical = $2 LIMIT $3
+async fn drop_one(letter: &Letter, at: Timestamp, link: &mut Link<'_>) -> Result<(), StoreError> {
+    let (node, sender) = (letter.node.as_str(), letter.sender.0);
+    let dropped = query(DROP).bind(sender).bind(node).bind(letter.number);
+    let dropped = dropped.bind(letter.digest.as_slice()).execute(&mut *link).await;
+    if dropped.map_err(during("dropping a letter"))?.rows_affected() == 0 {
+        return Ok(());
+    }
+    let next = query(NEXT).bind(sender).bind(node).bind(size(letter.body.len()));
+    let next = next.bind(at.as_micros()).execute(&mut *link).await;
+    next.map_err(during("going on to the next letter"))?;
+    close(sender, node, link).await
+}
+
+async fn close(sender: i64, node: &str, link: &mut Link<'_>) -> Result<(), StoreError> {
+    let close = query(CLOSE).bind(sender).bind(node).execute(link).await;
+    close.map_err(during("closing a line of letters"))?;
+    Ok(())
+}
+
+/// Lines that somebody changes just now are not waited for.
+pub(in super::super) const PUT_OFF: &str = "
+    UPDATE node_lines SET next_at = $2 WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM node_lines WHERE node = $1 FOR UPDATE SKIP LOCKED
     ))";
 
-async fn drop_some(
-    (node, logical, limit): &(NodeId, String, u32),
+async fn put_off(
+    (node, until): &(NodeId, Timestamp),
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let put_off = query(PUT_OFF).bind(node.as_str()).bind(until.as_micros()).execute(link).await;
+    put_off.map_err(during("putting off letters for a gateway"))?;
+    Ok(Ok(()))
+}
+
+pub(in super::super) const ANY_OVER: &str =
+    "SELECT node FROM node_letters WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1";
+
+pub(in super::super) const FORGET: &str = "
+    DELETE FROM node_letters WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM node_letters WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    )) RETURNING sender, node, length(body)::bigint AS bytes";
+
+pub(in super::super) const SHRINK: &str = "
+    UPDATE node_lines SET letters = letters - $3, bytes = bytes - $4, attempts = 0
+    WHERE sender = $1 AND node = $2";
+
+async fn forget(
+    (now, limit): &(Timestamp, u32),
     link: &mut Link<'_>,
 ) -> Result<Result<u64, Fault>, StoreError> {
-    let dropped =
-        query(DROP_LOGICAL).bind(node.as_str()).bind(logical.as_str()).bind(i64::from(*limit));
-    let dropped = dropped.execute(link).await.map_err(during("dropping letters"))?;
-    Ok(Ok(dropped.rows_affected()))
+    let rows = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit));
+    let rows = rows.fetch_all(&mut *link).await.map_err(during("forgetting letters"))?;
+    // In their order, so that nobody waits for somebody who waits.
+    let mut lines = BTreeMap::<Line, (i64, i64)>::new();
+    for row in &rows {
+        let (letters, bytes) = lines.entry(records::line(row)?).or_default();
+        (*letters, *bytes) = (*letters + 1, *bytes + value::<i64>(row, "bytes")?);
+    }
+    for (line, (letters, bytes)) in lines {
+        let (sender, node) = (line.sender.0, line.node.as_str());
+        let shrink = query(SHRINK).bind(sender).bind(node).bind(letters).bind(bytes);
+        let shrink = shrink.execute(&mut *link).await;
+        shrink.map_err(during("shortening a line of letters"))?;
+        close(sender, node, link).await?;
+    }
+    Ok(Ok(rows.len() as u64))
 }

@@ -27,6 +27,8 @@ pub(in super::super) const STATEMENTS: &[&str] = &[
     DROP_RECEIVED,
     DROP_PAIRS_OF,
     DROP_PAIRS_WITH,
+    DROP_LETTERS,
+    DROP_LINES,
     RAISE,
     HAD_DEVICE,
 ];
@@ -143,6 +145,8 @@ const DROP_SENT: &str = "DELETE FROM introductions WHERE sender = ?1";
 const DROP_RECEIVED: &str = "DELETE FROM introductions WHERE recipient = ?1";
 const DROP_PAIRS_OF: &str = "DELETE FROM pairs WHERE sender = ?1";
 const DROP_PAIRS_WITH: &str = "DELETE FROM pairs WHERE recipient = ?1";
+const DROP_LETTERS: &str = "DELETE FROM node_letters WHERE sender = ?1";
+const DROP_LINES: &str = "DELETE FROM node_lines WHERE sender = ?1";
 
 /// Ends a device with all that it left here, and puts what waited for it out of reach.
 pub(super) async fn end(
@@ -152,7 +156,16 @@ pub(super) async fn end(
     inboxes: &mut Inboxes,
 ) -> Result<(), StoreError> {
     prekeys::drop_ordinary(inbox.session, connection).await?;
-    let rest = [DROP, DROP_TAKEN, DROP_SENT, DROP_RECEIVED, DROP_PAIRS_OF, DROP_PAIRS_WITH];
+    let rest = [
+        DROP,
+        DROP_TAKEN,
+        DROP_SENT,
+        DROP_RECEIVED,
+        DROP_PAIRS_OF,
+        DROP_PAIRS_WITH,
+        DROP_LETTERS,
+        DROP_LINES,
+    ];
     for statement in rest {
         let dropped = query(statement).bind(inbox.session.0).execute(&mut *connection).await;
         dropped.map_err(during("removing a device"))?;
