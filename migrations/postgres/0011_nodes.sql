@@ -21,6 +21,15 @@ CREATE TABLE node_nonces (
 
 CREATE INDEX node_nonces_end ON node_nonces (ends_at);
 
+-- Members of other gateways who have come to nothing yet, and when it is looked whether that is still
+-- so.
+CREATE TABLE node_guests (
+    account BIGINT NOT NULL PRIMARY KEY REFERENCES accounts (number),
+    look_at BIGINT NOT NULL
+);
+
+CREATE INDEX node_guests_look ON node_guests (look_at);
+
 -- What one session writes to one gateway stands in line. There is no line without a letter.
 CREATE TABLE node_lines (
     sender   BIGINT NOT NULL REFERENCES sessions (number),

@@ -171,9 +171,9 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
-/// Members that never had a device; tokens, prekeys, introductions and receipts whose time is over,
-/// and numbers of other gateways and letters for them: these go whether there still are any others
-/// or not.
+/// Members that never had a device, and those elsewhere who have come to nothing; tokens, prekeys,
+/// introductions and receipts whose time is over, and numbers of other gateways and letters for them:
+/// these go whether there still are any others or not.
 async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
     let store = &gateway.store;
     for _ in 0..STEPS {
@@ -185,6 +185,7 @@ async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
             store.forget_introductions(now, STEP).await?,
             store.forget_nonces(now, STEP).await?,
             store.forget_letters(now, STEP).await?,
+            store.forget_guests(now, STEP).await?.len() as u64,
             store.forget_receipts(now.minus(gateway.limits.message_life), STEP).await?,
         ];
         if forgotten.iter().all(|forgotten| *forgotten < u64::from(STEP)) {

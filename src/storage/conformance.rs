@@ -182,6 +182,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
     nodes:
         the_first_key_of_a_gateway_stays,
         a_number_of_a_gateway_is_claimed_once,
+        who_comes_to_nothing_elsewhere_is_forgotten,
         letters_leave_in_the_order_of_their_line,
         a_letter_that_was_put_off_holds_its_line_up,
         all_lines_for_a_gateway_are_put_off,

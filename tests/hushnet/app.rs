@@ -38,7 +38,7 @@ const LOGIN: &[u8] = b"Login request";
 pub struct App<'n> {
     pub name: String,
     pub user: String,
-    /// The socket, when it listens. It looks again and again otherwise.
+    /// The socket. Who has closed it looks again and again.
     pub line: Option<Line>,
     node: &'n Node,
     wire: Wire<'n>,
@@ -70,6 +70,8 @@ impl<'n> App<'n> {
         app.knock().await;
         assert!(app.log_in().await.is_none(), "{name} is not known yet");
         app.sign_up().await;
+        // Nothing was signed yet.
+        app.listen().await;
         app.show_home().await;
         app
     }
@@ -86,6 +88,7 @@ impl<'n> App<'n> {
         let user = new.log_in().await.expect("somebody who is known");
         assert_eq!((&user.id, &user.username), (&self.user, &self.name));
         new.user = user.id;
+        new.listen().await;
         new.show_home().await;
         new
     }
@@ -201,7 +204,7 @@ impl<'n> App<'n> {
     }
 
     /// Opens the socket.
-    pub async fn listen(&mut self) {
+    async fn listen(&mut self) {
         self.line = Some(self.wire.line(&self.user).await.unwrap());
     }
 
@@ -369,8 +372,9 @@ impl<'n> App<'n> {
         answer.json["count"].as_u64().unwrap()
     }
 
-    /// Ends one of the person's devices.
-    pub async fn end(&self, device: &str) {
+    /// Ends one of the person's devices, for which a later app signs all of its requests from now on.
+    pub async fn end(&mut self, device: &str) {
+        self.wire.is_strong = true;
         let path = format!("/devices/{device}");
         let ended = self.signed(Method::DELETE, &path, &Value::Null).await;
         assert_eq!(ended.status, 204, "{ended:?}");

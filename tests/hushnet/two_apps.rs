@@ -48,15 +48,13 @@ impl<'n> Cast<'n> {
     async fn meet(node: &'n Node, way: Way) -> Self {
         let anna = App::install(node, "anna", HOME, 1).await;
         let mut bert = App::install(node, "bert", OFFICE, 2).await;
-        if way == Way::Socket {
-            bert.listen().await;
-        }
         let tablet = bert.install_beside(3).await;
         bert.wait_for("device").await;
         let mut cast = Self { anna, bert, tablet };
-        if way == Way::Socket {
-            cast.anna.listen().await;
-            cast.tablet.listen().await;
+        if way == Way::Polling {
+            for app in [&mut cast.anna, &mut cast.bert, &mut cast.tablet] {
+                app.line = None;
+            }
         }
         assert_eq!(cast.anna.begin("bert").await, 2, "with each device");
         for device in [&mut cast.bert, &mut cast.tablet] {
@@ -149,8 +147,6 @@ async fn two_apps_at_two_gateways() {
     let [here, there] = wire::two().await;
     let mut anna = App::install(&here, "anna", HOME, 1).await;
     let mut bert = App::install(&there, "bert", OFFICE, 2).await;
-    anna.listen().await;
-    bert.listen().await;
     let (to_bert, to_anna) = ("bert@node-b.test", "anna@node-a.test");
     assert_eq!(anna.begin(to_bert).await, 1);
     bert.wait_for("pending_session").await;
@@ -226,6 +222,7 @@ async fn a_device_that_was_ended_hears_nothing_any_more() {
         assert_eq!(bert.hear().await, ["before"]);
         let late = anna.write("bert", "to both").await;
         bert.end(&tablet.own_device().await).await;
+        bert.wait_for("device").await;
 
         let line = tablet.line.as_mut().unwrap();
         assert_eq!(line.close_code().await, Some(1008));

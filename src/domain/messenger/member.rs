@@ -307,6 +307,9 @@ pub struct RemoteDevice {
     pub at: Timestamp,
 }
 
+/// How long somebody of another gateway may come to nothing before it is looked again.
+pub const GUEST_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl RemoteDevice {
     /// Why it is not noted.
     #[must_use]

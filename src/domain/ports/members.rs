@@ -113,6 +113,10 @@ pub trait Members: Send + Sync {
     /// [`Fault::Forbidden`] when the id is on file for somebody else.
     async fn note_remote_device(&self, device: RemoteDevice) -> Result<DeviceOwner, Fault>;
 
+    /// Looks at members of other gateways who had come to nothing a day ago, at most `limit`: those
+    /// without a chat and without an introduction that waits are forgotten. Returns them.
+    async fn forget_guests(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Fault>;
+
     /// Forgets at most `limit` used tokens whose time is over; returns how many.
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
 

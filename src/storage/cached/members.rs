@@ -246,6 +246,16 @@ impl Members for CachedStore {
         .await
     }
 
+    async fn forget_guests(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Fault> {
+        self.change(
+            move |inner| async move { inner.forget_guests(now, limit).await },
+            |caches, outcome: &Result<Vec<UserId>, Fault>| {
+                outcome.iter().flatten().for_each(|user| caches.members.forget(*user));
+            },
+        )
+        .await
+    }
+
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.inner.forget_enrolments(now, limit).await
     }

@@ -2,7 +2,8 @@
 
 use futures_util::future::join_all;
 
-use super::scene::{START, Scene, at, key};
+use super::member_scene::{chat_id, introduction, remote_device};
+use super::scene::{START, Scene, at, key, user_id};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::SessionNumber;
@@ -98,6 +99,29 @@ pub(super) async fn a_number_of_a_gateway_is_claimed_once(scene: Scene) {
     assert_eq!(scene.store.forget_nonces(at(60), 2).await.unwrap(), 2);
     assert_eq!(scene.store.forget_nonces(at(60), 2).await.unwrap(), 1);
     assert!(claim(1, "one").await);
+}
+
+pub(super) async fn who_comes_to_nothing_elsewhere_is_forgotten(scene: Scene) {
+    const DAY: u64 = 24 * 3600;
+    let ann = scene.member(1).await;
+    let mut guests = Vec::new();
+    for n in 10..13 {
+        guests.push(scene.store.note_remote_device(remote_device(n)).await.unwrap());
+    }
+    scene.introduce(introduction(&guests[1].device, &ann.devices[0], 1)).await.unwrap();
+    let (ann, friend) = (ann.account, guests[2].member.account);
+    scene.store.ensure_chat(chat_id(1), friend, ann, at(1)).await.unwrap();
+    let forget = async |seconds| scene.store.forget_guests(at(seconds), 9).await.unwrap();
+    assert_eq!(forget(DAY - 1).await, []);
+    assert_eq!(forget(DAY).await, [user_id(10)]);
+    let is_known = async |n| scene.store.member(user_id(n)).await.unwrap().is_some();
+    assert_eq!((is_known(10).await, is_known(11).await, is_known(12).await), (false, true, true));
+    scene.store.forget_introductions(at(2000), 9).await.unwrap();
+    assert_eq!(forget(2 * DAY).await, [user_id(11)]);
+    assert_eq!(forget(9 * DAY).await, []);
+    let again = scene.store.note_remote_device(remote_device(10)).await.unwrap();
+    assert_eq!((again.member.user, again.member.devices.len()), (user_id(10), 1));
+    assert!(is_known(1).await && is_known(12).await);
 }
 
 pub(super) async fn letters_leave_in_the_order_of_their_line(scene: Scene) {

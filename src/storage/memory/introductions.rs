@@ -53,7 +53,7 @@ impl Introductions for MemoryStore {
     ) -> Result<Vec<Introduction>, Fault> {
         let state = self.state();
         let mut bytes = 0;
-        let waiting = state.waiting_for(to, page.now);
+        let waiting = state.introduced_to(to, page.now);
         let fitting = waiting.take_while(|kept| {
             let fits = bytes == 0 || bytes < page.max_bytes;
             bytes += kept.new.size();
@@ -69,7 +69,7 @@ impl Introductions for MemoryStore {
         limit: u32,
     ) -> Result<Vec<IntroductionHead>, Fault> {
         let state = self.state();
-        let waiting = state.waiting_for(to, now);
+        let waiting = state.introduced_to(to, now);
         Ok(waiting.take(limit as usize).map(|kept| state.introduction_head(kept)).collect())
     }
 
@@ -80,7 +80,7 @@ impl Introductions for MemoryStore {
         id: IntroductionId,
     ) -> Result<Option<IntroductionHead>, Fault> {
         let state = self.state();
-        let found = state.waiting_for(to, now).find(|it| it.new.id == id);
+        let found = state.introduced_to(to, now).find(|it| it.new.id == id);
         Ok(found.map(|kept| state.introduction_head(kept)))
     }
 
@@ -94,7 +94,7 @@ impl Introductions for MemoryStore {
         let devices = &state.messenger.devices;
         let is_theirs =
             |it: &Kept| devices.get(&it.from).is_some_and(|device| device.account == from);
-        Ok(to.iter().any(|to| state.waiting_for(*to, now).any(is_theirs)))
+        Ok(to.iter().any(|to| state.introduced_to(*to, now).any(is_theirs)))
     }
 
     async fn confirm(&self, confirmation: Confirmation) -> Result<Confirmed, Fault> {
@@ -116,7 +116,7 @@ impl State {
         found.map(|kept| kept.device.session)
     }
 
-    fn waiting_for(&self, to: SessionNumber, now: Timestamp) -> impl Iterator<Item = &Kept> {
+    fn introduced_to(&self, to: SessionNumber, now: Timestamp) -> impl Iterator<Item = &Kept> {
         let waiting = self.messenger.introductions.iter();
         waiting.filter(move |it| it.to == to && it.new.expires_at > now)
     }

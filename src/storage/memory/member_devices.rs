@@ -1,10 +1,13 @@
 //! Devices of members in memory.
 
+use std::collections::btree_map::Entry;
+
 use super::{Seat, State, members};
 use crate::domain::Fault;
 use crate::domain::account::Dialect;
-use crate::domain::ids::{AccountNumber, SessionId, SessionNumber};
-use crate::domain::messenger::member::{Permit, last_device, new_one_time_keys};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, SessionId, SessionNumber, UserId};
+use crate::domain::messenger::member::{GUEST_LIFE, Permit, last_device, new_one_time_keys};
 use crate::domain::messenger::{
     Circumstances, DeviceOwner, EnrolledDevice, MemberDevice, MemberDeviceChange, NewEnrolment,
     RemoteDevice, SignedKey,
@@ -145,7 +148,10 @@ impl State {
             had_device: true,
             is_discoverable: true,
         };
-        self.messenger.members.entry(account).or_insert(member);
+        if let Entry::Vacant(new_member) = self.messenger.members.entry(account) {
+            new_member.insert(member);
+            self.messenger.guests.insert(account, new.at.plus(GUEST_LIFE));
+        }
         let session = known.map(|(session, _)| session);
         if let Some(kept) = session.and_then(|it| self.messenger.devices.get_mut(&it)) {
             if kept.id_there.as_ref() != Some(&new.id_there) {
@@ -174,6 +180,32 @@ impl State {
         let noted = self.messenger.devices.values().find(|kept| kept.device.id == new.id);
         let owner = noted.and_then(|kept| self.device_owner(kept.device.session));
         owner.ok_or_else(|| Fault::internal("noting a device", "it is not there"))
+    }
+
+    pub(super) fn forget_guests(&mut self, now: Timestamp, limit: u32) -> Vec<UserId> {
+        let due = self.messenger.guests.iter().filter(|(_, look_at)| **look_at <= now);
+        let due: Vec<_> = due.map(|(account, _)| *account).take(limit as usize).collect();
+        let mut forgotten = Vec::new();
+        for account in due {
+            self.messenger.guests.remove(&account);
+            let mut participants = self.conversations.values().flat_map(|it| &it.participants);
+            if participants.any(|participant| participant.account == account) {
+                continue;
+            }
+            let owns = |session| {
+                let device = self.messenger.devices.get(session);
+                device.is_some_and(|device| device.account == account)
+            };
+            if self.messenger.introductions.iter().any(|waiting| owns(&waiting.from)) {
+                self.messenger.guests.insert(account, now.plus(GUEST_LIFE));
+                continue;
+            }
+            self.messenger.devices.retain(|_, device| device.account != account);
+            self.messenger.members.remove(&account);
+            self.member_changed(account);
+            forgotten.push(self.accounts[&account].id);
+        }
+        forgotten
     }
 
     /// The account with a remote member's id, if there is one, and it is that member's.

@@ -27,6 +27,8 @@ pub(super) struct Records {
     pub devices: BTreeMap<SessionNumber, member_devices::Kept>,
     /// Whose keys these are, or were.
     pub keys: HashMap<VerifyingKey, SessionNumber>,
+    /// Members of other gateways, and when it is looked whether they have come to something.
+    pub guests: BTreeMap<AccountNumber, Timestamp>,
     pub used_enrolments: BTreeMap<[u8; 16], Timestamp>,
     pub one_time_keys: HashMap<SessionNumber, Vec<String>>,
     /// Until when they may be named, and remembered.
@@ -147,6 +149,10 @@ impl Members for MemoryStore {
 
     async fn note_remote_device(&self, device: RemoteDevice) -> Result<DeviceOwner, Fault> {
         self.change().note_remote_device(device)
+    }
+
+    async fn forget_guests(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Fault> {
+        Ok(self.change().forget_guests(now, limit))
     }
 
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {

@@ -318,8 +318,9 @@ const FILL: &str = "
     SELECT n::text, '', '', 0, n FROM generate_series(1, 9000) AS n;
     INSERT INTO node_nonces (node, nonce, ends_at)
     SELECT (n % 9)::text, n::text, n FROM generate_series(1, 9000) AS n;
-    INSERT INTO node_lines (node, sender, letters, bytes, attempts, next_at)
-    SELECT (n % 900)::text, n, 1, 0, 0, n FROM generate_series(1, 9000) AS n;
+    INSERT INTO node_guests (account, look_at) SELECT n, n FROM generate_series(1, 2000) AS n;
+    INSERT INTO node_lines (sender, node, letters, bytes, attempts, next_at)
+    SELECT n, (n % 900)::text, 1, 0, 0, n FROM generate_series(1, 9000) AS n;
     INSERT INTO node_letters (node, sender, number, logical, digest, body, expires_at)
     SELECT (n % 9)::text, n, 1, n::text, '', '', n FROM generate_series(1, 9000) AS n;";
 

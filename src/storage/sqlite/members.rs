@@ -190,6 +190,19 @@ impl Members for SqliteStore {
         DeviceOwner::of(member.ok_or_else(missing)?, session).ok_or_else(missing)
     }
 
+    async fn forget_guests(&self, now: Timestamp, limit: u32) -> Result<Vec<UserId>, Fault> {
+        // Nearly always there is nothing to do, and a reader finds that out.
+        let due = query(remote::ANY_GUEST).bind(now.as_micros());
+        let due = due.fetch_optional(&self.readers).await;
+        if due.map_err(during("looking for other gateways' members"))?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.change((now, limit), |input, connection| {
+            Box::pin(remote::forget_guests(input, connection))
+        })
+        .await
+    }
+
     async fn forget_enrolments(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         let old = query(enrol::OLD).bind(now.as_micros()).fetch_optional(&self.readers).await;
         if old.map_err(during("looking for used tokens"))?.is_none() {

@@ -1,6 +1,8 @@
 //! Where a gateway is served, and how the app talks to it: real connections, the three headers, and
 //! a socket whose address it makes up itself.
 
+use std::cell::Cell;
+
 use axum::http::{HeaderMap, HeaderValue, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +11,7 @@ use sealpost::domain::account::Dialect;
 use sealpost::domain::clock::Clock as _;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -74,13 +77,17 @@ pub struct Wire<'n> {
     client: reqwest::Client,
     /// Where it is, as the proxy in front of the gateway says.
     place: HeaderValue,
+    /// Whether it signs all of a request, as a later app may.
+    pub is_strong: bool,
+    nonces: Cell<u128>,
 }
 
 impl<'n> Wire<'n> {
     pub fn new(node: &'n Node, place: &str) -> Self {
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        Self { node, client, place: place.parse().unwrap() }
+        let place = place.parse().unwrap();
+        Self { node, client, place, is_strong: false, nonces: Cell::default() }
     }
 
     /// Sends a request, signed by a key if one is given.
@@ -94,13 +101,14 @@ impl<'n> Wire<'n> {
         let url = format!("{}{path}", self.node.base);
         let mut request = self.client.request(method.clone(), url);
         request = request.header("x-forwarded-for", &self.place);
-        if let Some(key) = key {
-            request = request.headers(self.signed(key));
-        }
         if !body.is_null() {
             request = request.json(body);
         }
-        let response = request.send().await.unwrap();
+        let mut request = request.build().unwrap();
+        if let Some(key) = key {
+            self.sign(key, &mut request);
+        }
+        let response = self.client.execute(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -110,16 +118,27 @@ impl<'n> Wire<'n> {
         answer
     }
 
-    /// The signature covers the seconds and nothing else.
-    fn signed(&self, key: &SigningKey) -> HeaderMap {
+    /// The signature of the app covers the seconds and nothing else.
+    fn sign(&self, key: &SigningKey, request: &mut reqwest::Request) {
         let timestamp = self.node.app.clock.now().as_seconds().to_string();
-        let signature = STANDARD.encode(key.sign(timestamp.as_bytes()));
-        let identity = STANDARD.encode(key.verifying_key().to_bytes());
-        let mut headers = HeaderMap::new();
-        headers.insert("x-identity-key", identity.parse().unwrap());
-        headers.insert("x-timestamp", timestamp.parse().unwrap());
-        headers.insert("x-signature", signature.parse().unwrap());
-        headers
+        let mut text = timestamp.clone();
+        let mut nonce = None;
+        if self.is_strong {
+            self.nonces.set(self.nonces.get() + 1);
+            let fresh = STANDARD.encode(self.nonces.get().to_le_bytes());
+            text = all_of(request, &timestamp, &fresh);
+            nonce = Some(fresh);
+        }
+        let mut set = |name: &'static str, value: &str| {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        };
+        set("x-identity-key", &STANDARD.encode(key.verifying_key().to_bytes()));
+        set("x-timestamp", &timestamp);
+        set("x-signature", &STANDARD.encode(key.sign(text.as_bytes())));
+        if let Some(nonce) = &nonce {
+            set("x-signature-version", "2");
+            set("x-nonce", nonce);
+        }
     }
 
     /// The socket: whatever path the node's URL has, this one is at the root, and without
@@ -129,4 +148,13 @@ impl<'n> Wire<'n> {
             HeaderMap::from_iter([("x-forwarded-for".parse().unwrap(), self.place.clone())]);
         self.node.app.hush_line(&format!("/ws/{user}"), &headers).await
     }
+}
+
+/// What a strong signature covers.
+fn all_of(request: &reqwest::Request, timestamp: &str, nonce: &str) -> String {
+    let (method, url) = (request.method(), request.url());
+    let query = url.query().map_or(String::new(), |query| format!("?{query}"));
+    let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
+    let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{method}\n{}{query}\n{timestamp}\n{nonce}\n{digest}", url.path())
 }

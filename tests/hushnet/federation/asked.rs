@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::http::Method;
 use axum::routing::get;
 use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::{Value, json};
 
@@ -19,7 +21,7 @@ use crate::harness::hush::HushDevice;
 fn key_of(name: &str) -> String {
     let mut seed = [9; 32];
     seed[..name.len()].copy_from_slice(name.as_bytes());
-    SigningKey::from_seed(&seed).verifying_key().to_base64()
+    STANDARD.encode(SigningKey::from_seed(&seed).verifying_key().to_bytes())
 }
 
 /// A gateway that knows two others, with a member whom one of them has introduced somebody to.
@@ -68,6 +70,8 @@ async fn a_gateway_says_who_it_is() {
     assert_eq!((info.status, &info.json["node_id"]), (200, &"node-a.test".into()));
     assert_eq!(info.json["protocol_version"], "0.0.2");
     assert_eq!(info.json["signs_bodies"], true);
+    let key = STANDARD.decode(info.json["public_key_b64"].as_str().unwrap());
+    assert_eq!(key.unwrap().len(), 32);
     let alone = TestApp::start_for_hushnet().await;
     let info = alone.hush_stranger(Method::GET, "/s2s/info", &Value::Null).await;
     assert_eq!(info.status, 404, "{info:?}");

@@ -169,6 +169,7 @@ async fn a_gateway_that_does_not_answer_keeps_nobody_else_waiting() {
     };
     let a = gateway("node-a.test", vec![to_b, to_silent]).await;
     let b = gateway("node-b.test", vec![to_a]).await;
+    serve(on_a, a.router());
     serve(on_b, b.router());
     let (alice, bob) = (member(&a, "alice").await, member(&b, "bob").await);
     let bundle = alice.get(&a, "/s2s/federated/bob/node-b.test/keys").await.list()[0].clone();

@@ -7,6 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use utoipa::OpenApi;
 
 use super::super::error::{ErrorBody, Refusal};
@@ -53,7 +55,7 @@ async fn info(State(state): State<Arc<HushNetState>>) -> Result<Json<Info>, Refu
     Ok(Json(Info {
         node_id: own.id.to_string(),
         api_url: own.api_url.clone(),
-        public_key_b64: own.key.to_base64(),
+        public_key_b64: STANDARD.encode(own.key.to_bytes()),
         protocol_version: VERSION,
         signs_bodies: true,
     }))

@@ -45,8 +45,8 @@ impl Claimed {
             return Err(Fault::forbidden_field(FIELD, "belongs to another node"));
         }
         let ForeignSender { device, identity_key: key, .. } = sender;
-        if let Err(fault) = identity_key(&key) {
-            return Err(Fault::invalid("from_identity_pubkey", fault.to_string()));
+        if identity_key(&key).is_err() {
+            return Err(Fault::invalid("from_identity_pubkey", "is no Ed25519 key in base64"));
         }
         Ok(Self { address, device, identity_key: key })
     }

@@ -5,14 +5,30 @@ use sqlx::{SqliteConnection, query};
 use super::{devices, enrol, names};
 use crate::domain::Fault;
 use crate::domain::account::Dialect;
-use crate::domain::ids::{AccountNumber, SessionNumber};
+use crate::domain::clock::Timestamp;
+use crate::domain::ids::{AccountNumber, SessionNumber, UserId};
 use crate::domain::messenger::RemoteDevice;
+use crate::domain::messenger::member::GUEST_LIFE;
 use crate::storage::cells::Cells;
 use crate::storage::error::{StoreError, during};
-use crate::storage::sqlite::rows::value;
+use crate::storage::sqlite::rows::{id, value};
 
 #[cfg(test)]
-pub(in super::super) const STATEMENTS: &[&str] = &[ACCOUNT, SESSION, SET_IDENTITY, REVIVE];
+pub(in super::super) const STATEMENTS: &[&str] = &[
+    ACCOUNT,
+    SESSION,
+    SET_IDENTITY,
+    REVIVE,
+    ANY_GUEST,
+    GUESTS,
+    HAS_CHAT,
+    WAITS,
+    LOOK_AGAIN,
+    DROP_GUEST,
+    DROP_DEVICE,
+    DROP_SESSION,
+    DROP_MEMBER,
+];
 
 const ACCOUNT: &str = "
     SELECT accounts.number, accounts.dialect, members.relay, members.name
@@ -59,6 +75,7 @@ pub(super) async fn note(
     };
     if !is_named {
         names::add(account, &new.relay, new.name.as_str(), false, connection).await?;
+        expect(account, new, connection).await?;
     }
     let session = match &session {
         Some(row) => SessionNumber(value(row, "number")?),
@@ -135,4 +152,99 @@ async fn add(
         id_there: Some(&new.id_there),
     };
     devices::add(row, connection).await
+}
+
+const EXPECT: &str = "
+    INSERT INTO node_guests (account, look_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+/// It is looked later whether the member has come to something.
+async fn expect(
+    account: AccountNumber,
+    new: &RemoteDevice,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let look_at = new.at.plus(GUEST_LIFE).as_micros();
+    let expect = query(EXPECT).bind(account.0).bind(look_at).execute(connection).await;
+    expect.map_err(during("noting another gateway's member"))?;
+    Ok(())
+}
+
+pub(super) const ANY_GUEST: &str =
+    "SELECT account FROM node_guests WHERE look_at <= ?1 ORDER BY look_at LIMIT 1";
+
+const GUESTS: &str = "
+    SELECT node_guests.account, accounts.id
+    FROM node_guests JOIN accounts ON accounts.number = node_guests.account
+    WHERE node_guests.look_at <= ?1 ORDER BY node_guests.look_at LIMIT ?2";
+
+const HAS_CHAT: &str = "SELECT conversation FROM participants WHERE account = ?1 LIMIT 1";
+
+const WAITS: &str = "
+    SELECT introductions.sender
+    FROM member_devices JOIN introductions ON introductions.sender = member_devices.session
+    WHERE member_devices.account = ?1 LIMIT 1";
+
+const LOOK_AGAIN: &str = "UPDATE node_guests SET look_at = ?2 WHERE account = ?1";
+
+const DROP_GUEST: &str = "DELETE FROM node_guests WHERE account = ?1";
+const DROP_DEVICE: &str = "DELETE FROM member_devices WHERE session = ?1";
+const DROP_SESSION: &str = "DELETE FROM sessions WHERE number = ?1";
+const DROP_MEMBER: &str = "DELETE FROM members WHERE account = ?1";
+
+/// Forgets members who have come to nothing. Their accounts stay, which are a few bytes: whoever
+/// comes back has the same.
+pub(super) async fn forget_guests(
+    (now, limit): &(Timestamp, u32),
+    connection: &mut SqliteConnection,
+) -> Result<Result<Vec<UserId>, Fault>, StoreError> {
+    let rows = query(GUESTS).bind(now.as_micros()).bind(*limit);
+    let rows = rows.fetch_all(&mut *connection).await.map_err(during(LOOKING))?;
+    let mut forgotten = Vec::new();
+    for row in &rows {
+        let account = AccountNumber(value(row, "account")?);
+        if one(HAS_CHAT, account, connection).await? {
+            drop_by(DROP_GUEST, account.0, connection).await?;
+        } else if one(WAITS, account, connection).await? {
+            let again = query(LOOK_AGAIN).bind(account.0).bind(now.plus(GUEST_LIFE).as_micros());
+            again.execute(&mut *connection).await.map_err(during(LOOKING))?;
+        } else {
+            forget_guest(account, connection).await?;
+            forgotten.push(id(row, "id")?);
+        }
+    }
+    Ok(Ok(forgotten))
+}
+
+const LOOKING: &str = "looking for other gateways' members";
+
+async fn one(
+    statement: &'static str,
+    account: AccountNumber,
+    connection: &mut SqliteConnection,
+) -> Result<bool, StoreError> {
+    let row = query(statement).bind(account.0).fetch_optional(connection).await;
+    Ok(row.map_err(during(LOOKING))?.is_some())
+}
+
+async fn drop_by(
+    statement: &'static str,
+    number: i64,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let dropped = query(statement).bind(number).execute(connection).await;
+    dropped.map_err(during("forgetting another gateway's member"))?;
+    Ok(())
+}
+
+async fn forget_guest(
+    account: AccountNumber,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    devices::raise(account, connection).await?;
+    for session in devices::sessions(account, connection).await? {
+        drop_by(DROP_DEVICE, session.0, connection).await?;
+        drop_by(DROP_SESSION, session.0, connection).await?;
+    }
+    drop_by(DROP_GUEST, account.0, connection).await?;
+    drop_by(DROP_MEMBER, account.0, connection).await
 }
