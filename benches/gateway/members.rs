@@ -34,6 +34,9 @@ const DEVICES: usize = 16;
 /// Messages whose signatures are made at a time: they are good for half a minute.
 const AT_ONCE: usize = 10_000;
 
+/// How long the sweeper and the vacuum have.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// Turns of each side, of which the first is not counted, and fetches for each device in a turn.
 const TURNS: usize = 17;
 const FETCHES: usize = 8;
@@ -119,45 +122,56 @@ async fn send(template: &Template, is_alone: bool, measured: usize) -> Measured 
 
 /// Empty fetches of devices to which nothing was ever delivered, and after so many deliveries.
 async fn fetching(template: &Template, deliveries: usize) -> String {
-    let (used_copy, fresh_copy) = (template.copy().await, template.other_copy().await);
-    let fresh = Reader::after(&fresh_copy, 0).await;
-    let used = Reader::after(&used_copy, deliveries).await;
+    let fresh = Reader::after(template.other_copy().await, 0).await;
+    let used = Reader::after(template.copy().await, deliveries).await;
+    let at_once = compare(&fresh, &used).await;
+    let left = used.swept().await;
+    let later = compare(&fresh, &used).await;
+    let mut text = format!(
+        "Empty fetches of {DEVICES} devices, one after the other, in turns with a gateway that has \
+         delivered nothing: at once after {} deliveries, and later, when the sweeper and the \
+         server's vacuum had had their time. {left} of the messages were left then.\n\n\
+         | | nothing delivered, p50 ms | p99 | then, p50 ms | p99 |\n|---|---:|---:|---:|---:|\n",
+        used.delivered
+    );
+    for (when, times) in [("at once", &at_once), ("later", &later)] {
+        let cell =
+            |times: &Vec<_>| format!("{:.3} | {:.3}", percentile(times, 50), percentile(times, 99));
+        text += &format!("| {when} | {} | {} |\n", cell(&times[0]), cell(&times[1]));
+    }
+    text += "\n| | measured | promised | |\n|---|---:|---:|---|\n";
+    let [before, after] = later.each_ref().map(|times| percentile(times, 50));
+    bound(&mut text, "HushNet: time of an empty fetch later", after / before, 1.1);
+    fresh.gateway.process.stop();
+    used.gateway.process.stop();
+    text
+}
+
+/// Fetches that find nothing, in turns from both gateways.
+async fn compare(fresh: &Reader, used: &Reader) -> [Vec<Duration>; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for turn in 0..TURNS {
-        for (reader, times) in [&fresh, &used].into_iter().zip(&mut times) {
+        for (reader, times) in [fresh, used].into_iter().zip(&mut times) {
             let took = reader.fetch_nothing().await;
             if turn > 0 {
                 times.extend(took);
             }
         }
     }
-    let [before, after] = times.each_ref().map(|times| percentile(times, 50));
-    let mut text = format!(
-        "Empty fetches of {DEVICES} devices, one after the other, in turns with a gateway that has \
-         delivered nothing:\n\n\
-         | deliveries | p50 ms | p99 ms |\n|---|---:|---:|\n",
-    );
-    for (reader, times) in [&fresh, &used].into_iter().zip(&times) {
-        let (half, most) = (percentile(times, 50), percentile(times, 99));
-        text += &format!("| {} | {half:.3} | {most:.3} |\n", reader.delivered);
-    }
-    text += "\n| | measured | promised | |\n|---|---:|---:|---|\n";
-    bound(&mut text, "HushNet: time of an empty fetch after them", after / before, 1.1);
-    fresh.gateway.process.stop();
-    used.gateway.process.stop();
-    text
+    times
 }
 
 /// A member whose devices have fetched much.
 struct Reader {
+    copy: Copy,
     gateway: Gateway,
     devices: Vec<Device>,
     delivered: usize,
 }
 
 impl Reader {
-    async fn after(copy: &Copy, deliveries: usize) -> Self {
-        let gateway = Gateway::serve_with(copy, &SETTINGS);
+    async fn after(copy: Copy, deliveries: usize) -> Self {
+        let gateway = Gateway::serve_with(&copy, &SETTINGS);
         let address = gateway.process.address();
         let mut connection = Connection::open(address).await;
         let from = enrol(&mut connection, "sender").await;
@@ -188,7 +202,20 @@ impl Reader {
             }
         }
         assert_eq!(delivered, messages * DEVICES, "each message comes once to each device");
-        Self { gateway, devices, delivered }
+        Self { copy, gateway, devices, delivered }
+    }
+
+    /// Waits until the sweeper has removed what was read, and the server has cleaned up behind it;
+    /// says how many messages are left.
+    async fn swept(&self) -> i64 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = self.copy.stored().await.payloads;
+            if (left == 0 && self.copy.is_vacuumed().await) || Instant::now() > end {
+                return left;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     async fn fetch_nothing(&self) -> Vec<Duration> {

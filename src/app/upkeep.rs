@@ -171,9 +171,9 @@ async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     Ok(Progress::Behind)
 }
 
-/// Members that never had a device, and those elsewhere who have come to nothing; tokens, prekeys,
-/// introductions and receipts whose time is over, and numbers of other gateways and letters for them:
-/// these go whether there still are any others or not.
+/// Members that never had a device; tokens, prekeys, introductions and receipts whose time is over;
+/// numbers of other gateways, letters for them, and members there who have come to nothing: these go
+/// whether there still are any others or not.
 async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
     let store = &gateway.store;
     for _ in 0..STEPS {

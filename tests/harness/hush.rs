@@ -131,10 +131,15 @@ impl HushDevice {
 
     /// A request with the headers of the strong form.
     pub fn strongly(&self, method: &Method, path: &str, body: &[u8]) -> Builder {
+        self.strongly_at(self.now(), method, path, body)
+    }
+
+    /// The same by a clock that says something else.
+    pub fn strongly_at(&self, time: i64, method: &Method, path: &str, body: &[u8]) -> Builder {
         let mut nonce = [0; 16];
         nonce[..8].copy_from_slice(&self.nonces.fetch_add(1, Ordering::SeqCst).to_le_bytes());
         nonce[8..].copy_from_slice(&self.now().to_le_bytes());
-        let (nonce, timestamp) = (STANDARD.encode(nonce), self.now().to_string());
+        let (nonce, timestamp) = (STANDARD.encode(nonce), time.to_string());
         let digest = Sha256::digest(body);
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let text = format!("{method}\n{PREFIX}{path}\n{timestamp}\n{nonce}\n{digest}");

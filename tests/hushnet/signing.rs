@@ -1,5 +1,7 @@
 //! Requests that are signed: the order of checks, and their texts.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use base64::Engine;
@@ -148,6 +150,22 @@ async fn who_has_signed_strongly_once_is_held_to_it() {
     assert_eq!((weak.status, &weak.json), (401, &"Strong signature required".into()));
     let weak = alice.post(&app, "/messages", json!({ "payloads": [] })).await;
     assert_eq!((weak.status, &weak.json), (401, &"Strong signature required".into()));
+}
+
+#[tokio::test]
+async fn a_strong_signature_of_a_clock_that_is_ahead_is_good_once_whatever_restarts() {
+    let mut app = TestApp::start_for_hushnet().await;
+    let alice = app.hush_member("alice").await;
+    app.clock.advance(Duration::from_secs(100));
+    let ahead = alice.strongly_at(alice.now() + 25, &Method::GET, SIGNED, b"").body(()).unwrap();
+    let (parts, ()) = ahead.into_parts();
+    let again = || Request::from_parts(parts.clone(), Body::empty());
+    assert_eq!(app.call(again()).await.status, 200);
+    app.clock.advance(Duration::from_secs(5));
+    app.restart().await;
+    app.clock.advance(Duration::from_secs(20));
+    let replayed = app.call(again()).await;
+    assert_eq!((replayed.status, &replayed.json), (401, &"Replayed nonce".into()));
 }
 
 #[tokio::test]

@@ -11,12 +11,14 @@ use crate::domain::messenger::receipt::NewReceipt;
 
 pub(super) async fn two_accounts_have_one_chat(scene: Scene) {
     let (ann, ben, eve) = (scene.member(1).await, scene.member(2).await, scene.member(3).await);
+    let known = async |one, other| scene.store.direct_chat(one, other).await.unwrap();
+    assert_eq!(known(ann.account, ben.account).await, None);
     let ensure = async |n, one, other| scene.store.ensure_chat(chat_id(n), one, other, START).await;
-    let known = async || scene.store.direct_chat(ben.account, ann.account).await.unwrap();
-    assert_eq!(known().await, None);
     assert_eq!(ensure(1, ann.account, ben.account).await.unwrap(), chat_id(1));
-    assert_eq!(known().await, Some(chat_id(1)));
+    assert_eq!(known(ann.account, ben.account).await, Some(chat_id(1)));
     assert_eq!(ensure(2, ben.account, ann.account).await.unwrap(), chat_id(1));
+    assert_eq!(known(ben.account, ann.account).await, Some(chat_id(1)));
+    assert_eq!(known(ben.account, eve.account).await, None);
     let taken = ensure(1, ann.account, eve.account).await;
     assert_eq!(conflict(taken).as_deref(), Some("chat_id"));
     let contact = contact_conversation_id(user_id(8), user_id(9));

@@ -3,7 +3,8 @@
 //! They are in the memory of this process, so a signature of before it began is refused. Gateways
 //! that serve the same members from one database (PostgreSQL) each have a memory of their own, and
 //! claim each nonce in the database as well: one small commit for each strong request. On SQLite
-//! there is one process, and nobody else to tell.
+//! there is one process, which does so only for clients whose clock is ahead, and for half a minute
+//! after it began: their signatures are good beyond its end.
 
 use std::collections::HashSet;
 use std::mem;
@@ -48,6 +49,13 @@ impl Nonces {
     /// Whether all nonces of that second that were used are known.
     pub(super) fn remember(&self, second: i64) -> bool {
         second >= self.began
+    }
+
+    /// Whether a signature of that second, made where the clock is ahead of ours, may have been used
+    /// before this process began, or may still be good after the next one has begun.
+    pub(super) fn may_outlive(&self, second: i64, now: Timestamp) -> bool {
+        let window = i64::try_from(WINDOW.as_secs()).unwrap_or(i64::MAX);
+        second > now.as_seconds() || second <= self.began.saturating_add(window)
     }
 
     /// Notes a nonce; false when it was used before.
@@ -102,5 +110,9 @@ mod tests {
         let nonces = Nonces::new(START.plus(Duration::from_micros(1)));
         assert!(!nonces.remember(1_700_000_000) && nonces.remember(1_700_000_001));
         assert!(Nonces::new(START).remember(1_700_000_000));
+        let later = START.plus(Duration::from_secs(100));
+        let may = |second| Nonces::new(START).may_outlive(second, later);
+        assert!(may(1_700_000_030) && !may(1_700_000_031));
+        assert!(!may(1_700_000_100) && may(1_700_000_101));
     }
 }

@@ -98,12 +98,14 @@ impl Strong {
         self.key.verify(text.as_bytes(), &self.signature).map_err(|_| weak::mismatch())
     }
 
-    /// Notes that the signature was used: here, and where other gateways that serve the same members
-    /// see it.
+    /// Notes that the signature was used: here, and where other gateways that serve the same members,
+    /// and this one after a restart, see it.
     pub(super) async fn use_up(&self, state: &HushNetState) -> Result<(), Refusal> {
-        let gateway = &state.messenger.gateway;
-        let mut is_new = state.verified.nonces.claim(&self.key, self.nonce, gateway.clock.now())?;
-        if is_new && state.settings.shares_members {
+        let (gateway, nonces) = (&state.messenger.gateway, &state.verified.nonces);
+        let now = gateway.clock.now();
+        let mut is_new = nonces.claim(&self.key, self.nonce, now)?;
+        let is_shared = state.settings.shares_members || nonces.may_outlive(self.seconds, now);
+        if is_new && is_shared {
             let ends_at = Timestamp::from_micros(self.seconds.saturating_mul(1_000_000));
             let (whose, nonce) = (NodeId::of_device(&self.key), STANDARD.encode(self.nonce));
             is_new = gateway.store.claim_nonce(&whose, nonce, ends_at.plus(SHARED)).await?;

@@ -100,7 +100,10 @@ impl Federation {
 
     async fn learn(&self, desk: &mut Desk, went: Went) -> Result<(), Fault> {
         let (letter, error, wish) = match went {
-            Went::Well(line) => return Ok(desk.answered(&line.node)),
+            Went::Well(line) => {
+                desk.answered(&line.node);
+                return Ok(());
+            }
             Went::Silent(letter, error, wish) => (letter, error, wish),
         };
         let (now, store) = (self.messenger.gateway.clock.now(), &self.messenger.gateway.store);
