@@ -55,7 +55,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         module: "outside",
-        may_use: &["domain", "config"],
+        may_use: &["domain", "config", "sdk"],
         never: &["axum", "hyper", "tower", "tower_http", "sqlx"],
         why: "whom the gateway asks is decided in one place, and nobody asks the gateway there",
     },
@@ -67,7 +67,7 @@ pub const TABLE: &[Row] = &[
     },
     Row {
         module: "config",
-        may_use: &["domain"],
+        may_use: &["domain", "sdk"],
         never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio"],
         why: "a setting is a value; each module is handed its own",
     },

@@ -1,0 +1,151 @@
+//! What is served where: a router for clients, one for operators, one for each dialect that has an
+//! address of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::{from_fn, map_response};
+
+use super::{App, openapi_yaml, settings};
+use crate::admin::{self, AdminState};
+use crate::dialect::mixin::{self, MixinState};
+use crate::dialect::{hushnet, textsecure};
+use crate::domain::account::Dialect;
+use crate::domain::attachment::upload_patience;
+use crate::http::blobs;
+use crate::http::layers::{self, Guard, Others, Patience};
+use crate::http::{health, problem, start};
+
+/// Above the time that a poll asked for: what finding and writing the last answer may take.
+const POLL_MARGIN: Duration = Duration::from_secs(15);
+
+impl App {
+    /// What clients may ask.
+    pub fn router(&self) -> Router {
+        let prefix = self.config.dialects.mixin.path_prefix.as_str();
+        let state = Arc::new(self.mixin_state());
+        let sockets = mixin::socket_router(state.clone(), self.guard());
+        let mixin = mixin::router(state, self.guard());
+        let router = match prefix {
+            // At the root it also answers for paths that nobody knows.
+            "" => mixin,
+            prefix => Router::new().nest(prefix, mixin).fallback(problem::unknown_path),
+        };
+        let own = health::router(self.gateway.clone())
+            .merge(start::router(self.server_public_key.clone()))
+            .merge(self.openapi_router());
+        let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
+        let others = Others { below: self.beside_others(), sockets: Some(sockets) };
+        layers::apply(router, others, self.gateway.entropy.clone())
+    }
+
+    /// What phones may ask where nothing else is served: their protocol, and the bytes of
+    /// attachments, whose addresses may lead there.
+    pub fn phones_router(&self) -> Option<Router> {
+        let phones = textsecure::router(self.phones.clone()?, self.guard());
+        let router = phones.merge(self.blobs_router());
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
+    fn openapi_router(&self) -> Router {
+        let prefix = self.config.dialects.mixin.path_prefix.clone();
+        crate::http::openapi::router(move || openapi_yaml(&prefix))
+    }
+
+    /// What HushNet's clients may ask where nothing else is served, if that dialect is spoken.
+    pub fn hushnet_router(&self) -> Option<Router> {
+        let router = hushnet::router(self.hushnet.clone()?, self.guard());
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
+    /// Dialects at the address of all others, with what their paths are below.
+    fn beside_others(&self) -> Vec<(String, Router)> {
+        let mut below = Vec::new();
+        let dialects = &self.config.dialects;
+        if let Some(state) = self.phones.as_ref().filter(|_| dialects.textsecure.is_beside_others())
+        {
+            let phones = textsecure::router(state.clone(), self.guard());
+            below.extend(textsecure::PLACES.map(|place| (place.to_owned(), phones.clone())));
+        }
+        if let Some(state) = self.hushnet.as_ref().filter(|_| dialects.hushnet.is_beside_others()) {
+            let router = hushnet::router(state.clone(), self.guard());
+            below.push((dialects.hushnet.mounted_at().to_owned(), router));
+            let sockets = hushnet::root_socket_router(state.clone(), self.guard());
+            below.push((hushnet::ROOT_SOCKETS.to_owned(), sockets));
+        }
+        below
+    }
+
+    fn blobs_router(&self) -> Router {
+        let blobs = blobs::router(
+            self.gate.clone(),
+            self.files.clone(),
+            self.urls.clone(),
+            settings::blobs(&self.config),
+        );
+        let guard = Guard { patience: self.upload_patience(), ..self.guard() };
+        let router = layers::guard(blobs, guard).layer(map_response(blobs::say_when));
+        match self.config.dialects.textsecure.enabled {
+            // Some of that protocol's clients are pages.
+            true => router.layer(from_fn(textsecure::cors::surround)),
+            false => router,
+        }
+    }
+
+    /// What operators may ask; never to be served to anybody else.
+    pub fn admin_router(&self) -> Router {
+        let sockets = self.sockets.clone();
+        let state = AdminState {
+            gateway: self.gateway.clone(),
+            server_public_key: self.server_public_key.clone(),
+            started_at: self.started_at,
+            address: self.address.get().copied(),
+            sockets: Arc::new(move || sockets.taken() as u64),
+            switchboard: self.switchboard().cloned(),
+        };
+        let router = admin::router(state).merge(health::router(self.gateway.clone()));
+        let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
+        layers::apply(router, Others::default(), self.gateway.entropy.clone())
+    }
+
+    pub(super) fn own_routers(&self) -> Vec<(Dialect, Router)> {
+        let phones = self.phones_router().map(|router| (Dialect::TextSecure, router));
+        let hushnet = self.hushnet_router().map(|router| (Dialect::HushNet, router));
+        phones.into_iter().chain(hushnet).collect()
+    }
+
+    fn mixin_state(&self) -> MixinState {
+        MixinState {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            files: self.files.clone(),
+            urls: self.urls.clone(),
+            addresses: settings::addresses(&self.config),
+            server_public_key: self.server_public_key.to_string(),
+            settings: settings::mixin(&self.config),
+            verified: mixin::auth::verified_tokens(),
+            sockets: self.sockets.clone(),
+            leftovers: self.leftovers.clone(),
+        }
+    }
+
+    fn guard(&self) -> Guard {
+        let (patience, leftovers) = (self.patience(), self.leftovers.clone());
+        Guard { patience, leftovers, is_trusting: false }
+    }
+
+    /// Uploads have a patience of their own, which fits their size; this is only the end of it.
+    fn upload_patience(&self) -> Patience {
+        let longest = upload_patience(self.files.limits().bytes) + POLL_MARGIN;
+        Patience { request: longest, poll: longest }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            request: self.config.http.request_timeout(),
+            poll: self.config.dialects.mixin.longest_poll() + POLL_MARGIN,
+        }
+    }
+}
