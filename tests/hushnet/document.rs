@@ -66,6 +66,10 @@ async fn users_are_made_listed_and_looked_up() {
     refused(&new_user(&app, "a@b").await, 400, "BAD_REQUEST");
 
     let bob = somebody(&app, "bob").await;
+    // Whoever has no device is shown to nobody.
+    let device = HushDevice::new(&app, "alice", &id);
+    let enrolled = device.post(&app, "/devices", device.documented_enrolment(1)).await;
+    assert_eq!(enrolled.status, 201, "{enrolled:?}");
     let list = app.hush_stranger(Method::GET, "/users", &Value::Null).await;
     let listed: Vec<_> = list.json.as_array().unwrap().iter().map(|it| &it["username"]).collect();
     assert_eq!((list.status, listed), (200, vec![&json!("alice"), &json!("bob")]));

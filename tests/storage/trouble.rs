@@ -130,7 +130,7 @@ async fn a_locked_database_stores_nothing_until_it_is_free_again() {
 async fn a_full_disk_stores_nothing_until_there_is_room_again() {
     let folder = Folder::new();
     let mut config = folder.config();
-    config.max_size = Some(110 * 4096);
+    config.max_size = Some(150 * 4096);
     let store = Arc::new(SqliteStore::open(&config).await.unwrap());
     let scene = Scene::new(store.clone());
     let (bot, phone) = (scene.device(1).await, scene.device(2).await);

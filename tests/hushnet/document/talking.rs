@@ -11,6 +11,7 @@ use super::{NOBODY, START, refused, somebody};
 use crate::harness::TestApp;
 use crate::harness::hush::HushDevice;
 use crate::hushnet::line::Line;
+use crate::hushnet::people::befriend;
 
 /// A minute and two minutes after the start.
 const LATER: &str = "2026-01-02T03:05:05Z";
@@ -158,6 +159,7 @@ async fn chats_are_listed_with_what_happened_last() {
     assert_eq!(list(&bob).await, json!([direct]));
     assert_eq!(list(&carol).await, json!([]));
 
+    befriend(&app, &alice, &carol).await;
     app.clock.advance(Duration::from_secs(60));
     let wish = json!({ "name": "Project Team", "members": [bob.user, carol.user] });
     let group = alice.post(&app, "/chats", wish).await;

@@ -50,7 +50,7 @@ fn example(name: &str) -> Option<Value> {
         "identity_pubkey" | "from_identity_pubkey" => json!(IDENTITY),
         "prekey_pubkey" | "signed_prekey_pub" | "ephemeral_pubkey" | "sender_prekey_pub"
         | "otpk_used" | "one_time_prekey" | "key" => json!(KEY),
-        "signed_prekey_sig" | "signature" => json!(SIGNATURE),
+        "signed_prekey_sig" | "signature" | "identity_proof" => json!(SIGNATURE),
         "one_time_prekeys" => json!([KEY]),
         "ciphertext" => json!(CIPHERTEXT),
         "header" => json!({ "dh_pubkey": KEY, "pn": 0, "n": 1 }),

@@ -97,7 +97,7 @@ pub(super) async fn one(
 const IS_BY: &str = "
     SELECT 1 AS one
     FROM member_devices
-    CROSS JOIN unnest($2) AS wanted (value)
+    CROSS JOIN unnest($2::bigint[]) AS wanted (value)
     JOIN introductions ON introductions.recipient = wanted.value
         AND introductions.sender = member_devices.session
         AND introductions.expires_at + 0 > $3

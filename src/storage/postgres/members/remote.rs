@@ -49,10 +49,12 @@ pub(super) async fn note(
     link: &mut Link<'_>,
 ) -> Result<Result<SessionNumber, Fault>, StoreError> {
     let doing = "noting another gateway's device";
-    let account = query(ACCOUNT).bind(&new.user.as_bytes()[..]);
-    let account = account.fetch_optional(&mut *link).await.map_err(during(doing))?;
+    // A session that is there has its account: who looks the other way round may miss what somebody
+    // else has noted in between.
     let session = query(SESSION).bind(&new.id.as_bytes()[..]);
     let session = session.fetch_optional(&mut *link).await.map_err(during(doing))?;
+    let account = query(ACCOUNT).bind(&new.user.as_bytes()[..]);
+    let account = account.fetch_optional(&mut *link).await.map_err(during(doing))?;
     let owner = account.as_ref().map(|row| row.integer("number")).transpose()?;
     let known = session.as_ref().map(|row| row.integer("account")).transpose()?;
     let is_named = match &account {
