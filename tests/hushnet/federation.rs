@@ -25,6 +25,13 @@ use crate::harness::hush::HushDevice;
 use crate::harness::hush::with_body;
 use crate::harness::{Answer, TestApp};
 
+/// The identity key of somebody elsewhere.
+fn key_of(name: &str) -> String {
+    let mut seed = [9; 32];
+    seed[..name.len()].copy_from_slice(name.as_bytes());
+    STANDARD.encode(SigningKey::from_seed(&seed).verifying_key().to_bytes())
+}
+
 /// A gateway called `node-a.test` and one called `node-b.test`.
 struct Pair {
     a: TestApp,

@@ -150,7 +150,7 @@ async fn two_apps_at_two_gateways() {
     let (to_bert, to_anna) = ("bert@node-b.test", "anna@node-a.test");
     assert_eq!(anna.begin(to_bert).await, 1);
     bert.wait_for("pending_session").await;
-    assert_eq!(bert.confirm().await, ["anna"]);
+    assert_eq!(bert.confirm().await, [to_anna]);
     for round in 0..3 {
         let (question, answer) = (format!("question {round}"), format!("answer {round}"));
         assert_eq!(anna.say(to_bert, &question).await.status, 202);

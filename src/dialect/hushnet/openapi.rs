@@ -95,6 +95,7 @@ fn add_shared(operation: &mut Operation) {
     if operation.security.is_some() {
         add("400", "The key, the signature or the body cannot be read");
         add("401", "The credentials are missing or not accepted");
+        add("413", "The body, or what it lists, is too large");
     }
     if operation.request_body.is_some() {
         add("400", "The body is not JSON");

@@ -7,22 +7,14 @@ use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sealpost::sdk::keys::SigningKey;
 use serde_json::{Value, json};
 
 use sealpost::config::dialects::hushnet::federation::{Federation, Peer};
 use sealpost::domain::messenger::MemberName;
 
-use super::{Node, Signs, gateway, gateway_with, listener, member, peer, serve};
+use super::{Node, Signs, gateway, gateway_with, key_of, listener, member, peer, serve};
 use crate::harness::TestApp;
 use crate::harness::hush::HushDevice;
-
-/// The identity key of somebody elsewhere.
-fn key_of(name: &str) -> String {
-    let mut seed = [9; 32];
-    seed[..name.len()].copy_from_slice(name.as_bytes());
-    STANDARD.encode(SigningKey::from_seed(&seed).verifying_key().to_bytes())
-}
 
 /// A gateway that knows two others, with a member whom one of them has introduced somebody to.
 async fn scene() -> (TestApp, Node, Node, HushDevice) {

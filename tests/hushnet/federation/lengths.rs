@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Node, gateway, introduction, member, pair};
+use super::{Node, gateway, introduction, key_of, member, pair};
 
 fn long() -> Value {
     json!("x".repeat(257))
@@ -16,7 +16,7 @@ async fn a_gateway_brings_no_key_that_is_too_long() {
     let brought = json!({
         "from_federated_address": "bob@node-b.test",
         "from_device_id": "11111111-1111-4111-8111-111111111111",
-        "from_identity_pubkey": "bob's key",
+        "from_identity_pubkey": key_of("bob"),
         "to_user": "alice",
         "sessions_init": [{
             "recipient_device_id": alice.device,
