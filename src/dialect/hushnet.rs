@@ -2,7 +2,7 @@
 //!
 //! A translation onto [`crate::domain::messenger`]. Where documentation and server disagree about a
 //! path, the request tells them apart, as each route's file says; [`error`] has the two shapes that
-//! failures take. Begin with [`messages`].
+//! failures take. Begin with `messages`.
 
 mod acknowledging;
 pub mod auth;

@@ -1,8 +1,8 @@
 //! Who is calling: a device that signs the time, or all of the request.
 //!
 //! The first form has three headers, of which the signature covers the bytes of `X-Timestamp` and
-//! nothing else, and may be sent again for a minute, on any path ([`weak`]). The second one is bound
-//! to its request and good once ([`strong`]); a device that has used it is held to it.
+//! nothing else, and may be sent again for a minute, on any path (`weak`). The second one is bound
+//! to its request and good once (`strong`); a device that has used it is held to it.
 
 mod nonces;
 pub(super) mod strong;
@@ -84,7 +84,7 @@ impl Caller {
 impl FromRequestParts<Arc<HushNetState>> for Caller {
     type Rejection = Refusal;
 
-    /// For requests without a body; [`super::body::Signed`] is for those that have one, because a
+    /// For requests without a body; `body::Signed` is for those that have one, because a
     /// strong signature covers it.
     async fn from_request_parts(
         parts: &mut Parts,
