@@ -179,10 +179,10 @@ async fn introduce(
 
 /// Of a device's introductions to another one all but the newest.
 const DROP_SURPLUS: &str = "
-    DELETE FROM introductions WHERE number IN (
-        SELECT number FROM introductions WHERE recipient = $1 AND sender = $2
-        ORDER BY number DESC LIMIT ALL OFFSET $3
-    )";
+    DELETE FROM introductions WHERE number = ANY (ARRAY(
+        SELECT number FROM introductions WHERE recipient = $1 AND sender + 0 = $2
+        ORDER BY number + 0 DESC OFFSET $3
+    ))";
 
 async fn keep(
     new: &NewIntroduction,

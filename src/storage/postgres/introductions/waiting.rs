@@ -13,26 +13,34 @@ use crate::storage::records;
 #[cfg(test)]
 pub(in crate::storage::postgres) const STATEMENTS: &[&str] = &[WAITING, HEADS, HEAD, IS_BY];
 
-/// The texts are read only of those that are wanted.
+/// The texts are read only of those that are wanted. Each row is looked up by its key, whatever the
+/// tables' statistics say: a plan is kept while the tables grow.
 const WAITING: &str = "
-    WITH waiting AS MATERIALIZED (
-        SELECT number,
-            sum(octet_length(ephemeral_key) + octet_length(sender_key)
-                + octet_length(one_time_key) + octet_length(ciphertext))
-                OVER (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead
+    WITH oldest AS MATERIALIZED (
+        SELECT number, octet_length(ephemeral_key) + octet_length(sender_key)
+            + octet_length(one_time_key) + octet_length(ciphertext) AS size
         FROM introductions WHERE recipient = $1 AND expires_at + 0 > $4
-        ORDER BY number LIMIT $2
+        ORDER BY number + 0 LIMIT $2
+    ), waiting AS MATERIALIZED (
+        SELECT number,
+            sum(size) OVER (ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                AS ahead
+        FROM oldest
     )
-    SELECT introductions.id, senders.id AS sender_id, accounts.id AS user_id,
-        recipients.id AS recipient_id, introductions.ephemeral_key, introductions.sender_key,
-        introductions.one_time_key, introductions.ciphertext, introductions.created_at
+    SELECT it.*
     FROM waiting
-    JOIN introductions ON introductions.number = waiting.number
-    JOIN sessions AS senders ON senders.number = introductions.sender
-    JOIN accounts ON accounts.number = senders.account
-    JOIN sessions AS recipients ON recipients.number = introductions.recipient
+    CROSS JOIN LATERAL (
+        SELECT introductions.id,
+            (SELECT id FROM sessions WHERE number = introductions.sender) AS sender_id,
+            (SELECT (SELECT id FROM accounts WHERE number = sessions.account)
+                FROM sessions WHERE number = introductions.sender) AS user_id,
+            (SELECT id FROM sessions WHERE number = introductions.recipient) AS recipient_id,
+            ephemeral_key, sender_key, one_time_key, ciphertext, created_at
+        FROM introductions WHERE number = waiting.number
+        LIMIT 1
+    ) AS it
     WHERE coalesce(waiting.ahead, -1) < $3
-    ORDER BY introductions.number";
+    ORDER BY waiting.number";
 
 /// The oldest first.
 pub(super) async fn list(
@@ -51,13 +59,12 @@ pub(super) async fn list(
 }
 
 const HEADS: &str = "
-    SELECT introductions.id, senders.id AS sender_id, recipients.id AS recipient_id,
-        introductions.created_at
+    SELECT id, (SELECT id FROM sessions WHERE number = introductions.sender) AS sender_id,
+        (SELECT id FROM sessions WHERE number = introductions.recipient) AS recipient_id,
+        created_at
     FROM introductions
-    JOIN sessions AS senders ON senders.number = introductions.sender
-    JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.recipient = $1 AND introductions.expires_at + 0 > $3
-    ORDER BY introductions.number LIMIT $2";
+    WHERE recipient = $1 AND expires_at + 0 > $3
+    ORDER BY number + 0 LIMIT $2";
 
 /// The oldest first, without their texts.
 pub(super) async fn heads(
@@ -73,13 +80,11 @@ pub(super) async fn heads(
 }
 
 const HEAD: &str = "
-    SELECT introductions.id, senders.id AS sender_id, recipients.id AS recipient_id,
-        introductions.created_at
+    SELECT id, (SELECT id FROM sessions WHERE number = introductions.sender) AS sender_id,
+        (SELECT id FROM sessions WHERE number = introductions.recipient) AS recipient_id,
+        created_at
     FROM introductions
-    JOIN sessions AS senders ON senders.number = introductions.sender
-    JOIN sessions AS recipients ON recipients.number = introductions.recipient
-    WHERE introductions.id = $1 AND introductions.recipient = $2
-        AND introductions.expires_at + 0 > $3";
+    WHERE id = $1 AND recipient + 0 = $2 AND expires_at + 0 > $3";
 
 /// One of them.
 pub(super) async fn one(
@@ -96,12 +101,13 @@ pub(super) async fn one(
 
 const IS_BY: &str = "
     SELECT 1 AS one
-    FROM member_devices
-    CROSS JOIN unnest($2::bigint[]) AS wanted (value)
-    JOIN introductions ON introductions.recipient = wanted.value
-        AND introductions.sender = member_devices.session
-        AND introductions.expires_at + 0 > $3
-    WHERE member_devices.account = $1
+    FROM unnest($2::bigint[]) AS wanted (value)
+    CROSS JOIN LATERAL (
+        SELECT FROM introductions
+        WHERE recipient = wanted.value AND expires_at + 0 > $3
+            AND (SELECT account FROM member_devices WHERE session = introductions.sender) = $1
+        LIMIT 1
+    ) AS theirs
     LIMIT 1";
 
 /// Whether one by any device of that account waits for one of these devices.

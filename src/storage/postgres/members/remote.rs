@@ -186,7 +186,7 @@ const GUESTS: &str = "
 const HAS_CHAT: &str = "SELECT conversation FROM participants WHERE account = $1 LIMIT 1";
 
 const WAITS: &str = "
-    SELECT sender FROM introductions WHERE sender = ANY (ARRAY(
+    SELECT number FROM introductions WHERE sender = ANY (ARRAY(
         SELECT session FROM member_devices WHERE account = $1
     )) LIMIT 1";
 
