@@ -50,7 +50,7 @@ struct Empty {
 /// Measures empty fetches before and after so many deliveries.
 pub async fn measure(template: &Template, deliveries: usize) -> String {
     let tokens = tokens(template);
-    let copy = template.other_copy().await;
+    let copy = template.other_copy(0).await;
     let fresh = Side::after(template, copy, &tokens, deliveries / LESS).await;
     fresh.swept().await;
     let used = Side::after(template, template.copy().await, &tokens, deliveries).await;

@@ -32,7 +32,7 @@ struct Case<'a> {
 
 /// Measures traffic in a small database and in a large one.
 pub async fn measure(template: &Template, rounds: usize, scale: f64, size: Size) -> String {
-    let (small, large) = (template.copy().await, template.other_copy().await);
+    let (small, large) = (template.copy().await, template.other_copy(0).await);
     let few = Size { accounts: SAME, rows: SAME };
     let size = Size { accounts: size.accounts.max(SAME), ..size };
     crowd::fill(&small, &template.scene, few).await;

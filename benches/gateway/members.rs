@@ -122,7 +122,7 @@ async fn send(template: &Template, is_alone: bool, measured: usize) -> Measured 
 
 /// Empty fetches of devices to which nothing was ever delivered, and after so many deliveries.
 async fn fetching(template: &Template, deliveries: usize) -> String {
-    let fresh = Reader::after(template.other_copy().await, 0).await;
+    let fresh = Reader::after(template.other_copy(0).await, 0).await;
     let used = Reader::after(template.copy().await, deliveries).await;
     let at_once = compare(&fresh, &used).await;
     let left = used.swept().await;

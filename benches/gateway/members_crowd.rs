@@ -143,8 +143,9 @@ impl Words {
              SELECT it.number, {id}, it.number, {key}, one.agreement_key, one.platform,
                  one.created_at
              FROM {numbers} AS it, {like} AS lik, sessions AS one WHERE one.number = lik.session;
-             INSERT INTO members (account, relay, name, had_device)
-             SELECT it.number, one.relay, 'member-' || it.number, one.had_device
+             INSERT INTO members (account, relay, name, enrols_itself, had_device)
+             SELECT it.number, one.relay, 'member-' || it.number, one.enrols_itself,
+                 one.had_device
              FROM {numbers} AS it, {like} AS lik, members AS one WHERE one.account = lik.account;
              INSERT INTO member_devices (session, account, identity_key, agreement_key, signed_key,
                  signed_signature, is_strong)

@@ -22,20 +22,29 @@ const FEW: usize = 100;
 
 /// A way of asking.
 struct Way {
-    /// Whether many are on file.
-    among_many: bool,
+    among: Among,
     /// Whether a device that asks never comes back.
     once: bool,
     /// Whether a device shows the same signature for a second.
     again: bool,
 }
 
-const WAYS: [Way; 5] = [
-    Way { among_many: false, once: false, again: false },
-    Way { among_many: true, once: false, again: false },
-    Way { among_many: true, once: true, again: false },
-    Way { among_many: false, once: false, again: true },
-    Way { among_many: true, once: false, again: true },
+/// How many devices are on file.
+#[derive(Clone, Copy)]
+enum Among {
+    Few,
+    /// Just as many as ask once.
+    Some,
+    Many,
+}
+
+const WAYS: [Way; 6] = [
+    Way { among: Among::Few, once: false, again: false },
+    Way { among: Among::Many, once: false, again: false },
+    Way { among: Among::Some, once: true, again: false },
+    Way { among: Among::Many, once: true, again: false },
+    Way { among: Among::Few, once: false, again: true },
+    Way { among: Among::Many, once: false, again: true },
 ];
 
 /// Measures all of them in turns.
@@ -43,33 +52,39 @@ pub async fn measure(template: &Template, arguments: &Arguments) -> String {
     let many = arguments.size().accounts;
     let measured = count(8_000.0 * arguments.scale).clamp(100, many / 2);
     let warm = measured / 5 + 1;
-    let small = Crowd::of(template.copy().await, FEW, FEW).await;
-    let large = Crowd::of(template.other_copy().await, many, warm + measured).await;
+    let some = warm + measured;
+    // In the order of `Among`.
+    let crowds = [
+        Crowd::of(template.copy().await, FEW, FEW).await,
+        Crowd::of(template.other_copy(0).await, some, some).await,
+        Crowd::of(template.other_copy(1).await, many, some).await,
+    ];
     let mut all = [const { Rounds(Vec::new()) }; WAYS.len()];
     // They are short, and a tenth is less than a busy moment takes from one.
     for round in 0..2 * arguments.rounds + 1 {
         for place in 0..WAYS.len() {
             let place = (round + place) % WAYS.len();
-            let crowd = if WAYS[place].among_many { &large } else { &small };
+            let crowd = &crowds[WAYS[place].among as usize];
             all[place].0.push(crowd.ask(&WAYS[place], (warm, measured)).await);
         }
     }
-    table(many, &all)
+    table([FEW, some, many], &all)
 }
 
-fn table(many: usize, all: &[Rounds; WAYS.len()]) -> String {
+fn table(devices: [usize; 3], all: &[Rounds; WAYS.len()]) -> String {
     let mut text = format!(
         "`GET /sessions/pending` over {CONNECTIONS} connections, by devices that are spread evenly \
          over all that are on file. A signature of its own is verified, one that was seen in the \
          same second is remembered. {FEW} devices that come back stay in the cache of members after \
          their first request; a device that asks once is looked up in the tables, where nothing of \
-         its kind was before. CPU in seconds for 1,000 requests.\n\n\
+         its kind was before, however many or few are on file. CPU in seconds for 1,000 \
+         requests.\n\n\
          | devices on file | who asks | signature | req/s | ± | p50 ms | p99 ms | CPU | \
          PostgreSQL's CPU |\n\
          |---:|---|---|---:|---:|---:|---:|---:|---:|\n"
     );
     for (way, it) in WAYS.iter().zip(all) {
-        let on_file = if way.among_many { many } else { FEW };
+        let on_file = devices[way.among as usize];
         let who = if way.once { "each another".to_owned() } else { format!("{FEW} in turns") };
         let signature = if way.again { "the same for a second" } else { "of its own" };
         text += &format!(
@@ -83,12 +98,14 @@ fn table(many: usize, all: &[Rounds; WAYS.len()]) -> String {
         );
     }
     text += "\n| | measured | promised | |\n|---|---:|---:|---|\n";
-    let [few, many, once, few_again, many_again] = all;
+    let [few, many, once_of_some, once, few_again, many_again] = all;
     let what = "HushNet: signed requests among many devices of those among few";
     promise(&mut text, what, many.ratio(few), 0.9);
     let what = "the same, with signatures that are remembered";
     promise(&mut text, what, many_again.ratio(few_again), 0.9);
-    let what = "each of another device, of those among few";
+    let what = "the same, each of another device, of such among just those";
+    promise(&mut text, what, once.ratio(once_of_some), 0.9);
+    let what = "each of another device among many, of those of few that come back";
     text += &format!("| {what} | {:.2} | | |\n", once.ratio(few));
     text
 }

@@ -69,7 +69,7 @@ pub struct Copy {
 
 const TEMPLATE: &str = "sealpost_bench";
 const COPY: &str = "sealpost_bench_copy";
-const OTHER_COPY: &str = "sealpost_bench_other";
+const OTHER_COPIES: [&str; 2] = ["sealpost_bench_other", "sealpost_bench_third"];
 
 /// Settings of every gateway that is measured: limits that the load does not meet. They are
 /// counted all the same.
@@ -115,7 +115,8 @@ impl Template {
             let drop = |name| format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let statements = [
                 drop(COPY),
-                drop(OTHER_COPY),
+                drop(OTHER_COPIES[0]),
+                drop(OTHER_COPIES[1]),
                 drop(TEMPLATE),
                 format!("CREATE DATABASE {TEMPLATE}"),
             ];
@@ -145,9 +146,9 @@ impl Template {
         copy
     }
 
-    /// Makes another copy, beside the one that is in use.
-    pub async fn other_copy(&self) -> Copy {
-        self.copy_as(OTHER_COPY).await
+    /// Makes another copy, beside those that are in use: two of them have a place.
+    pub async fn other_copy(&self, place: usize) -> Copy {
+        self.copy_as(OTHER_COPIES[place]).await
     }
 
     async fn copy_as(&self, name: &'static str) -> Copy {
