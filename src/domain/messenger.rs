@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod reading;
 pub mod receipt;
 pub mod sending;
+pub mod taking;
 
 use std::sync::Arc;
 use std::time::Duration;

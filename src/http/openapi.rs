@@ -8,6 +8,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{Header, ObjectBuilder, RefOr, Response};
 
 use super::problem;
 
@@ -23,6 +26,24 @@ pub fn router(write: impl Fn() -> String + Send + Sync + 'static) -> Router {
     Router::new()
         .route("/openapi.yaml", get(answer))
         .method_not_allowed_fallback(problem::unknown_method)
+}
+
+/// Describes an answer of an operation, unless that describes it itself.
+pub fn describe(operation: &mut Operation, status: &str, description: &str) {
+    let answers = &mut operation.responses.responses;
+    answers.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
+}
+
+/// Describes the header `Retry-After` in those answers of an operation that have it.
+pub fn describe_retry_after(operation: &mut Operation, statuses: &[&str]) {
+    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
+    let mut seconds = Header::new(integer.build());
+    seconds.description = Some("Seconds to wait".to_owned());
+    for status in statuses {
+        if let Some(RefOr::T(later)) = operation.responses.responses.get_mut(*status) {
+            later.headers.insert("Retry-After".to_owned(), seconds.clone().into());
+        }
+    }
 }
 
 /// The path's own part of the document.

@@ -38,6 +38,7 @@ mod members;
 mod migrate;
 mod nodes;
 mod notices;
+mod old;
 mod one_time_keys;
 mod phones;
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod members;
 mod migrate;
 mod nodes;
 mod notices;
+mod old;
 mod one_time_keys;
 mod phones;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::path::PathId;
 use super::times;
 use super::{HushNetState, Routes};
 use crate::domain::ids::{MessageId, SessionId, UserId};
-use crate::domain::messenger::reading::ReadMessage;
+use crate::domain::messenger::taking::ReadMessage;
 use crate::domain::messenger::{Actor, Receipt};
 use crate::sdk::ids::Message;
 

@@ -4,18 +4,16 @@
 
 mod examples;
 
-use utoipa::openapi::header::Header;
+use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::response::Response;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
     acknowledging, chats, devices, enrolling, federation, groups, introductions, keys, login,
     messages, pending, root, socket, users,
 };
+use crate::http::openapi::{describe, describe_retry_after};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -83,36 +81,22 @@ fn parts() -> Vec<Document> {
 }
 
 fn add_shared(operation: &mut Operation) {
-    let answers = &mut operation.responses.responses;
-    let mut add = |status: &str, description: &str| {
-        let answer = || RefOr::T(Response::new(description));
-        answers.entry(status.to_owned()).or_insert_with(answer);
-    };
-    SHARED.iter().for_each(|(status, description)| add(status, description));
+    for (status, description) in SHARED {
+        describe(operation, status, description);
+    }
     if operation.parameters.iter().flatten().next().is_some() {
-        add("400", "A part of the path or the query cannot be used");
+        describe(operation, "400", "A part of the path or the query cannot be used");
     }
     if operation.security.is_some() {
-        add("400", "The key, the signature or the body cannot be read");
-        add("401", "The credentials are missing or not accepted");
-        add("413", "The body, or what it lists, is too large");
+        describe(operation, "400", "The key, the signature or the body cannot be read");
+        describe(operation, "401", "The credentials are missing or not accepted");
+        describe(operation, "413", "The body, or what it lists, is too large");
     }
     if operation.request_body.is_some() {
-        add("400", "The body is not JSON");
-        add("413", "The body, or what it lists, is too large");
-        add("415", "The body does not say that it is JSON");
-        add("422", "A member of the body is missing or cannot be used");
+        describe(operation, "400", "The body is not JSON");
+        describe(operation, "413", "The body, or what it lists, is too large");
+        describe(operation, "415", "The body does not say that it is JSON");
+        describe(operation, "422", "A member of the body is missing or cannot be used");
     }
-    for status in ["429", "503"] {
-        if let Some(RefOr::T(later)) = answers.get_mut(status) {
-            later.headers.insert("Retry-After".to_owned(), seconds().into());
-        }
-    }
-}
-
-fn seconds() -> Header {
-    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-    let mut header = Header::new(integer.build());
-    header.description = Some("Seconds to wait".to_owned());
-    header
+    describe_retry_after(operation, &["429", "503"]);
 }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use super::error::Refusal;
 use crate::domain::error::Fault;
 use crate::domain::ids::UserId;
+use crate::http::query;
 
 /// A part of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,8 @@ impl Page {
     ///
     /// # Errors
     /// 400 for a `limit` that is no number from 1 on, and an `after` that is no UUID.
-    pub(super) fn of(query: Option<&str>, usual: u32, most: u32) -> Result<Self, Refusal> {
-        let member = |name: &str| {
-            let mut pairs =
-                query.unwrap_or_default().split('&').filter_map(|it| it.split_once('='));
-            pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
-        };
+    pub(super) fn of(text: Option<&str>, usual: u32, most: u32) -> Result<Self, Refusal> {
+        let member = |name| query::member(text.unwrap_or_default(), name);
         let limit = match member("limit").map(str::parse::<u32>) {
             None => usual,
             Some(Ok(limit)) if limit > 0 => limit.min(most),

@@ -16,6 +16,7 @@ use super::{
     accounts, acknowledgements, apps, attachments, blaze, changes, conversations, inbox, messages,
     relationships, repeat, sessions, set_aside, slots, users,
 };
+use crate::http::openapi::describe_retry_after;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -134,11 +135,8 @@ fn add_shared(operation: &mut Operation) {
         let answer = || RefOr::T(failure(description));
         answers.entry(status.to_owned()).or_insert_with(answer);
     }
-    for status in ["429", "503"] {
-        if let Some(RefOr::T(overloaded)) = answers.get_mut(status) {
-            overloaded.headers.insert("Retry-After".to_owned(), seconds().into());
-        }
-    }
+    describe_retry_after(operation, &["429", "503"]);
+    let answers = &mut operation.responses.responses;
     for status in ["200", "429"] {
         if let Some(RefOr::T(counted)) = answers.get_mut(status) {
             for (name, description) in RATE_LIMITS {
@@ -166,13 +164,6 @@ fn failure(description: &str) -> Response {
     let body = Content::new(Some(Ref::from_schema_name(ErrorBody::name())));
     answer.content.insert("application/json".to_owned(), body.into());
     answer
-}
-
-fn seconds() -> Header {
-    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-    let mut header = Header::new(integer.build());
-    header.description = Some("Seconds to wait".to_owned());
-    header
 }
 
 /// The paths, types and credentials of this dialect.

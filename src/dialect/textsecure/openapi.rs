@@ -2,18 +2,16 @@
 //!
 //! A handler lists the answers that are its own; those that every request may get are added here.
 
-use utoipa::openapi::header::Header;
+use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::response::Response;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::{
     accounts, attachments, devices, directory, federation, keys, messages, provisioning, pull,
     receipts, socket,
 };
+use crate::http::openapi::{describe, describe_retry_after};
 
 const TAG: &str = "The first version of the TextSecure protocol, in both editions. These paths are \
     there where the operator switched the dialect on; it may have an address of its own. A slash at \
@@ -68,28 +66,18 @@ fn basic(description: &str) -> SecurityScheme {
 }
 
 fn add_shared(operation: &mut Operation) {
-    let answers = &mut operation.responses.responses;
-    let mut add = |status: &str, description: &str| {
-        let answer = || RefOr::T(Response::new(description));
-        answers.entry(status.to_owned()).or_insert_with(answer);
-    };
-    SHARED.iter().for_each(|(status, description)| add(status, description));
+    for (status, description) in SHARED {
+        describe(operation, status, description);
+    }
     if operation.security.is_some() {
-        add("401", "The credentials are missing or not accepted");
+        describe(operation, "401", "The credentials are missing or not accepted");
     }
     if operation.request_body.is_some() {
-        add("415", "The body is not the JSON that is described, or does not say that it is JSON");
+        describe(
+            operation,
+            "415",
+            "The body is not the JSON that is described, or does not say that it is JSON",
+        );
     }
-    for status in ["413", "503"] {
-        if let Some(RefOr::T(later)) = answers.get_mut(status) {
-            later.headers.insert("Retry-After".to_owned(), seconds().into());
-        }
-    }
-}
-
-fn seconds() -> Header {
-    let integer = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer));
-    let mut header = Header::new(integer.build());
-    header.description = Some("Seconds to wait".to_owned());
-    header
+    describe_retry_after(operation, &["413", "503"]);
 }

@@ -77,7 +77,7 @@ impl Chats for PostgresStore {
         if !receipts::are_there_older(&mut self.reader().await?, before).await? {
             return Ok(0);
         }
-        self.write((before, limit), |input, link| Box::pin(receipts::forget(input, link))).await
+        self.forget_old(receipts::FORGET, "forgetting receipts", before, limit).await
     }
 }
 

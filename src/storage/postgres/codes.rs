@@ -44,7 +44,7 @@ impl Codes for PostgresStore {
         if old.map_err(during("looking for codes"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.forget_old(FORGET, "forgetting codes", now, limit).await
     }
 }
 
@@ -154,14 +154,6 @@ pub(super) const FORGET: &str = "
         SELECT ctid FROM codes WHERE kept_until <= $1 ORDER BY kept_until LIMIT $2
         FOR UPDATE SKIP LOCKED
     ))";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    Ok(Ok(forgotten.map_err(during("forgetting codes"))?.rows_affected()))
-}
 
 pub(super) const READ: &str =
     "SELECT code FROM codes WHERE purpose = $1 AND number = $2 FOR UPDATE";

@@ -84,7 +84,7 @@ impl Introductions for PostgresStore {
         if old.map_err(during("looking for old introductions"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.forget_old(FORGET, "forgetting introductions", now, limit).await
     }
 }
 
@@ -289,11 +289,3 @@ const FORGET: &str = "
         SELECT ctid FROM introductions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
         FOR UPDATE SKIP LOCKED
     ))";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    Ok(Ok(forgotten.map_err(during("forgetting introductions"))?.rows_affected()))
-}

@@ -203,7 +203,7 @@ impl Members for PostgresStore {
         if old.map_err(during("looking for used tokens"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(enrol::forget(input, link))).await
+        self.forget_old(enrol::FORGET, "forgetting used tokens", now, limit).await
     }
 
     async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {

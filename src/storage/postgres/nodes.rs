@@ -47,7 +47,7 @@ impl Nodes for PostgresStore {
         if old.map_err(during("looking for numbers of gateways"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.forget_old(FORGET, "forgetting numbers of gateways", now, limit).await
     }
 }
 
@@ -114,11 +114,3 @@ pub(super) const FORGET: &str = "
         SELECT ctid FROM node_nonces WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2
         FOR UPDATE SKIP LOCKED
     ))";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    Ok(Ok(forgotten.map_err(during("forgetting numbers of gateways"))?.rows_affected()))
-}

@@ -63,7 +63,7 @@ impl OneTimeKeys for PostgresStore {
         if old.map_err(during("looking for keys that were given out"))?.is_none() {
             return Ok(0);
         }
-        self.write((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.forget_old(FORGET, "forgetting keys that were given out", now, limit).await
     }
 }
 
@@ -199,12 +199,3 @@ const FORGET: &str = "
         SELECT ctid FROM taken_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
         FOR UPDATE SKIP LOCKED
     ))";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    let forgotten = forgotten.map_err(during("forgetting keys that were given out"))?;
-    Ok(Ok(forgotten.rows_affected()))
-}

@@ -74,18 +74,8 @@ pub(super) async fn are_there_older(
     Ok(old.map_err(during("looking for old receipts"))?.is_some())
 }
 
-const FORGET: &str = "
+pub(super) const FORGET: &str = "
     DELETE FROM receipts WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM receipts WHERE delivered_at < $1 ORDER BY delivered_at LIMIT $2
         FOR UPDATE SKIP LOCKED
     ))";
-
-/// Forgets old receipts.
-pub(super) async fn forget(
-    (before, limit): &(Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten =
-        query(FORGET).bind(before.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    Ok(Ok(forgotten.map_err(during("forgetting receipts"))?.rows_affected()))
-}

@@ -39,7 +39,7 @@ impl SignUps for PostgresStore {
         if old.map_err(during("looking for used tokens"))?.is_none() {
             return Ok(0);
         }
-        self.tidy((now, limit), |input, link| Box::pin(forget(input, link))).await
+        self.forget_old(FORGET, "forgetting used tokens", now, limit).await
     }
 
     async fn add_invite(&self, invite: NewInvite) -> Result<(), Fault> {
@@ -145,11 +145,3 @@ const FORGET: &str = "
     )
     DELETE FROM used_tokens USING old
     WHERE used_tokens.signer = old.signer AND used_tokens.jti = old.jti";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    link: &mut Link<'_>,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(i64::from(*limit)).execute(link).await;
-    Ok(Ok(forgotten.map_err(during("forgetting used tokens"))?.rows_affected()))
-}

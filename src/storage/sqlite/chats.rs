@@ -74,10 +74,7 @@ impl Chats for SqliteStore {
         if !receipts::are_there_older(&self.readers, before).await? {
             return Ok(0);
         }
-        self.change((before, limit), |input, connection| {
-            Box::pin(receipts::forget(input, connection))
-        })
-        .await
+        self.forget_old(receipts::FORGET, "forgetting receipts", before, limit).await
     }
 }
 

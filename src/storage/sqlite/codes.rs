@@ -42,7 +42,7 @@ impl Codes for SqliteStore {
         if old.map_err(during("looking for codes"))?.is_none() {
             return Ok(0);
         }
-        self.change((now, limit), |input, connection| Box::pin(forget(input, connection))).await
+        self.forget_old(FORGET, "forgetting codes", now, limit).await
     }
 }
 
@@ -153,14 +153,6 @@ pub(super) const FORGET: &str = "
     DELETE FROM codes WHERE (purpose, number) IN (
         SELECT purpose, number FROM codes WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2
     )";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(limit).execute(connection).await;
-    Ok(Ok(forgotten.map_err(during("forgetting codes"))?.rows_affected()))
-}
 
 pub(super) const READ: &str = "SELECT code FROM codes WHERE purpose = ?1 AND number = ?2";
 

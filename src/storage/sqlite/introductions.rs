@@ -86,7 +86,7 @@ impl Introductions for SqliteStore {
         if old.map_err(during("looking for old introductions"))?.is_none() {
             return Ok(0);
         }
-        self.change((now, limit), |input, connection| Box::pin(forget(input, connection))).await
+        self.forget_old(FORGET, "forgetting introductions", now, limit).await
     }
 }
 
@@ -296,11 +296,3 @@ const FORGET: &str = "
     DELETE FROM introductions WHERE number IN (
         SELECT number FROM introductions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2
     )";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(*limit).execute(connection).await;
-    Ok(Ok(forgotten.map_err(during("forgetting introductions"))?.rows_affected()))
-}

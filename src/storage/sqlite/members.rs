@@ -208,8 +208,7 @@ impl Members for SqliteStore {
         if old.map_err(during("looking for used tokens"))?.is_none() {
             return Ok(0);
         }
-        self.change((now, limit), |input, connection| Box::pin(enrol::forget(input, connection)))
-            .await
+        self.forget_old(enrol::FORGET, "forgetting used tokens", now, limit).await
     }
 
     async fn forget_idle_members(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {

@@ -45,7 +45,7 @@ impl Nodes for SqliteStore {
         if old.map_err(during("looking for numbers of gateways"))?.is_none() {
             return Ok(0);
         }
-        self.change((now, limit), |input, connection| Box::pin(forget(input, connection))).await
+        self.forget_old(FORGET, "forgetting numbers of gateways", now, limit).await
     }
 }
 
@@ -116,11 +116,3 @@ pub(super) const FORGET: &str = "
     DELETE FROM node_nonces WHERE (node, nonce) IN (
         SELECT node, nonce FROM node_nonces WHERE ends_at <= ?1 ORDER BY ends_at LIMIT ?2
     )";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(limit).execute(connection).await;
-    Ok(Ok(forgotten.map_err(during("forgetting numbers of gateways"))?.rows_affected()))
-}

@@ -67,7 +67,7 @@ impl OneTimeKeys for SqliteStore {
         if old.map_err(during("looking for keys that were given out"))?.is_none() {
             return Ok(0);
         }
-        self.change((now, limit), |input, connection| Box::pin(forget(input, connection))).await
+        self.forget_old(FORGET, "forgetting keys that were given out", now, limit).await
     }
 }
 
@@ -204,12 +204,3 @@ const FORGET: &str = "
         SELECT session, public_key FROM taken_keys
         WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2
     )";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(*limit).execute(connection).await;
-    let forgotten = forgotten.map_err(during("forgetting keys that were given out"))?;
-    Ok(Ok(forgotten.rows_affected()))
-}

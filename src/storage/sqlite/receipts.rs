@@ -70,17 +70,8 @@ pub(super) async fn are_there_older(
     Ok(old.map_err(during("looking for old receipts"))?.is_some())
 }
 
-const FORGET: &str = "
+pub(super) const FORGET: &str = "
     DELETE FROM receipts WHERE (shard, sender, message_id, session) IN (
         SELECT shard, sender, message_id, session FROM receipts
         WHERE delivered_at < ?1 ORDER BY delivered_at LIMIT ?2
     )";
-
-/// Forgets old receipts.
-pub(super) async fn forget(
-    (before, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(before.as_micros()).bind(*limit).execute(connection).await;
-    Ok(Ok(forgotten.map_err(during("forgetting receipts"))?.rows_affected()))
-}

@@ -38,7 +38,7 @@ impl SignUps for SqliteStore {
         if old.map_err(during("looking for used tokens"))?.is_none() {
             return Ok(0);
         }
-        self.change((now, limit), |input, connection| Box::pin(forget(input, connection))).await
+        self.forget_old(FORGET, "forgetting used tokens", now, limit).await
     }
 
     async fn add_invite(&self, invite: NewInvite) -> Result<(), Fault> {
@@ -147,11 +147,3 @@ pub(super) const FORGET: &str = "
     DELETE FROM used_tokens WHERE (signer, jti) IN (
         SELECT signer, jti FROM used_tokens WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2
     )";
-
-async fn forget(
-    (now, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(limit).execute(connection).await;
-    Ok(Ok(forgotten.map_err(during("forgetting used tokens"))?.rows_affected()))
-}

@@ -120,16 +120,7 @@ pub(super) async fn add_session(
 pub(super) const OLD: &str =
     "SELECT hash FROM used_enrolments WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1";
 
-const FORGET: &str = "
+pub(super) const FORGET: &str = "
     DELETE FROM used_enrolments WHERE hash IN (
         SELECT hash FROM used_enrolments WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2
     )";
-
-/// Forgets tokens that would not be good any more.
-pub(super) async fn forget(
-    (now, limit): &(Timestamp, u32),
-    connection: &mut SqliteConnection,
-) -> Result<Result<u64, Fault>, StoreError> {
-    let forgotten = query(FORGET).bind(now.as_micros()).bind(*limit).execute(connection).await;
-    Ok(Ok(forgotten.map_err(during("forgetting used tokens"))?.rows_affected()))
-}

@@ -1,0 +1,41 @@
+//! Rows whose time is over go, a few at a time.
+
+use futures_util::future::BoxFuture;
+use sqlx::query;
+
+use super::PostgresStore;
+use super::link::Link;
+use crate::domain::Fault;
+use crate::domain::clock::Timestamp;
+use crate::storage::error::{StoreError, during};
+
+/// What is to go: by which statement, what that does, of which time, and how many at most.
+type Old = (&'static str, &'static str, Timestamp, u32);
+
+impl PostgresStore {
+    /// Deletes rows by a statement whose parameters are a time and the most rows; returns how many
+    /// there were.
+    ///
+    /// # Errors
+    /// As those of [`tidy`](Self::tidy).
+    pub(super) async fn forget_old(
+        &self,
+        statement: &'static str,
+        doing: &'static str,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<u64, Fault> {
+        self.tidy((statement, doing, until, limit), forget).await
+    }
+}
+
+fn forget<'a>(
+    (statement, doing, until, limit): &'a Old,
+    link: &'a mut Link<'static>,
+) -> BoxFuture<'a, Result<Result<u64, Fault>, StoreError>> {
+    Box::pin(async move {
+        let rows = query(*statement).bind(until.as_micros()).bind(i64::from(*limit));
+        let rows = rows.execute(link).await.map_err(during(doing))?;
+        Ok(Ok(rows.rows_affected()))
+    })
+}
