@@ -2,5 +2,6 @@
 //! [`crate::domain`] and back; deleting a folder and its line here removes a protocol.
 
 pub mod hushnet;
+pub mod keyservice;
 pub mod mixin;
 pub mod textsecure;

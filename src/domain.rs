@@ -10,6 +10,7 @@ pub mod audience;
 pub mod changes;
 pub mod clock;
 pub mod conversation;
+pub mod dropbox;
 pub mod error;
 pub mod gateway;
 pub mod idempotency;

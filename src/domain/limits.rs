@@ -4,6 +4,7 @@
 //! taken before anything is stored, all of it or nothing. A restart begins with full buckets.
 
 mod bucket;
+mod buckets;
 mod networks;
 
 use std::hash::Hash;
@@ -17,6 +18,7 @@ use super::clock::{Clock, Timestamp};
 use super::error::Fault;
 use super::ids::AccountNumber;
 pub use bucket::Bucket;
+pub use buckets::Buckets;
 pub use networks::{NetworkError, Networks, network_of};
 
 /// In this time an empty bucket is full again.
@@ -205,12 +207,12 @@ impl Limiter {
     }
 }
 
-type Buckets = Arc<Mutex<[Bucket; Kind::ALL.len()]>>;
+type BucketsOfOne = Arc<Mutex<[Bucket; Kind::ALL.len()]>>;
 
 /// The buckets of everybody of one sort.
 struct Meter<Key> {
     quotas: Quotas,
-    buckets: Cache<Key, Buckets>,
+    buckets: Cache<Key, BucketsOfOne>,
 }
 
 impl<Key: Copy + Eq + Hash + Send + Sync + 'static> Meter<Key> {

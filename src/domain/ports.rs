@@ -4,6 +4,7 @@
 //! and each store may use its best tools.
 
 mod bus;
+mod dropboxes;
 mod files;
 mod members;
 mod nodes;
@@ -40,6 +41,7 @@ use super::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use super::top_up::{OpenTopUp, SlotAddition, SlotsAdded};
 
 pub use bus::{Bus, Hint, HintStream};
+pub use dropboxes::{DropBoxes, Mailer};
 pub use files::{Attachments, BLOB_PARTS, Blobs, ByteStream, Incoming, Written};
 pub use members::{Chats, Introductions, Members, OneTimeKeys};
 pub use nodes::{
@@ -393,6 +395,7 @@ pub trait Store:
     + Chats
     + Nodes
     + NodeOutbox
+    + DropBoxes
 {
     /// Whether the store answers; for readiness.
     async fn ping(&self) -> Result<(), Fault>;

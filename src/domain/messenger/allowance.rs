@@ -1,16 +1,13 @@
 //! How fast members may go beside what the gateway allows everybody: the limits that HushNet's
 //! documentation recommends, or none.
 
-use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use moka::sync::Cache;
-
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Clock;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionNumber};
-use crate::domain::limits::{Bucket, WINDOW, network_of};
+use crate::domain::limits::{Buckets, network_of};
 use crate::domain::messenger::node::NodeId;
 
 /// How much is allowed in a minute, and at once; 0 for any amount.
@@ -47,22 +44,19 @@ const KEYS_FOR_ALL: u64 = 60;
 
 const KEYS: &str = "the number of one-time prekeys";
 
-/// Devices, and addresses, that are remembered. One that is forgotten begins with a full bucket.
-const REMEMBERED: u64 = 100_000;
-
 /// The limits of all members.
 pub struct Allowances {
     clock: Arc<dyn Clock>,
     profile: Profile,
-    authentications: Meter<IpAddr>,
-    newcomers: Meter<IpAddr>,
+    authentications: Buckets<IpAddr>,
+    newcomers: Buckets<IpAddr>,
     /// Who asks for one-time prekeys of whom, and how often a member's are asked for at all.
-    askers: Meter<(Option<IpAddr>, AccountNumber)>,
-    asked: Meter<AccountNumber>,
-    messages: Meter<SessionNumber>,
-    requests: Meter<SessionNumber>,
-    nodes: Meter<NodeId>,
-    foreign_devices: Meter<NodeId>,
+    askers: Buckets<(Option<IpAddr>, AccountNumber)>,
+    asked: Buckets<AccountNumber>,
+    messages: Buckets<SessionNumber>,
+    requests: Buckets<SessionNumber>,
+    nodes: Buckets<NodeId>,
+    foreign_devices: Buckets<NodeId>,
 }
 
 /// Requests of another gateway in a minute, and at once.
@@ -78,17 +72,20 @@ impl Allowances {
         Self {
             clock,
             profile,
-            authentications: Meter::new(
+            authentications: Buckets::new(
                 profile.authentications,
                 "the number of authentications from this address",
             ),
-            newcomers: Meter::new(profile.newcomers, "the number of newcomers at this address"),
-            askers: Meter::new(KEYS_FOR_ONE, KEYS),
-            asked: Meter::new(KEYS_FOR_ALL, KEYS),
-            messages: Meter::new(profile.messages, "the number of messages of this device"),
-            requests: Meter::new(profile.requests, "the number of requests of this device"),
-            nodes: Meter::new(NODE_REQUESTS, "the number of requests of this gateway"),
-            foreign_devices: Meter::new(NODE_DEVICES, "the number of new devices of this gateway"),
+            newcomers: Buckets::new(profile.newcomers, "the number of newcomers at this address"),
+            askers: Buckets::new(KEYS_FOR_ONE, KEYS),
+            asked: Buckets::new(KEYS_FOR_ALL, KEYS),
+            messages: Buckets::new(profile.messages, "the number of messages of this device"),
+            requests: Buckets::new(profile.requests, "the number of requests of this device"),
+            nodes: Buckets::new(NODE_REQUESTS, "the number of requests of this gateway"),
+            foreign_devices: Buckets::new(
+                NODE_DEVICES,
+                "the number of new devices of this gateway",
+            ),
         }
     }
 
@@ -166,42 +163,12 @@ impl Allowances {
     }
 }
 
-/// One bucket for each key.
-struct Meter<Key> {
-    quota: u64,
-    what: &'static str,
-    buckets: Cache<Key, Arc<Mutex<Bucket>>>,
-}
-
-impl<Key: Eq + Hash + Send + Sync + 'static> Meter<Key> {
-    fn new(quota: u64, what: &'static str) -> Self {
-        // After a window without a request a bucket is full, and as good as a new one.
-        let buckets = Cache::builder().max_capacity(REMEMBERED).time_to_idle(2 * WINDOW).build();
-        Self { quota, what, buckets }
-    }
-
-    fn take(&self, key: Key, amount: u64, now: Timestamp) -> Result<(), Fault> {
-        if self.quota == 0 || amount == 0 {
-            return Ok(());
-        }
-        if amount > self.quota {
-            return Err(Fault::TooLarge { what: self.what, actual: amount, limit: self.quota });
-        }
-        let bucket =
-            self.buckets.get_with(key, || Arc::new(Mutex::new(Bucket::full(self.quota, now))));
-        // A number is in order whatever panicked beside it.
-        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = bucket.take(amount, now);
-        taken.map_err(|retry_after| Fault::RateLimited { what: self.what, retry_after })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::clock::TestClock;
+    use crate::domain::clock::{TestClock, Timestamp};
 
     fn allowances(profile: Profile) -> (Allowances, Arc<TestClock>) {
         let clock = Arc::new(TestClock::at(Timestamp::from_micros(1_700_000_000_000_000)));

@@ -1,0 +1,429 @@
+//! The rules of drop boxes.
+//!
+//! | step of a file | row | bytes |
+//! | --- | --- | --- |
+//! | coming in | ends when an upload of its size must be over | being written |
+//! | kept | ends with its message or letter | whole |
+//! | over | to be forgotten | being removed |
+//!
+//! A crash between two steps leaves what the next sweep goes on with.
+
+mod files;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::letter::TakeLetter;
+use super::message::NewDropMessage;
+use super::notifying::Notices;
+use super::secret::SecretDigest;
+use super::tries::{Lock, Tries};
+use super::{
+    BoxToken, CreatedBox, DropBox, DropBoxPolicy, DropId, DropMessage, DropPage, Form, Letter,
+    NewDropBox, Put, PutOutcome, ReadDrop, StoredFile, Taking, Version,
+};
+use crate::domain::clock::Timestamp;
+use crate::domain::error::Fault;
+use crate::domain::gateway::Gateway;
+use crate::domain::ports::Blobs;
+
+/// How long bytes of files are kept for whoever took their messages out, and a box that goes after
+/// it was read.
+const GRACE: Duration = Duration::from_secs(60 * 60);
+
+/// Drop boxes and letters, whatever their version.
+pub struct Depot {
+    gateway: Arc<Gateway>,
+    blobs: Arc<dyn Blobs>,
+    policy: DropBoxPolicy,
+    tries: Tries,
+    notices: Notices,
+}
+
+/// What is left in a box, before it has an id and times.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Drop {
+    /// What it is made of.
+    pub form: Form,
+    /// The encrypted key, as its version writes it.
+    pub encryption_key: Vec<u8>,
+    /// The encrypted message; empty for a file.
+    pub data: Vec<u8>,
+    /// Version 1: the hash of what the gateway encrypted.
+    pub hash: Option<String>,
+    /// Version 2: the encrypted name of a file.
+    pub name: Vec<u8>,
+    /// The bytes of a file.
+    pub file: Option<StoredFile>,
+}
+
+/// A letter, before it has an id and times.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewLetter {
+    /// Of which version it is.
+    pub version: Version,
+    /// What a reader's secret is compared with.
+    pub secret: SecretDigest,
+    /// What it is made of.
+    pub form: Form,
+    /// The encrypted message.
+    pub data: Vec<u8>,
+    /// Version 1: the hash that its link repeats.
+    pub hash: Option<String>,
+    /// Version 1: an encrypted file that comes with it.
+    pub file: Option<StoredFile>,
+    /// How long it waits; no longer than the policy's.
+    pub life: Option<Duration>,
+}
+
+/// When a box opens, locks and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Before that nobody may read.
+    pub release_at: Option<Timestamp>,
+    /// From then on nothing can be left.
+    pub lock_at: Timestamp,
+    /// From then on it is over.
+    pub ends_at: Timestamp,
+}
+
+/// Which part of a box is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Messages after that number alone; 0 for all.
+    pub after: i64,
+    /// At most so many.
+    pub limit: u32,
+    /// About so many bytes.
+    pub bytes: u64,
+}
+
+impl Depot {
+    /// Drop boxes whose rows are in the gateway's store and whose files are in `blobs`.
+    #[must_use]
+    pub fn new(
+        gateway: Arc<Gateway>,
+        blobs: Arc<dyn Blobs>,
+        policy: DropBoxPolicy,
+        notices: Notices,
+    ) -> Self {
+        let tries = Tries::new(gateway.clock.clone(), &policy);
+        Self { gateway, blobs, policy, tries, notices }
+    }
+
+    /// How much is kept, and for how long.
+    #[must_use]
+    pub fn policy(&self) -> &DropBoxPolicy {
+        &self.policy
+    }
+
+    /// What the rules stand on.
+    #[must_use]
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Who is told what by mail.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.gateway.clock.now()
+    }
+
+    /// When a box of this moment opens, locks and ends, as far as its maker said so.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] (`lockdate`, `releasedate`) when it would lock in the past or too far
+    /// from now, or be over before anybody may read it.
+    pub fn times(
+        &self,
+        release_at: Option<Timestamp>,
+        lock_at: Option<Timestamp>,
+    ) -> Result<Times, Fault> {
+        let now = self.now();
+        let furthest = now.plus(self.policy.longest_open);
+        let later = release_at.map_or(now, |release_at| release_at.max(now));
+        let lock_at = lock_at.unwrap_or_else(|| later.plus(self.policy.open_for));
+        if lock_at <= now {
+            return Err(Fault::invalid("lockdate", "is in the past"));
+        }
+        if later > furthest || lock_at > furthest.plus(self.policy.open_for) {
+            let field = if later > furthest { "releasedate" } else { "lockdate" };
+            let days = self.policy.longest_open.as_secs() / (24 * 60 * 60);
+            return Err(Fault::invalid(field, format!("is more than {days} days from now")));
+        }
+        let ends_at = lock_at.max(later).plus(self.policy.kept_after_lock);
+        Ok(Times { release_at, lock_at, ends_at })
+    }
+
+    /// Counts somebody who makes a box or a letter.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn may_make(&self, from: Option<IpAddr>) -> Result<(), Fault> {
+        self.tries.made(from)
+    }
+
+    /// Makes a box.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn create(&self, new: NewDropBox) -> Result<CreatedBox, Fault> {
+        self.gateway.store.create_drop_box(new).await
+    }
+
+    /// The box with this token, for whoever may write to it.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when there is none, or no longer.
+    pub async fn drop_box(&self, token: &BoxToken) -> Result<DropBox, Fault> {
+        let found = self.gateway.store.drop_box(token).await?;
+        found.filter(|found| found.is_live(self.now())).ok_or_else(no_box)
+    }
+
+    /// The box with this token, for its owner. `proves` is asked once, with the box or without one,
+    /// and has to take as long for either; what it says without one does not matter.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] for who was wrong too often; [`Fault::NotFound`], the same for a token
+    /// that nobody has and for a secret that is wrong.
+    pub async fn owned<T>(
+        &self,
+        token: &BoxToken,
+        from: Option<IpAddr>,
+        proves: impl FnOnce(Option<&DropBox>) -> Option<T>,
+    ) -> Result<(DropBox, T), Fault> {
+        let lock = Lock::Box(*token);
+        self.tries.may_try(lock, from)?;
+        let found = self.gateway.store.drop_box(token).await?;
+        let found = found.filter(|found| found.is_live(self.now()));
+        let proof = proves(found.as_ref());
+        if let (Some(found), Some(proof)) = (found, proof) {
+            return Ok((found, proof));
+        }
+        self.tries.was_wrong(lock, from);
+        Err(no_box())
+    }
+
+    /// Leaves messages in a box, all of them or none, and returns their ids.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when the box is gone, [`Fault::Forbidden`] (`token`) when it takes
+    /// nothing any more, [`Fault::TooLarge`] when it is full or a message is too large,
+    /// [`Fault::RateLimited`].
+    pub async fn put(
+        &self,
+        to: &DropBox,
+        from: Option<IpAddr>,
+        drops: Vec<Drop>,
+    ) -> Result<Vec<NewDropMessage>, Fault> {
+        let token = to.content.token;
+        self.tries.messages(token, from, drops.len() as u64)?;
+        let messages: Vec<_> = drops.into_iter().map(|drop| self.dated(to, drop)).collect();
+        messages.iter().try_for_each(|message| self.require_size(message))?;
+        let (now, room) = (self.now(), self.policy.room);
+        let put = Put { to: to.number, messages: messages.clone(), now, room };
+        match self.gateway.store.put_drop_messages(put).await? {
+            PutOutcome::Stored(_) => {
+                self.notices.message_came(to, now);
+                Ok(messages)
+            }
+            PutOutcome::Gone => Err(no_box()),
+            PutOutcome::Locked => {
+                Err(Fault::forbidden_field("token", "this drop box takes no messages any more"))
+            }
+            PutOutcome::Full => Err(Fault::TooLarge {
+                what: "the number of bytes, or of messages, in this drop box",
+                actual: room.bytes.saturating_add(1),
+                limit: room.bytes,
+            }),
+        }
+    }
+
+    fn dated(&self, to: &DropBox, drop: Drop) -> NewDropMessage {
+        let created_at = self.now();
+        let ends_at = created_at.plus(self.policy.message_life);
+        // What cannot be read yet waits from when it can.
+        let released = to.content.release_at.map(|at| at.plus(self.policy.message_life));
+        let ends_at = ends_at.max(released.unwrap_or(ends_at)).min(to.content.ends_at);
+        NewDropMessage {
+            id: self.random_id(),
+            form: drop.form,
+            encryption_key: drop.encryption_key,
+            data: drop.data,
+            hash: drop.hash,
+            name: drop.name,
+            file: drop.file,
+            created_at,
+            ends_at,
+        }
+    }
+
+    fn require_size(&self, message: &NewDropMessage) -> Result<(), Fault> {
+        let limit = self.policy.message_bytes;
+        let actual = message.data.len() as u64;
+        if actual > limit {
+            return Err(Fault::TooLarge {
+                what: "the number of bytes in the message",
+                actual,
+                limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads a box for its owner, who has proved to be that, and does what is to happen after it
+    /// was read. Of a box of version 1 all goes at once; of version 2 files go with
+    /// [`Self::file_was_read`], since they are fetched by themselves.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] (`releasedate`) when nobody may read it yet.
+    pub async fn read(&self, owned: &DropBox, stretch: Stretch) -> Result<DropPage, Fault> {
+        let now = self.now();
+        if !owned.is_released(now) {
+            return Err(Fault::forbidden_field("releasedate", "has not come yet"));
+        }
+        let (after_reading, version) = (owned.content.after_reading, owned.content.token.version());
+        let until = now.plus(GRACE);
+        let taking = match (after_reading.messages_go, version) {
+            (false, _) => Taking::Nothing,
+            (true, Version::One) => Taking::All { files_until: until },
+            (true, Version::Two) => Taking::Texts,
+        };
+        let Stretch { after, limit, bytes } = stretch;
+        let read = ReadDrop { from: owned.number, after, now, limit, bytes, taking };
+        let page = self.gateway.store.drop_messages(read).await?;
+        if after_reading.box_goes && !page.more {
+            match version {
+                Version::One => {
+                    drop(self.gateway.store.delete_drop_box(owned.number, until).await?)
+                }
+                Version::Two => {
+                    self.gateway.store.end_drop_box(owned.number, now, until).await?;
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    /// A message of a box, for its owner.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when there is none, [`Fault::Forbidden`] (`releasedate`) when nobody may
+    /// read it yet.
+    pub async fn message(&self, owned: &DropBox, id: DropId) -> Result<DropMessage, Fault> {
+        let now = self.now();
+        if !owned.is_released(now) {
+            return Err(Fault::forbidden_field("releasedate", "has not come yet"));
+        }
+        let found = self.gateway.store.drop_message(owned.number, id).await?;
+        found.filter(|found| found.content.ends_at > now).ok_or_else(no_message)
+    }
+
+    /// Notes that an owner has got all bytes of a file.
+    ///
+    /// # Errors
+    /// When the store cannot do it.
+    pub async fn file_was_read(&self, owned: &DropBox, read: &DropMessage) -> Result<(), Fault> {
+        if owned.content.after_reading.messages_go {
+            let (number, now) = (read.number, self.now());
+            self.gateway.store.delete_drop_message(owned.number, number, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a message for the box's owner; in version 1 it is named by its number.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when there is none.
+    pub async fn delete_message(&self, owned: &DropBox, number: i64) -> Result<(), Fault> {
+        let deleted =
+            self.gateway.store.delete_drop_message(owned.number, number, self.now()).await?;
+        if deleted { Ok(()) } else { Err(no_message()) }
+    }
+
+    /// Deletes a box and all that is in it for its owner.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] when it is gone by now.
+    pub async fn delete_box(&self, owned: &DropBox) -> Result<(), Fault> {
+        let deleted = self.gateway.store.delete_drop_box(owned.number, self.now()).await?;
+        if deleted { Ok(()) } else { Err(no_box()) }
+    }
+
+    /// Keeps a letter until it is read.
+    ///
+    /// # Errors
+    /// [`Fault::TooLarge`]; when the store cannot do it.
+    pub async fn leave_letter(&self, new: NewLetter) -> Result<Letter, Fault> {
+        let (actual, limit) = (new.data.len() as u64, self.policy.message_bytes);
+        if actual > limit {
+            return Err(Fault::TooLarge {
+                what: "the number of bytes in the message",
+                actual,
+                limit,
+            });
+        }
+        let created_at = self.now();
+        let life =
+            new.life.map_or(self.policy.letter_life, |life| life.min(self.policy.letter_life));
+        let letter = Letter {
+            id: self.random_id(),
+            version: new.version,
+            secret: new.secret,
+            form: new.form,
+            data: new.data,
+            hash: new.hash,
+            file: new.file,
+            created_at,
+            ends_at: created_at.plus(life),
+        };
+        self.gateway.store.keep_letter(letter.clone()).await?;
+        Ok(letter)
+    }
+
+    /// Takes a letter out for whoever shows its secret; from then on it is gone.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`] for who was wrong too often, [`Fault::NotFound`] for an unknown one
+    /// and for a wrong secret.
+    pub async fn take_letter(
+        &self,
+        version: Version,
+        id: DropId,
+        secret: &[u8],
+        from: Option<IpAddr>,
+    ) -> Result<Letter, Fault> {
+        let lock = Lock::Letter(id);
+        self.tries.may_try(lock, from)?;
+        let (now, secret) = (self.now(), SecretDigest::of(secret));
+        let file_until = now.plus(GRACE);
+        let take = TakeLetter { id, version, secret, now, file_until };
+        let taken = self.gateway.store.take_letter(take).await?;
+        taken.ok_or_else(|| {
+            self.tries.was_wrong(lock, from);
+            Fault::NotFound { what: "letter" }
+        })
+    }
+
+    /// A fresh id.
+    fn random_id(&self) -> DropId {
+        let mut bytes = [0; 16];
+        self.gateway.entropy.fill(&mut bytes);
+        DropId(bytes)
+    }
+}
+
+fn no_box() -> Fault {
+    Fault::NotFound { what: "drop box" }
+}
+
+fn no_message() -> Fault {
+    Fault::NotFound { what: "message" }
+}
