@@ -34,6 +34,8 @@ use crate::domain::ids::AttachmentId;
 use crate::domain::limits::{Kind, Visitor};
 
 pub use address::Addresses;
+pub use pace::paced;
+pub use upload::incoming;
 pub use url::{BlobUrls, UrlKey};
 
 /// How blobs are served.
