@@ -5,6 +5,7 @@ pub mod app;
 pub mod blaze;
 pub mod client;
 pub mod contract;
+pub mod dropbox;
 pub mod entropy;
 pub mod group;
 pub mod hush;

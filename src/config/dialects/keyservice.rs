@@ -213,8 +213,9 @@ impl KeyService {
 
     /// Refuses what does not go together with the listener.
     pub(in crate::config) fn fits(&self, http: &Http) -> Result<(), ConfigError> {
-        // A network has a sixteenth of the budget, unless it is known whose its requests are.
-        let largest = (http.body_budget_bytes / 16).saturating_sub(64 * 1024) / 2;
+        // A network has a sixteenth of the budget, unless it is known whose its requests are, and a
+        // body is in memory as it came, as members, and as bytes.
+        let largest = (http.body_budget_bytes / 16 / 3).saturating_sub(64 * 1024) / 2;
         if self.enabled && self.message_bytes > largest {
             let reason = format!(
                 "is {}; with `http.body_budget_bytes` as it is, no more than {largest} fit",
@@ -309,7 +310,7 @@ mod tests {
             KeyService { enabled: true, message_bytes: 1 << 24, ..KeyService::default() };
         let refused = settings.fits(&Http::default()).unwrap_err().to_string();
         assert!(refused.contains("keyservice.message_bytes"), "{refused}");
-        let http = Http { body_budget_bytes: 1 << 30, ..Http::default() };
+        let http = Http { body_budget_bytes: 1 << 31, ..Http::default() };
         assert!(settings.fits(&http).is_ok());
     }
 

@@ -46,6 +46,14 @@ impl Transfers {
         place(&self.uploads)
     }
 
+    /// A place for a download, left on drop.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when all are taken.
+    pub fn download_place(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        place(&self.downloads)
+    }
+
     /// A body as a file of at most `most` bytes.
     pub fn incoming(&self, body: Body, most: u64) -> Incoming {
         blobs::incoming(body, most, self.stall)
@@ -60,7 +68,7 @@ impl Transfers {
         bytes: ByteStream,
         length: u64,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, Fault> {
-        Ok(blobs::paced(bytes, length, self.stall, place(&self.downloads)?))
+        Ok(blobs::paced(bytes, length, self.stall, self.download_place()?))
     }
 }
 

@@ -153,7 +153,7 @@ fn then_gone(
                 log_late(&fault);
             }
         };
-        state.leftovers.finishing(Whose::Account(None), forget.boxed(), std::mem::drop).await;
+        state.leftovers.finishing(Whose::Account(None), forget.boxed(), drop).await;
         None
     })
 }

@@ -27,7 +27,7 @@ pub(super) fn require_public_key(spki: &[u8; PUBLIC_KEY]) -> Result<(), Fault> {
     let key = spki.strip_prefix(&SPKI).and_then(|key| <[u8; 32]>::try_from(key).ok());
     let key = key.ok_or_else(|| refused("must be an X25519 key as SPKI"))?;
     // Whichever secret it is, a key of small order makes nothing of it.
-    let agreed = AgreementSecret::from_bytes([1; 32]).agree(&AgreementKey::from_bytes(key));
+    let agreed = AgreementSecret::from_bytes([1; 32]).shared_secret(&AgreementKey::from_bytes(key));
     agreed.map(drop).map_err(|_| refused("has small order"))
 }
 
