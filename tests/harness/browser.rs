@@ -8,7 +8,6 @@ mod wire;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -156,10 +155,5 @@ impl Visitor {
             })
             .await;
         std::fs::read(self.downloads.path().join(name)).expect("the file that was saved")
-    }
-
-    /// Where downloads go.
-    pub fn downloads(&self) -> &Path {
-        self.downloads.path()
     }
 }

@@ -1,6 +1,6 @@
 //! A tab: what a person sees in it and does to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
@@ -81,7 +81,11 @@ impl Page {
         };
         if timeout(PATIENCE, seen).await.is_err() {
             let page = self.evaluates("document.body.innerText").await;
-            panic!("never came true: {expression}\nthe page says: {page}");
+            let picture = self.photographs().await;
+            panic!(
+                "never came true: {expression}\nthe page says: {page}\nit looks like {}",
+                picture.display()
+            );
         }
     }
 
@@ -164,21 +168,28 @@ impl Page {
         self.call("Emulation.setEmulatedMedia", &json!({ "features": [feature] })).await;
     }
 
-    /// What is on the screen, as PNG; for whoever looks for the cause of a failure.
-    pub async fn screenshot(&self) -> Vec<u8> {
+    /// Keeps what is on the screen, as a PNG file in the build's folder, for whoever looks for the
+    /// cause of a failure.
+    pub async fn photographs(&self) -> PathBuf {
         let arguments = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.call("Page.captureScreenshot", &arguments).await;
-        BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
+        let picture = BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", self.session));
+        std::fs::write(&path, picture).unwrap();
+        path
     }
 
     /// Whatever the page complained about: uncaught errors, lines in the console, violations of its
-    /// policy. Answers of the gateway that are not 2xx are no complaints of the page's.
+    /// policy. Answers of the gateway that are not 2xx are no complaints of the page's, and neither
+    /// is advice.
     pub fn problems(&self) -> Vec<Value> {
         let mut found = self.reports("Runtime.exceptionThrown");
         found.extend(self.reports("Runtime.consoleAPICalled"));
         let entries = self.reports("Log.entryAdded");
-        let is_complaint = |entry: &Value| entry["params"]["entry"]["source"] != "network";
-        found.extend(entries.into_iter().filter(is_complaint));
+        found.extend(entries.into_iter().filter(|report| {
+            let entry = &report["params"]["entry"];
+            entry["source"] != "network" && entry["level"] != "verbose"
+        }));
         found.extend(self.reports("Audits.issueAdded").into_iter().filter(|issue| {
             issue["params"]["issue"]["code"] == "ContentSecurityPolicyIssue"
         }));

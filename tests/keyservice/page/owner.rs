@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sealpost::domain::clock::Clock;
+
 use super::{Owner, PASSPHRASE, Stage, bends_requests, follows, sends_text};
 
 /// An owner who has left such texts in the box, and opened it.
@@ -90,7 +92,7 @@ async fn what_was_opened_is_forgotten_with_the_next_view() {
 async fn a_box_with_a_release_date_opens_from_then_on() {
     let stage = Stage::open().await;
     let (visitor, page) = stage.person_at("/keyservice").await;
-    let tomorrow = stage.app.clock.now() + Duration::from_secs(86_400);
+    let tomorrow = stage.app.clock.now().plus(Duration::from_secs(86_400));
     let micros = serde_json::json!(tomorrow.as_micros());
     // The field takes the time on the visitor's wall.
     let set = "(micros) => { const date = new Date(micros / 1000); \
