@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use axum::Router;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -96,6 +96,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "gateway.js",
         "kdf.js",
         "letter.js",
+        "link.js",
         "main.js",
         "message.js",
         "strength.js",
@@ -116,17 +117,15 @@ static LETTER: LazyLock<Asset> =
 /// The page at [`PAGE`] and what it consists of, at exactly these paths; [`answer`] is for a caller
 /// who takes paths in any case.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    ASSETS.iter().fold(Router::new(), |router, asset| {
-        let handler = move |asked: HeaderMap| async move { asset.answer(&asked) };
-        router.route(&path(asset), get(handler))
+    let with_slash = get(async || without_slash("../keyservice"));
+    let router = Router::new().route("/keyservice/", with_slash);
+    ASSETS.iter().fold(router, |router, asset| {
+        let path = match asset.name {
+            "" => PAGE.to_owned(),
+            name => format!("{PAGE}/{name}"),
+        };
+        router.route(&path, get(async |asked: HeaderMap| asset.answer(&asked)))
     })
-}
-
-fn path(asset: &Asset) -> String {
-    match asset.name {
-        "" => PAGE.to_owned(),
-        name => format!("{PAGE}/{name}"),
-    }
 }
 
 /// The answer to `GET` of a path at or below [`PAGE`], whatever the case of its letters; none if
@@ -137,17 +136,30 @@ pub fn answer(path: &str, asked: &HeaderMap) -> Option<Response> {
     if !start.eq_ignore_ascii_case(PAGE) {
         return None;
     }
-    // `/keyservice/` is the page as well.
+    if rest == "/" {
+        return Some(without_slash("../keyservice"));
+    }
     let name = rest.strip_prefix('/').or(rest.is_empty().then_some(""))?;
     let asset = ASSETS.iter().find(|asset| asset.name.eq_ignore_ascii_case(name))?;
     Some(asset.answer(asked))
 }
 
-/// The page that shows a letter of version 2, for `GET /selfdestruct/read`. The link's secret is in
-/// its fragment, which never comes here; nothing is destroyed before the person at the page says so.
+/// The page that shows a letter of version 2, for `GET` of `/selfdestruct/read` in any case, `path`.
+/// The link's secret is in its fragment, which never comes here; nothing is destroyed before the
+/// person at the page says so.
 #[must_use]
-pub fn letter(asked: &HeaderMap) -> Response {
-    LETTER.answer(asked)
+pub fn letter(path: &str, asked: &HeaderMap) -> Response {
+    match path.ends_with('/') {
+        true => without_slash("../read"),
+        false => LETTER.answer(asked),
+    }
+}
+
+/// What a page names is beside it, so that a proxy may put something before all paths; with a slash
+/// at the end that would be somewhere else. A browser keeps the fragment on its way.
+fn without_slash(to: &'static str) -> Response {
+    let headers = [(LOCATION, to), (CACHE_CONTROL, "no-cache"), (REFERRER_POLICY, "no-referrer")];
+    (StatusCode::PERMANENT_REDIRECT, headers).into_response()
 }
 
 #[cfg(test)]
@@ -170,11 +182,9 @@ mod tests {
     #[test]
     fn everything_that_a_page_or_module_names_is_served() {
         for asset in ASSETS.iter().chain([&*LETTER]) {
-            let named = quoted(asset.text, "href=\"/").chain(quoted(asset.text, "src=\"/"));
-            let named = named.map(|path| format!("/{path}"));
-            let imported = quoted(asset.text, "from \"./").map(|name| format!("{PAGE}/{name}"));
-            for path in named.chain(imported) {
-                assert!(get(&path).is_some(), "{:?} names {path}", asset.name);
+            let starts = ["\"keyservice/", "\"../keyservice/", "from \"./"];
+            for name in starts.iter().flat_map(|start| quoted(asset.text, start)) {
+                assert!(get(&format!("{PAGE}/{name}")).is_some(), "{:?} names {name}", asset.name);
             }
         }
     }
@@ -203,8 +213,8 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_taken_in_any_case_and_with_a_slash_at_the_end() {
-        for path in ["/keyservice", "/KeyService", "/keyservice/", "/KEYSERVICE/Main.JS"] {
+    fn paths_are_taken_in_any_case() {
+        for path in ["/keyservice", "/KeyService", "/KEYSERVICE/Main.JS"] {
             assert!(get(path).is_some(), "{path}");
         }
         for path in ["/keyservices", "/keyservice/none.js", "/keyservic", "/keyservice//main.js"] {
@@ -213,8 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn a_slash_at_the_end_leads_to_the_page() {
+        for (path, to) in [("/keyservice/", "../keyservice"), ("/selfdestruct/read/", "../read")] {
+            let nothing = HeaderMap::new();
+            let response = answer(path, &nothing).unwrap_or_else(|| letter(path, &nothing));
+            assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+            assert_eq!(header(&response, &LOCATION), to);
+        }
+    }
+
+    #[test]
     fn a_page_is_bound_to_its_own_gateway() {
-        for response in [get("/keyservice").unwrap(), letter(&HeaderMap::new())] {
+        for response in [get("/keyservice").unwrap(), letter("/selfdestruct/read", &HeaderMap::new())] {
             assert_eq!(header(&response, &CONTENT_TYPE), HTML);
             assert!(header(&response, &CONTENT_SECURITY_POLICY).starts_with("default-src 'none'; "));
             assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");

@@ -6,7 +6,7 @@
 import { aesKey, open, seal } from "./aead.js";
 import { base64url, concat, fromBase64url, hex, utf8 } from "./bytes.js";
 import { Untrue } from "./failure.js";
-import { digest, hkdf, masterOf, newKdf } from "./kdf.js";
+import { digest, hkdf, masterOf, newKdf, requireSafe } from "./kdf.js";
 import { fromPkcs8, fromSpki, generate, toPkcs8, toSpki } from "./x25519.js";
 
 const NO_SALT = new Uint8Array();
@@ -31,7 +31,7 @@ export function aad(token, kind) {
 
 /**
  * The box of a public record, `{ token, kdf, publicKey }`.
- * Throws unless public key and function are those that `token` was made from.
+ * Throws unless public key and function are those that `token` was made from, and safe.
  */
 export async function verified(token, record) {
   const untrue = new Untrue(
@@ -48,6 +48,7 @@ export async function verified(token, record) {
     throw untrue;
   }
   if ((await tokenOf(spki, kdf)) !== token) throw untrue;
+  requireSafe(kdf);
   return { token, kdf, publicKey: fromSpki(spki) };
 }
 
@@ -81,8 +82,8 @@ export async function sealPrivateKey(sealKey, token, pkcs8, nonce = undefined) {
   return seal(await aesKey(sealKey), pkcs8, aad(token, "private key"), nonce);
 }
 
-/** The private key, from what the gateway keeps. */
-export async function openPrivateKey(sealKey, token, sealed) {
-  const pkcs8 = await open(await aesKey(sealKey), sealed, aad(token, "private key"));
-  return fromPkcs8(pkcs8);
+/** The private key of a box, from what the gateway keeps. */
+export async function openPrivateKey(sealKey, box, sealed) {
+  const pkcs8 = await open(await aesKey(sealKey), sealed, aad(box.token, "private key"));
+  return fromPkcs8(pkcs8, box.publicKey);
 }

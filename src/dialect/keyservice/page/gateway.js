@@ -2,11 +2,12 @@
 
 import { base64url, fromBase64url } from "./bytes.js";
 import { Failure, Refused, Unreachable } from "./failure.js";
+import { addressOf } from "./link.js";
 
-const BOXES = "/Service";
-const FILES = "/Service/File";
-const LETTERS = "/Service/SelfDestruct";
-const TAKE = "/SelfDestruct/Take";
+const BOXES = "Service";
+const FILES = "Service/File";
+const LETTERS = "Service/SelfDestruct";
+const TAKE = "SelfDestruct/Take";
 
 /** A gateway that refuses a body early may hang up before the browser has read why. */
 const NOT_UPLOADED =
@@ -129,5 +130,5 @@ function upload(url, body, progress) {
 }
 
 function address(path, query) {
-  return `${path}?${new URLSearchParams({ v: "2", ...query })}`;
+  return addressOf(`${path}?${new URLSearchParams({ v: "2", ...query })}`);
 }

@@ -4,32 +4,57 @@
 import { base64url, fromBase64url, random, utf8 } from "./bytes.js";
 import { Unsupported, Untrue } from "./failure.js";
 
-const ITERATIONS = { new: 600_000, least: 600_000, most: 10_000_000 };
+const NEW_ITERATIONS = 600_000;
 const SALT_BYTES = 16;
 
-const PBKDF2 = /^pbkdf2-sha256:i=([1-9][0-9]{0,9}):([A-Za-z0-9_-]+)$/;
-const ARGON2ID = /^argon2id:m=[1-9][0-9]*,t=[1-9][0-9]*,p=[1-9][0-9]*:[A-Za-z0-9_-]+$/;
+/** The functions that a box may name: how each is written, and the bounds of its costs. */
+const FUNCTIONS = [
+  {
+    pattern: /^argon2id:m=(\d+),t=(\d+),p=(\d+):(.*)$/,
+    bounds: [
+      [19_456, 1_048_576],
+      [1, 16],
+      [1, 4],
+    ],
+    read: () => ({ argon2id: true }),
+  },
+  {
+    pattern: /^pbkdf2-sha256:i=(\d+):(.*)$/,
+    bounds: [[600_000, 10_000_000]],
+    read: ([iterations], salt) => ({ argon2id: false, iterations, salt }),
+  },
+];
 
 /** The function for a new box, with a fresh salt unless one is given. */
 export function newKdf(salt = random(SALT_BYTES)) {
-  return `pbkdf2-sha256:i=${ITERATIONS.new}:${base64url(salt)}`;
+  return `pbkdf2-sha256:i=${NEW_ITERATIONS}:${base64url(salt)}`;
 }
 
-/** `{ iterations, salt }` of a `pbkdf2-sha256:…`; throws at every other function or spelling. */
-export function parseKdf(kdf) {
-  if (ARGON2ID.test(kdf)) {
-    throw new Unsupported(
-      "This box was made with Argon2id, which browsers do not offer, so its passphrase cannot be " +
-        "used in this page. Open it with the program that made it. Writing to it works here.",
-    );
+/** Throws unless a box names one of the functions, within bounds and in its one right spelling. */
+export function requireSafe(kdf) {
+  parse(kdf);
+}
+
+/** Throws where this page cannot do what a box names. */
+export function requireUsable(kdf) {
+  if (!parse(kdf).argon2id) return;
+  throw new Unsupported(
+    "This box was made with Argon2id, which browsers do not offer, so its passphrase cannot be " +
+      "used in this page. Open it with the program that made it. Writing to it works here.",
+  );
+}
+
+function parse(kdf) {
+  for (const { pattern, bounds, read } of FUNCTIONS) {
+    const [, ...parts] = pattern.exec(kdf) ?? [];
+    if (parts.length === 0) continue;
+    const salt = saltOf(parts.pop());
+    const costs = parts.map(Number);
+    const isWithin = costs.every((cost, at) => cost >= bounds[at][0] && cost <= bounds[at][1]);
+    const isPlain = parts.every((digits) => !digits.startsWith("0"));
+    if (salt && isWithin && isPlain) return read(costs, salt);
   }
-  const [, digits, text] = PBKDF2.exec(kdf) ?? [];
-  const iterations = Number(digits);
-  const salt = text === undefined ? null : saltOf(text);
-  if (!salt || iterations < ITERATIONS.least || iterations > ITERATIONS.most) {
-    throw new Untrue("This box names a way to use its passphrase that is not safe.");
-  }
-  return { iterations, salt };
+  throw new Untrue("This box names a way to use its passphrase that is not safe.");
 }
 
 function saltOf(text) {
@@ -43,7 +68,8 @@ function saltOf(text) {
 
 /** 32 bytes of that function over the passphrase's UTF-8 bytes. */
 export async function masterOf(kdf, passphrase) {
-  const { iterations, salt } = parseKdf(kdf);
+  requireUsable(kdf);
+  const { iterations, salt } = parse(kdf);
   const key = await crypto.subtle.importKey("raw", utf8(passphrase), "PBKDF2", false, [
     "deriveBits",
   ]);

@@ -2,14 +2,13 @@
 // which browsers never send.
 
 import { aesKey, open, seal } from "./aead.js";
-import { base64url, fromBase64url, fromUtf8, random, utf8 } from "./bytes.js";
+import { base64url, fromUtf8, random, utf8 } from "./bytes.js";
 import { Untrue } from "./failure.js";
 import { digest, hkdf } from "./kdf.js";
 
 const SECRET_BYTES = 32;
 const NO_SALT = new Uint8Array();
 const AAD = utf8("sealpost letter 2\nmessage");
-const FRAGMENT = /^#?2\.([0-9a-f]{32})\.([A-Za-z0-9_-]{43})$/;
 
 /** `{ key, auth }`: what opens the letter, and what proves to the gateway that one may. */
 export async function letterKeys(secret) {
@@ -35,21 +34,5 @@ export async function openLetter(key, sealed) {
     return fromUtf8(await open(key, sealed, AAD));
   } catch {
     throw new Untrue("The letter was damaged on its way, and it is gone now.");
-  }
-}
-
-/** The fragment of a letter's link. */
-export function fragmentOf(id, secret) {
-  return `2.${id}.${base64url(secret)}`;
-}
-
-/** `{ id, secret }` of a link's fragment, or null if it is no letter's. */
-export function parseFragment(fragment) {
-  const [, id, text] = FRAGMENT.exec(fragment) ?? [];
-  if (id === undefined) return null;
-  try {
-    return { id, secret: fromBase64url(text) };
-  } catch {
-    return null;
   }
 }

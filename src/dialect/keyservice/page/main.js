@@ -62,7 +62,7 @@ async function showBox(token) {
 
 /** A link or a token, as somebody pasted it. */
 async function goToBox() {
-  const [token] = /[0-9a-f]{32}$/.exec(element("open-link").value.trim().toLowerCase()) ?? [];
+  const [token] = /[0-9a-f]{32}$/.exec(element("open-link").value.trim()) ?? [];
   if (!token) throw new Failure("This is neither a box's link nor its token.");
   element("open-form").reset();
   location.hash = token;

@@ -4,14 +4,15 @@
 import { copies, element, hush, onSubmit, when } from "./dom.js";
 import { explain, Failure, Refused } from "./failure.js";
 import * as gateway from "./gateway.js";
-import { letterKeys, openLetter, parseFragment } from "./letter.js";
+import { letterKeys, openLetter } from "./letter.js";
+import { parseLetter } from "./link.js";
 import { requireBrowser } from "./x25519.js";
 
 const form = element("take-form");
 const taken = element("taken");
 
 async function take(say) {
-  const letter = parseFragment(location.hash);
+  const letter = parseLetter(location.hash);
   if (!letter) throw new Failure("This link is not whole. Ask for it again.");
   say("Fetching the letter…");
   const keys = await letterKeys(letter.secret);
@@ -40,7 +41,7 @@ async function understood(answer) {
 }
 
 function show() {
-  const isLetter = parseFragment(location.hash) !== null;
+  const isLetter = parseLetter(location.hash) !== null;
   form.querySelector("fieldset").hidden = !isLetter;
   form.hidden = false;
   taken.hidden = true;

@@ -1,18 +1,14 @@
 // Making a box.
 
-import { isToken, makeBox } from "./box.js";
+import { makeBox } from "./box.js";
 import { copies, element, onSubmit, showFacts, when } from "./dom.js";
 import { Failure, Refused } from "./failure.js";
 import * as gateway from "./gateway.js";
+import { shareLink } from "./link.js";
 import { hint, LEAST } from "./strength.js";
 
 const passphrase = element("create-passphrase");
 const again = element("create-again");
-
-/** The link that a box is shared by. */
-export function shareLink(token) {
-  return `${location.origin}/keyservice#${token}`;
-}
 
 /** Prepares the view. */
 export function prepareCreate() {
@@ -33,7 +29,7 @@ async function create(say) {
   say("Making keys…");
   const { token, request } = await makeBox(passphrase.value);
   const answer = await sent({ ...request, ...choices });
-  if (!isToken(token) || answer.token !== token) {
+  if (answer.token !== token) {
     throw new Failure("The gateway gave the box another name than its own. Do not use it.");
   }
   show(token, answer);

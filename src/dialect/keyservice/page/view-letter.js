@@ -3,7 +3,8 @@
 import { copies, element, onSubmit, showFacts, when } from "./dom.js";
 import { Failure, Refused } from "./failure.js";
 import * as gateway from "./gateway.js";
-import { fragmentOf, makeLetter, parseFragment } from "./letter.js";
+import { makeLetter } from "./letter.js";
+import { letterLink, parseLetter } from "./link.js";
 
 const text = element("letter-text");
 const made = element("letter-made");
@@ -26,10 +27,12 @@ async function leave(say) {
   say("Sealing…");
   const { secret, request } = await makeLetter(text.value);
   const answer = await sent(request, Number(element("letter-life").value));
-  const fragment = fragmentOf(answer.messageid, secret);
-  if (!parseFragment(fragment)) throw new Failure("The gateway gave the letter no proper name.");
+  const link = letterLink(answer.messageid, secret);
+  if (!parseLetter(new URL(link).hash)) {
+    throw new Failure("The gateway gave the letter no proper name.");
+  }
   text.value = "";
-  element("letter-link").value = `${location.origin}/selfdestruct/read#${fragment}`;
+  element("letter-link").value = link;
   showFacts(element("letter-facts"), [["Gone unread after", when(answer.expiresat)]]);
   made.hidden = false;
   made.querySelector("h2").focus();

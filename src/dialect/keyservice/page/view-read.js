@@ -5,7 +5,7 @@ import { openPrivateKey, ownerKeys } from "./box.js";
 import { element, hush, isSure, onPress, onSubmit, when } from "./dom.js";
 import { explain, Failure, Refused } from "./failure.js";
 import * as gateway from "./gateway.js";
-import { parseKdf } from "./kdf.js";
+import { requireUsable } from "./kdf.js";
 import { showMessage } from "./view-message.js";
 
 const form = element("read-form");
@@ -37,7 +37,7 @@ export function readFrom(other) {
   close();
   if (other === null) return;
   try {
-    parseKdf(other.kdf);
+    requireUsable(other.kdf);
   } catch (error) {
     fields.hidden = true;
     form.querySelector(".failure").textContent = explain(error);
@@ -60,7 +60,7 @@ async function open(say) {
   say("Asking the gateway…");
   const page = await understood(gateway.messages(of.token, keys.auth));
   const sealed = gateway.bytesOf(page, "privatekey");
-  const privateKey = await openPrivateKey(keys.seal, of.token, sealed);
+  const privateKey = await openPrivateKey(keys.seal, of, sealed);
   // The person may be looking at another box by now.
   if (of !== box) return "";
   opened = { box: of, auth: keys.auth, privateKey, last: undefined };

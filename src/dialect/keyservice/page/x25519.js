@@ -1,6 +1,6 @@
 // X25519 (RFC 7748) by WebCrypto: public keys as 32 raw bytes, as SPKI and PKCS#8 on the wire.
 
-import { concat, startsWith } from "./bytes.js";
+import { base64url, concat, startsWith } from "./bytes.js";
 import { Unsupported, Untrue } from "./failure.js";
 
 const ALGORITHM = { name: "X25519" };
@@ -51,12 +51,19 @@ export async function toPkcs8(key) {
   return new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
 }
 
-/** A private key from its DER; it never leaves the browser's keeping again. */
-export function fromPkcs8(der) {
+/**
+ * A private key from its DER; it never leaves the browser's keeping again. Throws unless `raw` is
+ * its public key.
+ */
+export async function fromPkcs8(der, raw) {
   if (der.length !== PKCS8.length + KEY_BYTES || !startsWith(der, PKCS8)) {
     throw new Untrue("This box's private key is none.");
   }
-  return crypto.subtle.importKey("pkcs8", der, ALGORITHM, false, ["deriveBits"]);
+  const load = (isOpen) =>
+    crypto.subtle.importKey("pkcs8", der, ALGORITHM, isOpen, ["deriveBits"]);
+  const { x } = await crypto.subtle.exportKey("jwk", await load(true));
+  if (x !== base64url(raw)) throw new Untrue("This box's private key belongs to another box.");
+  return load(false);
 }
 
 /** The shared secret of a private key and somebody's public one; never all zeros. */
