@@ -57,3 +57,21 @@ async fn every_field_and_button_has_a_name() {
         assert_eq!(page.evaluates(nameless).await, serde_json::json!([]), "{path}");
     }
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium, which scripts/test.sh installs"]
+async fn the_policy_stops_markup_scripts_and_other_hosts() {
+    let stage = Stage::open().await;
+    for path in ["/keyservice", "/selfdestruct/read"] {
+        let (_visitor, page) = stage.person_at(path).await;
+        stage.insists_on_peace(&page);
+        let markup = "try { document.body.innerHTML = '<p>'; 'written' } catch { 'refused' }";
+        assert_eq!(page.evaluates(markup).await, "refused", "{path}");
+        // Nobody listens there; the policy speaks first.
+        let other_host = "fetch('http://127.0.0.2:9/').then(() => 'asked', () => 'refused')";
+        assert_eq!(page.evaluates(other_host).await, "refused", "{path}");
+        let said: String = page.problems().iter().map(ToString::to_string).collect();
+        assert!(said.contains("ContentSecurityPolicyIssue"), "{path}: {said}");
+        assert!(said.contains("connect-src"), "{path}: {said}");
+    }
+}

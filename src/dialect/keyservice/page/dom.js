@@ -116,10 +116,12 @@ export function size(bytes) {
   return new Intl.NumberFormat(undefined, { ...format, maximumFractionDigits: 1 }).format(number);
 }
 
+const DECEIVING = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
+
 /**
- * A name that somebody else chose, fit to be shown: characters that cannot be seen, or that turn
- * the direction of what follows, could make it look like another.
+ * A name that somebody else chose, fit to be shown: with characters that break lines, or turn the
+ * direction of what follows, it could look like another.
  */
 export function shown(name) {
-  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
+  return name.replace(DECEIVING, "\uFFFD");
 }
