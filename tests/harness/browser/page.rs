@@ -190,9 +190,9 @@ impl Page {
             let entry = &report["params"]["entry"];
             entry["source"] != "network" && entry["level"] != "verbose"
         }));
-        found.extend(self.reports("Audits.issueAdded").into_iter().filter(|issue| {
-            issue["params"]["issue"]["code"] == "ContentSecurityPolicyIssue"
-        }));
+        let is_violation =
+            |issue: &Value| issue["params"]["issue"]["code"] == "ContentSecurityPolicyIssue";
+        found.extend(self.reports("Audits.issueAdded").into_iter().filter(is_violation));
         found
     }
 

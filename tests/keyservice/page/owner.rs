@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sealpost::domain::clock::Clock;
+use serde_json::{Value, json};
 
 use super::{Owner, PASSPHRASE, Stage, bends_requests, follows, sends_text};
 
@@ -56,24 +57,50 @@ async fn a_deleted_box_is_gone_for_everybody() {
     assert!(!other.shows("#write-form").await);
 }
 
+/// An owner who has opened a box with such texts, of which two come at once.
+async fn owner_of_long_list(stage: &Stage, texts: &[&str]) -> Owner {
+    let owner = stage.owner().await;
+    for text in texts {
+        sends_text(&owner.page, text).await;
+    }
+    let two_at_once =
+        "(url, options) => [url + (options.method === 'GET' ? '&limit=2' : ''), options]";
+    bends_requests(&owner.page, two_at_once).await;
+    owner.opens_the_box(PASSPHRASE).await;
+    owner.page.reads("#read-form .status", "2 messages so far").await;
+    owner
+}
+
+/// The texts that are shown, in their order.
+async fn texts(owner: &Owner) -> Value {
+    let texts = "[...document.querySelectorAll('#read-messages .text')].map((t) => t.textContent)";
+    owner.page.evaluates(texts).await
+}
+
 #[tokio::test]
 #[ignore = "needs Chromium, which scripts/test.sh installs"]
 async fn a_long_list_comes_in_pages() {
     let stage = Stage::open().await;
-    let owner = stage.owner().await;
-    for text in ["first", "second", "third"] {
-        sends_text(&owner.page, text).await;
-    }
-    let two_at_once = "(url, options) => [url + (options.method === 'GET' ? '&limit=2' : ''), options]";
-    bends_requests(&owner.page, two_at_once).await;
-    owner.opens_the_box(PASSPHRASE).await;
-    owner.page.reads("#read-form .status", "2 messages so far").await;
+    let owner = owner_of_long_list(&stage, &["first", "second", "third"]).await;
     owner.page.presses("#read-more").await;
     owner.page.reads("#read-form .status", "3 messages.").await;
     assert!(!owner.page.shows("#read-more").await);
-    let texts = "[...document.querySelectorAll('#read-messages .text')].map((t) => t.textContent)";
-    let texts = owner.page.evaluates(texts).await;
-    assert_eq!(texts, serde_json::json!(["first", "second", "third"]));
+    assert_eq!(texts(&owner).await, json!(["first", "second", "third"]));
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, which scripts/test.sh installs"]
+async fn a_list_goes_on_after_a_message_that_was_deleted() {
+    let stage = Stage::open().await;
+    let owner = owner_of_long_list(&stage, &["1", "2", "3", "4"]).await;
+    owner.page.presses("#read-messages > li:last-child .delete").await;
+    owner.page.presses("#sure-yes").await;
+    owner.page.sees("document.querySelectorAll('#read-messages > li').length === 1").await;
+    owner.page.presses("#read-more").await;
+    owner.page.reads("#read-form .status", "2 messages so far.").await;
+    owner.page.presses("#read-more").await;
+    owner.page.reads("#read-form .status", "3 messages.").await;
+    assert_eq!(texts(&owner).await, json!(["1", "3", "4"]));
 }
 
 #[tokio::test]
@@ -93,7 +120,7 @@ async fn a_box_with_a_release_date_opens_from_then_on() {
     let stage = Stage::open().await;
     let (visitor, page) = stage.person_at("/keyservice").await;
     let tomorrow = stage.app.clock.now().plus(Duration::from_secs(86_400));
-    let micros = serde_json::json!(tomorrow.as_micros());
+    let micros = json!(tomorrow.as_micros());
     // The field takes the time on the visitor's wall.
     let set = "(micros) => { const date = new Date(micros / 1000); \
                document.querySelector('#create-form details').open = true; \

@@ -17,13 +17,13 @@ const more = element("read-more");
 
 /** The box that is shown. */
 let box = null;
-/** What its passphrase opened, `{ box, auth, privateKey, last }`; null while it is closed. */
+/** What its passphrase opened, `{ box, auth, privateKey, seen, last }`; null while it is closed. */
 let opened = null;
 
 /** Prepares the view. */
 export function prepareRead() {
   onSubmit(form, open);
-  onPress(more, form, () => showPage(opened));
+  onPress(more, form, () => showMore(opened));
   onPress(element("read-delete"), form, deleteBox);
   element("read-close").addEventListener("click", () => {
     close();
@@ -63,32 +63,47 @@ async function open(say) {
   const privateKey = await openPrivateKey(keys.seal, of, sealed);
   // The person may be looking at another box by now.
   if (of !== box) return "";
-  opened = { box: of, auth: keys.auth, privateKey, last: undefined };
+  opened = { box: of, auth: keys.auth, privateKey, seen: new Set(), last: undefined };
   passphrase.value = "";
   fields.hidden = true;
   result.hidden = false;
-  return showAll(opened, page);
+  await show(opened, page);
+  return count(page);
 }
 
-async function showPage(reading) {
-  const page = await understood(
-    gateway.messages(reading.box.token, reading.auth, reading.last),
-  );
-  return showAll(reading, page);
+/**
+ * Adds the next messages to the list. After one that is gone the gateway begins with the first
+ * again, so there may be pages with nothing new.
+ */
+async function showMore(reading) {
+  let page;
+  let known;
+  do {
+    known = reading.seen.size;
+    page = await understood(gateway.messages(reading.box.token, reading.auth, reading.last));
+    await show(reading, page);
+  } while (reading === opened && page.more && reading.seen.size === known);
+  return reading === opened ? count(page) : "";
 }
 
-/** Adds a page of messages to the list; says how many there are. */
-async function showAll(reading, page) {
+async function show(reading, page) {
   for (const message of page.messages) {
-    const item = await showMessage(reading, message);
-    if (reading !== opened) return "";
-    list.append(item);
     reading.last = message.messageid;
+    if (reading.seen.has(message.messageid)) continue;
+    reading.seen.add(message.messageid);
+    const item = await showMessage(reading, message);
+    if (reading !== opened) return;
+    list.append(item);
   }
   more.hidden = !page.more;
-  const count = list.childElementCount;
-  if (count === 0) return "The box is open, and empty.";
-  return `The box is open: ${count} ${count === 1 ? "message" : "messages"}${page.more ? " so far" : ""}.`;
+}
+
+/** How many messages are shown, in words. */
+function count(page) {
+  const number = list.childElementCount;
+  if (number === 0) return "The box is open, and empty.";
+  const unit = number === 1 ? "message" : "messages";
+  return `The box is open: ${number} ${unit}${page.more ? " so far" : ""}.`;
 }
 
 async function deleteBox() {
