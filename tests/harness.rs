@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod app;
 pub mod blaze;
+pub mod browser;
 pub mod client;
 pub mod contract;
 pub mod dropbox;

@@ -4,5 +4,6 @@ mod limits;
 mod logs;
 mod mail;
 mod mounting;
+mod page;
 mod timing;
 mod v2;
