@@ -43,41 +43,28 @@ mod views;
 mod xml;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::KeyServiceState;
 use super::asked::{Asked, Operation};
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
+use crate::http::problem::Problem;
 use tickets::Tickets;
 
 pub use answer::Format;
 pub(super) use answer::shape_fault;
 
-/// How files come and go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OneSettings {
-    /// Requests with files at the same time.
-    pub uploads: u32,
-    /// Answers with files at the same time.
-    pub downloads: u32,
-    /// How long a file may make no progress.
-    pub stall: Duration,
-}
-
-impl Default for OneSettings {
-    fn default() -> Self {
-        Self { uploads: 64, downloads: 256, stall: Duration::from_secs(30) }
-    }
-}
+/// What an operator may choose for version 1; nothing yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OneSettings {}
 
 /// What version 1 has of its own. Gateways with the same secret open each other's downloads.
 #[derive(Clone)]
@@ -85,9 +72,6 @@ pub struct One(Arc<Own>);
 
 struct Own {
     tickets: Tickets,
-    uploads: Arc<Semaphore>,
-    downloads: Arc<Semaphore>,
-    stall: Duration,
     /// Places for what computes for more than a moment.
     computing: Arc<Semaphore>,
     /// What stands in for a private key that is not there, as long as one.
@@ -100,14 +84,10 @@ const PRIVATE_KEY_BYTES: usize = 1840;
 impl One {
     /// Version 1 of a gateway with this secret, from which the key of its downloads follows.
     #[must_use]
-    pub fn new(settings: OneSettings, seed: &[u8; 32]) -> Self {
-        let places = |count: u32| Arc::new(Semaphore::new(count as usize));
+    pub fn new(_settings: OneSettings, seed: &[u8; 32]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Own {
             tickets: Tickets::derive(seed),
-            uploads: places(settings.uploads),
-            downloads: places(settings.downloads),
-            stall: settings.stall,
             computing: Arc::new(Semaphore::new(cores)),
             no_private_key: BASE64.encode([0x5a; PRIVATE_KEY_BYTES]),
         }))
@@ -133,15 +113,6 @@ impl One {
     }
 }
 
-/// A place among those of files on their way.
-///
-/// # Errors
-/// [`Fault::Unavailable`] when all are taken.
-fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
-    let place = places.clone().try_acquire_owned();
-    place.map_err(|_| Fault::unavailable("too many files are on their way", None))
-}
-
 /// What is known of a request before its parameters are.
 struct Call {
     state: Arc<KeyServiceState>,
@@ -161,11 +132,17 @@ pub(super) fn format_of(parts: &Parts) -> Format {
     Format::of(&parts.headers, parts.uri.query().unwrap_or_default())
 }
 
-/// Does what a request of version 1 asks for.
-///
-/// # Errors
-/// For [`shape_fault`] and, if it is ours, for the log.
+/// The answer to a request of version 1. What goes wrong is a [`Problem`], for [`shape_fault`].
 pub(super) async fn answer(
+    state: Arc<KeyServiceState>,
+    asked: Asked,
+    request: Request,
+) -> Response {
+    let answer = answer_to(state, asked, request).await;
+    answer.unwrap_or_else(|fault| Problem::from(fault).into_response())
+}
+
+async fn answer_to(
     state: Arc<KeyServiceState>,
     asked: Asked,
     request: Request,
@@ -182,7 +159,7 @@ pub(super) async fn answer(
         Operation::Read => reading::read(&call, request).await,
         Operation::Delete => deleting::delete(&call, request).await,
         Operation::Describe => describing::describe(&call, request).await,
-        Operation::File => Err(Fault::NotFound { what: "such an operation of version 1" }),
+        Operation::File => Err(Fault::NotFound { what: "path of version 1" }),
         Operation::LeaveLetter => letters::leave(&call, request).await,
         Operation::ShowLetter => letters::show(&call, request).await,
         Operation::TakeLetter => letters::take(&call, request).await,

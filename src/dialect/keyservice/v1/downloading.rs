@@ -15,7 +15,7 @@ use super::files::Opening;
 use super::intake::{self, Takes};
 use super::names::Name;
 use super::tickets::Ticket;
-use super::{Call, disposition, outflow, place};
+use super::{Call, disposition, outflow};
 use crate::domain::error::Fault;
 
 /// Hands a file out.
@@ -31,14 +31,15 @@ pub(super) async fn download(call: &Call, request: Request) -> Result<Response, 
         // Nobody guesses one; who has an old one is no burglar.
         return Err(Fault::NotFound { what: "ticket" });
     };
-    let place = place(&call.one.0.downloads)?;
+    let transfers = &call.state.transfers;
+    let place = transfers.download_place()?;
     let Ticket { file, pass } = ticket;
     let key = call.one.compute(move || PassKey::derive(&pass)).await?;
     let mut opening = Opening::of(depot, file, &key).await?;
     // Its name comes with its first bytes, and what is broken from the beginning is no file.
     let first = opening.next().await?;
     let disposition = disposition::attachment(opening.name());
-    let body = outflow::body(call.one.0.stall, file.length, |sink| async move {
+    let body = outflow::body(transfers.stall(), file.length, |sink| async move {
         let _place = place;
         let mut next = first;
         while let Some(piece) = next {

@@ -16,7 +16,7 @@ use super::inflow::{Inflow, too_large};
 use super::multipart::{Multipart, boundary};
 use super::names::Name;
 use super::parameters::{Parameters, Place};
-use super::{Call, files, members, place};
+use super::{Call, files, members};
 use crate::domain::dropbox::{Depot, StoredFile};
 use crate::domain::error::Fault;
 use crate::http::body;
@@ -66,13 +66,10 @@ impl Sent {
 /// Reads a request; from then on it is brought to its end.
 ///
 /// # Errors
-/// [`Fault::RateLimited`] for too many requests, [`Fault::TooLarge`], [`Fault::Malformed`] and
+/// [`Fault::RateLimited`] for too many bytes, [`Fault::TooLarge`], [`Fault::Malformed`] and
 /// [`Fault::Invalid`] for what cannot be read, [`Fault::NotFound`] when files come for a box that
 /// there is not.
 pub(super) async fn read(call: &Call, request: Request, takes: &Takes) -> Result<Sent, Fault> {
-    let (gate, address) = (&call.state.gate, call.asked.address);
-    gate.may_knock(address)?;
-    gate.guest(address)?;
     let (parts, body) = request.into_parts();
     let parameters = Parameters::outside(&parts)?;
     let sent = match Kind::of(&parts.headers)? {
@@ -169,7 +166,8 @@ async fn read_multipart(
     boundary: &str,
     takes: &Takes,
 ) -> Result<Sent, Fault> {
-    let _place = place(&call.one.0.uploads)?;
+    let transfers = &call.state.transfers;
+    let _place = transfers.upload_place()?;
     let texts = call.state.settings.body_limit;
     let limit = call.state.depot.policy().file_bytes.saturating_add(texts);
     let announced = body.size_hint().lower();
@@ -178,7 +176,7 @@ async fn read_multipart(
     }
     let most = body.size_hint().exact().unwrap_or(texts).min(texts);
     let room = call.state.gate.growing_body_room(&call.visitor(), most)?;
-    let multipart = Multipart::new(Inflow::new(body, limit, call.one.0.stall), boundary);
+    let multipart = Multipart::new(Inflow::new(body, limit, transfers.stall()), boundary);
     let mut reading = Reading { call, multipart, takes, texts, files: Vec::new() };
     match reading.all(&mut parameters).await {
         Ok(()) => Ok(Sent { parameters, files: reading.files, room }),

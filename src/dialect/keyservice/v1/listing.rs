@@ -22,7 +22,7 @@ use super::outflow::{self, Broken, Sink};
 use super::secret::Proof;
 use super::tickets::Ticket;
 use super::views::MessageView;
-use super::{Call, One, files, json, place, xml};
+use super::{Call, One, files, json, xml};
 use crate::domain::dropbox::{Depot, DropMessage, Form, StoredFile};
 use crate::domain::error::Fault;
 
@@ -62,7 +62,8 @@ pub(super) fn answer(
     let files = messages.iter().filter_map(|message| message.content.file);
     let bytes: u64 = messages.iter().map(|message| AROUND + message.content.bytes() * 2).sum();
     let has_files = files.count() > 0;
-    let place = has_files.then(|| place(&call.one.0.downloads)).transpose()?;
+    let transfers = &call.state.transfers;
+    let place = has_files.then(|| transfers.download_place()).transpose()?;
     let listing = Listing {
         one: call.one.clone(),
         depot: call.state.depot.clone(),
@@ -73,7 +74,7 @@ pub(super) fn answer(
         },
         most: usize::try_from(call.state.settings.body_limit).unwrap_or(usize::MAX),
     };
-    let body = outflow::body(call.one.0.stall, bytes, |sink| async move {
+    let body = outflow::body(transfers.stall(), bytes, |sink| async move {
         let _place = place;
         listing.write(messages, &sink).await?;
         Ok(sink)
