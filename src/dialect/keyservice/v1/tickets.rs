@@ -53,7 +53,7 @@ impl Tickets {
         // HMAC fills a short key up to the hash's block with zeroes (RFC 2104).
         let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(secret);
-        let mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
+        let mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
         let key = mac.chain_update(CONTEXT).finalize().into_bytes();
         Self { cipher: Aes256Gcm::new(&key) }
     }
@@ -81,7 +81,8 @@ impl Tickets {
         plain.extend_from_slice(ticket.pass.as_bytes());
         let payload = Payload { msg: &plain, aad: CONTEXT };
         let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload);
-        let sealed = sealed.map_err(|error| Fault::internal("sealing a ticket", error.to_string()))?;
+        let sealed =
+            sealed.map_err(|error| Fault::internal("sealing a ticket", error.to_string()))?;
         Ok(BASE64.encode([&nonce[..], &sealed].concat()))
     }
 
