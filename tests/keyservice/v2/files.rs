@@ -87,8 +87,7 @@ async fn what_is_said_of_a_file_is_refused_by_name_before_it_comes() {
         (key.as_str(), "x", 400, json!("name")),
         (key.as_str(), long.as_str(), 413, json!(null)),
     ] {
-        let target =
-            format!("/Service/File?token={}&encryptionkey={key}&name={name}", box_.token);
+        let target = format!("/Service/File?token={}&encryptionkey={key}&name={name}", box_.token);
         let endless = stream::repeat(Bytes::from(vec![1; 1024])).map(Ok::<_, std::io::Error>);
         let request = two(Method::PUT, &target).body(Body::from_stream(endless)).unwrap();
         let refused = app.call(request).await;
