@@ -46,13 +46,9 @@ mod tests {
 
     #[test]
     fn hkdf_begins_as_in_the_appendix_of_its_standard() {
-        // RFC 5869, appendix A.1 and A.3, whose 42 bytes are cut to 32 here.
-        let salt: Vec<u8> = (0..=12).collect();
-        let info: String = (0xf0..=0xf9_u8).map(char::from).collect();
-        assert_eq!(info.len(), 20, "A.1's info is no UTF-8, so A.3's empty one is taken");
-        let of_a3 = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d";
-        assert_eq!(hex::encode(hkdf(&[0x0b; 22], &[], "").as_slice()), of_a3);
-        assert_ne!(hkdf(&[0x0b; 22], &salt, ""), hkdf(&[0x0b; 22], &[], ""));
+        // RFC 5869, appendix A.3, whose 42 bytes are cut to 32 here.
+        let expected = "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d";
+        assert_eq!(hex::encode(hkdf(&[0x0b; 22], &[], "").as_slice()), expected);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl LetterSecret {
 
     /// Takes the 32 bytes of a link.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 

@@ -237,10 +237,10 @@ mod tests {
             secret: [u8; 32],
         ) {
             let shared = ShareLink::new(&base, BoxToken::from_bytes(id)).unwrap();
-            prop_assert_eq!(ShareLink::parse(&shared.to_url()).as_ref(), Ok(&shared));
+            prop_assert_eq!(ShareLink::parse(&shared.to_url()), Ok(shared));
             let (id, secret) = (LetterId::from_bytes(id), LetterSecret::from_bytes(secret));
             let letter = LetterLink::new(&base, id, secret).unwrap();
-            prop_assert_eq!(LetterLink::parse(&letter.to_url()).as_ref(), Ok(&letter));
+            prop_assert_eq!(LetterLink::parse(&letter.to_url()), Ok(letter));
         }
 
         #[test]
