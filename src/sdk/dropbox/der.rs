@@ -62,6 +62,6 @@ mod tests {
         assert_eq!(from_spki(&ed25519), None);
         assert_eq!(from_spki(&spki(&key)[..43]), None);
         assert_eq!(from_spki(&[spki(&key).as_slice(), &[0]].concat()), None);
-        assert_eq!(from_pkcs8(&pkcs8(&[7; 32])[..47]), None);
+        assert_eq!(from_pkcs8(pkcs8(&[7; 32]).split_at(47).0), None);
     }
 }

@@ -70,11 +70,9 @@ pub(super) fn wrap(
     to: &SharedBox,
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<([u8; ENCRYPTION_KEY], Key), SealError> {
-    let mut random = Zeroizing::new([0; 64]);
-    rng.fill_bytes(random.as_mut_slice());
     let (mut secret, mut key) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
-    secret.copy_from_slice(&random[..32]);
-    key.copy_from_slice(&random[32..]);
+    rng.fill_bytes(secret.as_mut_slice());
+    rng.fill_bytes(key.as_mut_slice());
     let ephemeral = AgreementSecret::from_bytes(*secret);
     let agreed = ephemeral.shared_secret(&to.key).map_err(|_| SealError::WeakKey)?;
     let kek = wrapping_key(&agreed, &ephemeral.public(), &to.key);

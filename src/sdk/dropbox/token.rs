@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::kdf::Kdf;
 use crate::hex;
@@ -27,7 +26,7 @@ const LABEL: &str = "sealpost drop box 2 token\n";
 /// assert!(BoxToken::parse("00112233445566778899AABBCCDDEEFF").is_err());
 /// # Ok::<(), sealpost_sdk::dropbox::BoxTokenError>(())
 /// ```
-#[derive(Clone, Copy, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BoxToken([u8; 16]);
 
 /// Why a text is no token.
@@ -71,14 +70,6 @@ impl BoxToken {
         &self.0
     }
 }
-
-impl PartialEq for BoxToken {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for BoxToken {}
 
 impl fmt::Display for BoxToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -52,7 +52,7 @@ impl Gateway {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let address = listen(move |request| {
-            let reply = shared.lock().unwrap().reply(request);
+            let reply = shared.lock().unwrap().reply(&request);
             async { reply }
         });
         let base_url = format!("http://{}", address.await);
@@ -108,27 +108,51 @@ fn answer(status: u16, body: impl Into<Vec<u8>>) -> Reply {
     Reply::Answer { status, headers: Vec::new(), body: body.into() }
 }
 
+/// What a request says beside its body.
+struct Said<'a> {
+    request: &'a Request,
+    query: HashMap<&'a str, &'a str>,
+    /// SHA-256 of the auth key.
+    digest: Option<String>,
+    /// The answer to whatever stores something: its new id.
+    stored: Value,
+}
+
+impl Said<'_> {
+    fn body(&self) -> Value {
+        serde_json::from_slice(&self.request.body).unwrap()
+    }
+
+    /// A message as it will be listed.
+    fn message(&self, kind: &str, mut members: Value) -> Value {
+        for (name, value) in self.stored.as_object().unwrap() {
+            members[name] = value.clone();
+        }
+        members["kind"] = kind.into();
+        members
+    }
+}
+
 impl State {
-    fn reply(&mut self, request: Request) -> Reply {
+    fn reply(&mut self, request: &Request) -> Reply {
         self.requests.push(request.clone());
-        let worked = match self.instead.pop_front() {
-            None => return self.work(&request).unwrap_or_else(|| answer(404, problem("unknown"))),
+        match self.instead.pop_front() {
+            None => self.work(request).unwrap_or_else(|| answer(404, problem("unknown"))),
             Some(Instead::Answer(status, headers, body)) => {
                 Reply::Answer { status, headers, body: body.into() }
             }
             Some(Instead::Silence) => Reply::Silence,
             Some(Instead::LoseAnswer) => {
-                self.work(&request);
+                self.work(request);
                 Reply::HangUp
             }
-        };
-        worked
+        }
     }
 
     /// `None` for whatever is unknown, a wrong secret included.
     fn work(&mut self, request: &Request) -> Option<Reply> {
         let (path, query) = request.path.split_once('?').unwrap();
-        let query: HashMap<&str, &str> =
+        let query: HashMap<_, _> =
             query.split('&').map(|pair| pair.split_once('=').unwrap()).collect();
         assert_eq!(query["v"], "2");
         let digest = request
@@ -138,86 +162,77 @@ impl State {
         self.next += 1;
         let id = format!("{:032x}", self.next);
         let stored = json!({ "messageid": id, "createdat": TIME, "expiresat": TIME });
-        let json = || serde_json::from_slice::<Value>(&request.body).unwrap();
+        let said = Said { request, query, digest, stored };
         match (request.method.as_str(), path) {
-            ("POST", "/Service") => return Some(self.create(json())),
-            ("POST", "/Service/SelfDestruct") => {
-                let (body, text) =
-                    (json(), |body: &Value, name| body[name].as_str().unwrap().to_owned());
-                let letter = (text(&body, "authdigest"), text(&body, "message"));
-                self.letters.insert(id, letter);
-                return Some(answer(201, stored.to_string()));
+            ("POST", "/Service") => Some(self.create(said.body())),
+            ("POST", "/Service/SelfDestruct") => Some(self.leave(&said, id)),
+            ("POST", "/SelfDestruct/Take") => self.take(&said),
+            ("PUT", _) => self.put(&said),
+            ("GET", "/Service") if said.digest.is_none() => {
+                Some(answer(200, self.boxes.get(said.query["token"])?.made.to_string()))
             }
-            ("POST", "/SelfDestruct/Take") => {
-                let id = json()["messageid"].as_str().unwrap().to_owned();
-                let (expected, message) = self.letters.get(&id)?.clone();
-                if digest? != expected {
-                    return None;
-                }
-                self.letters.remove(&id);
-                return Some(answer(
-                    200,
-                    json!({ "message": message, "createdat": TIME }).to_string(),
-                ));
-            }
-            ("PUT", "/Service") => {
-                let mut body = json();
-                let messages = &mut self.boxes.get_mut(body["token"].as_str()?)?.messages;
-                for (name, value) in stored.as_object().unwrap() {
-                    body[name] = value.clone();
-                }
-                body["kind"] = "message".into();
-                messages.push((body, Vec::new()));
-                return Some(answer(201, stored.to_string()));
-            }
-            _ => {}
+            (method, path) => self.of_owner(method, path, &said),
         }
-        let owner = digest.clone();
-        let token = *query.get("token").unwrap();
-        let found = self.boxes.get_mut(token)?;
-        let proved = owner.is_some() && found.made["authdigest"].as_str() == owner.as_deref();
-        if owner.is_some() && !proved {
+    }
+
+    fn leave(&mut self, said: &Said<'_>, id: String) -> Reply {
+        let body = said.body();
+        let [digest, letter] =
+            ["authdigest", "message"].map(|name| body[name].as_str().unwrap().to_owned());
+        self.letters.insert(id, (digest, letter));
+        answer(201, said.stored.to_string())
+    }
+
+    fn take(&mut self, said: &Said<'_>) -> Option<Reply> {
+        let id = said.body()["messageid"].as_str().unwrap().to_owned();
+        if said.digest.as_ref() != Some(&self.letters.get(&id)?.0) {
             return None;
         }
-        let wanted = query
-            .get("messageid")
-            .map(|id| found.messages.iter().position(|(message, _)| message["messageid"] == **id));
-        Some(match (request.method.as_str(), path) {
-            ("PUT", "/Service/File") => {
-                let mut message = stored.clone();
-                message["kind"] = "file".into();
-                message["name"] = query["name"].into();
-                message["encryptionkey"] = query["encryptionkey"].into();
-                message["length"] = request.body.len().into();
-                found.messages.push((message, request.body.clone()));
-                answer(201, stored.to_string())
+        let (_, message) = self.letters.remove(&id)?;
+        Some(answer(200, json!({ "message": message, "createdat": TIME }).to_string()))
+    }
+
+    fn put(&mut self, said: &Said<'_>) -> Option<Reply> {
+        let body = &said.request.body;
+        let (token, message, body) = match said.query.get("token") {
+            Some(token) => {
+                let (name, key) = (said.query["name"], said.query["encryptionkey"]);
+                let file = json!({ "name": name, "encryptionkey": key, "length": body.len() });
+                ((*token).to_owned(), said.message("file", file), body.clone())
             }
-            ("GET", "/Service") if !proved => answer(200, found.made.to_string()),
+            None => {
+                let text = said.body();
+                let token = text["token"].as_str().unwrap().to_owned();
+                (token, said.message("message", text), Vec::new())
+            }
+        };
+        self.boxes.get_mut(&token)?.messages.push((message, body));
+        Some(answer(201, said.stored.to_string()))
+    }
+
+    fn of_owner(&mut self, method: &str, path: &str, said: &Said<'_>) -> Option<Reply> {
+        let token = said.query["token"];
+        let found = self.boxes.get_mut(token)?;
+        if found.made["authdigest"].as_str() != said.digest.as_deref() {
+            return None;
+        }
+        let place = |id: &&str| found.messages.iter().position(|(it, _)| it["messageid"] == **id);
+        let named = said.query.get("messageid").map(place);
+        Some(match (method, path) {
             ("GET", "/Service") => {
-                let after = query.get("after").map_or(0, |after| {
-                    1 + found
-                        .messages
-                        .iter()
-                        .position(|(it, _)| it["messageid"] == **after)
-                        .unwrap()
-                });
-                let limit = query.get("limit").map_or(100, |limit| limit.parse().unwrap());
-                let rest = found.messages.iter().map(|(message, _)| message).skip(after);
-                let more = rest.len() > limit;
-                let messages: Vec<_> = rest.take(limit).collect();
-                let privatekey = &found.made["privatekey"];
-                let list = json!({ "privatekey": privatekey, "messages": messages, "more": more });
-                answer(200, list.to_string())
+                let after = said.query.get("after").map_or(0, |id| 1 + place(id).unwrap());
+                let limit = said.query.get("limit").map_or(100, |limit| limit.parse().unwrap());
+                answer(200, found.list(after, limit).to_string())
             }
-            ("GET", "/Service/File") if proved => answer(200, found.messages[wanted??].1.clone()),
-            ("DELETE", "/Service") if proved => {
-                match wanted {
+            ("GET", "/Service/File") => answer(200, found.messages[named??].1.clone()),
+            ("DELETE", "/Service") => {
+                match named {
                     Some(index) => drop(found.messages.remove(index?)),
                     None => drop(self.boxes.remove(token)),
                 }
                 answer(200, r#"{"deleted":"it"}"#)
             }
-            _ => panic!("{} {path}", request.method),
+            _ => panic!("{method} {path}"),
         })
     }
 
@@ -233,5 +248,14 @@ impl State {
         let answered = answer(201, made.to_string());
         self.boxes.entry(token.to_string()).or_insert(DropBox { made, messages: Vec::new() });
         answered
+    }
+}
+
+impl DropBox {
+    fn list(&self, after: usize, limit: usize) -> Value {
+        let rest = self.messages.iter().map(|(message, _)| message).skip(after);
+        let more = rest.len() > limit;
+        let messages: Vec<_> = rest.take(limit).collect();
+        json!({ "privatekey": self.made["privatekey"], "messages": messages, "more": more })
     }
 }
