@@ -46,7 +46,7 @@ async fn read(link: &ShareLink) -> Result<(), Box<dyn std::error::Error>> {
             match &message.content {
                 BoxContent::Text(text) => println!("{}: {text}", message.created_at),
                 BoxContent::File(file) => println!("{}: {:?}", message.created_at, file.name),
-                other => println!("{}: {other:?}", message.created_at),
+                BoxContent::Unreadable(error) => println!("{}: {error}", message.created_at),
             }
         }
         after = page.messages.last().map(|message| message.id.clone());

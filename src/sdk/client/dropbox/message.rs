@@ -49,13 +49,12 @@ pub struct BoxMessage {
 }
 
 /// What a message in a box is. `Debug` does not show it.
-#[non_exhaustive]
 pub enum BoxContent {
     /// A text.
     Text(String),
     /// A file, to be fetched with [`OwnedBox::fetch_file`](super::OwnedBox::fetch_file).
     File(BoxFile),
-    /// It was made for another box, or was changed.
+    /// It was made for another box, was changed, or is of a kind that this client does not know.
     Unreadable(OpenError),
 }
 
