@@ -9,12 +9,14 @@
 pub mod asked;
 mod cors;
 mod grid;
+mod openapi;
 pub mod page;
 mod shape;
 pub mod transfers;
 pub mod v1;
 mod v2;
 
+pub use openapi::openapi;
 pub use page::PAGE;
 
 use std::sync::Arc;
@@ -63,8 +65,8 @@ pub struct KeyServiceSettings {
 pub const PLACES: [&str; 4] = ["/service", "/selfdestruct", "/home", "/keyservice"];
 
 /// Everything that this dialect answers. Whatever goes wrong has the shape of the version that was
-/// asked for, unknown paths and time-outs included. Requests with files may take as long as a poll
-/// in `guard`.
+/// asked for, unknown paths and time-outs included. Requests that bring files may take as long as a
+/// poll in `guard`.
 pub fn router(state: Arc<KeyServiceState>, guard: Guard) -> Router {
     shape::surround(state, guard)
 }
