@@ -3,6 +3,7 @@
 # shellcheck shell=bash
 
 readonly least_rust=1.94
+readonly least_chromium=133
 
 step_name=""
 step_started=0
@@ -152,6 +153,40 @@ prepare_node() {
         cp "$source/package-lock.json" "$folder/installed.json"
     fi
     export SEALPOST_NODE SEALPOST_INTEROP_NODE="$folder"
+}
+
+# Chromium's path, if it is new enough for X25519.
+find_chromium() {
+    local name path found
+    for name in "${SEALPOST_CHROMIUM:-}" chromium chromium-browser google-chrome; do
+        path=$(command -v "$name" 2>/dev/null) || continue
+        found=$("$path" --version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1) || continue
+        if [ -n "$found" ] && version_at_least "$found" "$least_chromium"; then
+            echo "$path"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# A browser for the tests of the pages; the system's, or Debian's package.
+prepare_chromium() {
+    if ! SEALPOST_CHROMIUM=$(find_chromium); then
+        if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
+            give_up "install Chromium $least_chromium or newer (Debian: sudo apt-get install" \
+                "chromium), or name one in SEALPOST_CHROMIUM"
+        fi
+        echo "installing chromium"
+        apt-get update -qq || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium ||
+            give_up "apt-get could not install chromium; install it by hand, or name one in" \
+                "SEALPOST_CHROMIUM"
+        SEALPOST_CHROMIUM=$(find_chromium) ||
+            give_up "the chromium of this system is missing or older than $least_chromium; name" \
+                "a newer one in SEALPOST_CHROMIUM"
+    fi
+    export SEALPOST_CHROMIUM
+    "$SEALPOST_CHROMIUM" --version 2>/dev/null
 }
 
 # A PostgreSQL server for this run's tests, on loopback and in the build's folder, stopped and

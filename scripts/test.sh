@@ -17,6 +17,7 @@ installed where that is possible (apt-get as root, rustup), otherwise the script
 Environment:
   SEALPOST_KILLS      rounds of the kill -9 proof (default 10; scripts/prove.sh takes 100)
   SEALPOST_POSTGRES_KILLS  the same for the server of the database (default 2; 20 there)
+  SEALPOST_CHROMIUM   the browser for the tests of the pages (default the system's own)
   CARGO_TARGET_DIR    where to build, as for cargo itself
 HELP
 }
@@ -92,10 +93,13 @@ prepare_node
 step "PostgreSQL for the tests"
 prepare_postgres
 
+step "Chromium for the tests of the pages"
+prepare_chromium
+
 # One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
-# what a bare `cargo test` ignores (the interop tests, for which it has no Python packages, and what
-# needs a PostgreSQL server: every store's conformance, the comparison of the schemas), and the
-# kill -9 proofs.
+# what a bare `cargo test` ignores (the interop tests, for which it has no Python packages, the
+# pages', for which it has no browser, and what needs a PostgreSQL server: every store's
+# conformance, the comparison of the schemas), and the kill -9 proofs.
 step "tests"
 cargo test --workspace --all-features --no-fail-fast --lib --bins --tests --examples \
     -- --include-ignored
@@ -105,6 +109,7 @@ sqlite_only=(
     --skip durability::  # the file's system calls, and kills of each database
     --skip storage::  # conformance, which the first run did on every store
     --skip architecture:: --skip documents:: --skip interop:: --skip openapi:: --skip schema_parity::
+    --skip keyservice::page::  # what a browser sees is the same
     --skip the_status_counts_the_commits  # of everything; on a server those of messages are counted
     --skip a_full_disk_claims_nothing  # by storage.max_bytes
     --skip a_file_that_is_no_database_is_found

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod entropy;
 mod files;
 mod hushnet;
+mod keyservice;
 mod listeners;
 mod nodes;
 mod openapi;
@@ -34,10 +35,12 @@ use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::delivery::notifier::{Dressed, Notifier};
 use crate::dialect::hushnet::HushNetState;
+use crate::dialect::keyservice::KeyServiceState;
 use crate::dialect::textsecure::{self, TextSecureState};
 use crate::domain::account::Dialect;
 use crate::domain::attachment::Files;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
+use crate::domain::dropbox::Depot;
 use crate::domain::messenger::Messenger;
 use crate::domain::messenger::federation::Federation;
 use crate::domain::phone::Switchboard;
@@ -71,6 +74,8 @@ pub struct App {
     phones: Option<Arc<TextSecureState>>,
     /// HushNet's dialect, if it is spoken.
     hushnet: Option<Arc<HushNetState>>,
+    /// The key service, if it is spoken.
+    keyservice: Option<Arc<KeyServiceState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     address: OnceLock<SocketAddr>,
@@ -100,8 +105,8 @@ pub enum AppError {
         /// Its length.
         length: usize,
     },
-    /// The folder of attachments cannot be used.
-    #[error("cannot use the folder of attachments {}", path.display())]
+    /// A folder of files cannot be used.
+    #[error("cannot use the folder of files {}", path.display())]
     Blobs {
         /// Where it is.
         path: PathBuf,
@@ -187,6 +192,7 @@ impl App {
             urls,
             phones: None,
             hushnet: None,
+            keyservice: None,
             server_public_key,
             started_at,
             address: OnceLock::new(),
@@ -200,6 +206,7 @@ impl App {
             app.open_phones().await?;
         }
         app.open_hushnet(&seed)?;
+        app.open_keyservice(&seed)?;
         Ok(app)
     }
 
@@ -215,6 +222,18 @@ impl App {
         let opened = parts.state(&self.config, seed);
         let opened = opened.map_err(OutsideError::from).map_err(Box::new)?;
         self.hushnet = opened.map(|parts| hushnet::follow(&mut self.tasks, &self.config, parts));
+        Ok(())
+    }
+
+    /// The same for drop boxes.
+    fn open_keyservice(&mut self, seed: &[u8; 32]) -> Result<(), AppError> {
+        let parts = keyservice::Parts {
+            gateway: self.gateway.clone(),
+            gate: self.gate.clone(),
+            leftovers: self.leftovers.clone(),
+        };
+        let opened = parts.state(&self.config, &self.directory, seed)?;
+        self.keyservice = opened.map(|parts| keyservice::follow(&mut self.tasks, parts));
         Ok(())
     }
 
@@ -282,6 +301,12 @@ impl App {
         self.hushnet.as_ref().map(|state| &state.federation)
     }
 
+    /// The rules of drop boxes, if there are any.
+    #[must_use]
+    pub fn depot(&self) -> Option<&Arc<Depot>> {
+        self.keyservice.as_ref().map(|state| &state.depot)
+    }
+
     /// Attachments.
     #[must_use]
     pub fn files(&self) -> &Arc<Files> {
@@ -318,6 +343,7 @@ impl App {
         let own = [
             (Dialect::TextSecure, dialects.textsecure.own_address()),
             (Dialect::HushNet, dialects.hushnet.own_address()),
+            (Dialect::KeyService, dialects.keyservice.own_address()),
         ];
         let own = own.into_iter().filter_map(|(dialect, address)| Some((dialect, address?)));
         let bound = listeners::bind(listener, own.collect(), &mut self.directory)?;

@@ -8,6 +8,7 @@ pub mod database;
 pub mod dialects;
 pub mod http;
 pub mod limits;
+pub mod mail;
 pub mod outbound;
 pub mod rate;
 pub mod secret;
@@ -126,6 +127,7 @@ impl Config {
         self.attachments.validate()?;
         self.outbound.validate()?;
         self.dialects.validate()?;
+        self.dialects.keyservice.fits(&self.http)?;
         self.telemetry.validate()
     }
 }

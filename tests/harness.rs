@@ -3,8 +3,10 @@
 pub mod actor;
 pub mod app;
 pub mod blaze;
+pub mod browser;
 pub mod client;
 pub mod contract;
+pub mod dropbox;
 pub mod entropy;
 pub mod group;
 pub mod hush;

@@ -11,6 +11,7 @@ mod harness;
 mod hushnet;
 mod identity_numbers;
 mod interop;
+mod keyservice;
 mod logs;
 mod malformed;
 mod mixin;

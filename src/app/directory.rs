@@ -36,6 +36,9 @@ pub struct Holder {
     /// Where it serves HushNet's clients, if that is an address of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hushnet_address: Option<SocketAddr>,
+    /// Where it serves drop boxes, if that is an address of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyservice_address: Option<SocketAddr>,
 }
 
 /// Why a data directory cannot be opened.
@@ -142,6 +145,12 @@ impl DataDirectory {
     #[must_use]
     pub fn blobs(&self) -> PathBuf {
         self.path.join("blobs")
+    }
+
+    /// The folder of files in drop boxes.
+    #[must_use]
+    pub fn drop_box_files(&self) -> PathBuf {
+        self.path.join("dropbox-files")
     }
 
     /// Where a running gateway takes orders.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::nodes;
+use super::{nodes, settings};
 use crate::config::Config;
 use crate::config::dialects::HushNet;
 use crate::config::dialects::hushnet::SocketAuth;
@@ -23,7 +23,6 @@ use crate::domain::messenger::enrolment::EnrolmentKey;
 use crate::domain::messenger::handed_out::HandedOut;
 use crate::domain::messenger::receipt::LateReceipts;
 use crate::domain::messenger::{MemberPolicy, Messenger};
-use crate::http::cors::Origins;
 use crate::http::fault_log::chain;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
@@ -137,14 +136,6 @@ fn policy(settings: &HushNet) -> MemberPolicy {
     }
 }
 
-fn origins(listed: Vec<String>) -> Origins {
-    match &listed[..] {
-        [] => Origins::None,
-        [all] if all == "*" => Origins::Any,
-        _ => Origins::Only(listed),
-    }
-}
-
 fn dialect(config: &Config) -> HushNetSettings {
     let settings = &config.dialects.hushnet;
     HushNetSettings {
@@ -153,7 +144,7 @@ fn dialect(config: &Config) -> HushNetSettings {
         path_prefix: settings.mounted_at().to_owned(),
         null_for_unknown_user: settings.null_for_unknown_user,
         socket_auth_required: settings.socket_auth == SocketAuth::Required,
-        origins: origins(settings.origins()),
+        origins: settings::origins(settings.origins()),
         shares_members: config.database.is_server(),
     }
 }

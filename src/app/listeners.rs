@@ -131,6 +131,7 @@ pub(super) fn bind(
         address: Some(address),
         phones_address: bound.own_address(Dialect::TextSecure),
         hushnet_address: bound.own_address(Dialect::HushNet),
+        keyservice_address: bound.own_address(Dialect::KeyService),
     })?;
     Ok(bound)
 }

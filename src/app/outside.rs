@@ -8,7 +8,8 @@ use crate::domain::ports::{CodeSender, Push};
 use crate::domain::vault::{Sealed, Vault};
 use crate::domain::{Fault, Gateway};
 use crate::outside::client::{Client, ClientError, ClientSettings, Protocol};
-use crate::outside::codes::{Carriers, MailError};
+use crate::outside::codes::Carriers;
+use crate::outside::mail::MailError;
 use crate::outside::push::{Means, PushError, Services, VapidKey};
 use crate::outside::reach::Reach;
 use crate::outside::signed::KeyError;
@@ -31,7 +32,7 @@ pub enum OutsideError {
     #[error(transparent)]
     Http(#[from] ClientError),
     /// Mail cannot be set up.
-    #[error("cannot set up mail for codes")]
+    #[error("cannot set up mail")]
     Mail(#[from] MailError),
     /// Push services cannot be set up.
     #[error("cannot set up push services")]

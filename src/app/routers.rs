@@ -10,11 +10,11 @@ use axum::middleware::{from_fn, map_response};
 use super::{App, openapi_yaml, settings};
 use crate::admin::{self, AdminState};
 use crate::dialect::mixin::{self, MixinState};
-use crate::dialect::{hushnet, textsecure};
+use crate::dialect::{hushnet, keyservice, textsecure};
 use crate::domain::account::Dialect;
 use crate::domain::attachment::upload_patience;
 use crate::http::blobs;
-use crate::http::layers::{self, Guard, Others, Patience};
+use crate::http::layers::{self, Guard, Others, Patience, Place};
 use crate::http::{health, problem, start};
 
 /// Above the time that a poll asked for: what finding and writing the last answer may take.
@@ -59,20 +59,32 @@ impl App {
         Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
     }
 
+    /// What the clients of drop boxes may ask where nothing else is served, if there are any.
+    pub fn keyservice_router(&self) -> Option<Router> {
+        let router = keyservice::router(self.keyservice.clone()?, self.transfer_guard());
+        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+    }
+
     /// Dialects at the address of all others, with what their paths are below.
-    fn beside_others(&self) -> Vec<(String, Router)> {
+    fn beside_others(&self) -> Vec<Place> {
         let mut below = Vec::new();
         let dialects = &self.config.dialects;
         if let Some(state) = self.phones.as_ref().filter(|_| dialects.textsecure.is_beside_others())
         {
             let phones = textsecure::router(state.clone(), self.guard());
-            below.extend(textsecure::PLACES.map(|place| (place.to_owned(), phones.clone())));
+            below.extend(textsecure::PLACES.map(|place| Place::below(place, phones.clone())));
         }
         if let Some(state) = self.hushnet.as_ref().filter(|_| dialects.hushnet.is_beside_others()) {
             let router = hushnet::router(state.clone(), self.guard());
-            below.push((dialects.hushnet.mounted_at().to_owned(), router));
+            below.push(Place::below(dialects.hushnet.mounted_at(), router));
             let sockets = hushnet::root_socket_router(state.clone(), self.guard());
-            below.push((hushnet::ROOT_SOCKETS.to_owned(), sockets));
+            below.push(Place::below(hushnet::ROOT_SOCKETS, sockets));
+        }
+        let keyservice = self.keyservice.as_ref();
+        if let Some(state) = keyservice.filter(|_| dialects.keyservice.is_beside_others()) {
+            let router = keyservice::router(state.clone(), self.transfer_guard());
+            let places = keyservice::PLACES;
+            below.extend(places.map(|place| Place::below_in_any_case(place, router.clone())));
         }
         below
     }
@@ -112,7 +124,8 @@ impl App {
     pub(super) fn own_routers(&self) -> Vec<(Dialect, Router)> {
         let phones = self.phones_router().map(|router| (Dialect::TextSecure, router));
         let hushnet = self.hushnet_router().map(|router| (Dialect::HushNet, router));
-        phones.into_iter().chain(hushnet).collect()
+        let keyservice = self.keyservice_router().map(|router| (Dialect::KeyService, router));
+        phones.into_iter().chain(hushnet).chain(keyservice).collect()
     }
 
     fn mixin_state(&self) -> MixinState {
@@ -134,6 +147,13 @@ impl App {
     fn guard(&self) -> Guard {
         let (patience, leftovers) = (self.patience(), self.leftovers.clone());
         Guard { patience, leftovers, is_trusting: false }
+    }
+
+    /// For drop boxes: what waits there is files on their way.
+    fn transfer_guard(&self) -> Guard {
+        let longest = upload_patience(self.config.dialects.keyservice.file_bytes) + POLL_MARGIN;
+        let patience = Patience { poll: longest, ..self.patience() };
+        Guard { patience, ..self.guard() }
     }
 
     /// Uploads have a patience of their own, which fits their size; this is only the end of it.

@@ -11,6 +11,7 @@ use crate::domain::Gateway;
 use crate::domain::limits::Limiter;
 use crate::domain::sign_up::SignUpPolicy;
 use crate::http::blobs::{Addresses, BlobSettings};
+use crate::http::cors::Origins;
 use crate::http::gate::Gate;
 use crate::storage::{CacheConfig, Database, PostgresConfig, StorageConfig};
 
@@ -58,6 +59,15 @@ pub(super) fn blobs(config: &Config) -> BlobSettings {
 pub(super) fn addresses(config: &Config) -> Addresses {
     let url = &config.http.public_url;
     Addresses { public_url: (!url.is_empty()).then(|| url.clone()) }
+}
+
+/// The origins that a setting lists.
+pub(super) fn origins(listed: Vec<String>) -> Origins {
+    match &listed[..] {
+        [] => Origins::None,
+        [all] if all == "*" => Origins::Any,
+        _ => Origins::Only(listed),
+    }
 }
 
 pub(super) fn mixin(config: &Config) -> mixin::MixinSettings {

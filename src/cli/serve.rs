@@ -66,7 +66,12 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
         tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
     }
-    for (name, dialect) in [("TextSecure", Dialect::TextSecure), ("HushNet", Dialect::HushNet)] {
+    let with_own_address = [
+        ("TextSecure", Dialect::TextSecure),
+        ("HushNet", Dialect::HushNet),
+        ("key service", Dialect::KeyService),
+    ];
+    for (name, dialect) in with_own_address {
         if let Some(own) = bound.own_address(dialect) {
             tracing::info!(address = %own, dialect = name, "ready");
             output::print(&format!("{name} listening on http://{own}"))?;

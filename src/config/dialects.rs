@@ -1,7 +1,9 @@
 //! The section `[dialects]`: which protocols are spoken, and how.
 
 pub mod hushnet;
+pub mod keyservice;
 mod mixin;
+mod origins;
 pub mod textsecure;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, within};
 
 pub use hushnet::HushNet;
+pub use keyservice::KeyService;
 pub use mixin::{ErrorStatus, Mixin, PlainMessages, SignUp};
 pub use textsecure::TextSecure;
 
@@ -22,6 +25,8 @@ pub struct Dialects {
     pub textsecure: TextSecure,
     /// HushNet's API.
     pub hushnet: HushNet,
+    /// The key service.
+    pub keyservice: KeyService,
 }
 
 impl Dialects {
@@ -37,7 +42,8 @@ impl Dialects {
             );
             return Err(ConfigError::Value { key: "dialects.mixin.path_prefix", reason });
         }
-        self.validate_hushnet(prefix)
+        self.validate_hushnet(prefix)?;
+        self.validate_keyservice(prefix)
     }
 
     fn validate_hushnet(&self, mixin: &str) -> Result<(), ConfigError> {
@@ -50,6 +56,31 @@ impl Dialects {
                  `dialects.hushnet.listen` gives it an address of its own"
             );
             return Err(ConfigError::Value { key: "dialects.mixin.path_prefix", reason });
+        }
+        Ok(())
+    }
+
+    /// The key service has its paths as the original has them, in letters of either case.
+    fn validate_keyservice(&self, mixin: &str) -> Result<(), ConfigError> {
+        const PLACES: [&str; 4] = ["service", "selfdestruct", "home", "keyservice"];
+        self.keyservice.validate()?;
+        let is_taken = |prefix: &str| {
+            let first = prefix.split('/').nth(1).unwrap_or_default();
+            PLACES.iter().any(|place| place.eq_ignore_ascii_case(first))
+        };
+        let hushnet = self.hushnet.mounted_at();
+        let is_hushnet_here = self.hushnet.is_beside_others();
+        for (key, prefix, is_here) in [
+            ("dialects.mixin.path_prefix", mixin, true),
+            ("dialects.hushnet.path_prefix", hushnet, is_hushnet_here),
+        ] {
+            if self.keyservice.is_beside_others() && is_here && is_taken(prefix) {
+                let reason = format!(
+                    "is `{prefix}`; the key service is served there, unless \
+                     `dialects.keyservice.listen` gives it an address of its own"
+                );
+                return Err(ConfigError::Value { key, reason });
+            }
         }
         Ok(())
     }
@@ -77,6 +108,23 @@ mod tests {
         dialects.mixin.path_prefix = "/hushnet/mixin".to_owned();
         assert!(dialects.validate().is_err());
         dialects.hushnet.listen = "127.0.0.1:0".to_owned();
+        assert!(dialects.validate().is_ok());
+    }
+    #[test]
+    fn nothing_is_mounted_where_the_key_service_is() {
+        let mut dialects = Dialects::default();
+        dialects.keyservice.enabled = true;
+        for (prefix, fits) in
+            [("/service", false), ("/Home/x", false), ("/keyservice", false), ("/services", true)]
+        {
+            dialects.mixin.path_prefix = prefix.to_owned();
+            assert_eq!(dialects.validate().is_ok(), fits, "{prefix}");
+        }
+        dialects.hushnet.enabled = true;
+        dialects.hushnet.path_prefix = "/SelfDestruct".to_owned();
+        let refused = dialects.validate().unwrap_err().to_string();
+        assert!(refused.contains("`dialects.hushnet.path_prefix` is `/SelfDestruct`"), "{refused}");
+        dialects.keyservice.listen = "127.0.0.1:0".to_owned();
         assert!(dialects.validate().is_ok());
     }
 }

@@ -96,7 +96,7 @@ impl Http {
 }
 
 /// Whether something can be put behind it to make a URL.
-fn is_public_url(url: &str) -> bool {
+pub(super) fn is_public_url(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let Some(rest) = rest else { return url.is_empty() };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]/".contains(&byte);

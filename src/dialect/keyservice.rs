@@ -4,13 +4,18 @@
 //! A translation onto [`crate::domain::dropbox`]. [`asked`] reads off path, method and version what
 //! is asked; [`v1`] answers in the words of the original, and is off unless the operator switched it
 //! on, because its online half shows the gateway passphrases and texts; [`v2`] never does. Both are
-//! at the same addresses, whose letters may be of either case.
+//! at the same addresses, whose letters may be of either case, and within the one layer of `shape`.
 
 pub mod asked;
+mod cors;
 mod grid;
+pub mod page;
 mod shape;
+pub mod transfers;
 pub mod v1;
 mod v2;
+
+pub use page::PAGE;
 
 use std::sync::Arc;
 
@@ -21,6 +26,7 @@ use crate::http::cors::Origins;
 use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
+use transfers::Transfers;
 
 /// What the handlers work with.
 pub struct KeyServiceState {
@@ -32,6 +38,8 @@ pub struct KeyServiceState {
     pub v1: Option<v1::One>,
     /// What the operator chose.
     pub settings: KeyServiceSettings,
+    /// Files on their way.
+    pub transfers: Transfers,
     /// Who finishes requests whose client has gone.
     pub leftovers: Arc<Leftovers>,
 }
@@ -54,8 +62,9 @@ pub struct KeyServiceSettings {
 /// What the paths of this dialect begin with; letters of either case.
 pub const PLACES: [&str; 4] = ["/service", "/selfdestruct", "/home", "/keyservice"];
 
-/// The routes of this dialect. Whatever goes wrong below them has the shape of the version that was
-/// asked for, unknown paths and time-outs included.
+/// Everything that this dialect answers. Whatever goes wrong has the shape of the version that was
+/// asked for, unknown paths and time-outs included. Requests with files may take as long as a poll
+/// in `guard`.
 pub fn router(state: Arc<KeyServiceState>, guard: Guard) -> Router {
     shape::surround(state, guard)
 }

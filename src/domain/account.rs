@@ -24,6 +24,8 @@ pub enum Dialect {
     TextSecure,
     /// HushNet's.
     HushNet,
+    /// The key service's, which knows no accounts.
+    KeyService,
 }
 
 impl Dialect {
@@ -34,13 +36,14 @@ impl Dialect {
             Self::Mixin => "mixin",
             Self::TextSecure => "textsecure",
             Self::HushNet => "hushnet",
+            Self::KeyService => "keyservice",
         }
     }
 
     /// The dialect of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Mixin, Self::TextSecure, Self::HushNet];
+        let all = [Self::Mixin, Self::TextSecure, Self::HushNet, Self::KeyService];
         all.into_iter().find(|dialect| dialect.as_str() == name)
     }
 }

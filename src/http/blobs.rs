@@ -34,6 +34,8 @@ use crate::domain::ids::AttachmentId;
 use crate::domain::limits::{Kind, Visitor};
 
 pub use address::Addresses;
+pub use pace::paced;
+pub use upload::incoming;
 pub use url::{BlobUrls, UrlKey};
 
 /// How blobs are served.
@@ -126,8 +128,8 @@ async fn write(
     let (head, body) = request.into_parts();
     let (id, most) = state.admit(&Method::PUT, &id, &head)?;
     let _place = place(&state.uploads)?;
-    let incoming = upload::incoming(body, most, state.stall);
-    let content = state.files.upload(id, incoming).await?;
+    let bytes = incoming(body, most, state.stall);
+    let content = state.files.upload(id, bytes).await?;
     Ok((StatusCode::OK, [(header::ETAG, download::etag(&content))]).into_response())
 }
 

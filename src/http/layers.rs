@@ -97,12 +97,42 @@ async fn bound(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     guard.answer(course, is_poll, next.run(request)).await
 }
 
+/// A path that has a router to itself, with all that lies below it and sockets there.
+#[derive(Clone, Debug)]
+pub struct Place {
+    path: String,
+    in_any_case: bool,
+    router: Router,
+}
+
+impl Place {
+    /// The router at and below this path, such as `/v1`.
+    #[must_use]
+    pub fn below(path: impl Into<String>, router: Router) -> Self {
+        Self { path: path.into(), in_any_case: false, router }
+    }
+
+    /// The same for a path whose ASCII letters may be of either case.
+    #[must_use]
+    pub fn below_in_any_case(path: impl Into<String>, router: Router) -> Self {
+        Self { in_any_case: true, ..Self::below(path, router) }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        let Some((start, rest)) = path.split_at_checked(self.path.len()) else { return false };
+        let is_here = match self.in_any_case {
+            true => start.eq_ignore_ascii_case(&self.path),
+            false => start == self.path,
+        };
+        is_here && (rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 /// Routers beside the one that most requests go to.
 #[derive(Clone, Debug, Default)]
 pub struct Others {
-    /// Whose paths are one of these or lie below it, such as `/v1`, sockets included; the first one
-    /// that fits.
-    pub below: Vec<(String, Router)>,
+    /// Those that have paths to themselves; the first one that fits.
+    pub below: Vec<Place>,
     /// Where all other requests go that ask for a socket.
     pub sockets: Option<Router>,
 }
@@ -111,12 +141,8 @@ impl Others {
     /// Where a request goes, unless that is where most go.
     fn of(&self, request: &Request) -> Option<&Router> {
         let path = request.uri().path();
-        let is_below = |place: &str| {
-            let rest = path.strip_prefix(place);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if let Some((_, router)) = self.below.iter().find(|(place, _)| is_below(place)) {
-            return Some(router);
+        if let Some(place) = self.below.iter().find(|place| place.has(path)) {
+            return Some(&place.router);
         }
         self.sockets.as_ref().filter(|_| upgrade::is_for_socket(request))
     }
@@ -172,6 +198,11 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     format!("panic: {}", text.unwrap_or("no text"))
 }
 
+/// The path of a request as the log has it, among the extensions of an answer whose router knows its
+/// paths by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedPath(pub &'static str);
+
 /// One line for a request, without its query: that may hold what is nobody else's business.
 struct AccessLine {
     method: Method,
@@ -188,8 +219,9 @@ impl AccessLine {
     fn write(&self, response: &Response, id: &RequestId) {
         let Self { method, path, start } = self;
         // A router that is one of the others notes its path with the answer.
-        let path = path.as_ref().or_else(|| response.extensions().get());
-        let path = path.map_or("-", MatchedPath::as_str);
+        let matched = path.as_ref().or_else(|| response.extensions().get());
+        let noted = || response.extensions().get::<LoggedPath>().map_or("-", |path| path.0);
+        let path = matched.map_or_else(noted, MatchedPath::as_str);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
         tracing::debug!(%method, path, status, micros, request_id = %id, "request");
@@ -239,6 +271,23 @@ mod tests {
         assert_eq!(given.headers()[X_REQUEST_ID], "my-id");
         let made_up = answer(router(), "/nowhere", None).await;
         assert_eq!(made_up.headers()[X_REQUEST_ID], "00000000-0000-4000-8000-000000000000");
+    }
+
+    #[test]
+    fn a_place_ends_where_a_part_of_a_path_does() {
+        let router = Router::new;
+        let (exact, any) =
+            (Place::below("/v1", router()), Place::below_in_any_case("/service", router()));
+        for path in ["/v1", "/v1/", "/v1/x"] {
+            assert!(exact.has(path), "{path}");
+        }
+        for path in ["/v11", "/V1", "/v", "/", "/\u{e4}1"] {
+            assert!(!exact.has(path), "{path}");
+        }
+        for path in ["/service", "/Service/", "/SERVICE/Create"] {
+            assert!(any.has(path), "{path}");
+        }
+        assert!(!any.has("/services") && !any.has("/\u{17f}ervice"));
     }
 
     #[tokio::test]

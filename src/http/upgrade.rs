@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ports::Entropy;
-    use crate::http::layers::{self, Others};
+    use crate::http::layers::{self, Others, Place};
 
     struct Zeros;
     impl Entropy for Zeros {
@@ -85,7 +85,7 @@ mod tests {
         }
         let request = request.body(Body::empty()).unwrap_or_default();
         let other = Router::new().route("/v1/socket", get(async || StatusCode::ACCEPTED));
-        let others = Others { below: vec![("/v1".to_owned(), other)], sockets: Some(sockets) };
+        let others = Others { below: vec![Place::below("/v1", other)], sockets: Some(sockets) };
         let router = layers::apply(page, others, Arc::new(Zeros));
         let answer = router.oneshot(request).await;
         answer.unwrap_or_else(|never| match never {}).status()

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use super::client::{Answer, AskError, Client};
+use super::mail::MailError;
 use crate::config::dialects::textsecure::Codes;
 use crate::config::dialects::textsecure::codes::{Fallback, Sender};
 use crate::domain::Fault;
@@ -20,8 +21,6 @@ use crate::domain::ports::{CodeDelivery, CodeMessage, CodeSender};
 use mail::Mail;
 use twilio::Twilio;
 use webhook::Webhook;
-
-pub use mail::MailError;
 
 /// Hands codes over as the operator set it up.
 pub struct Carriers {
@@ -54,6 +53,9 @@ pub enum CarryError {
     /// The mail did not leave.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// Nobody is written to about that number.
+    #[error("that number has no mail address")]
+    Nobody,
     /// This way does not lead to that number.
     #[error("that number is not served")]
     NotServed,
@@ -105,7 +107,7 @@ impl Carrier {
         match self {
             Self::Outbox => return Ok(CodeDelivery::Outbox),
             Self::Webhook(webhook) => webhook.send(message).await?,
-            Self::Mail(mail) => mail.send(message).await?,
+            Self::Mail(mail) => mail.send(message).await.ok_or(CarryError::Nobody)??,
             Self::Twilio(twilio) => twilio.send(message).await?,
         }
         Ok(CodeDelivery::Sent)

@@ -173,6 +173,11 @@ impl TestApp {
         self.app.as_ref().unwrap().gateway().clone()
     }
 
+    /// The gateway itself.
+    pub fn app(&self) -> &App {
+        self.app.as_ref().unwrap()
+    }
+
     /// The rules of phones.
     pub fn switchboard(&self) -> Arc<Switchboard> {
         self.app.as_ref().unwrap().switchboard().unwrap().clone()
@@ -338,6 +343,11 @@ impl Answer {
     pub fn list(&self) -> &[Value] {
         let list = self.json.as_array().or_else(|| self.json["data"].as_array());
         list.unwrap_or_else(|| panic!("no list: {self:?}"))
+    }
+
+    /// The items of a list that is a member.
+    pub fn list_of(&self, name: &str) -> &[Value] {
+        self.json[name].as_array().unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
     /// `field` and `reason` of an error of the whole request.

@@ -1,7 +1,6 @@
 //! The section `[dialects.hushnet]`: HushNet's API.
 
 pub mod federation;
-mod origins;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::mixin::prefix_fault;
-use super::{ConfigError, within};
+use super::{ConfigError, origins, within};
 use crate::domain::messenger::allowance::Profile;
 use federation::Federation;
 

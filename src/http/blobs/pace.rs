@@ -17,7 +17,7 @@ use crate::http::fault_log;
 ///
 /// Nobody asks a body for its next piece while the reader takes none, so a task of its own looks at
 /// the clock. It ends with the body at the latest.
-pub(super) fn paced(
+pub fn paced(
     bytes: ByteStream,
     length: u64,
     stall: Duration,

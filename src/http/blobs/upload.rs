@@ -14,7 +14,7 @@ use crate::domain::ports::Incoming;
 
 /// The bytes of a body, for as long as there is progress and the whole comes in a time that fits
 /// its size. They end with a fault when it does not.
-pub(super) fn incoming(body: Body, most: u64, stall: Duration) -> Incoming {
+pub fn incoming(body: Body, most: u64, stall: Duration) -> Incoming {
     let announced = body.size_hint().exact();
     let patience = upload_patience(announced.unwrap_or(most).min(most));
     // Too far away to be a time is as good as never.

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{is_url, needed};
+use crate::config::mail::is_server;
 use crate::config::{ConfigError, Secret};
 use crate::domain::phone::PhoneNumber;
+
+pub use crate::config::mail::SmtpTls;
 
 /// How codes get to their owners.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,19 +96,6 @@ pub struct Smtp {
     /// Numbers and the addresses that get their mails: `+14150000001=anna@example.org`, with commas
     /// between them.
     pub recipients: Secret,
-}
-
-/// How a connection to a mail server is encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SmtpTls {
-    /// After a greeting (RFC 3207); a server that cannot is refused.
-    #[default]
-    Starttls,
-    /// From its beginning (RFC 8314).
-    Implicit,
-    /// Not at all.
-    None,
 }
 
 /// Twilio's service for text messages and calls.
@@ -200,17 +190,8 @@ impl Smtp {
     }
 
     fn validate_use(&self) -> Result<(), ConfigError> {
-        let has_port = self.server.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
-        });
         needed("dialects.textsecure.codes.smtp.server", !self.server.is_empty())?;
-        if !has_port {
-            let reason = format!("is `{}`; it must be a name and a port", self.server);
-            return Err(ConfigError::Value {
-                key: "dialects.textsecure.codes.smtp.server",
-                reason,
-            });
-        }
+        is_server("dialects.textsecure.codes.smtp.server", &self.server)?;
         needed("dialects.textsecure.codes.smtp.from", !self.from.is_empty())?;
         let somebody = !self.to.is_empty() || !self.recipients.is_empty();
         needed("dialects.textsecure.codes.smtp.to", somebody)?;

@@ -44,6 +44,7 @@
 //! PrivateKey::belongs_to(&self, public: &PublicKey) -> bool
 //! new_locked_key(passphrase: &str, rng) -> Result<LockedKey, KeyError>
 //! unlock(private_key: &str, passphrase: &str) -> Result<UnlockedKey, Unreadable>
+//! unlock_with(private_key: &str, key: &PassKey) -> Result<UnlockedKey, Unreadable>
 //!
 //! seal_text(text: &str, public_key: &PublicKey, rng) -> Result<SealedText, SealError>
 //! open_text(&StoredText, key: &PrivateKey, limit: usize, rng) -> Result<OpenedText, OpenError>
@@ -52,6 +53,8 @@
 //!     -> Result<Zeroizing<String>, OpenError>
 //!
 //! seal_file_key(public_key: &PublicKey, rng) -> Result<FileKey, SealError>
+//! new_pass(rng) -> Zeroizing<String>
+//! seal_pass(pass: &str, public_key: &PublicKey, rng) -> Result<String, SealError>
 //! open_pass(encryption_key: &str, key: &PrivateKey, rng) -> Result<Zeroizing<String>, Unreadable>
 //! FileSealer::new(key: &PassKey, name: &str) -> Result<FileSealer, FileSealError>
 //! FileSealer::update(&mut self, plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), FileSealError>
@@ -96,9 +99,10 @@ pub use self::gzip::{OpenError, TextForm};
 pub use self::hash::{digest_of_secret, hash, same_secret};
 pub use self::keys::{KeyError, PrivateKey, PublicKey};
 pub use self::letter::{SealedLetter, open_letter, seal_letter};
-pub use self::locked::{LockedKey, UnlockedKey, new_locked_key, unlock};
+pub use self::locked::{LockedKey, UnlockedKey, new_locked_key, unlock, unlock_with};
 pub use self::message::{
-    FileKey, OpenedText, SealedText, StoredText, open_pass, open_text, seal_file_key, seal_text,
+    FileKey, OpenedText, SealedText, StoredText, new_pass, open_pass, open_text, seal_file_key,
+    seal_pass, seal_text,
 };
 pub use self::random::FillRng;
 pub use self::rsa::SealError;

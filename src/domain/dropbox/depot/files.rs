@@ -4,7 +4,7 @@ use super::{Depot, StoredFile};
 use crate::domain::attachment::upload_patience;
 use crate::domain::dropbox::file::NewDropFile;
 use crate::domain::error::Fault;
-use crate::domain::ports::{ByteStream, Incoming};
+use crate::domain::ports::{BLOB_PARTS, ByteStream, Incoming};
 
 impl Depot {
     /// Keeps the bytes of a file, piece by piece, for a message or a letter that is to be left next;
@@ -43,6 +43,21 @@ impl Depot {
     pub async fn bytes(&self, file: StoredFile) -> Result<ByteStream, Fault> {
         let bytes = self.blobs.read(file.id, 0, file.length).await?;
         bytes.ok_or(Fault::NotFound { what: "file" })
+    }
+
+    /// Removes those bytes in one part of the store of bytes that no file of a drop box is made of;
+    /// returns how many files they were. Only crashes leave any.
+    ///
+    /// # Errors
+    /// When the store or the files cannot be reached.
+    pub async fn remove_strays(&self, part: u16) -> Result<usize, Fault> {
+        let mut stored = self.blobs.stored(part % BLOB_PARTS).await?;
+        let known = self.gateway.store.drop_files_among(&stored).await?;
+        stored.retain(|id| !known.contains(id));
+        if !stored.is_empty() {
+            self.blobs.remove(&stored).await?;
+        }
+        Ok(stored.len())
     }
 
     /// Removes at most `limit` of each sort of what is over: files first, then messages, letters and

@@ -90,8 +90,16 @@ pub fn encrypt_text(text: &str, pass: &str) -> String {
 /// When the base64, the padding, the byte order mark or the text is not what it should be; which
 /// one is not told.
 pub fn decrypt_text(data: &str, pass: &str) -> Result<Zeroizing<String>, Unreadable> {
+    decrypt_text_with(data, &PassKey::derive(pass))
+}
+
+/// The same with a key that was derived before.
+pub(super) fn decrypt_text_with(
+    data: &str,
+    key: &PassKey,
+) -> Result<Zeroizing<String>, Unreadable> {
     let mut bytes = base64_text::decode(data).ok_or(Unreadable)?;
-    let plain = PassKey::derive(pass)
+    let plain = key
         .decryptor()
         .decrypt_padded::<Pkcs7>(&mut bytes)
         .map_err(|_| Unreadable)?;

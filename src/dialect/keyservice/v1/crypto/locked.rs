@@ -5,7 +5,8 @@ use std::fmt;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{KeyError, PrivateKey, Unreadable, decrypt_text, encrypt_text, hash};
+use super::aes::decrypt_text_with;
+use super::{KeyError, PassKey, PrivateKey, Unreadable, encrypt_text, hash};
 
 /// A new key pair, in the form in which it is stored and answered.
 pub struct LockedKey {
@@ -52,7 +53,16 @@ pub fn new_locked_key(
 /// # Errors
 /// When the passphrase is wrong, or what it opens is not a private key; which one is not told.
 pub fn unlock(private_key: &str, passphrase: &str) -> Result<UnlockedKey, Unreadable> {
-    let xml = decrypt_text(private_key, passphrase)?;
+    unlock_with(private_key, &PassKey::derive(passphrase))
+}
+
+/// The same with a passphrase whose key was derived before, which is what takes long and needs no
+/// private key.
+///
+/// # Errors
+/// As [`unlock`].
+pub fn unlock_with(private_key: &str, key: &PassKey) -> Result<UnlockedKey, Unreadable> {
+    let xml = decrypt_text_with(private_key, key)?;
     let key = PrivateKey::parse(&xml).map_err(|_| Unreadable)?;
     Ok(UnlockedKey { key, private_key_hash: Zeroizing::new(hash(&xml)) })
 }

@@ -110,8 +110,21 @@ pub fn seal_file_key(
     rng: &mut (impl CryptoRng + ?Sized),
 ) -> Result<FileKey, SealError> {
     let pass = new_pass(rng);
-    let encryption_key = rsa::encrypt(&pass, public_key, rng)?;
+    let encryption_key = seal_pass(&pass, public_key, rng)?;
     Ok(FileKey { pass_key: PassKey::derive(&pass), encryption_key })
+}
+
+/// Encrypts a pass of [`new_pass`] for the owner of `public_key`: the `EncryptionKey` of what was
+/// encrypted under it before anybody knew for whom.
+///
+/// # Errors
+/// As [`seal_text`].
+pub fn seal_pass(
+    pass: &str,
+    public_key: &PublicKey,
+    rng: &mut (impl CryptoRng + ?Sized),
+) -> Result<String, SealError> {
+    rsa::encrypt(pass, public_key, rng)
 }
 
 /// Decrypts the `EncryptionKey` of a text or of a file to its pass. `rng` blinds the private key.
@@ -127,7 +140,8 @@ pub fn open_pass(
     key.decryptor().decrypt(encryption_key, rng)
 }
 
-fn new_pass(rng: &mut (impl CryptoRng + ?Sized)) -> Zeroizing<String> {
+/// A fresh pass, 172 letters.
+pub fn new_pass(rng: &mut (impl CryptoRng + ?Sized)) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; PASS_BYTES]);
     rng.fill_bytes(&mut *bytes);
     Zeroizing::new(STANDARD.encode(bytes.as_slice()))

@@ -1,0 +1,40 @@
+//! When answers leave that follow from a secret.
+//!
+//! Whether a token is known or a secret is right takes a little longer or shorter to find out. So
+//! each answer to a request that may carry a secret, good or bad, leaves at a multiple of [`STEP`]
+//! after the request came: who measures learns how many steps it took, which is one for all that
+//! differ in a secret alone.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+/// Between two moments at which answers leave: many times what comparing takes, and little to wait.
+const STEP: Duration = Duration::from_millis(20);
+
+/// Waits for the next such moment of a request that came at `arrived`.
+pub(super) async fn reach(arrived: Instant) {
+    let steps = arrived.elapsed().as_micros() / STEP.as_micros() + 1;
+    let wait = u32::try_from(steps).ok().and_then(|steps| STEP.checked_mul(steps));
+    // What is too far away to be a time took longer than any request may.
+    if let Some(until) = wait.and_then(|wait| arrived.checked_add(wait)) {
+        sleep_until(until).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_leaves_at_the_next_step() {
+        for (worked, leaves) in [(0, 20), (1, 20), (19, 20), (20, 40), (1234, 1240)] {
+            let arrived = Instant::now();
+            sleep(Duration::from_millis(worked)).await;
+            reach(arrived).await;
+            assert_eq!(arrived.elapsed(), Duration::from_millis(leaves), "{worked}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The pages for people: drop boxes at `/keyservice`, and letters that destroy themselves.
+//!
+//! Everything is sealed and opened in the browser, by the modules beside this file; the gateway
+//! hands them out and sees what any other client would send. The policy lets a page talk to this
+//! gateway only, and lets nothing become a script that is not one of these files.
+
+use std::sync::LazyLock;
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+
+/// Where the page for drop boxes is; its modules are below it.
+pub const PAGE: &str = "/keyservice";
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// One file that browsers are given.
+struct Asset {
+    /// Below [`PAGE`]; empty for the page itself.
+    name: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+    /// Of the content, in quotes (RFC 9110, section 8.8.3).
+    tag: HeaderValue,
+}
+
+impl Asset {
+    fn new(name: &'static str, content_type: &'static str, text: &'static str) -> Self {
+        let digest = Sha256::digest(text.as_bytes());
+        let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let tag = format!("\"{digits}\"");
+        // Digits in quotes are always a header's value.
+        let tag = HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""));
+        Self { name, content_type, text, tag }
+    }
+
+    fn answer(&self, asked: &HeaderMap) -> Response {
+        let text = HeaderValue::from_static;
+        let headers = [
+            (CONTENT_TYPE, text(self.content_type)),
+            (CONTENT_SECURITY_POLICY, text(POLICY)),
+            (X_CONTENT_TYPE_OPTIONS, text("nosniff")),
+            (REFERRER_POLICY, text("no-referrer")),
+            (HeaderName::from_static("cross-origin-opener-policy"), text("same-origin")),
+            (HeaderName::from_static("cross-origin-resource-policy"), text("same-origin")),
+            // Kept, and asked for again each time: modules of two releases never meet.
+            (CACHE_CONTROL, text("no-cache")),
+            (ETAG, self.tag.clone()),
+        ];
+        if is_known(asked, &self.tag) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        (headers, self.text).into_response()
+    }
+}
+
+/// Whether the browser has this content already. A proxy may have weakened the tag.
+fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+    let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
+    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == *tag)
+}
+
+/// Every module is in this list, as `name` and as the file of that name.
+macro_rules! modules {
+    ($($name:literal),+ $(,)?) => {
+        [$(Asset::new($name, SCRIPT, include_str!(concat!("page/", $name)))),+]
+    };
+}
+
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    let mut assets = vec![
+        Asset::new("", HTML, include_str!("page/index.html")),
+        Asset::new("style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
+        Asset::new("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+    ];
+    assets.extend(modules![
+        "aead.js",
+        "box.js",
+        "bytes.js",
+        "dom.js",
+        "failure.js",
+        "file.js",
+        "gateway.js",
+        "kdf.js",
+        "letter.js",
+        "link.js",
+        "main.js",
+        "message.js",
+        "strength.js",
+        "take.js",
+        "view-create.js",
+        "view-letter.js",
+        "view-message.js",
+        "view-read.js",
+        "view-write.js",
+        "x25519.js",
+    ]);
+    assets
+});
+
+static LETTER: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("", HTML, include_str!("page/read.html")));
+
+/// The answer to `GET` of a path at or below [`PAGE`], whatever the case of its letters; none if
+/// there is no such file.
+#[must_use]
+pub fn answer(path: &str, asked: &HeaderMap) -> Option<Response> {
+    let (start, rest) = path.split_at_checked(PAGE.len())?;
+    if !start.eq_ignore_ascii_case(PAGE) {
+        return None;
+    }
+    if rest == "/" {
+        // What a page names is beside it, so that a proxy may put something before all paths.
+        let headers = [(LOCATION, "../keyservice"), (CACHE_CONTROL, "no-cache")];
+        return Some((StatusCode::PERMANENT_REDIRECT, headers).into_response());
+    }
+    let name = rest.strip_prefix('/').or(rest.is_empty().then_some(""))?;
+    let asset = ASSETS.iter().find(|asset| asset.name.eq_ignore_ascii_case(name))?;
+    Some(asset.answer(asked))
+}
+
+/// The page that shows a letter of version 2, for `GET /selfdestruct/read`. The link's secret is in
+/// its fragment, which never comes here; nothing is destroyed before the person at the page says so.
+#[must_use]
+pub fn letter(asked: &HeaderMap) -> Response {
+    LETTER.answer(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(path: &str) -> Option<Response> {
+        answer(path, &HeaderMap::new())
+    }
+
+    fn header<'a>(response: &'a Response, name: &HeaderName) -> &'a str {
+        response.headers()[name].to_str().unwrap()
+    }
+
+    /// What stands between `start` and the next quote, for each `start` in `text`.
+    fn quoted<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
+        text.split(start).skip(1).filter_map(|rest| rest.split('"').next())
+    }
+
+    #[test]
+    fn everything_that_a_page_or_module_names_is_served() {
+        for asset in ASSETS.iter().chain([&*LETTER]) {
+            let starts = ["\"keyservice/", "\"../keyservice/", "from \"./"];
+            for name in starts.iter().flat_map(|start| quoted(asset.text, start)) {
+                assert!(get(&format!("{PAGE}/{name}")).is_some(), "{:?} names {name}", asset.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_module_is_named_by_a_page_or_another_module() {
+        let pages = ASSETS.iter().chain([&*LETTER]);
+        let all: String = pages.map(|asset| asset.text).collect();
+        for name in ASSETS.iter().map(|asset| asset.name).filter(|name| !name.is_empty()) {
+            let is_named = all.contains(&format!("/{name}\""));
+            assert!(is_named, "nobody uses {name}");
+        }
+    }
+
+    #[test]
+    fn nothing_becomes_markup_or_script_that_is_not_one_of_the_files() {
+        let forbidden = "innerHTML outerHTML insertAdjacentHTML document.write eval( Function( \
+                         style=\" <style <script> onclick=\" javascript: http:// https://";
+        for asset in ASSETS.iter().chain([&*LETTER]).filter(|asset| asset.name != "icon.svg") {
+            for word in forbidden.split(' ') {
+                assert!(!asset.text.contains(word), "{:?} has {word}", asset.name);
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_taken_in_any_case() {
+        for path in ["/keyservice", "/KeyService", "/KEYSERVICE/Main.JS"] {
+            assert!(get(path).is_some(), "{path}");
+        }
+        for path in ["/keyservices", "/keyservice/none.js", "/keyservic", "/keyservice//main.js"] {
+            assert!(get(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_leads_to_the_page() {
+        let response = get("/keyservice/").unwrap();
+        assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
+        assert_eq!(header(&response, &LOCATION), "../keyservice");
+    }
+
+    #[test]
+    fn a_page_is_bound_to_its_own_gateway() {
+        for response in [get("/keyservice").unwrap(), letter(&HeaderMap::new())] {
+            assert_eq!(header(&response, &CONTENT_TYPE), HTML);
+            assert_eq!(header(&response, &CONTENT_SECURITY_POLICY), POLICY);
+            assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");
+            assert_eq!(header(&response, &REFERRER_POLICY), "no-referrer");
+            assert_eq!(header(&response, &CACHE_CONTROL), "no-cache");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_has_the_content_is_not_sent_it_again() {
+        let tag = get("/keyservice").unwrap().headers()[ETAG].clone();
+        let weak = format!("\"other\", W/{}", tag.to_str().unwrap());
+        for known in [tag, HeaderValue::from_str(&weak).unwrap()] {
+            let asked = HeaderMap::from_iter([(IF_NONE_MATCH, known)]);
+            let response = answer("/keyservice", &asked).unwrap();
+            assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+        }
+        let asked = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("\"old\""))]);
+        assert_eq!(answer("/keyservice", &asked).unwrap().status(), StatusCode::OK);
+    }
+}

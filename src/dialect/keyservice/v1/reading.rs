@@ -1,0 +1,83 @@
+//! `GET /Service` and `/Service/GetMessages`: what is in a box, decrypted for a passphrase and as
+//! it is kept for a hash.
+//!
+//! An answer is cut when it becomes large. Then it says `X-More-Messages: true`, and the rest comes
+//! for `after={the last MessageId}`.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::{Format, document};
+use super::intake::{self, Takes};
+use super::listing;
+use super::names::Name;
+use super::parameters::Parameters;
+use super::secret::{self, Owner, Secret};
+use super::{Call, page, xml};
+use crate::domain::dropbox::depot::Stretch;
+use crate::domain::error::Fault;
+
+/// Messages in one answer. Decrypting one takes some milliseconds.
+const MESSAGES: u32 = 500;
+
+/// Whether there is more behind the last message.
+const MORE: &str = "x-more-messages";
+
+/// Reads a box.
+///
+/// # Errors
+/// [`Fault::Malformed`] without a token or a secret; [`Fault::NotFound`], which is the same for an
+/// unknown token, for a wrong secret and for a box that may not be read yet.
+pub(super) async fn read(call: &Call, request: Request) -> Result<Response, Fault> {
+    let head = request.headers().clone();
+    let sent = intake::read(call, request, &Takes::Parameters).await?;
+    let parameters = &sent.parameters;
+    if parameters.text(Name::Token).is_none() && page::is_wanted(&head) {
+        return Ok(page::answer());
+    }
+    let token = parameters.token()?;
+    let secret = secret_of(parameters)?;
+    let after = parameters.number(Name::After)?.unwrap_or_default();
+    let Owner { owned, proof } = secret::owner(call, &token, secret).await?;
+    let bytes = call.state.settings.answer_bytes;
+    let read = call.state.depot.read(&owned, Stretch { after, limit: MESSAGES, bytes }).await;
+    let found = read.map_err(|fault| match fault {
+        Fault::Forbidden { .. } => Fault::NotFound { what: "drop box" },
+        fault => fault,
+    })?;
+    let more = found.more;
+    let mut response = match found.messages.is_empty() {
+        true => nothing(call.format, &head),
+        false => listing::answer(call, proof, found.messages)?,
+    };
+    if more {
+        response.headers_mut().insert(MORE, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn secret_of(parameters: &Parameters) -> Result<Secret, Fault> {
+    if let Some(secret) = Secret::of(parameters) {
+        return Ok(secret);
+    }
+    Err(Fault::malformed(match parameters.text(Name::PublicKey) {
+        // The documentation offers it in an aside. It is known to every sender.
+        Some(_) => "a publickey proves nothing; passphrase or privatekeyhash is required",
+        None => "passphrase or privatekeyhash is required",
+    }))
+}
+
+/// The answer for an empty box: 304 as documented, or an empty list for whoever says what to
+/// prefer.
+fn nothing(format: Format, head: &HeaderMap) -> Response {
+    if !head.contains_key("prefer") {
+        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return (StatusCode::NOT_MODIFIED, [no_store]).into_response();
+    }
+    let written = match format {
+        Format::Json => "[]".to_owned(),
+        Format::Xml => xml::empty_list(),
+    };
+    document(StatusCode::OK, written, format)
+}

@@ -1,0 +1,9 @@
+//! What the clients of drop boxes see of the gateway.
+
+mod limits;
+mod logs;
+mod mail;
+mod mounting;
+mod page;
+mod timing;
+mod v2;
