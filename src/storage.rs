@@ -13,6 +13,7 @@ mod cached;
 mod cells;
 #[doc(hidden)]
 pub mod conformance;
+mod dropping;
 mod error;
 mod gap;
 mod introducing;

@@ -296,15 +296,18 @@ impl Files {
         Ok(is_full)
     }
 
-    /// Removes bytes without an attachment from one part of the store, as crashes may leave them;
+    /// Removes bytes that belong to no attachment and to no file of a
+    /// [drop box](crate::domain::dropbox) from one part of the store, as crashes may leave them;
     /// returns how many there were.
     ///
     /// # Errors
     /// When the store or the files cannot be reached.
     pub async fn remove_strays(&self, part: u16) -> Result<usize, Fault> {
         let mut stored = self.blobs.stored(part % BLOB_PARTS).await?;
-        let known = self.gateway.store.attachments_among(&stored).await?;
-        stored.retain(|id| !known.contains(id));
+        let attachments = self.gateway.store.attachments_among(&stored).await?;
+        stored.retain(|id| !attachments.contains(id));
+        let dropped = self.gateway.store.drop_files_among(&stored).await?;
+        stored.retain(|id| !dropped.contains(id));
         if !stored.is_empty() {
             self.blobs.remove(&stored).await?;
         }

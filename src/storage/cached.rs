@@ -10,6 +10,7 @@
 mod attachments;
 mod chats;
 mod conversations;
+mod dropboxes;
 mod members;
 mod nodes;
 mod phones;

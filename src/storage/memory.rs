@@ -9,6 +9,7 @@ mod chats;
 mod codes;
 mod conversations;
 mod devices;
+mod dropboxes;
 mod inbox;
 mod introductions;
 mod member_devices;
@@ -85,6 +86,7 @@ struct State {
     requests: HashMap<RequestKey, sending::Request>,
     settings: HashMap<&'static str, Vec<u8>>,
     attachments: BTreeMap<AttachmentId, Attachment>,
+    dropboxes: dropboxes::Kept,
     nodes: nodes::Kept,
     messenger: members::Records,
     /// How often something may have been changed.

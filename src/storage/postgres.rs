@@ -22,6 +22,7 @@ mod codes;
 mod columns;
 mod connect;
 mod conversations;
+mod dropboxes;
 mod expire;
 mod forget;
 mod fronts;

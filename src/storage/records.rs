@@ -1,6 +1,7 @@
 //! What rows of both databases stand for: their statements give the columns the same names.
 
 mod chats;
+mod dropboxes;
 mod members;
 mod nodes;
 mod phones;
@@ -22,6 +23,10 @@ use crate::domain::inbox::{SetAside, Waiting};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::sign_up::Invite;
 pub(super) use chats::{chats, introduction, introduction_head, on_file, receipt};
+pub(super) use dropboxes::{
+    drop_box, drop_box_columns, drop_letter, drop_letter_columns, drop_message,
+    drop_message_columns, file, gone, gone_columns, standing, version_number,
+};
 pub(super) use members::{circumstances, device_owner, listed_member, member, member_columns};
 pub(super) use nodes::{known_node, letter, line};
 pub(super) use phones::{

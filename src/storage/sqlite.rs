@@ -22,6 +22,7 @@ mod clear;
 mod codes;
 mod connect;
 mod conversations;
+mod dropboxes;
 mod expire;
 mod fresh;
 mod gaps;

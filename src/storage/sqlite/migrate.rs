@@ -16,7 +16,7 @@ macro_rules! migration {
 }
 
 /// Number, name and text of every migration, in order.
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     migration!(1, "accounts", "0001_accounts.sql"),
     migration!(2, "sessions", "0002_sessions.sql"),
     migration!(3, "conversations", "0003_conversations.sql"),
@@ -28,6 +28,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     migration!(9, "phones", "0009_phones.sql"),
     migration!(10, "members", "0010_members.sql"),
     migration!(11, "nodes", "0011_nodes.sql"),
+    migration!(12, "drop_boxes", "0012_drop_boxes.sql"),
 ];
 
 fn steps() -> [Migration; MIGRATIONS.len()] {
