@@ -67,6 +67,8 @@ mod content;
 mod conversations;
 mod credential;
 mod device;
+#[cfg(feature = "dropbox")]
+pub mod dropbox;
 mod entropy;
 mod error;
 mod gateway;

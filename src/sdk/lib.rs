@@ -50,6 +50,10 @@
     feature = "client",
     doc = "- [`client`]: bots and people's devices that send, retry and listen."
 )]
+#![cfg_attr(
+    feature = "dropbox",
+    doc = "- [`dropbox`]: boxes that everybody may put into, and that a passphrase opens."
+)]
 //!
 //! # Promises
 //!
@@ -66,6 +70,8 @@ pub mod checksum;
 pub mod client;
 pub mod conversation;
 pub mod device;
+#[cfg(feature = "dropbox")]
+pub mod dropbox;
 pub mod envelope;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -20,7 +20,7 @@ use super::gateway::Failure;
 use super::retry;
 
 /// How many characters of a description are kept.
-const DESCRIPTION_LIMIT: usize = 1000;
+pub(super) const DESCRIPTION_LIMIT: usize = 1000;
 
 /// What is known of the request whose answer is read.
 pub(super) struct Reading<'a> {
@@ -93,7 +93,7 @@ impl Reading<'_> {
         Err(Failure { error, may_have_acted })
     }
 
-    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
+    pub(super) fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
         retry::parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, self.now)
     }
 
@@ -110,7 +110,10 @@ impl Reading<'_> {
         })
     }
 
-    async fn body(&self, mut response: reqwest::Response) -> Result<Bytes, RequestError> {
+    pub(super) async fn body(
+        &self,
+        mut response: reqwest::Response,
+    ) -> Result<Bytes, RequestError> {
         let mut body = BytesMut::new();
         let broken = |source: reqwest::Error| RequestError::Transport {
             attempts: self.attempt,

@@ -18,6 +18,8 @@ use super::error::RequestError;
 
 pub use file::File;
 pub use upload::Source;
+#[cfg(feature = "dropbox")]
+pub(super) use upload::while_it_moves;
 
 /// A file on the gateway, and what it takes to read it.
 #[derive(Debug, Clone)]

@@ -11,6 +11,8 @@ mod accounts;
 mod attachments;
 mod conversations;
 mod devices;
+#[cfg(feature = "dropbox")]
+mod dropbox;
 mod gateway;
 mod listening;
 mod receiving;

@@ -9,6 +9,10 @@
 
 mod attachment_vectors;
 mod corpus;
+#[cfg(feature = "dropbox")]
+mod dropbox_secrets;
+#[cfg(feature = "dropbox")]
+mod dropbox_vectors;
 mod envelope_vectors;
 mod generated;
 mod id_vectors;

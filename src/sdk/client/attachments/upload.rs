@@ -179,7 +179,7 @@ pub(super) fn address(origin: &str, url: &str) -> Result<Url, TransferError> {
 }
 
 /// Waits for as long as `done` grows, and then so long at most.
-async fn while_it_moves<T>(
+pub(in crate::client) async fn while_it_moves<T>(
     sending: impl Future<Output = T>,
     done: &AtomicU64,
     patience: Duration,
