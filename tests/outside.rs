@@ -4,6 +4,6 @@ mod apns;
 mod asking;
 mod codes;
 mod fcm;
-mod mail;
+pub mod mail;
 pub mod stand_in;
 mod webpush;

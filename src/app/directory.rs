@@ -246,6 +246,7 @@ mod tests {
             address: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             phones_address: None,
             hushnet_address: None,
+            keyservice_address: None,
         };
         first.announce(&holder)?;
         assert!(is_held(parent.path()));

@@ -14,6 +14,12 @@ mod chats;
 mod codes;
 mod contacts;
 mod conversations;
+mod drop_letters;
+mod drop_messages;
+mod drop_scene;
+mod drop_taking;
+mod drop_upkeep;
+mod dropboxes;
 mod enrolments;
 mod inbox;
 mod introductions;
@@ -235,6 +241,44 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         two_accounts_have_one_chat,
         a_chat_shows_its_newest_message,
         receipts_say_how_far_a_message_got;
+    dropboxes:
+        a_drop_box_is_found_by_its_token,
+        a_token_belongs_to_its_first_box,
+        a_box_is_made_once_however_many_ask,
+        a_deleted_box_leaves_nothing,
+        the_next_box_is_another_one,
+        a_box_is_locked_and_ends_early;
+    drop_messages:
+        a_message_is_read_as_it_was_left,
+        messages_are_numbered_as_they_come,
+        messages_left_at_once_have_places_of_their_own,
+        nothing_is_left_where_nothing_can_be,
+        a_box_has_room_for_so_many_messages,
+        a_box_has_room_for_so_many_bytes,
+        what_is_over_makes_room,
+        a_message_whose_file_is_gone_is_not_left,
+        a_box_is_read_in_pages,
+        a_message_that_is_over_is_not_read,
+        a_message_is_deleted_once;
+    drop_taking:
+        what_is_read_stays_unless_it_is_taken,
+        texts_are_taken_and_files_stay,
+        all_is_taken_and_files_wait_for_their_readers,
+        nothing_is_taken_that_is_not_handed_out,
+        parallel_readers_get_each_message_once;
+    drop_letters:
+        a_letter_is_taken_by_its_secret_alone,
+        one_of_many_gets_a_letter,
+        a_letter_that_is_over_is_not_taken,
+        the_file_of_a_letter_is_kept_with_it,
+        a_letter_whose_file_is_gone_is_not_kept,
+        letters_that_are_over_are_forgotten;
+    drop_upkeep:
+        a_file_is_over_unless_a_message_keeps_it,
+        a_file_that_is_being_removed_is_over_for_good,
+        files_of_drop_boxes_are_told_from_strays,
+        messages_that_are_over_are_forgotten_in_small_steps,
+        a_box_that_is_over_is_emptied_before_it_goes;
     sending:
         a_relation_is_one_sided_and_the_last_word_counts,
         who_shares_a_conversation_is_found_among_others,

@@ -74,7 +74,13 @@ impl RawBox {
     }
 
     /// The same by somebody who has another key.
-    pub fn asks_with(&self, key: &[u8; 32], method: Method, path: &str, query: &str) -> Request<Body> {
+    pub fn asks_with(
+        &self,
+        key: &[u8; 32],
+        method: Method,
+        path: &str,
+        query: &str,
+    ) -> Request<Body> {
         let target = format!("{path}?token={}{query}", self.token);
         two(method, &target).header("authkey", b64(key)).body(Body::empty()).unwrap()
     }

@@ -58,7 +58,10 @@ async fn an_address_of_its_own_has_nothing_else_and_leads_to_the_page() {
             answer.split("\r\n\r\n").next().unwrap_or_default().to_owned()
         };
         let root = head(own, "/").await;
-        assert!(root.starts_with("HTTP/1.1 303") && root.contains("location: /keyservice"), "{root}");
+        assert!(
+            root.starts_with("HTTP/1.1 303") && root.contains("location: /keyservice"),
+            "{root}"
+        );
         assert!(head(own, "/keyservice").await.starts_with("HTTP/1.1 200"));
         assert!(head(own, "/healthz").await.starts_with("HTTP/1.1 404"));
         assert!(head(everybody, "/keyservice").await.starts_with("HTTP/1.1 404"));
@@ -70,7 +73,8 @@ async fn an_address_of_its_own_has_nothing_else_and_leads_to_the_page() {
 #[tokio::test]
 async fn version_1_is_off_and_says_so() {
     let app = TestApp::start_for_boxes().await;
-    for target in ["/Service?token=0123456789abcdef", "/Service?v=1", "/SelfDestruct/Read?messageid=1"]
+    for target in
+        ["/Service?token=0123456789abcdef", "/Service?v=1", "/SelfDestruct/Read?messageid=1"]
     {
         let answer = app.answer(get(target)).await;
         let said = "version 1 is switched off here; append v=2";
@@ -129,7 +133,9 @@ async fn cb43_pages_of_any_site_may_use_it() {
     let asked = Request::get("/Service?v=3").header("origin", "https://page.example");
     let answer = app.answer(asked.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.headers["access-control-allow-origin"], "*", "refusals are readable too");
-    assert!(answer.headers["access-control-expose-headers"].to_str().unwrap().contains("Retry-After"));
+    assert!(
+        answer.headers["access-control-expose-headers"].to_str().unwrap().contains("Retry-After")
+    );
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod deleting;
 mod files;
 mod letters;
 mod reading;
+mod story;
 mod times;
 mod writing;

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::codes::{carriers, message};
 
 /// Takes one connection; returns where, and all that was said to it.
-async fn server(answer_to_rcpt: &'static str) -> (String, JoinHandle<String>) {
+pub async fn server(answer_to_rcpt: &'static str) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let said = tokio::spawn(async move {

@@ -302,7 +302,7 @@ impl Depot {
         if after_reading.box_goes && !page.more {
             match version {
                 Version::One => {
-                    drop(self.gateway.store.delete_drop_box(owned.number, until).await?)
+                    self.gateway.store.delete_drop_box(owned.number, until).await?;
                 }
                 Version::Two => {
                     self.gateway.store.end_drop_box(owned.number, now, until).await?;

@@ -6,9 +6,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row, raw_sql};
 
 use super::{
     PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes,
-    connect, conversations, expire, forget, fronts, gaps, inbox, introductions, lease, members,
-    nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests, rooms,
-    rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
+    connect, conversations, dropboxes, expire, forget, fronts, gaps, inbox, introductions, lease,
+    members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests,
+    rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
 };
 use crate::domain::ports::Store;
 
@@ -135,6 +135,11 @@ const OTHERS: &[&str] = &[
 const LISTS: &[&[&str]] = &[
     OTHERS,
     chats::STATEMENTS,
+    dropboxes::STATEMENTS,
+    dropboxes::OF_MESSAGES,
+    dropboxes::OF_LETTERS,
+    dropboxes::OF_FILES,
+    dropboxes::OF_SWEEPS,
     introductions::STATEMENTS,
     introductions::OF_WAITING,
     members::OF_DEVICES,
@@ -153,6 +158,8 @@ fn key_of(index: &str, by_row: bool) -> &'static [&'static str] {
         "inbox_pkey" if by_row => &["shard", "session", "number"],
         "inbox_pkey" | "inbox_set_aside" => &["shard", "session"],
         "payloads_pkey" => &["shard", "number"],
+        "drop_messages_pkey" => &["box"],
+        "drop_messages_id" => &["box", "id"],
         "prekeys_pkey" | "taken_keys_pkey" => &["session"],
         "receipts_pkey" => &["shard", "sender", "message_id"],
         "introductions_recipient_sender_ephemeral_key_key" => &["recipient"],
@@ -173,6 +180,10 @@ const CHANGEABLE: &[&str] = &[
     "ended_inboxes",
     "prekeys",
     "codes",
+    "drop_boxes",
+    "drop_messages",
+    "drop_letters",
+    "drop_files",
     "node_nonces",
     "node_lines",
     "node_letters",
@@ -322,7 +333,17 @@ const FILL: &str = "
     INSERT INTO node_lines (sender, node, letters, bytes, attempts, next_at)
     SELECT n, (n % 900)::text, 1, 0, 0, n FROM generate_series(1, 9000) AS n;
     INSERT INTO node_letters (node, sender, number, logical, digest, body, expires_at)
-    SELECT (n % 9)::text, n, 1, n::text, '', '', n FROM generate_series(1, 9000) AS n;";
+    SELECT (n % 9)::text, n, 1, n::text, '', '', n FROM generate_series(1, 9000) AS n;
+    INSERT INTO drop_boxes (token, public_key, created_at, lock_at, ends_at, messages_go, box_goes)
+    SELECT sha256(n::text::bytea), '', 0, n, n, 0, 0 FROM generate_series(1, 3000) AS n;
+    INSERT INTO drop_messages (box, number, id, form, encryption_key, name, created_at, ends_at,
+        data)
+    SELECT 1 + n % 3000, n / 3000, sha256(n::text::bytea), 2, '', '', n, n, ''
+    FROM generate_series(3000, 32999) AS n;
+    INSERT INTO drop_letters (id, version, secret, form, created_at, ends_at, data)
+    SELECT sha256(n::text::bytea), 2, '', 2, n, n, '' FROM generate_series(1, 9000) AS n;
+    INSERT INTO drop_files (id, ends_at)
+    SELECT sha256(n::text::bytea), n FROM generate_series(1, 9000) AS n;";
 
 #[tokio::test]
 #[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]

@@ -4,9 +4,9 @@ use sqlx::{Row, query};
 
 use super::{
     accept, accounts, attachments, browse, changes, chats, claims, clear, codes, conversations,
-    expire, gaps, groups, inbox, introductions, invites, members, nodes, notices, one_time_keys,
-    phones, prekeys, receipts, relationships, requests, rooms, rosters, seen, sessions, set_aside,
-    settle, sign_in, sign_up, sweep, top_ups,
+    dropboxes, expire, gaps, groups, inbox, introductions, invites, members, nodes, notices,
+    one_time_keys, phones, prekeys, receipts, relationships, requests, rooms, rosters, seen,
+    sessions, set_aside, settle, sign_in, sign_up, sweep, top_ups,
 };
 use crate::storage::{SqliteStore, StorageConfig};
 
@@ -158,6 +158,11 @@ async fn every_statement_finds_its_rows_by_a_key() {
     let store = SqliteStore::open(&config).await.unwrap();
     let others = [
         chats::STATEMENTS,
+        dropboxes::STATEMENTS,
+        dropboxes::OF_MESSAGES,
+        dropboxes::OF_LETTERS,
+        dropboxes::OF_FILES,
+        dropboxes::OF_SWEEPS,
         introductions::STATEMENTS,
         introductions::OF_WAITING,
         members::OF_DEVICES,

@@ -42,7 +42,9 @@ async fn an_id_that_cannot_be_one_never_deletes_the_box() {
         let refused = app.call(box_.owner_asks(Method::DELETE, "/Service", query)).await;
         assert_eq!((refused.status, &refused.json["field"]), (400, &json!("messageid")), "{query}");
     }
-    for body in [json!({ "messageid": null }), json!({ "messageid": "" }), json!({ "messageID": 7 })] {
+    for body in
+        [json!({ "messageid": null }), json!({ "messageid": "" }), json!({ "messageID": 7 })]
+    {
         let request = Request::delete(format!("/Service?v=2&token={}", box_.token))
             .header("authkey", b64(&box_.key))
             .header("content-type", "application/json")

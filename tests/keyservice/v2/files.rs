@@ -64,7 +64,7 @@ async fn a_file_that_is_too_large_or_too_small_is_not_kept() {
     let box_ = app.raw_box(1).await;
     let large = app.call(box_.put_file(vec![1; 2049])).await;
     assert_eq!(large.status, 413, "{large:?}");
-    let pieces = stream::repeat_n(Bytes::from(vec![1; 1024]), 3).map(Ok::<_, std::io::Error>);
+    let pieces = stream::repeat(Bytes::from(vec![1; 1024])).take(3).map(Ok::<_, std::io::Error>);
     let large = app.call(box_.put_file(Body::from_stream(pieces))).await;
     assert_eq!(large.status, 413, "{large:?}");
     for small in [0, 22] {
@@ -87,8 +87,7 @@ async fn what_is_said_of_a_file_is_refused_by_name_before_it_comes() {
         (key.as_str(), "x", 400, json!("name")),
         (key.as_str(), long.as_str(), 413, json!(null)),
     ] {
-        let target =
-            format!("/Service/File?token={}&encryptionkey={key}&name={name}", box_.token);
+        let target = format!("/Service/File?token={}&encryptionkey={key}&name={name}", box_.token);
         let endless = stream::repeat(Bytes::from(vec![1; 1024])).map(Ok::<_, std::io::Error>);
         let request = two(Method::PUT, &target).body(Body::from_stream(endless)).unwrap();
         let refused = app.call(request).await;

@@ -97,6 +97,7 @@ async fn what_cannot_be_used_is_refused_by_name() {
         assert_eq!(problem, (400, Some(member)), "{member} {value}: {refused:?}");
     }
     assert_eq!(taken(&app, "1", &KEY).await.status, 400);
-    let keyless = two_with(Method::POST, "/SelfDestruct/Take", &json!({ "messageid": "0".repeat(32) }));
+    let keyless =
+        two_with(Method::POST, "/SelfDestruct/Take", &json!({ "messageid": "0".repeat(32) }));
     assert_eq!(app.call(keyless).await.json["field"], "authkey");
 }

@@ -78,7 +78,8 @@ async fn a_large_box_is_read_page_by_page() {
     }
     let (mut after, mut read) = (String::new(), Vec::new());
     for expected in [(2, true), (2, true), (1, false)] {
-        let page = app.call(box_.owner_asks(Method::GET, "/Service", &format!("&limit=2{after}"))).await;
+        let page =
+            app.call(box_.owner_asks(Method::GET, "/Service", &format!("&limit=2{after}"))).await;
         let messages = page.json["messages"].as_array().unwrap();
         assert_eq!((messages.len(), page.json["more"] == true), expected, "{page:?}");
         let last = messages.last().unwrap()["messageid"].as_str().unwrap();

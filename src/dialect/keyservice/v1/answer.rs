@@ -26,7 +26,8 @@ const NOT_FOUND: &str = "There is no key with this token, passphrase or privatek
                          not released yet";
 
 /// What somebody is told who comes for a file too late.
-const TICKET_IS_OVER: &str = "There is no file with this fileId, or no longer; read the message again";
+const TICKET_IS_OVER: &str =
+    "There is no file with this fileId, or no longer; read the message again";
 
 impl Format {
     /// XML for an `Accept` that is `application/xml` and nothing else, and for `format=xml` in the
@@ -36,8 +37,8 @@ impl Format {
         let accepts_xml =
             accept.is_some_and(|accept| accept.eq_ignore_ascii_case(b"application/xml"));
         let mut members = form_urlencoded::parse(query.as_bytes());
-        let asks_for_xml = members
-            .any(|(name, value)| name.eq_ignore_ascii_case("format") && value == "xml");
+        let asks_for_xml =
+            members.any(|(name, value)| name.eq_ignore_ascii_case("format") && value == "xml");
         if accepts_xml || asks_for_xml { Self::Xml } else { Self::Json }
     }
 
@@ -156,10 +157,7 @@ mod tests {
     #[tokio::test]
     async fn a_fault_is_one_string() {
         let missing = Fault::malformed("token is required");
-        assert_eq!(
-            shaped(&missing, Format::Json).await,
-            (400, "\"token is required\"".to_owned())
-        );
+        assert_eq!(shaped(&missing, Format::Json).await, (400, "\"token is required\"".to_owned()));
         let (status, xml) = shaped(&missing, Format::Xml).await;
         assert_eq!((status, xml.contains("<response>token is required</response>")), (400, true));
         let ours = Fault::internal("reading", "a column is missing");
@@ -176,6 +174,9 @@ mod tests {
         let fault =
             Fault::RateLimited { what: "something", retry_after: Duration::from_millis(5500) };
         let response = shape_fault(&fault, Format::Json);
-        assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (429, &HeaderValue::from(6)));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (429, &HeaderValue::from(6))
+        );
     }
 }

@@ -32,7 +32,8 @@ fn read(text: &str) -> Option<Timestamp> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Some(Timestamp::from_micros(time.as_microsecond()));
     }
-    let in_form = |form: &&str| strtime::parse(form, text).and_then(|parsed| parsed.to_datetime()).ok();
+    let in_form =
+        |form: &&str| strtime::parse(form, text).and_then(|parsed| parsed.to_datetime()).ok();
     let day = || strtime::parse("%m/%d/%Y", text).and_then(|parsed| parsed.to_date()).ok();
     let written: Option<DateTime> = text
         .parse()
@@ -66,7 +67,11 @@ mod tests {
             ("1/31/2026 23:05", "2026-01-31T23:05:00Z"),
             ("/Date(1769860800000)/", "2026-01-31T12:00:00Z"),
         ] {
-            assert_eq!(read(text).map(|time| time.to_string()).as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                read(text).map(|time| time.to_string()).as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
         for text in ["", "tomorrow", "31/1/2026", "2026-02-30", "/Date(x)/", "12:00"] {
             assert_eq!(read(text), None, "{text}");

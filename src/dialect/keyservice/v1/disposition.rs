@@ -129,7 +129,10 @@ mod tests {
             ("C:\\dir\\a b.txt", "attachment; filename=\"a b.txt\""),
             ("../../etc/passwd", "attachment; filename=\"passwd\""),
             ("é\".txt", "attachment; filename=\"__.txt\"; filename*=UTF-8''%C3%A9%22.txt"),
-            ("a\r\nSet-Cookie: b", "attachment; filename=\"aSet-Cookie_ b\"; filename*=UTF-8''aSet-Cookie%3A%20b"),
+            (
+                "a\r\nSet-Cookie: b",
+                "attachment; filename=\"aSet-Cookie_ b\"; filename*=UTF-8''aSet-Cookie%3A%20b",
+            ),
             ("..", "attachment; filename=\"file\""),
             ("dir/", "attachment; filename=\"file\""),
         ] {

@@ -130,9 +130,7 @@ mod tests {
         let hidden = Hidden { id: "1", passphrase: evil, hash: evil };
         let file = (evil.to_owned(), evil.to_owned());
         let shown = Shown { text: evil, attachment: Some(&file), is_other: true };
-        for response in
-            [question(&hidden), letter(&shown), trouble(StatusCode::NOT_FOUND, evil)]
-        {
+        for response in [question(&hidden), letter(&shown), trouble(StatusCode::NOT_FOUND, evil)] {
             let policy = response.headers()[header::CONTENT_SECURITY_POLICY].clone();
             assert!(policy.to_str().unwrap().starts_with("default-src 'none';"));
             assert_eq!(response.headers()[header::REFERRER_POLICY], "no-referrer");

@@ -143,7 +143,9 @@ fn base(call: &Call, uri: &axum::http::Uri, headers: &HeaderMap) -> Option<Strin
 
 fn link(base: &str, id: DropId, word: &str, hash: &str) -> Zeroizing<String> {
     // Letters and digits, all three of them.
-    Zeroizing::new(format!("{base}/selfdestruct/read/?messageId={id}&passphrase={word}&hash={hash}"))
+    Zeroizing::new(format!(
+        "{base}/selfdestruct/read/?messageId={id}&passphrase={word}&hash={hash}"
+    ))
 }
 
 async fn hand_over(

@@ -147,8 +147,7 @@ impl Listing {
         key: &Arc<PrivateKey>,
     ) -> Result<(MessageView, Data), Fault> {
         let mut view = view(&message);
-        let (key, most, entropy) =
-            (key.clone(), self.most, self.depot.gateway().entropy.clone());
+        let (key, most, entropy) = (key.clone(), self.most, self.depot.gateway().entropy.clone());
         let open = move || {
             let content = &message.content;
             let stored = StoredText {

@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn what_is_no_object_of_texts_is_refused_and_not_quoted() {
-        for body in ["", "[]", "\"secret\"", "{\"passphrase\":[\"secret\"]}", "{\"a\":{\"b\":1}}", "{} {}"] {
+        for body in
+            ["", "[]", "\"secret\"", "{\"passphrase\":[\"secret\"]}", "{\"a\":{\"b\":1}}", "{} {}"]
+        {
             let Err(fault) = read(body) else { panic!("{body}") };
             assert!(matches!(fault, Fault::Malformed { .. }), "{body}");
             assert!(!fault.to_string().contains("secret"), "{fault}");

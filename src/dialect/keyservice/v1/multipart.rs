@@ -197,13 +197,16 @@ mod tests {
 
     use super::*;
 
-    const TWO: &[u8] = b"passed over\r\n--X\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n\
+    const TWO: &[u8] =
+        b"passed over\r\n--X\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n\
         00ff\r\n--X  \r\ncontent-type: text/plain\r\ncontent-disposition: form-data; name=f; \
         filename=\"a.txt\"\r\n\r\none\r\n--Y\r\n\r--X\r\n--X--\r\nignored";
 
     fn multipart(body: &[u8], cut: usize) -> Multipart {
-        let pieces: Vec<_> =
-            body.chunks(cut).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> = body
+            .chunks(cut)
+            .map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)))
+            .collect();
         let body = Body::from_stream(stream::iter(pieces));
         Multipart::new(Inflow::new(body, 1024 * 1024, Duration::from_secs(30)), "X")
     }

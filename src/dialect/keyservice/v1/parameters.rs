@@ -156,9 +156,10 @@ impl Parameters {
     /// # Errors
     /// [`Fault::Invalid`] (`v`).
     pub(super) fn require_version(&self) -> Result<(), Fault> {
-        let of_body = self.members.iter().filter(|(place, name, _)| {
-            (*place, *name) == (Place::Body, Name::Version)
-        });
+        let of_body = self
+            .members
+            .iter()
+            .filter(|(place, name, _)| (*place, *name) == (Place::Body, Name::Version));
         let is_one = |value: &Value| value.as_ref().is_none_or(|value| value.trim() == "1");
         match of_body.into_iter().all(|(_, _, value)| is_one(value)) {
             true => Ok(()),
@@ -202,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_header_goes_before_the_body_and_the_body_before_the_query() {
-        let mut parameters = outside("/service?TOKEN=q&PassPhrase=q&message=a+b%2B", &[("token", "h")]);
+        let mut parameters =
+            outside("/service?TOKEN=q&PassPhrase=q&message=a+b%2B", &[("token", "h")]);
         parameters.add_form(Place::Body, b"token=b&passphrase=b&passphrase=c").unwrap();
         assert_eq!(parameters.text(Name::Token), Some("h"));
         assert_eq!(parameters.text(Name::Passphrase), Some("b"));

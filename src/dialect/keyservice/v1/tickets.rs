@@ -81,7 +81,8 @@ impl Tickets {
         plain.extend_from_slice(ticket.pass.as_bytes());
         let payload = Payload { msg: &plain, aad: CONTEXT };
         let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload);
-        let sealed = sealed.map_err(|error| Fault::internal("sealing a ticket", error.to_string()))?;
+        let sealed =
+            sealed.map_err(|error| Fault::internal("sealing a ticket", error.to_string()))?;
         Ok(BASE64.encode([&nonce[..], &sealed].concat()))
     }
 
