@@ -235,7 +235,7 @@ impl Reading<'_> {
             return Ok(());
         }
         let pass = self.pass()?;
-        self.require_box(parameters).await?;
+        require_box(self.call, self.takes, parameters).await?;
         let one = &self.call.one;
         let key = {
             let pass = pass.clone();
@@ -273,13 +273,13 @@ impl Reading<'_> {
             }
         })
     }
+}
 
-    /// Refuses files for a box that there is not, if the request has said by now for which one they
-    /// are: what stands behind a file says it too late for that.
-    async fn require_box(&self, parameters: &Parameters) -> Result<(), Fault> {
-        if matches!(self.takes, Takes::Files) && parameters.text(Name::Token).is_some() {
-            self.call.state.depot.drop_box(&parameters.token()?).await?;
-        }
-        Ok(())
+/// Refuses files for a box that there is not, if the request has said by now for which one they
+/// are: what stands behind a file says it too late for that.
+async fn require_box(call: &Call, takes: &Takes, parameters: &Parameters) -> Result<(), Fault> {
+    if matches!(takes, Takes::Files) && parameters.text(Name::Token).is_some() {
+        call.state.depot.drop_box(&parameters.token()?).await?;
     }
+    Ok(())
 }

@@ -53,7 +53,7 @@ impl Tickets {
         // HMAC fills a short key up to the hash's block with zeroes (RFC 2104).
         let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(secret);
-        let mac = <Hmac<Sha256> as hmac::KeyInit>::new((&*block).into());
+        let mac = <Hmac<Sha256> as KeyInit>::new((&*block).into());
         let key = mac.chain_update(CONTEXT).finalize().into_bytes();
         Self { cipher: Aes256Gcm::new(&key) }
     }
