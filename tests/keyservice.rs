@@ -6,4 +6,5 @@ mod mail;
 mod mounting;
 mod page;
 mod timing;
+mod v1;
 mod v2;

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
-use crate::dialect::{hushnet, mixin, textsecure};
+use crate::dialect::{hushnet, keyservice, mixin, textsecure};
 use crate::http::{blobs, health, openapi, start};
 
 const DESCRIPTION: &str = "\
@@ -15,7 +15,7 @@ RFC 3339 in UTC; members that a request does not know are ignored.
 
 Where the operator switched it on, phones speak the first version of the TextSecure protocol with the
 gateway; its operations have the tag `TextSecure`, and rules of their own that the tag tells. The
-same is true of HushNet's clients and the tag `HushNet`.
+same is true of HushNet's clients and the tag `HushNet`, and of drop boxes and the tag `keyservice`.
 
 Operators have an API of their own on a Unix socket, spoken by the `sealpost` command.";
 
@@ -42,7 +42,7 @@ pub fn openapi_document(path_prefix: &str) -> OpenApi {
     let mut document =
         document.nest(path_prefix, mixin::openapi()).nest("/hushnet", hushnet::openapi());
     let gateway = [blobs::openapi(), health::openapi(), openapi::openapi(), start::openapi()];
-    for part in [textsecure::openapi()].into_iter().chain(gateway) {
+    for part in [textsecure::openapi(), keyservice::openapi()].into_iter().chain(gateway) {
         document.merge(part);
     }
     document
@@ -63,6 +63,7 @@ mod tests {
             "/openapi.yaml:",
             "/v1/messages:",
             "/hushnet/health:",
+            "/Service:",
         ] {
             assert!(yaml.contains(path), "{path} is missing");
         }

@@ -9,12 +9,14 @@
 pub mod asked;
 mod cors;
 mod grid;
+mod openapi;
 pub mod page;
 mod shape;
 pub mod transfers;
 pub mod v1;
 mod v2;
 
+pub use openapi::openapi;
 pub use page::PAGE;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@
 //! Each has `v=2` in its query or as a header. Binary members are base64url without padding, times
 //! are RFC 3339 in UTC, failures are problem documents.
 
-mod answers;
+pub(super) mod answers;
 mod create;
 mod delete;
 mod file;

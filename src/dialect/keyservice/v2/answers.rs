@@ -17,7 +17,7 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
 /// A box, for whoever made it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceBox)]
-pub(super) struct Made {
+pub(in crate::dialect::keyservice) struct Made {
     /// What it is found by: whoever knows it may leave messages.
     #[schema(example = "0123456789abcdef0123456789abcdef")]
     token: String,
@@ -54,7 +54,7 @@ impl Made {
 /// What anybody may know of a box who knows its token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceRecord)]
-pub(super) struct Record {
+pub(in crate::dialect::keyservice) struct Record {
     #[schema(example = "0123456789abcdef0123456789abcdef")]
     token: String,
     /// An X25519 key as SPKI (RFC 8410).
@@ -88,7 +88,7 @@ impl Record {
 /// What is in a box, for its owner.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceMessages)]
-pub(super) struct Messages {
+pub(in crate::dialect::keyservice) struct Messages {
     /// The private key, sealed by its owner.
     #[schema(example = "AAECAwQFBgcICQoL")]
     pub(super) privatekey: String,
@@ -101,7 +101,7 @@ pub(super) struct Messages {
 /// One message of a box.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceMessage)]
-pub(super) struct Message {
+pub(in crate::dialect::keyservice) struct Message {
     #[schema(example = "00112233445566778899aabbccddeeff")]
     messageid: String,
     kind: Kind,
@@ -129,7 +129,7 @@ pub(super) struct Message {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = KeyServiceKind)]
-enum Kind {
+pub(in crate::dialect::keyservice) enum Kind {
     /// A text.
     Message,
     /// A file, whose bytes are fetched by themselves.
@@ -155,7 +155,7 @@ impl Message {
 /// A message that was left.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceLeft)]
-pub(super) struct Left {
+pub(in crate::dialect::keyservice) struct Left {
     #[schema(example = "00112233445566778899aabbccddeeff")]
     messageid: String,
     #[schema(value_type = String, format = DateTime)]
@@ -181,7 +181,7 @@ impl Left {
 /// What was deleted.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceDeleted)]
-pub(super) struct Deleted {
+pub(in crate::dialect::keyservice) struct Deleted {
     /// `message` or `box`.
     #[schema(example = "message")]
     pub(super) deleted: &'static str,
@@ -190,7 +190,7 @@ pub(super) struct Deleted {
 /// A letter that was left.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceLetterLeft)]
-pub(super) struct LetterLeft {
+pub(in crate::dialect::keyservice) struct LetterLeft {
     #[schema(example = "00112233445566778899aabbccddeeff")]
     messageid: String,
     #[schema(value_type = String, format = DateTime)]
@@ -212,7 +212,7 @@ impl LetterLeft {
 /// A letter that is gone now.
 #[derive(Serialize, ToSchema)]
 #[schema(as = KeyServiceLetter)]
-pub(super) struct LetterTaken {
+pub(in crate::dialect::keyservice) struct LetterTaken {
     /// The sealed text.
     #[schema(example = "AAECAwQFBgcICQoL")]
     message: String,
