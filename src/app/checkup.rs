@@ -96,6 +96,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let data = config.storage.data.as_path();
     let mut findings =
         vec![data_directory(data), disk(data), attachments(config, data), clock(config)];
+    findings.extend(drop_box_files(config, data));
     findings.extend(gateway(config).await);
     findings
 }
@@ -150,34 +151,51 @@ fn disk(data: &Path) -> Finding {
     }
 }
 
-/// The folder of attachments: whether there is room in it, and whether it can be written.
 fn attachments(config: &Config, data: &Path) -> Finding {
-    const SUBJECT: &str = "attachments";
-    let folder = data.join("blobs");
+    let largest = ("attachments.max_bytes", config.attachments.max_bytes);
+    files("attachments", config, &data.join("blobs"), largest)
+}
+
+/// The same for drop boxes, where there are any.
+fn drop_box_files(config: &Config, data: &Path) -> Option<Finding> {
+    let settings = &config.dialects.keyservice;
+    let largest = ("dialects.keyservice.file_bytes", settings.file_bytes);
+    let look = || files("drop box files", config, &data.join("dropbox-files"), largest);
+    settings.enabled.then(look)
+}
+
+/// A folder of files: whether there is room in it for the largest one, and whether it can be
+/// written.
+fn files(
+    subject: &'static str,
+    config: &Config,
+    folder: &Path,
+    (setting, largest): (&'static str, u64),
+) -> Finding {
     let name = folder.display();
     if !folder.exists() {
-        return Finding::ok(SUBJECT, format!("{name} does not exist yet; `serve` makes it"));
+        return Finding::ok(subject, format!("{name} does not exist yet; `serve` makes it"));
     }
-    if let Err(error) = tempfile::tempfile_in(&folder) {
+    if let Err(error) = tempfile::tempfile_in(folder) {
         let advice = format!("let this user write in it: chown -R \"$USER\" {name}");
-        return Finding::fail(SUBJECT, format!("{name} cannot be written: {error}"), advice);
+        return Finding::fail(subject, format!("{name} cannot be written: {error}"), advice);
     }
-    let free = rustix::fs::statvfs(&folder)
+    let free = rustix::fs::statvfs(folder)
         .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
         .unwrap_or(u64::MAX);
-    let settings = &config.attachments;
-    let room = free.saturating_sub(settings.keep_free_bytes);
-    if room < settings.max_bytes {
+    let keep_free = config.attachments.keep_free_bytes;
+    let room = free.saturating_sub(keep_free);
+    if room < largest {
         let found = format!(
-            "{name} has room for {} MiB beside the {} MiB that are kept free, and one attachment \
-             may have {} MiB",
+            "{name} has room for {} MiB beside the {} MiB that are kept free, and one file may \
+             have {} MiB",
             room >> 20,
-            settings.keep_free_bytes >> 20,
-            settings.max_bytes >> 20
+            keep_free >> 20,
+            largest >> 20
         );
-        return Finding::warn(SUBJECT, found, "make room, or lower attachments.max_bytes");
+        return Finding::warn(subject, found, format!("make room, or lower {setting}"));
     }
-    Finding::ok(SUBJECT, format!("{name} can be written"))
+    Finding::ok(subject, format!("{name} can be written"))
 }
 
 /// The path itself or its closest parent that exists.

@@ -65,8 +65,8 @@ pub struct KeyServiceSettings {
 pub const PLACES: [&str; 4] = ["/service", "/selfdestruct", "/home", "/keyservice"];
 
 /// Everything that this dialect answers. Whatever goes wrong has the shape of the version that was
-/// asked for, unknown paths and time-outs included. Requests with files may take as long as a poll
-/// in `guard`.
+/// asked for, unknown paths and time-outs included. Requests that bring files may take as long as a
+/// poll in `guard`.
 pub fn router(state: Arc<KeyServiceState>, guard: Guard) -> Router {
     shape::surround(state, guard)
 }

@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::domain::dropbox::Version;
@@ -64,10 +65,17 @@ impl Operation {
         !matches!(self, Self::Create | Self::Put | Self::LeaveLetter | Self::ShowLetter)
     }
 
-    /// Whether a file may come or go with it.
+    /// Whether a file may come with this request for it, which takes its time.
     #[must_use]
-    pub fn moves_files(self) -> bool {
-        matches!(self, Self::Put | Self::File | Self::LeaveLetter | Self::Download)
+    pub fn brings_file(self, parts: &Parts) -> bool {
+        let content_type = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let start = content_type.and_then(|text| text.get(..b"multipart/".len()));
+        let has_parts = start.is_some_and(|start| start.eq_ignore_ascii_case(b"multipart/"));
+        match self {
+            Self::File => parts.method == Method::PUT,
+            Self::Put | Self::LeaveLetter => has_parts,
+            _ => false,
+        }
     }
 
     /// Its path as the log has it.
@@ -207,5 +215,19 @@ mod tests {
         assert_eq!(of("/Service?v=1", Some("2")), Some(Version::One));
         assert_eq!(of("/Service", Some("2")), Some(Version::Two));
         assert_eq!(of("/Service?v=3", None), None);
+    }
+
+    #[test]
+    fn there_is_more_time_for_what_brings_a_file_alone() {
+        let brings = |operation: Operation, method: Method, content_type: &str| {
+            let request = Request::builder().method(method).header("content-type", content_type);
+            operation.brings_file(&request.body(()).unwrap_or_default().into_parts().0)
+        };
+        let form = "Multipart/Form-Data; boundary=x";
+        assert!(brings(Operation::File, Method::PUT, "application/octet-stream"));
+        assert!(brings(Operation::Put, Method::PUT, form));
+        assert!(!brings(Operation::File, Method::GET, form));
+        assert!(!brings(Operation::Put, Method::PUT, "application/json"));
+        assert!(!brings(Operation::Create, Method::POST, form));
     }
 }

@@ -87,8 +87,9 @@ impl Around {
             Err(Wrong::Method { allowed }) => return shape.wrong_method(&parts.method, allowed),
         };
         let course = Course::of(&mut parts.extensions);
+        let brings_file = operation.brings_file(&parts);
         let work = begin(self.state.clone(), operation, parts, body, arrived);
-        let answer = self.guard.answer(course, operation.moves_files(), work).await;
+        let answer = self.guard.answer(course, brings_file, work).await;
         let mut response = shape.finish(answer);
         if operation.follows_from_secret() {
             grid::reach(arrived).await;

@@ -235,9 +235,7 @@ impl Depot {
                 Ok(messages)
             }
             PutOutcome::Gone => Err(no_box()),
-            PutOutcome::Locked => {
-                Err(Fault::forbidden_field("token", "this drop box takes no messages any more"))
-            }
+            PutOutcome::Locked => Err(locked()),
             PutOutcome::Full => Err(Fault::TooLarge {
                 what: "the number of bytes, or of messages, in this drop box",
                 actual: room.bytes.saturating_add(1),
@@ -422,6 +420,10 @@ impl Depot {
 
 fn no_box() -> Fault {
     Fault::NotFound { what: "drop box" }
+}
+
+fn locked() -> Fault {
+    Fault::forbidden_field("token", "this drop box takes no messages any more")
 }
 
 fn no_message() -> Fault {

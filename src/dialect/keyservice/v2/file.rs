@@ -41,11 +41,7 @@ pub(super) async fn put(call: &Call, body: Body) -> Result<Response, Refusal> {
     }
     let depot = &call.state.depot;
     let to = depot.drop_box(&token).await?;
-    // Nobody should send all of a file to a box that takes none.
-    if to.content.lock_at <= depot.now() {
-        let reason = "this drop box takes no messages any more";
-        return Err(Fault::forbidden_field("token", reason).into());
-    }
+    depot.require_open(&to)?;
     let file = receive(call, body).await?;
     let drop = Drop {
         form: Form::File,

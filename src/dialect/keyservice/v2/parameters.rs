@@ -61,6 +61,9 @@ impl Parameters {
         body: Body,
     ) -> Result<Self, Fault> {
         let mut said = Self::of_head(parts)?;
+        if !body.is_end_stream() && !says_json(parts) {
+            return Err(Fault::malformed("a body of version 2 is application/json"));
+        }
         let visitor = Visitor { account: None, address: asked.address };
         let (gate, limit) = (&state.gate, state.settings.body_limit);
         let announced = body.size_hint().lower();
@@ -75,11 +78,7 @@ impl Parameters {
         if bytes.is_empty() {
             return Ok(said);
         }
-        if !says_json(parts) {
-            return Err(Fault::malformed("a body of version 2 is application/json"));
-        }
-        let members: Map<String, Value> = serde_json::from_slice(&bytes)
-            .map_err(|error| Fault::malformed(format!("the body is no JSON object: {error}")))?;
+        let members: Map<String, Value> = serde_json::from_slice(&bytes).map_err(no_object)?;
         for (name, value) in members {
             said.add(&name, value)?;
         }
@@ -191,6 +190,13 @@ impl Parameters {
     pub(super) fn needed_id(&self, name: &'static str) -> Result<DropId, Fault> {
         self.id(name)?.ok_or_else(|| Fault::invalid(name, "is needed"))
     }
+}
+
+/// Where it ends to be one: what stands there is not repeated.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn no_object(error: serde_json::Error) -> Fault {
+    let (line, column) = (error.line(), error.column());
+    Fault::malformed(format!("the body is no JSON object, at line {line}, column {column}"))
 }
 
 /// Whether the body is JSON, as far as the request says anything about it.

@@ -1,12 +1,20 @@
 //! Bytes of files: in, out, and away.
 
-use super::{Depot, StoredFile};
+use super::{Depot, DropBox, StoredFile, locked};
 use crate::domain::attachment::upload_patience;
 use crate::domain::dropbox::file::NewDropFile;
 use crate::domain::error::Fault;
 use crate::domain::ports::{BLOB_PARTS, ByteStream, Incoming};
 
 impl Depot {
+    /// Refuses a box that takes nothing any more, before all of a file has come for it.
+    ///
+    /// # Errors
+    /// [`Fault::Forbidden`] (`token`).
+    pub fn require_open(&self, to: &DropBox) -> Result<(), Fault> {
+        if to.content.lock_at <= self.now() { Err(locked()) } else { Ok(()) }
+    }
+
     /// Keeps the bytes of a file, piece by piece, for a message or a letter that is to be left next;
     /// without one they go again. `incoming` may bring no more than the policy allows.
     ///
