@@ -6,6 +6,7 @@ mod deleting;
 mod describing;
 mod files;
 mod letters;
+mod logs;
 mod reading;
 mod secrets;
 mod sending;

@@ -86,8 +86,10 @@ pub(super) fn attachment(name: &str) -> String {
                 b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'-' | b'_' => {
                     value.push(char::from(byte));
                 }
-                // Writing to a string does not fail.
-                byte => drop(write!(value, "%{byte:02X}")),
+                byte => {
+                    // Writing to a string does not fail.
+                    let _ = write!(value, "%{byte:02X}");
+                }
             }
         }
     }

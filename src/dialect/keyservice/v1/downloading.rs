@@ -35,16 +35,15 @@ pub(super) async fn download(call: &Call, request: Request) -> Result<Response, 
     let place = transfers.download_place()?;
     let Ticket { file, pass } = ticket;
     let key = call.one.compute(move || PassKey::derive(&pass)).await?;
-    let mut opening = Opening::of(depot, file, &key).await?;
     // Its name comes with its first bytes, and what is broken from the beginning is no file.
-    let first = opening.next().await?;
+    let (first, opening) = Opening::of(&call.one, depot, file, &key).await?.next().await?;
     let disposition = disposition::attachment(opening.name());
     let body = outflow::body(transfers.stall(), file.length, |sink| async move {
         let _place = place;
-        let mut next = first;
+        let (mut next, mut opening) = (first, opening);
         while let Some(piece) = next {
             sink.send(Bytes::copy_from_slice(&piece)).await?;
-            next = opening.next().await?;
+            (next, opening) = opening.next().await?;
         }
         Ok(sink)
     });

@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::One;
 use super::crypto::{FileOpener, FileSealError, FileSealer, PassKey};
 use super::disposition::base_name;
 use crate::domain::dropbox::{Depot, StoredFile};
@@ -19,12 +20,16 @@ const PIECE: usize = 64 * 1024;
 /// What a file without a name is called.
 const NAMELESS: &str = "file";
 
+/// What is sealed, on its way to the disk.
+type Sealed = mpsc::Sender<Result<Bytes, Fault>>;
+
 /// Seals a file piece by piece and keeps it; for a message or a letter that is to be left next.
 ///
 /// # Errors
 /// Those of its pieces; [`Fault::Invalid`] for a name that is too long; those of
 /// [`Depot::receive`].
 pub(super) async fn receive(
+    one: &One,
     depot: &Depot,
     key: &PassKey,
     name: &str,
@@ -38,44 +43,52 @@ pub(super) async fn receive(
         taken.recv().await.map(|piece| (piece, taken))
     });
     let incoming = Incoming { bytes: bytes.boxed(), announced: None, most: u64::MAX };
-    let (received, ()) = tokio::join!(depot.receive(incoming), seal(sealer, pieces, sealed));
+    let sealing = async {
+        let failed = seal(one, sealer, pieces, &sealed).await;
+        if let Err(fault) = failed {
+            // Whoever takes nothing any more knows better why.
+            let _ = sealed.send(Err(fault)).await;
+        }
+        drop(sealed);
+    };
+    let (received, ()) = tokio::join!(depot.receive(incoming), sealing);
     received
 }
 
-/// Hands over what `sealer` makes of the pieces, or why it ends; stops when nobody takes it.
+/// Hands over what becomes of the pieces; stops when nobody takes it.
 async fn seal(
+    one: &One,
     mut sealer: FileSealer,
     pieces: impl Stream<Item = Result<Bytes, Fault>>,
-    sealed: mpsc::Sender<Result<Bytes, Fault>>,
-) {
+    sealed: &Sealed,
+) -> Result<(), Fault> {
     let mut pieces = pin!(pieces);
     while let Some(piece) = pieces.next().await {
-        let piece = match piece {
-            Ok(piece) => piece,
-            Err(fault) => return drop(sealed.send(Err(fault)).await),
-        };
-        for part in piece.chunks(PIECE) {
-            let mut out = Vec::new();
-            let done = sealer.update(part, &mut out);
-            if !hand_over(&sealed, done, out).await {
-                return;
+        let mut piece = piece?;
+        while !piece.is_empty() {
+            let part = piece.split_to(piece.len().min(PIECE));
+            let work = move || {
+                let mut out = Vec::new();
+                sealer.update(&part, &mut out).map(|()| (sealer, out))
+            };
+            let out;
+            (sealer, out) = one.compute(work).await?.map_err(unsealable)?;
+            if !hand_over(sealed, out).await {
+                return Ok(());
             }
         }
     }
-    let mut out = Vec::new();
-    let done = sealer.finish(&mut out);
-    hand_over(&sealed, done, out).await;
+    let work = move || {
+        let mut out = Vec::new();
+        sealer.finish(&mut out).map(|()| out)
+    };
+    let out = one.compute(work).await?.map_err(unsealable)?;
+    hand_over(sealed, out).await;
+    Ok(())
 }
 
-async fn hand_over(
-    sealed: &mpsc::Sender<Result<Bytes, Fault>>,
-    done: Result<(), FileSealError>,
-    out: Vec<u8>,
-) -> bool {
-    if let Err(error) = done {
-        let _ = sealed.send(Err(unsealable(error))).await;
-        return false;
-    }
+/// Returns whether somebody takes it.
+async fn hand_over(sealed: &Sealed, out: Vec<u8>) -> bool {
     out.is_empty() || sealed.send(Ok(out.into())).await.is_ok()
 }
 
@@ -92,31 +105,45 @@ fn unsealable(error: FileSealError) -> Fault {
 
 /// A file that is being opened.
 pub(super) struct Opening {
+    one: One,
     bytes: ByteStream,
     opener: FileOpener,
     is_over: bool,
 }
+
+/// Plain bytes of a file.
+pub(super) type Plain = Zeroizing<Vec<u8>>;
 
 impl Opening {
     /// The file, to be opened with that key.
     ///
     /// # Errors
     /// [`Fault::NotFound`] when it is gone.
-    pub(super) async fn of(depot: &Depot, file: StoredFile, key: &PassKey) -> Result<Self, Fault> {
+    pub(super) async fn of(
+        one: &One,
+        depot: &Depot,
+        file: StoredFile,
+        key: &PassKey,
+    ) -> Result<Self, Fault> {
         let bytes = depot.bytes(file).await?;
-        Ok(Self { bytes, opener: FileOpener::new(key), is_over: false })
+        let opener = FileOpener::new(key);
+        Ok(Self { one: one.clone(), bytes, opener, is_over: false })
     }
 
     /// The next plain bytes; `None` when all of the file was read and found whole.
     ///
     /// # Errors
     /// [`Fault::Internal`] when it is broken, or the key is not its own; those of its bytes.
-    pub(super) async fn next(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    pub(super) async fn next(mut self) -> Result<(Option<Plain>, Self), Fault> {
         loop {
-            let piece = self.opener.next_piece();
-            let piece = piece.map_err(|error| Fault::internal("opening a file", error))?;
+            let mut opener = self.opener;
+            let work = move || opener.next_piece().map(|piece| (piece, opener));
+            let opened = self.one.compute(work).await?;
+            let (piece, opener) =
+                opened.map_err(|error| Fault::internal("opening a file", error))?;
+            self.opener = opener;
             if piece.is_some() || self.is_over {
-                return Ok(piece);
+                return Ok((piece, self));
             }
             match self.bytes.next().await {
                 Some(bytes) => self.opener.push(bytes?),
@@ -138,8 +165,12 @@ impl Opening {
 ///
 /// # Errors
 /// As [`Opening::of`] and [`Opening::next`].
-pub(super) async fn name(depot: &Depot, file: StoredFile, key: &PassKey) -> Result<String, Fault> {
-    let mut opening = Opening::of(depot, file, key).await?;
-    opening.next().await?;
+pub(super) async fn name(
+    one: &One,
+    depot: &Depot,
+    file: StoredFile,
+    key: &PassKey,
+) -> Result<String, Fault> {
+    let (_, opening) = Opening::of(one, depot, file, key).await?.next().await?;
     Ok(opening.name().to_owned())
 }

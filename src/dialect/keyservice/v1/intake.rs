@@ -26,6 +26,10 @@ use crate::http::gate::BodyRoom;
 /// Files of one request.
 const FILES: usize = 32;
 
+/// Bytes that are set aside for the parameters of a form with files, before it is known how many
+/// there are.
+const FIRST_ROOM: u64 = 16 * 1024;
+
 /// What a request may bring beside parameters.
 pub(super) enum Takes {
     /// Nothing.
@@ -72,7 +76,7 @@ impl Sent {
 pub(super) async fn read(call: &Call, request: Request, takes: &Takes) -> Result<Sent, Fault> {
     let (parts, body) = request.into_parts();
     let parameters = Parameters::outside(&parts)?;
-    let sent = match Kind::of(&parts.headers)? {
+    let sent = match Kind::of(&parts.headers, &body)? {
         Kind::Form => read_form(call, parameters, body).await?,
         Kind::Json => read_json(call, parameters, body).await?,
         Kind::Multipart(boundary) => {
@@ -108,8 +112,12 @@ enum Kind {
 }
 
 impl Kind {
-    /// What the headers say. A body that does not say what it is is a form.
-    fn of(headers: &HeaderMap) -> Result<Self, Fault> {
+    /// What the headers say. A body that does not say what it is is a form; one without anything in
+    /// it may say what it likes.
+    fn of(headers: &HeaderMap, body: &Body) -> Result<Self, Fault> {
+        if body.size_hint().exact() == Some(0) {
+            return Ok(Self::Form);
+        }
         let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let given = given.unwrap_or_default();
         let kind = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -174,12 +182,11 @@ async fn read_multipart(
     if announced > limit {
         return Err(too_large(announced, limit));
     }
-    let most = body.size_hint().exact().unwrap_or(texts).min(texts);
-    let room = call.state.gate.growing_body_room(&call.visitor(), most)?;
+    let room = call.state.gate.growing_body_room(&call.visitor(), FIRST_ROOM)?;
     let multipart = Multipart::new(Inflow::new(body, limit, transfers.stall()), boundary);
-    let mut reading = Reading { call, multipart, takes, texts, files: Vec::new() };
+    let mut reading = Reading { call, multipart, takes, room, texts: 0, files: Vec::new() };
     match reading.all(&mut parameters).await {
-        Ok(()) => Ok(Sent { parameters, files: reading.files, room }),
+        Ok(()) => Ok(Sent { parameters, files: reading.files, room: reading.room }),
         Err(fault) => {
             abandon(&call.state.depot, reading.files).await;
             Err(fault)
@@ -192,7 +199,8 @@ struct Reading<'of> {
     call: &'of Call,
     multipart: Multipart,
     takes: &'of Takes,
-    /// Bytes that are still allowed for what is no file.
+    room: BodyRoom,
+    /// Bytes of what is no file.
     texts: u64,
     files: Vec<SentFile>,
 }
@@ -214,13 +222,13 @@ impl Reading<'_> {
     async fn text(&mut self) -> Result<Zeroizing<String>, Fault> {
         let mut bytes = Zeroizing::new(Vec::new());
         while let Some(piece) = self.multipart.next_piece().await? {
-            let length = piece.len() as u64;
-            let limit = self.call.state.settings.body_limit;
-            self.texts = self
-                .texts
-                .checked_sub(length)
-                .ok_or_else(|| too_large(limit.saturating_add(1), limit))?;
+            let (length, limit) = (piece.len() as u64, self.call.state.settings.body_limit);
+            self.texts = self.texts.saturating_add(length);
+            if self.texts > limit {
+                return Err(too_large(self.texts, limit));
+            }
             self.call.state.gate.bytes(&self.call.visitor(), length)?;
+            self.call.state.gate.grow(&mut self.room, self.texts)?;
             bytes.extend_from_slice(&piece);
         }
         let text = str::from_utf8(&bytes);
@@ -248,7 +256,7 @@ impl Reading<'_> {
         });
         let first = stream::iter(first.map(Ok));
         let pieces = futures_util::StreamExt::chain(first, rest);
-        let stored = files::receive(&self.call.state.depot, &key, file_name, pieces).await?;
+        let stored = files::receive(one, &self.call.state.depot, &key, file_name, pieces).await?;
         self.files.push(SentFile { pass, stored });
         Ok(())
     }
@@ -256,7 +264,9 @@ impl Reading<'_> {
     /// What the next file is sealed with.
     fn pass(&self) -> Result<Zeroizing<String>, Fault> {
         let most = match self.takes {
-            Takes::Parameters => 0,
+            Takes::Parameters => {
+                return Err(Fault::malformed("files can be sent to a key or with a letter alone"));
+            }
             Takes::Files => FILES,
             Takes::LetterFile(_) => 1,
         };

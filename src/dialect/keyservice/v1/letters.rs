@@ -89,7 +89,7 @@ async fn keep(
     let (letter, link_hash) = seal(call, text, word.clone(), file).await?;
     let letter = depot.leave_letter(letter).await?;
     let link = link(&base, letter.id, &word, &link_hash);
-    hand_over(call, &letter, to, link, &word).await
+    hand_over(call, &letter, to, &link, &word).await
 }
 
 /// The bytes of `attachment`, in base64 with or without blanks in it.
@@ -112,7 +112,7 @@ async fn seal_attachment(
     let key = call.one.compute(move || PassKey::derive(&pass)).await?;
     let name = parameters.text(Name::AttachedAs).unwrap_or(NAMELESS);
     let pieces = stream::iter([Ok(bytes)]);
-    let stored = files::receive(&call.state.depot, &key, name, pieces).await?;
+    let stored = files::receive(&call.one, &call.state.depot, &key, name, pieces).await?;
     Ok(SentFile { pass: word.clone(), stored })
 }
 
@@ -152,19 +152,19 @@ async fn hand_over(
     call: &Call,
     letter: &Letter,
     to: EmailAddress,
-    link: Zeroizing<String>,
+    link: &str,
     word: &str,
 ) -> Result<Response, Fault> {
     let depot = &call.state.depot;
     let is_mailed = depot.notices().are_sent() && call.state.settings.public_url.is_some();
     if !is_mailed {
-        return Ok(answer::text(StatusCode::OK, &link, call.format));
+        return Ok(answer::text(StatusCode::OK, link, call.format));
     }
     let text = Zeroizing::new(format!(
         "Hello,\n\nSomebody left a message for you that can be read once. This link leads to it; the \
          message is erased when you choose to read it there, not before:\n\n{}\n\nIt is erased \
          unread on {}.\n",
-        *link, letter.ends_at
+        link, letter.ends_at
     ));
     if let Err(fault) = depot.notices().letter(to, text) {
         // Nobody will ever know where it is.
@@ -249,7 +249,7 @@ async fn offer(
     let depot = &call.state.depot;
     let pass = word.clone();
     let key = call.one.compute(move || PassKey::derive(&pass)).await?;
-    let name = files::name(depot, file, &key).await?;
+    let name = files::name(&call.one, depot, file, &key).await?;
     let ticket = call.one.0.tickets.seal(&Ticket { file, pass: word }, depot)?;
     Ok((name, ticket))
 }

@@ -181,7 +181,7 @@ impl Listing {
             Some((pass, key))
         };
         let Some((pass, key)) = self.one.compute(open).await? else { return Ok(unreadable(view)) };
-        let name = match files::name(&self.depot, file, &key).await {
+        let name = match files::name(&self.one, &self.depot, file, &key).await {
             Ok(name) => name,
             // Another disk's trouble is no reason to say that the file is lost.
             Err(fault @ Fault::Unavailable { .. }) => return Err(fault),
