@@ -42,7 +42,7 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Everything is allowed, so that every path is reached, and nothing is refused for being too much.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 19] = [
     ("SEALPOST_DIALECTS__MIXIN__PLAIN_MESSAGES", "allow"),
     ("SEALPOST_DIALECTS__MIXIN__SIGN_UP", "open"),
     ("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true"),
