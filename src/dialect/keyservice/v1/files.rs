@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
+use super::Call;
 use super::crypto::{FileOpener, FileSealError, FileSealer, PassKey};
 use super::disposition::base_name;
 use crate::domain::dropbox::{Depot, StoredFile};
@@ -25,7 +26,7 @@ const NAMELESS: &str = "file";
 /// Those of its pieces; [`Fault::Invalid`] for a name that is too long; those of
 /// [`Depot::receive`].
 pub(super) async fn receive(
-    depot: &Depot,
+    call: &Call,
     key: &PassKey,
     name: &str,
     pieces: impl Stream<Item = Result<Bytes, Fault>> + Send,
@@ -38,7 +39,8 @@ pub(super) async fn receive(
         taken.recv().await.map(|piece| (piece, taken))
     });
     let incoming = Incoming { bytes: bytes.boxed(), announced: None, most: u64::MAX };
-    let (received, ()) = tokio::join!(depot.receive(incoming), seal(sealer, pieces, sealed));
+    let received = call.state.depot.receive(incoming, call.asked.address);
+    let (received, ()) = tokio::join!(received, seal(sealer, pieces, sealed));
     received
 }
 
