@@ -5,6 +5,7 @@ mod creating;
 mod deleting;
 mod describing;
 mod files;
+mod keeping;
 mod letters;
 mod logs;
 mod reading;

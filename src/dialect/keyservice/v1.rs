@@ -15,6 +15,7 @@
 //! | files | the first of them | all of them |
 
 mod answer;
+mod computing;
 mod creating;
 pub mod crypto;
 mod dates;
@@ -49,14 +50,13 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use super::KeyServiceState;
 use super::asked::{Asked, Operation};
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
 use crate::http::problem::Problem;
+use computing::{Computing, Turns};
 use tickets::Tickets;
 
 pub use answer::Format;
@@ -72,8 +72,7 @@ pub struct One(Arc<Own>);
 
 struct Own {
     tickets: Tickets,
-    /// Places for what computes for more than a moment.
-    computing: Arc<Semaphore>,
+    computing: Computing,
     /// What stands in for a private key that is not there, as long as one.
     no_private_key: String,
 }
@@ -85,31 +84,11 @@ impl One {
     /// Version 1 of a gateway with this secret, from which the key of its downloads follows.
     #[must_use]
     pub fn new(_settings: OneSettings, seed: &[u8; 32]) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Own {
             tickets: Tickets::derive(seed),
-            computing: Arc::new(Semaphore::new(cores)),
+            computing: Computing::new(),
             no_private_key: BASE64.encode([0x5a; PRIVATE_KEY_BYTES]),
         }))
-    }
-
-    /// Computes something away from the threads that serve requests, a few at the same time.
-    ///
-    /// # Errors
-    /// [`Fault::Internal`] when it panics.
-    async fn compute<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
-        let failed = |error| Fault::internal("computing for version 1", error);
-        // Nobody closes it.
-        let place = self.0.computing.clone().acquire_owned().await;
-        let place = place.map_err(|error| Fault::internal("computing for version 1", error))?;
-        let work = move || {
-            let _place = place;
-            work()
-        };
-        spawn_blocking(work).await.map_err(failed)
     }
 }
 
@@ -124,6 +103,25 @@ struct Call {
 impl Call {
     fn visitor(&self) -> Visitor {
         Visitor { account: None, address: self.asked.address }
+    }
+
+    /// Computes something for this request.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when there is no place for that, [`Fault::Internal`] when it panics.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.one.0.computing.place(self.asked.address).await?.compute(work).await
+    }
+
+    /// The same piece by piece.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when this request's network has too much of that.
+    fn turns(&self) -> Result<Turns, Fault> {
+        self.one.0.computing.turns(self.asked.address)
     }
 }
 

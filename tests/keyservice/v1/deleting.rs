@@ -88,3 +88,40 @@ async fn before_its_release_a_key_can_be_deleted_and_its_messages_cannot() {
     let whole = ask(&app, key.asks(Method::DELETE, "passphrase", PASSPHRASE)).await;
     assert_eq!((whole.status, whole.text().as_str()), (200, "\"Deleted.\""));
 }
+
+#[tokio::test]
+async fn what_is_not_understood_takes_nothing_with_it() {
+    let app = gateway().await;
+    let key = recorded_key(&app).await;
+    key.gets(&app, "stays").await;
+    let json = r#"{"messageid":1}"#;
+    let part = "--x\r\nContent-Disposition: form-data; name=\"messageid\"; filename=\"\"\r\n\r\n\
+                \r\n--x--\r\n";
+    for (content_type, body) in [
+        ("application/x-www-form-urlencoded", json),
+        ("text/plain;charset=UTF-8", json),
+        ("text/plain", " \r\n[1]"),
+        ("text/plain", "messageid: 1"),
+        ("application/x-www-form-urlencoded", "message_id=1"),
+        ("application/x-www-form-urlencoded", "fileid=1"),
+        ("application/json", r#"{"id":1}"#),
+        ("multipart/form-data; boundary=x", part),
+    ] {
+        let request = Request::delete("/Service").header("content-type", content_type);
+        let request = request.header("token", &key.token).header("passphrase", PASSPHRASE);
+        let refused = ask(&app, request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(refused.error().0, 400, "{content_type} {body}");
+    }
+    let members = [("token", &*key.token), ("passphrase", PASSPHRASE), ("id", "1")];
+    assert_eq!(ask(&app, query(Method::DELETE, "/Service", &members)).await.error().0, 400);
+    assert_eq!(key.opens(&app).await.data(), ["stays"]);
+}
+
+#[tokio::test]
+async fn json_by_another_name_is_told_how_it_is_called() {
+    let app = gateway().await;
+    let request = Request::put("/Service").header("content-type", "text/plain");
+    let refused = ask(&app, request.body(Body::from(r#"{"token":"x"}"#)).unwrap()).await;
+    let (status, text) = refused.error();
+    assert!(status == 400 && text.contains("Content-Type: application/json"), "{text}");
+}

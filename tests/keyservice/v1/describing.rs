@@ -56,3 +56,21 @@ async fn an_unknown_token_and_a_wrong_secret_are_not_found() {
     let missing = ask(&app, query(Method::GET, "/Service/GetToken", &[])).await;
     assert_eq!(missing.error(), (400, "token is required".to_owned()));
 }
+
+#[tokio::test]
+async fn what_happens_after_reading_is_its_owners_business() {
+    let app = gateway().await;
+    let more = [("deletemessagesafterreading", "true"), ("deletekeyafterreading", "true")];
+    let key = recorded_key_with(&app, &more).await;
+    let stranger = ask(&app, query(Method::GET, "/Service/GetToken", &[("token", &key.token)]));
+    let stranger = stranger.await.json();
+    let owned = [("token", &*key.token), ("passphrase", PASSPHRASE)];
+    let owner = ask(&app, query(Method::GET, "/Service/GetToken", &owned)).await.json();
+    for name in ["DeleteMessagesAfterReading", "DeleteKeyAfterReading"] {
+        assert_eq!((&stranger[name], &owner[name]), (&false.into(), &true.into()), "{name}");
+    }
+    assert_eq!(
+        (&stranger["IsPublicKeyOnly"], &owner["IsPublicKeyOnly"]),
+        (&true.into(), &false.into())
+    );
+}

@@ -8,6 +8,7 @@ use sealpost::config::mail::SmtpTls;
 
 use super::world::{Part, Reply, ask, form, gateway, gateway_with, multipart, with};
 use crate::harness::TestApp;
+use crate::harness::dropbox::from;
 use crate::outside::mail::server;
 
 const PATH: &str = "/Service/SelfDestruct";
@@ -122,9 +123,10 @@ async fn a_file_comes_with_a_letter() {
         let page = ask(&app, button(&link)).await.text();
         let (_, rest) = page.split_once("<a href=\"").unwrap_or_else(|| panic!("{page}"));
         let (target, rest) = rest.split_once('"').unwrap();
-        assert!(target.starts_with("/SelfDestruct/GetAttachment?fileId="), "{target}");
+        // Relative to where the button led, whatever a proxy has put in front of it.
+        assert!(target.starts_with("GetAttachment?fileId="), "{target}");
         assert!(rest.starts_with(">a b.bin</a>"), "{rest}");
-        let file = shows(&app, target).await;
+        let file = shows(&app, &format!("/SelfDestruct/{target}")).await;
         assert_eq!(file.headers["content-disposition"], "attachment; filename=\"a b.bin\"");
         assert!(file.bytes == bytes, "other bytes came back");
     }
@@ -178,4 +180,63 @@ async fn of_many_who_press_the_button_one_reads() {
     let mut statuses: Vec<_> = replies.iter().map(|reply| reply.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 404, 404, 404, 404]);
+}
+
+#[tokio::test]
+async fn a_letter_whose_file_is_lost_is_read_all_the_same() {
+    let app = gateway().await;
+    let link = link(&ask(&app, letter(&[("attachment", "QUJD")])).await);
+    std::fs::remove_dir_all(app.data().join("dropbox-files")).unwrap();
+    let page = ask(&app, button(&link)).await;
+    assert_eq!(page.status, 200);
+    let page = page.text();
+    assert!(page.contains("burn &lt;this&gt;") && page.contains("file cannot be read"), "{page}");
+}
+
+#[tokio::test]
+async fn a_page_names_no_path_and_a_link_may_be_in_capitals() {
+    let app = gateway().await;
+    let link = link(&ask(&app, letter(&[("attachment", "QUJD")])).await);
+    let (before, rest) = link.split_once("messageId=").unwrap();
+    let (id, rest) = rest.split_once('&').unwrap();
+    let link = format!("{before}messageId={}&{rest}", id.to_uppercase());
+    let page = shows(&app, &link).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("<form method=\"post\">"), "{}", page.text());
+    let mut there = button(&link);
+    *there.uri_mut() = "/selfdestruct/read/".parse().unwrap();
+    let page = ask(&app, there).await.text();
+    assert!(page.contains("href=\"../GetAttachment?fileId="), "{page}");
+}
+
+#[tokio::test]
+async fn who_is_wrong_too_often_reads_when_to_come_again() {
+    let app = gateway().await;
+    let link = link(&ask(&app, letter(&[])).await);
+    let wrong = format!("{}&passphrase=wrong", link.split_once('&').unwrap().0);
+    let mut last = None;
+    for _ in 0..11 {
+        last = Some(ask(&app, from("203.0.113.1", button(&wrong))).await);
+    }
+    let last = last.unwrap();
+    assert_eq!(
+        (last.status, &last.headers["content-type"]),
+        (429, &"text/html; charset=utf-8".parse().unwrap())
+    );
+    assert!(last.headers.contains_key("retry-after"));
+    assert_eq!(ask(&app, button(&link)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_file_of_a_letter_is_about_as_large_as_its_text_may_be() {
+    let app = gateway_with(|settings| settings.message_bytes = 16 * 1024).await;
+    let parts = |bytes| {
+        [Part::File("a", bytes), Part::Text("message", "burn"), Part::Text("email", "a@b.example")]
+    };
+    let sent = async |bytes: &[u8]| {
+        let request = multipart(Method::POST, PATH, &parts(bytes));
+        ask(&app, with(request, "host", "boxes.example")).await.status
+    };
+    assert_eq!(sent(&[7; 8 * 1024]).await, 200);
+    assert_eq!(sent(&[7; 256 * 1024]).await, 413);
 }

@@ -91,6 +91,8 @@ async fn what_is_missing_is_said() {
     let aside = [("token", &*key.token), ("publickey", "<RSAKeyValue/>")];
     let (status, text) = ask(&app, read(&aside)).await.error();
     assert!(status == 400 && text.contains("privatekeyhash"), "{text}");
+    let alone = ask(&app, read(&[("publickey", "<RSAKeyValue/>")])).await.error();
+    assert_eq!(alone, (status, text));
     let browser = with(read(&[]), "accept", "text/html,application/xhtml+xml,*/*;q=0.8");
     let page = ask(&app, browser).await;
     assert_eq!(page.status, 200);

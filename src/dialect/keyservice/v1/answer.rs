@@ -81,6 +81,12 @@ pub(super) fn done(format: Format) -> Response {
 /// What went wrong, as version 1 says it. It is logged nowhere here.
 pub(in super::super) fn shape_fault(fault: &Fault, format: Format) -> Response {
     let mut response = text(status(fault), &words(fault), format);
+    say_when(fault, &mut response);
+    response
+}
+
+/// Says when to come again, if that is what is wrong.
+pub(super) fn say_when(fault: &Fault, response: &mut Response) {
     if let Fault::RateLimited { retry_after, .. }
     | Fault::Unavailable { retry_after, .. }
     | Fault::Deferred { retry_after } = fault
@@ -88,7 +94,6 @@ pub(in super::super) fn shape_fault(fault: &Fault, format: Format) -> Response {
         let seconds = ratelimit::seconds(*retry_after).max(1);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    response
 }
 
 /// The documentation knows 400 for whatever is wrong with a request.

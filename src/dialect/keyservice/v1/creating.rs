@@ -88,7 +88,7 @@ async fn made(call: &Call, parameters: &Parameters) -> Result<Keys, Fault> {
         let fill = |bytes: &mut [u8]| entropy.fill(bytes);
         new_locked_key(&passphrase, &mut FillRng::new(&fill))
     };
-    let locked = call.one.compute(make).await?;
+    let locked = call.compute(make).await?;
     let locked = locked.map_err(|error| Fault::internal("making a key", error))?;
     Ok(Keys {
         public: locked.public_key,

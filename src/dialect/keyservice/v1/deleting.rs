@@ -8,20 +8,31 @@ use axum::response::Response;
 
 use super::intake::{self, Takes};
 use super::names::Name;
-use super::secret::{self, Owner, Secret};
+use super::secret::{self, Owner};
 use super::{Call, answer};
 use crate::domain::error::Fault;
+
+/// What a request may say. One that says anything else may mean something smaller than a whole box.
+const SAID: [Name; 7] = [
+    Name::Token,
+    Name::Passphrase,
+    Name::PrivateKeyHash,
+    Name::PublicKey,
+    Name::PrivateKey,
+    Name::MessageId,
+    Name::Version,
+];
 
 /// Deletes a key for its owner; with `messageid`, that message alone.
 ///
 /// # Errors
-/// [`Fault::Malformed`] without a token or a secret, [`Fault::Invalid`] for a `messageid` that is
+/// [`Fault::Malformed`] without a token or a secret, and for what means nothing; [`Fault::Invalid`] for a `messageid` that is
 /// none, [`Fault::NotFound`] for an unknown token, a wrong secret and an unknown message.
 pub(super) async fn delete(call: &Call, request: Request) -> Result<Response, Fault> {
     let sent = intake::read(call, request, &Takes::Parameters).await?;
+    sent.parameters.require_only(&SAID)?;
     let message = sent.parameters.number(Name::MessageId)?;
-    let token = sent.parameters.token()?;
-    let secret = Secret::required(&sent.parameters)?;
+    let (token, secret) = secret::shown(&sent.parameters)?;
     let Owner { owned, .. } = secret::owner(call, &token, secret).await?;
     let depot = &call.state.depot;
     match message {

@@ -32,17 +32,17 @@ pub(super) async fn download(call: &Call, request: Request) -> Result<Response, 
         return Err(Fault::NotFound { what: "ticket" });
     };
     let transfers = &call.state.transfers;
-    let place = transfers.download_place()?;
+    let (place, turns) = (transfers.download_place()?, call.turns()?);
     let Ticket { file, pass } = ticket;
-    let key = call.one.compute(move || PassKey::derive(&pass)).await?;
+    let key = call.compute(move || PassKey::derive(&pass)).await?;
     // Its name comes with its first bytes, and what is broken from the beginning is no file.
-    let (first, opening) = Opening::of(&call.one, depot, file, &key).await?.next().await?;
+    let (first, opening) = Opening::of(&turns, depot, file, &key).await?.next().await?;
     let disposition = disposition::attachment(opening.name());
     let body = outflow::body(transfers.stall(), file.length, |sink| async move {
         let _place = place;
         let (mut next, mut opening) = (first, opening);
         while let Some(piece) = next {
-            sink.send(Bytes::copy_from_slice(&piece)).await?;
+            sink.send(Bytes::from_owner(piece)).await?;
             (next, opening) = opening.next().await?;
         }
         Ok(sink)

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
 
 use crate::domain::attachment::upload_patience;
 use crate::domain::error::Fault;
@@ -54,6 +55,37 @@ impl Inflow {
     }
 }
 
+impl Inflow {
+    /// All of it. What is somewhat too large is taken and thrown away: a sender that still writes
+    /// when the connection closes would see a reset in place of the answer.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub(super) async fn whole(mut self) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let announced = self.body.size_hint().lower();
+        let mut all = Zeroizing::new(Vec::new());
+        let refused = if announced > self.limit {
+            too_large(announced, self.limit)
+        } else {
+            // It fits, since a limit is a number of bytes in memory.
+            all.reserve_exact(usize::try_from(announced).unwrap_or_default());
+            loop {
+                match self.next().await {
+                    Ok(Some(piece)) => all.extend_from_slice(&piece),
+                    Ok(None) => return Ok(all),
+                    Err(fault @ Fault::TooLarge { .. }) => break fault,
+                    Err(fault) => return Err(fault),
+                }
+            }
+        };
+        self.left = self.limit;
+        if announced <= self.limit.saturating_mul(2) {
+            while let Ok(Some(_)) = self.next().await {}
+        }
+        Err(refused)
+    }
+}
+
 /// The refusal of a body.
 pub(super) fn too_large(actual: u64, limit: u64) -> Fault {
     Fault::TooLarge { what: "the body's size in bytes", actual, limit }
@@ -95,5 +127,16 @@ mod tests {
             let slow = read(Inflow::new(pieces(count, pause), 100, STALL)).await;
             assert!(matches!(slow, Err(Fault::Malformed { .. })), "{slow:?}");
         }
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_body_in_memory_is_whole_or_refused() {
+        let whole = Inflow::new(pieces(20, Duration::ZERO), 100, STALL).whole().await;
+        assert_eq!(**whole.unwrap(), b"piece".repeat(20));
+        for body in [pieces(20, Duration::ZERO), Body::from("piece".repeat(20))] {
+            let large = Inflow::new(body, 99, STALL).whole().await;
+            assert!(matches!(large, Err(Fault::TooLarge { actual: 100, limit: 99, .. })));
+        }
+        let slow = Inflow::new(pieces(1, STALL * 2), 100, STALL).whole().await;
+        assert!(matches!(slow, Err(Fault::Malformed { .. })));
     }
 }

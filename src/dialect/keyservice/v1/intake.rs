@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use zeroize::Zeroizing;
 
 use super::crypto::{FillRng, PassKey, new_pass};
@@ -17,9 +16,8 @@ use super::multipart::{Multipart, boundary};
 use super::names::Name;
 use super::parameters::{Parameters, Place};
 use super::{Call, files, members};
-use crate::domain::dropbox::{Depot, StoredFile};
+use crate::domain::dropbox::{BoxToken, Depot, DropBox, StoredFile};
 use crate::domain::error::Fault;
-use crate::http::body;
 use crate::http::course::Course;
 use crate::http::gate::BodyRoom;
 
@@ -38,6 +36,19 @@ pub(super) enum Takes {
     Files,
     /// A file for a letter, under the letter's word.
     LetterFile(Zeroizing<String>),
+}
+
+impl Takes {
+    /// Bytes of the largest file as it is kept; 0 when there may be none. Whoever leaves a letter
+    /// knows nobody here, so its file may be about as large as its text.
+    pub(super) fn file_bytes(&self, call: &Call) -> u64 {
+        let policy = call.state.depot.policy();
+        match self {
+            Self::Parameters => 0,
+            Self::Files => policy.file_bytes,
+            Self::LetterFile(_) => policy.file_bytes.min(policy.message_bytes.saturating_mul(3)),
+        }
+    }
 }
 
 /// What a request said.
@@ -83,7 +94,7 @@ pub(super) async fn read(call: &Call, request: Request, takes: &Takes) -> Result
             read_multipart(call, parameters, body, &boundary, takes).await?
         }
     };
-    begin_work(&parts);
+    Course::begin_work_of(&parts.extensions);
     match sent.parameters.require_version() {
         Ok(()) => Ok(sent),
         Err(fault) => {
@@ -98,10 +109,6 @@ pub(super) async fn abandon(depot: &Arc<Depot>, files: Vec<SentFile>) {
     for file in files {
         drop(depot.abandon(file.stored).await);
     }
-}
-
-fn begin_work(parts: &Parts) {
-    Course::begin_work_of(&parts.extensions);
 }
 
 /// What a body is.
@@ -122,13 +129,12 @@ impl Kind {
         let given = given.unwrap_or_default();
         let kind = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match kind.as_str() {
-            "" | "application/x-www-form-urlencoded" => Ok(Self::Form),
+            // A page that sends with `fetch` says `text/plain` unless it says more.
+            "" | "application/x-www-form-urlencoded" | "text/plain" => Ok(Self::Form),
             "application/json" | "text/json" => Ok(Self::Json),
             "multipart/form-data" => boundary(given)
                 .map(Self::Multipart)
                 .ok_or_else(|| Fault::malformed("the multipart body has no boundary")),
-            // What a page sends with `fetch` and without a word about it, or nothing at all.
-            "text/plain" => Ok(Self::Form),
             _ => Err(Fault::malformed(
                 "the body has to be a form, a JSON object or multipart/form-data",
             )),
@@ -137,7 +143,7 @@ impl Kind {
 }
 
 /// Reads a body that is in memory as a whole.
-async fn read_whole(call: &Call, body: Body) -> Result<(Bytes, BodyRoom), Fault> {
+async fn read_whole(call: &Call, body: Body) -> Result<(Zeroizing<Vec<u8>>, BodyRoom), Fault> {
     let (gate, visitor) = (&call.state.gate, call.visitor());
     let limit = call.state.settings.body_limit;
     let announced = body.size_hint().lower();
@@ -147,15 +153,27 @@ async fn read_whole(call: &Call, body: Body) -> Result<(Bytes, BodyRoom), Fault>
     // What does not say its size may have any.
     let most = body.size_hint().exact().unwrap_or(limit).min(limit);
     let room = gate.growing_body_room(&visitor, most)?;
-    let bytes = body::read(body, limit).await?;
+    let bytes = Inflow::new(body, limit, call.state.transfers.stall()).whole().await?;
     gate.bytes(&visitor, (bytes.len() as u64).saturating_sub(announced))?;
     Ok((bytes, room))
 }
 
 async fn read_form(call: &Call, mut parameters: Parameters, body: Body) -> Result<Sent, Fault> {
     let (bytes, room) = read_whole(call, body).await?;
+    if is_json(&bytes) {
+        // As a form it would be one member with a name that means nothing, and the request would be
+        // taken for another one.
+        let what = "the body looks like JSON; send it with Content-Type: application/json";
+        return Err(Fault::malformed(what));
+    }
     parameters.add_form(Place::Body, &bytes)?;
     Ok(Sent { parameters, files: Vec::new(), room })
+}
+
+/// Whether a body begins as JSON's objects and lists do.
+fn is_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 async fn read_json(call: &Call, mut parameters: Parameters, body: Body) -> Result<Sent, Fault> {
@@ -175,9 +193,9 @@ async fn read_multipart(
     takes: &Takes,
 ) -> Result<Sent, Fault> {
     let transfers = &call.state.transfers;
-    let _place = transfers.upload_place()?;
-    let texts = call.state.settings.body_limit;
-    let limit = call.state.depot.policy().file_bytes.saturating_add(texts);
+    let files = takes.file_bytes(call);
+    let _place = (files > 0).then(|| transfers.upload_place()).transpose()?;
+    let limit = files::plain_bytes(files).saturating_add(call.state.settings.body_limit);
     let announced = body.size_hint().lower();
     if announced > limit {
         return Err(too_large(announced, limit));
@@ -209,7 +227,7 @@ impl Reading<'_> {
     async fn all(&mut self, parameters: &mut Parameters) -> Result<(), Fault> {
         while let Some(part) = self.multipart.next_part().await? {
             match part.file_name {
-                Some(file_name) => self.file(&file_name, parameters).await?,
+                Some(file_name) => self.file(&part.name, &file_name, parameters).await?,
                 None => {
                     let text = self.text().await?;
                     parameters.add(Place::Body, &part.name, Some(text))?;
@@ -236,27 +254,36 @@ impl Reading<'_> {
         Ok(Zeroizing::new(text.to_owned()))
     }
 
-    async fn file(&mut self, file_name: &str, parameters: &Parameters) -> Result<(), Fault> {
-        // A browser's form has an empty part for a file that nobody chose.
+    async fn file(
+        &mut self,
+        name: &str,
+        file_name: &str,
+        parameters: &mut Parameters,
+    ) -> Result<(), Fault> {
+        // A browser's form has an empty part for a file that nobody chose. It is there all the same.
         let first = self.multipart.next_piece().await?;
         if file_name.is_empty() && first.is_none() {
-            return Ok(());
+            return parameters.add(Place::Body, name, None);
         }
         let pass = self.pass()?;
-        require_box(self.call, self.takes, parameters).await?;
-        let one = &self.call.one;
+        let call = self.call;
+        require_recipient(call, self.takes, parameters).await?;
         let key = {
             let pass = pass.clone();
-            one.compute(move || PassKey::derive(&pass)).await?
+            call.compute(move || PassKey::derive(&pass)).await?
         };
         let multipart = &mut self.multipart;
         let rest = stream::try_unfold(multipart, |multipart| async move {
             let piece = multipart.next_piece().await?;
             Ok(piece.map(|piece| (piece, multipart)))
         });
-        let first = stream::iter(first.map(Ok));
-        let pieces = futures_util::StreamExt::chain(first, rest);
-        let stored = files::receive(one, &self.call.state.depot, &key, file_name, pieces).await?;
+        let pieces = stream::iter(first.map(Ok)).chain(rest).map(|piece: Result<Bytes, Fault>| {
+            let piece = piece?;
+            call.state.gate.bytes(&call.visitor(), piece.len() as u64)?;
+            Ok(piece)
+        });
+        let most = self.takes.file_bytes(call);
+        let stored = files::receive(call, &key, file_name, pieces, most).await?;
         self.files.push(SentFile { pass, stored });
         Ok(())
     }
@@ -285,12 +312,31 @@ impl Reading<'_> {
     }
 }
 
-/// Refuses files for a box that there is not or that takes none, if the request has said by now for
-/// which one they are: what stands behind a file says it too late for that.
-async fn require_box(call: &Call, takes: &Takes, parameters: &Parameters) -> Result<(), Fault> {
-    if matches!(takes, Takes::Files) && parameters.text(Name::Token).is_some() {
-        let depot = &call.state.depot;
-        depot.require_open(&depot.drop_box(&parameters.token()?).await?)?;
+/// Refuses files that nobody will take: for a box that there is not or that takes none, if the
+/// request has said by now for which one they are (what stands behind a file says it too late for
+/// that); with a letter, when there were too many letters. A letter with a file is counted here.
+async fn require_recipient(
+    call: &Call,
+    takes: &Takes,
+    parameters: &Parameters,
+) -> Result<(), Fault> {
+    let depot = &call.state.depot;
+    match takes {
+        Takes::Files if parameters.text(Name::Token).is_some() => {
+            depot.require_open(&recipient(depot, &parameters.token()?).await?)
+        }
+        Takes::LetterFile(_) => depot.may_make(call.asked.address),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The box that somebody sends to, who shows no secret.
+///
+/// # Errors
+/// [`Fault::NotFound`] when there is none.
+pub(super) async fn recipient(depot: &Depot, token: &BoxToken) -> Result<DropBox, Fault> {
+    depot.drop_box(token).await.map_err(|fault| match fault {
+        Fault::NotFound { .. } => Fault::NotFound { what: "key with this token" },
+        fault => fault,
+    })
 }

@@ -20,18 +20,32 @@ pub(super) struct Hidden<'of> {
 
 /// A letter that was destroyed.
 pub(super) struct Shown<'of> {
-    pub(super) text: &'of str,
-    /// The name of its file, and what it is fetched with.
-    pub(super) attachment: Option<&'of (String, String)>,
+    /// `None` when it cannot be decrypted.
+    pub(super) text: Option<&'of str>,
+    /// Its file, if it has one.
+    pub(super) attachment: Option<&'of Attached>,
     /// Whether its link promised another text.
     pub(super) is_other: bool,
+}
+
+/// A letter's file.
+pub(super) enum Attached {
+    /// It can be fetched.
+    Here {
+        /// What it is called.
+        name: String,
+        /// Where, relative to the page.
+        link: String,
+    },
+    /// It cannot be read.
+    Lost,
 }
 
 /// Asks whether a letter is to be destroyed.
 pub(super) fn question(hidden: &Hidden<'_>) -> Response {
     let mut page = String::from(
         "<p>Somebody left a message for you. It can be read once: when you open it, it is erased \
-         here.</p>\n<form method=\"post\" action=\"/SelfDestruct/Read\">\n",
+         here.</p>\n<form method=\"post\">\n",
     );
     for (name, value) in
         [("messageId", hidden.id), ("passphrase", hidden.passphrase), ("hash", hidden.hash)]
@@ -55,17 +69,25 @@ pub(super) fn letter(shown: &Shown<'_>) -> Response {
              may have been tampered with.</strong></p>\n",
         );
     }
-    page.push_str("<pre>");
-    // A line feed at the very beginning would be passed over.
-    page.push('\n');
-    escape(&mut page, shown.text);
-    page.push_str("</pre>\n");
-    if let Some((name, ticket)) = shown.attachment {
-        page.push_str("<p><a href=\"/SelfDestruct/GetAttachment?fileId=");
-        escape(&mut page, ticket);
-        page.push_str("\">");
-        escape(&mut page, name);
-        page.push_str("</a> (for two minutes)</p>\n");
+    match shown.text {
+        // A line feed at the very beginning would be passed over.
+        Some(text) => {
+            page.push_str("<pre>\n");
+            escape(&mut page, text);
+            page.push_str("</pre>\n");
+        }
+        None => page.push_str("<p>The message cannot be decrypted.</p>\n"),
+    }
+    match shown.attachment {
+        Some(Attached::Here { name, link }) => {
+            page.push_str("<p><a href=\"");
+            escape(&mut page, link);
+            page.push_str("\">");
+            escape(&mut page, name);
+            page.push_str("</a> (for two minutes)</p>\n");
+        }
+        Some(Attached::Lost) => page.push_str("<p>Its file cannot be read.</p>\n"),
+        None => {}
     }
     page.push_str("<p>The message was erased here.</p>\n");
     answer(StatusCode::OK, "Your message", &page)
@@ -128,8 +150,8 @@ mod tests {
     async fn nothing_that_a_sender_wrote_is_markup() {
         let evil = "\"><script>alert('x')</script>&amp;";
         let hidden = Hidden { id: "1", passphrase: evil, hash: evil };
-        let file = (evil.to_owned(), evil.to_owned());
-        let shown = Shown { text: evil, attachment: Some(&file), is_other: true };
+        let file = Attached::Here { name: evil.to_owned(), link: evil.to_owned() };
+        let shown = Shown { text: Some(evil), attachment: Some(&file), is_other: true };
         for response in [question(&hidden), letter(&shown), trouble(StatusCode::NOT_FOUND, evil)] {
             let policy = response.headers()[header::CONTENT_SECURITY_POLICY].clone();
             assert!(policy.to_str().unwrap().starts_with("default-src 'none';"));

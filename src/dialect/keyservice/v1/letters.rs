@@ -9,32 +9,36 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::stream;
 use zeroize::Zeroizing;
 
-use super::answer::{self, status, words};
+use super::answer::{self, say_when, status, words};
+use super::computing::{Place, Turns};
 use super::crypto::{
-    FillRng, PassKey, SealedLetter, TextForm, hash, open_letter, seal_letter, self_destruct_word,
+    FillRng, PassKey, SealedLetter, decode_base64, hash, open_letter, seal_letter,
+    self_destruct_word,
 };
 use super::intake::{self, Sent, SentFile, Takes};
-use super::letter_page::{self, Hidden, Shown};
+use super::letter_page::{self, Attached, Hidden, Shown};
+use super::listing::text_form;
 use super::names::Name;
 use super::parameters::Parameters;
 use super::sending::form_of;
 use super::tickets::Ticket;
 use super::{Call, files};
 use crate::domain::dropbox::depot::NewLetter;
-use crate::domain::dropbox::{
-    DropId, EmailAddress, Form, Letter, SecretDigest, StoredFile, Version,
-};
+use crate::domain::dropbox::tries::Lock;
+use crate::domain::dropbox::{DropId, EmailAddress, Letter, SecretDigest, StoredFile, Version};
 use crate::domain::error::Fault;
 use crate::http::blobs::Addresses;
+use crate::http::leftovers::log_late;
 
 /// What a text grows to on its way, at most.
 const GROWTH: usize = 4;
+
+/// What was not found where there is no such letter.
+const LETTER: &str = "letter";
 
 /// What a letter's file is called whose sender does not say it.
 const NAMELESS: &str = "attachment";
@@ -52,7 +56,8 @@ pub(super) async fn leave(call: &Call, request: Request) -> Result<Response, Fau
     let mut sent = intake::read(call, request, &takes).await?;
     let mut files = std::mem::take(&mut sent.files);
     let left = keep(call, &mut sent, &mut files, word, base).await;
-    if left.is_err() {
+    // After a fault of ours nobody knows whether the letter keeps them. They go by themselves.
+    if left.as_ref().is_err_and(|fault| !fault.is_ours()) {
         intake::abandon(&call.state.depot, files).await;
     }
     left
@@ -76,8 +81,12 @@ async fn keep(
     let text = Zeroizing::new(text.to_owned());
     let attachment = attachment(parameters)?;
     let depot = &call.state.depot;
-    depot.may_make(call.asked.address)?;
-    sent.set_aside(call, text.len().saturating_mul(GROWTH))?;
+    if files.is_empty() {
+        // Otherwise it was counted before the file came.
+        depot.may_make(call.asked.address)?;
+    }
+    let attached = attachment.as_ref().map_or(0, Bytes::len);
+    sent.set_aside(call, text.len().saturating_mul(GROWTH).saturating_add(attached))?;
     if let Some(bytes) = attachment {
         let file = seal_attachment(call, &sent.parameters, bytes, &word).await?;
         files.push(file);
@@ -95,11 +104,9 @@ async fn keep(
 /// The bytes of `attachment`, in base64 with or without blanks in it.
 fn attachment(parameters: &Parameters) -> Result<Option<Bytes>, Fault> {
     let Some(text) = parameters.text(Name::Attachment) else { return Ok(None) };
-    let letters: Zeroizing<Vec<u8>> =
-        Zeroizing::new(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    let bytes = BASE64.decode(&*letters);
-    let broken = |_| Fault::invalid(Name::Attachment.text(), "is not base64");
-    Ok(Some(bytes.map_err(broken)?.into()))
+    let bytes = decode_base64(text);
+    let bytes = bytes.ok_or_else(|| Fault::invalid(Name::Attachment.text(), "is not base64"))?;
+    Ok(Some(Bytes::from_owner(bytes)))
 }
 
 async fn seal_attachment(
@@ -109,10 +116,11 @@ async fn seal_attachment(
     word: &Zeroizing<String>,
 ) -> Result<SentFile, Fault> {
     let pass = word.clone();
-    let key = call.one.compute(move || PassKey::derive(&pass)).await?;
+    let key = call.compute(move || PassKey::derive(&pass)).await?;
     let name = parameters.text(Name::AttachedAs).unwrap_or(NAMELESS);
     let pieces = stream::iter([Ok(bytes)]);
-    let stored = files::receive(&call.one, &call.state.depot, &key, name, pieces).await?;
+    let most = Takes::LetterFile(word.clone()).file_bytes(call);
+    let stored = files::receive(call, &key, name, pieces, most).await?;
     Ok(SentFile { pass: word.clone(), stored })
 }
 
@@ -125,11 +133,11 @@ async fn seal(
     file: Option<StoredFile>,
 ) -> Result<(NewLetter, String), Fault> {
     let secret = SecretDigest::of(word.as_bytes());
-    let sealed = call.one.compute(move || seal_letter(&text, &word)).await?;
+    let sealed = call.compute(move || seal_letter(&text, &word)).await?;
     let SealedLetter { form, data, hash } = sealed;
     let (form, data) = (form_of(form), data.into_bytes());
     let version = Version::One;
-    Ok((NewLetter { version, secret, form, data, hash: None, file, life: None }, hash))
+    Ok((NewLetter { version, secret, form, data, file, life: None }, hash))
 }
 
 /// What links begin with.
@@ -166,7 +174,7 @@ async fn hand_over(
          unread on {}.\n",
         link, letter.ends_at
     ));
-    if let Err(fault) = depot.notices().letter(to, text) {
+    if let Err(fault) = depot.notices().letter(to, call.asked.address, text) {
         // Nobody will ever know where it is.
         let (id, from) = (letter.id, call.asked.address);
         drop(depot.take_letter(Version::One, id, word.as_bytes(), from).await);
@@ -182,74 +190,104 @@ async fn hand_over(
 pub(super) async fn show(call: &Call, request: Request) -> Result<Response, Fault> {
     let sent = intake::read(call, request, &Takes::Parameters).await?;
     let text = |name| sent.parameters.text(name).unwrap_or_default().trim();
-    let (id, passphrase) = (text(Name::MessageId), text(Name::Passphrase));
-    if DropId::parse(id).is_none() || passphrase.is_empty() {
+    let (id, passphrase) = (letter_id(&sent.parameters), text(Name::Passphrase));
+    let Some(id) = id.filter(|_| !passphrase.is_empty()) else {
         return Ok(letter_page::trouble(StatusCode::NOT_FOUND, letter_page::INCOMPLETE));
-    }
-    Ok(letter_page::question(&Hidden { id, passphrase, hash: text(Name::Hash) }))
+    };
+    Ok(letter_page::question(&Hidden { id: &id.to_string(), passphrase, hash: text(Name::Hash) }))
+}
+
+/// The letter that a request is about, if that can be one.
+fn letter_id(parameters: &Parameters) -> Option<DropId> {
+    DropId::parse(&parameters.text(Name::MessageId)?.trim().to_ascii_lowercase())
 }
 
 /// Destroys a letter and shows it.
 ///
 /// # Errors
-/// Never by itself: whatever goes wrong is a page.
+/// Those that are ours, and belong into the log; the letter is where it was. Whatever else goes
+/// wrong is a page.
 pub(super) async fn take(call: &Call, request: Request) -> Result<Response, Fault> {
-    match taken(call, request).await {
-        Ok(response) => Ok(response),
-        // What is ours belongs into the log.
-        Err(fault) if fault.is_ours() => Err(fault),
-        Err(Fault::NotFound { .. }) => {
-            Ok(letter_page::trouble(StatusCode::NOT_FOUND, letter_page::UNKNOWN))
-        }
-        Err(fault) => Ok(letter_page::trouble(status(&fault), &words(&fault))),
+    let path = request.uri().path();
+    // Relative, since a proxy may have put something in front of it.
+    let links = if path.ends_with('/') { "../" } else { "" };
+    let fault = match taken(call, request, links).await {
+        Err(fault) if !fault.is_ours() => fault,
+        other => return other,
+    };
+    if let Fault::NotFound { what: LETTER } = fault {
+        return Ok(letter_page::trouble(StatusCode::NOT_FOUND, letter_page::UNKNOWN));
     }
+    let mut page = letter_page::trouble(status(&fault), &words(&fault));
+    say_when(&fault, &mut page);
+    Ok(page)
 }
 
-async fn taken(call: &Call, request: Request) -> Result<Response, Fault> {
+async fn taken(call: &Call, request: Request, links: &str) -> Result<Response, Fault> {
     let sent = intake::read(call, request, &Takes::Parameters).await?;
-    let id = sent.parameters.required(Name::MessageId)?.trim().to_ascii_lowercase();
+    sent.parameters.required(Name::MessageId)?;
     let word = sent.parameters.required(Name::Passphrase)?.trim();
     let word = Zeroizing::new(word.to_owned());
-    let id = DropId::parse(&id).ok_or(Fault::NotFound { what: "letter" })?;
-    let depot = &call.state.depot;
-    let from = call.asked.address;
+    let id = letter_id(&sent.parameters).ok_or(Fault::NotFound { what: LETTER })?;
+    let (depot, from) = (&call.state.depot, call.asked.address);
+    depot.may_try(Lock::Letter(id), from)?;
+    // Whoever has taken the letter has no time to wait for a place.
+    let place = call.one.0.computing.place(from).await?;
     let letter = depot.take_letter(Version::One, id, word.as_bytes(), from).await?;
     let file = letter.file;
-    let text = open(call, letter, word.clone()).await?;
+    let text = open(call, &place, letter, word.clone()).await;
     let attachment = match file {
-        Some(file) => Some(offer(call, file, word).await?),
+        Some(file) => Some(offer(call, place, file, word, links).await),
         None => None,
     };
-    let promised = sent.parameters.text(Name::Hash).map(str::trim);
-    let is_other = promised.is_some_and(|promised| !promised.eq_ignore_ascii_case(&hash(&text)));
-    Ok(letter_page::letter(&Shown { text: &text, attachment: attachment.as_ref(), is_other }))
+    let promised = sent.parameters.text(Name::Hash).map(str::trim).zip(text.as_ref());
+    let is_other =
+        promised.is_some_and(|(promised, text)| !promised.eq_ignore_ascii_case(&hash(text)));
+    let text = text.as_ref().map(|text| text.as_str());
+    Ok(letter_page::letter(&Shown { text, attachment: attachment.as_ref(), is_other }))
 }
 
+/// A letter's text, unless it cannot be decrypted.
 async fn open(
     call: &Call,
+    place: &Place,
     letter: Letter,
     word: Zeroizing<String>,
-) -> Result<Zeroizing<String>, Fault> {
+) -> Option<Zeroizing<String>> {
     let most = usize::try_from(call.state.settings.body_limit).unwrap_or(usize::MAX);
     let open = move || {
-        let form = if letter.form == Form::Utf8 { TextForm::Utf8 } else { TextForm::Latin };
         let data = str::from_utf8(&letter.data).unwrap_or_default();
-        open_letter(data, form, &word, most)
+        open_letter(data, text_form(letter.form), &word, most)
     };
-    let opened = call.one.compute(open).await?;
-    opened.map_err(|error| Fault::internal("decrypting a letter", error))
+    let opened = place.compute(open).await;
+    let opened = opened
+        .and_then(|opened| opened.map_err(|error| Fault::internal("decrypting a letter", error)));
+    opened.inspect_err(log_late).ok()
 }
 
-/// The name of a letter's file, and its ticket.
+/// A letter's file. Trouble with a disk is no reason to say that it is lost.
 async fn offer(
     call: &Call,
+    place: Place,
     file: StoredFile,
     word: Zeroizing<String>,
-) -> Result<(String, String), Fault> {
+    links: &str,
+) -> Attached {
     let depot = &call.state.depot;
     let pass = word.clone();
-    let key = call.one.compute(move || PassKey::derive(&pass)).await?;
-    let name = files::name(&call.one, depot, file, &key).await?;
-    let ticket = call.one.0.tickets.seal(&Ticket { file, pass: word }, depot)?;
-    Ok((name, ticket))
+    let name = match place.compute(move || PassKey::derive(&pass)).await {
+        Ok(key) => files::name(&Turns::At(place), depot, file, &key).await,
+        Err(fault) => Err(fault),
+    };
+    let name = match name {
+        Ok(name) => name,
+        Err(Fault::NotFound { .. }) => return Attached::Lost,
+        Err(_) => NAMELESS.to_owned(),
+    };
+    match call.one.0.tickets.seal(&Ticket { file, pass: word }, depot) {
+        Ok(ticket) => {
+            Attached::Here { name, link: format!("{links}GetAttachment?fileId={ticket}") }
+        }
+        Err(_) => Attached::Lost,
+    }
 }

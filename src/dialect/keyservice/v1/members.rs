@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use super::parameters::{Parameters, Place, Value};
+use super::parameters::{MEMBERS, Parameters, Place, Value};
 use crate::domain::error::Fault;
 
 /// Adds the members of a JSON object.
@@ -44,7 +44,10 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
         let mut members = Vec::new();
         while let Some((name, Member(value))) = map.next_entry()? {
-            members.push((name, value));
+            // One too many is refused by whom they are for; more are not worth keeping.
+            if members.len() <= MEMBERS {
+                members.push((name, value));
+            }
         }
         Ok(Members(members))
     }
@@ -127,6 +130,16 @@ mod tests {
         assert_eq!(parameters.number(Name::MessageId).unwrap(), Some(7));
         assert!(parameters.truth(Name::DeleteKeyAfterReading).unwrap());
         assert!(parameters.has(Name::Email) && parameters.text(Name::Email).is_none());
+    }
+
+    #[test]
+    fn too_many_members_are_refused() {
+        let body = |count: usize| format!("{{{}}}", vec!["\"\":1"; count].join(","));
+        assert!(read(&body(100)).is_ok());
+        for count in [101, 10_000] {
+            let Err(fault) = read(&body(count)) else { panic!("{count}") };
+            assert_eq!(fault.to_string(), "more than 100 parameters");
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ const NAMES: [(Name, &str, usize); 20] = [
     (Name::Token, "token", 64),
     (Name::Message, "message", ANY),
     (Name::EncryptedMessage, "encryptedmessage", ANY),
-    (Name::EncryptionKey, "encryptionkey", 16 * 1024),
+    (Name::EncryptionKey, "encryptionkey", 8 * 1024),
     (Name::ReleaseDate, "releasedate", 64),
     (Name::LockDate, "lockdate", 64),
     (Name::DeleteMessagesAfterReading, "deletemessagesafterreading", 16),

@@ -4,6 +4,7 @@
 //! pieces and looks at the clock. It ends with the body at the latest.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,7 +22,10 @@ pub(super) struct Sink {
     /// `None` is the end, which is told apart from breaking off.
     pieces: mpsc::Sender<Option<Bytes>>,
     stall: Duration,
-    deadline: Option<Instant>,
+    began: Instant,
+    /// Bytes that there will be as far as anybody could tell before.
+    expected: u64,
+    sent: AtomicU64,
 }
 
 /// Why an answer is not written to its end.
@@ -44,28 +48,34 @@ impl Sink {
     /// # Errors
     /// [`Broken::Reader`] when that takes too long.
     pub(super) async fn send(&self, piece: Bytes) -> Result<(), Broken> {
-        if piece.is_empty() { Ok(()) } else { self.hand_over(Some(piece)).await }
+        if piece.is_empty() {
+            return Ok(());
+        }
+        self.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        self.hand_over(Some(piece)).await
     }
 
     async fn hand_over(&self, piece: Option<Bytes>) -> Result<(), Broken> {
         let stalled = Instant::now() + self.stall;
-        let until = self.deadline.map_or(stalled, |deadline| deadline.min(stalled));
+        let bytes = self.expected.max(self.sent.load(Ordering::Relaxed));
+        // Too far away to be a time is as good as never.
+        let deadline = self.began.checked_add(upload_patience(bytes));
+        let until = deadline.map_or(stalled, |deadline| deadline.min(stalled));
         let handed_over = timeout_at(until, self.pieces.send(piece)).await;
         handed_over.ok().and_then(Result::ok).ok_or(Broken::Reader)
     }
 }
 
 /// A body of what `work` writes: each piece is taken within `stall`, and all of them in the time
-/// that an upload of `expected` bytes may take. What fails on the way breaks the answer off, since
+/// that an upload of `expected` bytes may take, or of as many as it turns out to have. What fails on the way breaks the answer off, since
 /// its head is gone by then.
 pub(super) fn body<Work>(stall: Duration, expected: u64, work: impl FnOnce(Sink) -> Work) -> Body
 where
     Work: Future<Output = Result<Sink, Broken>> + Send + 'static,
 {
     let (pieces, taken) = mpsc::channel(1);
-    // Too far away to be a time is as good as never.
-    let deadline = Instant::now().checked_add(upload_patience(expected));
-    let work = work(Sink { pieces, stall, deadline });
+    let (began, sent) = (Instant::now(), AtomicU64::new(0));
+    let work = work(Sink { pieces, stall, began, expected, sent });
     tokio::spawn(async move {
         let ended = match work.await {
             Ok(sink) => sink.hand_over(None).await,
@@ -83,6 +93,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
     use http_body_util::BodyExt;
 
     use super::*;
@@ -108,6 +119,23 @@ mod tests {
             Err(Fault::NotFound { what: "file" }.into())
         });
         assert!(body.collect().await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_turns_out_to_be_large_has_more_time() {
+        const PIECE: &[u8] = &[7; 64 * 1024];
+        let body = body(STALL, 0, |sink| async move {
+            for _ in 0..1024 {
+                sink.send(Bytes::from_static(PIECE)).await?;
+            }
+            Ok(sink)
+        });
+        let (mut pieces, mut read) = (body.into_data_stream(), 0);
+        while let Some(piece) = pieces.next().await {
+            read += piece.unwrap().len();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(read, 1024 * PIECE.len());
     }
 
     #[tokio::test(start_paused = true)]

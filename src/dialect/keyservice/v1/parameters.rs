@@ -17,7 +17,10 @@ use crate::domain::dropbox::{BoxToken, Version};
 use crate::domain::error::Fault;
 
 /// The most members that one request may have, those that mean nothing included.
-const MEMBERS: usize = 100;
+pub(super) const MEMBERS: usize = 100;
+
+/// A member of the query that is about the answer alone.
+const FORMAT: &str = "format";
 
 /// What a parameter may stand in as a header.
 const HEADERS: [Name; 3] = [Name::Token, Name::Passphrase, Name::PrivateKeyHash];
@@ -41,6 +44,8 @@ pub(super) type Value = Option<Zeroizing<String>>;
 pub(super) struct Parameters {
     members: Vec<(Place, Name, Value)>,
     seen: usize,
+    /// Whether there is one whose name means nothing.
+    has_strange: bool,
 }
 
 impl Parameters {
@@ -81,7 +86,10 @@ impl Parameters {
         if self.seen > MEMBERS {
             return Err(Fault::malformed(format!("more than {MEMBERS} parameters")));
         }
-        let Some(name) = Name::of(name) else { return Ok(()) };
+        let Some(name) = Name::of(name) else {
+            self.has_strange |= !name.eq_ignore_ascii_case(FORMAT);
+            return Ok(());
+        };
         let limit = name.limit();
         if value.as_ref().is_some_and(|value| value.len() > limit) {
             return Err(Fault::invalid(name.text(), format!("is longer than {limit} bytes")));
@@ -160,11 +168,28 @@ impl Parameters {
             .members
             .iter()
             .filter(|(place, name, _)| (*place, *name) == (Place::Body, Name::Version));
-        let is_one = |value: &Value| value.as_ref().is_none_or(|value| value.trim() == "1");
+        let is_one =
+            |value: &Value| value.as_ref().is_none_or(|value| matches!(value.trim(), "" | "1"));
         match of_body.into_iter().all(|(_, _, value)| is_one(value)) {
             true => Ok(()),
             false => Err(Fault::invalid("v", "of another version than 1 belongs into the query")),
         }
+    }
+
+    /// Refuses parameters that are none of these, those that mean nothing at all included: for what
+    /// must not be done to more than was meant.
+    ///
+    /// # Errors
+    /// [`Fault::Malformed`].
+    pub(super) fn require_only(&self, names: &[Name]) -> Result<(), Fault> {
+        if self.has_strange {
+            let what = "there is a parameter that means nothing, so nothing was done";
+            return Err(Fault::malformed(what));
+        }
+        let other = self.members.iter().find(|(_, name, _)| !names.contains(name));
+        other.map_or(Ok(()), |(_, name, _)| {
+            Err(Fault::invalid(name.text(), "means nothing here, so nothing was done"))
+        })
     }
 
     fn value(&self, name: Name) -> Option<&Value> {
@@ -244,6 +269,18 @@ mod tests {
         for none in ["12", "0123456789abcdef0123456789abcdef"] {
             let found = outside(&format!("/service?token={none}"), &[]).token();
             assert!(matches!(found, Err(Fault::NotFound { .. })), "{none}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused_where_only_some_may_be() {
+        let only = |parameters: &Parameters| parameters.require_only(&[Name::Token]);
+        assert!(only(&outside("/service?token=q&format=xml", &[("token", "h")])).is_ok());
+        for strange in ["id=1", "fileid=1", "message_id=1", "=", "%7B%22messageid%22%3A1%7D"] {
+            assert!(only(&outside(&format!("/service?token=q&{strange}"), &[])).is_err());
+            let mut parameters = outside("/service?token=q", &[]);
+            parameters.add_form(Place::Body, strange.as_bytes()).unwrap();
+            assert!(only(&parameters).is_err(), "{strange}");
         }
     }
 

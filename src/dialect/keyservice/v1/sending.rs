@@ -3,6 +3,7 @@
 
 use axum::extract::Request;
 use axum::response::Response;
+use zeroize::Zeroizing;
 
 use super::crypto::{FillRng, PublicKey, SealError, TextForm, seal_pass, seal_text};
 use super::intake::{self, SentFile, Takes};
@@ -31,7 +32,10 @@ pub(super) async fn send(call: &Call, request: Request) -> Result<Response, Faul
         Err(fault) => Err(fault),
     };
     if let Err(fault) = kept {
-        intake::abandon(&call.state.depot, files).await;
+        // After a fault of ours nobody knows whether a message keeps them. They go by themselves.
+        if !fault.is_ours() {
+            intake::abandon(&call.state.depot, files).await;
+        }
         return Err(fault);
     }
     Ok(answer::done(call.format))
@@ -40,7 +44,7 @@ pub(super) async fn send(call: &Call, request: Request) -> Result<Response, Faul
 /// What is no file.
 struct Texts {
     /// For the gateway to encrypt.
-    plain: Vec<String>,
+    plain: Vec<Zeroizing<String>>,
     /// With the encrypted key that its sender made.
     sealed: Option<(String, String)>,
 }
@@ -48,13 +52,13 @@ struct Texts {
 impl Texts {
     fn of(parameters: &Parameters) -> Self {
         let text = |name| parameters.text(name).map(str::to_owned);
-        let mut plain: Vec<_> = text(Name::Message).into_iter().collect();
+        let mut plain: Vec<_> = text(Name::Message).map(Zeroizing::new).into_iter().collect();
         let mut sealed = None;
         match (text(Name::EncryptedMessage), text(Name::EncryptionKey)) {
             (Some(message), Some(key)) => sealed = Some((message, key)),
             // The original encrypts it as if it were a text, but does not compress it, and nobody
             // can read the box any more.
-            (Some(message), None) => plain.push(message),
+            (Some(message), None) => plain.push(Zeroizing::new(message)),
             (None, _) => {}
         }
         Self { plain, sealed }
@@ -62,7 +66,7 @@ impl Texts {
 
     fn bytes(&self) -> usize {
         let sealed = self.sealed.as_ref().map_or(0, |(message, _)| message.len());
-        self.plain.iter().map(String::len).sum::<usize>().saturating_add(sealed)
+        self.plain.iter().map(|text| text.len()).sum::<usize>().saturating_add(sealed)
     }
 
     fn are_none(&self) -> bool {
@@ -80,7 +84,7 @@ async fn leave(
         return Err(Fault::malformed("message, encryptedmessage or a file is required"));
     }
     let depot = &call.state.depot;
-    let to = depot.drop_box(&parameters.token()?).await?;
+    let to = intake::recipient(depot, &parameters.token()?).await?;
     let drops = sealed(call, &to, texts, files).await?;
     depot.put(&to, call.asked.address, drops).await?;
     Ok(())
@@ -115,7 +119,7 @@ async fn sealed(
         }
         Ok(drops)
     };
-    call.one.compute(work).await?
+    call.compute(work).await?
 }
 
 fn sealed_text(text: &str, key: &PublicKey, entropy: &dyn Entropy) -> Result<Dropped, Fault> {

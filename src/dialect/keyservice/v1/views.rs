@@ -15,7 +15,7 @@ pub(super) struct KeyView<'of> {
     pub(super) private_key: Option<&'of str>,
     /// For its owner.
     pub(super) private_key_hash: Option<&'of str>,
-    /// Whether there is no private key here.
+    /// Whether there is no private key here; nobody but its owner learns of one.
     pub(super) is_public_key_only: bool,
     /// When it was made.
     pub(super) requested_at: Timestamp,
@@ -30,7 +30,7 @@ pub(super) struct KeyView<'of> {
 }
 
 impl<'of> KeyView<'of> {
-    /// What everybody may see of a box who knows its token.
+    /// What everybody may see of a box who knows its token: what a sender needs.
     pub(super) fn public(found: &'of DropBox, now: Timestamp) -> Self {
         let content = &found.content;
         Self {
@@ -39,11 +39,11 @@ impl<'of> KeyView<'of> {
             public_key: str::from_utf8(&content.public_key).unwrap_or_default(),
             private_key: None,
             private_key_hash: None,
-            is_public_key_only: content.private_key.is_none(),
+            is_public_key_only: true,
             requested_at: content.created_at,
             released_at: content.release_at.unwrap_or(content.created_at),
             locked_at: content.lock_at,
-            after_reading: content.after_reading,
+            after_reading: AfterReading::default(),
             now,
         }
     }
@@ -54,6 +54,8 @@ impl<'of> KeyView<'of> {
         Self {
             private_key: private_key.and_then(|key| str::from_utf8(key).ok()),
             private_key_hash: hash,
+            is_public_key_only: private_key.is_none(),
+            after_reading: found.content.after_reading,
             ..Self::public(found, now)
         }
     }

@@ -69,7 +69,7 @@ async fn receive(call: &Call, body: Body) -> Result<StoredFile, Fault> {
     if announced <= most {
         gate.bytes(&visitor, announced)?;
     }
-    let file = depot.receive(call.state.transfers.incoming(body, most)).await?;
+    let file = depot.receive(call.state.transfers.incoming(body, most), call.asked.address).await?;
     let counted = gate.bytes(&visitor, file.length.saturating_sub(announced));
     let is_sealed = match file.length {
         0..EMPTY => Err(Fault::invalid("body", format!("has no {EMPTY} bytes"))),

@@ -98,7 +98,7 @@ pub(super) fn decrypt_text_with(
     data: &str,
     key: &PassKey,
 ) -> Result<Zeroizing<String>, Unreadable> {
-    let mut bytes = base64_text::decode(data).ok_or(Unreadable)?;
+    let mut bytes = base64_text::decode_base64(data).ok_or(Unreadable)?;
     let plain = key.decryptor().decrypt_padded::<Pkcs7>(&mut bytes).map_err(|_| Unreadable)?;
     let text = plain.strip_prefix(&utf16::BYTE_ORDER_MARK).ok_or(Unreadable)?;
     utf16::decode(text).ok_or(Unreadable)

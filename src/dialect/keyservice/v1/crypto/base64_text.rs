@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 use super::Unreadable;
 
 /// The bytes of a text; blanks and line ends in it are passed over, as .NET does.
-pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+#[must_use]
+pub fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
     letters.extend(text.bytes().filter(|byte| !is_blank(*byte)));
     let mut bytes = Zeroizing::new(Vec::with_capacity(letters.len() / 4 * 3 + 3));
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn blanks_are_passed_over() {
         assert_eq!(read("QU\r\nI= ", 3), Ok(b"AB".to_vec()));
-        assert_eq!(decode("QU\r\nI= ").unwrap().as_slice(), b"AB");
+        assert_eq!(decode_base64("QU\r\nI= ").unwrap().as_slice(), b"AB");
     }
 
     proptest! {

@@ -19,11 +19,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::rsa::Decryptor;
 
-/// What a public key may have in letters; one of 4096 bits in PEM has about 800.
+/// What a public key may have in letters; one of 2048 bits in PEM has about 450.
 const PUBLIC_LETTERS: usize = 4096;
-/// What a private key may have in letters; one of 4096 bits has about 3200.
-const PRIVATE_LETTERS: usize = 16384;
-const BITS: std::ops::RangeInclusive<usize> = 1024..=4096;
+/// What a private key may have in letters; one of 2048 bits has about 1700, and three
+/// times as many at most when it is encoded for HTML.
+const PRIVATE_LETTERS: usize = 8192;
+/// The original knows 1024 alone. The time of a decryption grows with the third power.
+const BITS: std::ops::RangeInclusive<usize> = 1024..=2048;
 /// Larger exponents make every encryption slow, and are made by nobody.
 const EXPONENT_BYTES: usize = 4;
 
@@ -42,7 +44,7 @@ pub enum KeyError {
     #[error("the key is neither .NET's RSAKeyValue nor a public key in PEM")]
     Malformed,
     /// The modulus is too short or too long.
-    #[error("the modulus has {bits} bits, 1024 to 4096 are accepted")]
+    #[error("the modulus has {bits} bits, 1024 to 2048 are accepted")]
     Size {
         /// Bits of the modulus.
         bits: usize,
@@ -61,7 +63,7 @@ pub enum KeyError {
     Generation,
 }
 
-/// A public key with a modulus of 1024 to 4096 bits.
+/// A public key with a modulus of 1024 to 2048 bits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     /// Highest byte first and not zero.
@@ -319,12 +321,12 @@ mod tests {
         short[0] = 0x7f;
         assert_eq!(refusal(&short, &[3]), KeyError::Size { bits: 1023 });
         assert_eq!(refusal(&[], &[3]), KeyError::Size { bits: 0 });
-        assert_eq!(refusal(&odd(513), &[3]), KeyError::Size { bits: 4104 });
+        assert_eq!(refusal(&odd(257), &[3]), KeyError::Size { bits: 2056 });
         assert_eq!(refusal(&[0x80; 128], &[3]), KeyError::Even);
         for exponent in [&[][..], &[0], &[1], &[2], &[0, 0, 1], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
             assert_eq!(refusal(&odd(128), exponent), KeyError::Exponent, "{exponent:?}");
         }
-        assert!(PublicKey::from_numbers(&odd(512), &[0, 3]).is_ok());
+        assert!(PublicKey::from_numbers(&odd(256), &[0, 3]).is_ok());
     }
 
     #[test]

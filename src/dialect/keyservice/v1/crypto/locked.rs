@@ -15,7 +15,7 @@ pub struct LockedKey {
     /// `PrivateKey`: AES(XML, passphrase), in base64.
     pub private_key: String,
     /// `PrivateKeyHash`: Hash(XML). It proves the owner as the passphrase does, so only a digest of
-    /// it may be kept ([`digest_of_secret`](super::digest_of_secret)).
+    /// it may be kept.
     pub private_key_hash: Zeroizing<String>,
 }
 
@@ -44,24 +44,16 @@ pub fn new_locked_key(
     })
 }
 
-/// Opens a private key that [`new_locked_key`], the original or a client locked.
+/// Opens a private key that [`new_locked_key`], the original or a client locked, with what follows
+/// from a passphrase, which is what takes long and needs no private key.
 ///
-/// Compare the digest of [`UnlockedKey::private_key_hash`] with the one that is kept, by
-/// [`same_secret`](super::same_secret): only that proves the passphrase. The original took a
-/// padding that looked right for a proof, which one wrong passphrase in about 250 has.
+/// Compare the digest of [`UnlockedKey::private_key_hash`] with the one that is kept, or the key with
+/// the public one: only that proves the passphrase. The original took a padding that looked right for
+/// a proof, which one wrong passphrase in about 250 has.
 ///
 /// # Errors
 /// When the passphrase is wrong, or what it opens is not a private key; which one is not told.
-pub fn unlock(private_key: &str, passphrase: &str) -> Result<UnlockedKey, Unreadable> {
-    unlock_with(private_key, &PassKey::derive(passphrase))
-}
-
-/// The same with a passphrase whose key was derived before, which is what takes long and needs no
-/// private key.
-///
-/// # Errors
-/// As [`unlock`].
-pub fn unlock_with(private_key: &str, key: &PassKey) -> Result<UnlockedKey, Unreadable> {
+pub fn unlock(private_key: &str, key: &PassKey) -> Result<UnlockedKey, Unreadable> {
     let xml = decrypt_text_with(private_key, key)?;
     let key = PrivateKey::parse(&xml).map_err(|_| Unreadable)?;
     Ok(UnlockedKey { key, private_key_hash: Zeroizing::new(hash(&xml)) })
@@ -87,7 +79,9 @@ mod tests {
 
     #[test]
     fn the_originals_key_unlocks_with_its_hash() {
-        let unlocked = unlock(&recorded("private_key_encrypted"), &recorded("passphrase")).unwrap();
+        let unlocked =
+            unlock(&recorded("private_key_encrypted"), &PassKey::derive(&recorded("passphrase")))
+                .unwrap();
         assert_eq!(*unlocked.private_key_hash, recorded("private_key_hash"));
         let public = PublicKey::parse(&recorded("public_key_xml")).unwrap();
         assert!(unlocked.key.belongs_to(&public));
@@ -98,11 +92,14 @@ mod tests {
     #[test]
     fn a_new_key_unlocks_with_its_passphrase_only() {
         let locked = new_locked_key("pässphrase", &mut rng()).unwrap();
-        let unlocked = unlock(&locked.private_key, "pässphrase").unwrap();
+        let unlocked = unlock(&locked.private_key, &PassKey::derive("pässphrase")).unwrap();
         assert_eq!(unlocked.private_key_hash, locked.private_key_hash);
         assert_eq!(unlocked.key.public_key().to_xml(), locked.public_key);
         for wrong in ["", "passphrase", "pässphrase "] {
-            assert_eq!(unlock(&locked.private_key, wrong).map(|_| ()), Err(Unreadable));
+            assert_eq!(
+                unlock(&locked.private_key, &PassKey::derive(wrong)).map(|_| ()),
+                Err(Unreadable)
+            );
         }
     }
 

@@ -10,8 +10,7 @@ use zeroize::Zeroizing;
 
 use super::rsa::{self, SealError};
 use super::{
-    OpenError, PassKey, PrivateKey, PublicKey, TextForm, Unreadable, decrypt_text, encrypt_text,
-    gzip, hash,
+    OpenError, PrivateKey, PublicKey, TextForm, Unreadable, decrypt_text, encrypt_text, gzip, hash,
 };
 
 /// Bytes of a new pass, before they become 172 letters of base64.
@@ -49,14 +48,6 @@ pub struct OpenedText {
     pub encryption_key: Zeroizing<String>,
     /// `MessageData` of a decrypted message: the text.
     pub text: Zeroizing<String>,
-}
-
-/// The pass of a file that is going to be stored.
-pub struct FileKey {
-    /// What the file is encrypted with.
-    pub pass_key: PassKey,
-    /// `EncryptionKey`: RSA(pass), to be stored beside the file.
-    pub encryption_key: String,
 }
 
 /// Encrypts `text` for the owner of `public_key`.
@@ -101,19 +92,6 @@ pub fn open_text(
     Ok(OpenedText { encryption_key: pass, text })
 }
 
-/// Makes the pass of a file for the owner of `public_key`.
-///
-/// # Errors
-/// As [`seal_text`].
-pub fn seal_file_key(
-    public_key: &PublicKey,
-    rng: &mut (impl CryptoRng + ?Sized),
-) -> Result<FileKey, SealError> {
-    let pass = new_pass(rng);
-    let encryption_key = seal_pass(&pass, public_key, rng)?;
-    Ok(FileKey { pass_key: PassKey::derive(&pass), encryption_key })
-}
-
 /// Encrypts a pass of [`new_pass`] for the owner of `public_key`: the `EncryptionKey` of what was
 /// encrypted under it before anybody knew for whom.
 ///
@@ -130,7 +108,7 @@ pub fn seal_pass(
 /// Decrypts the `EncryptionKey` of a text or of a file to its pass. `rng` blinds the private key.
 ///
 /// # Errors
-/// When it was not made for this key, or the pass has more than 1024 letters; which one is not
+/// When it was not made for this key, or the pass is too long; which one is not
 /// told.
 pub fn open_pass(
     encryption_key: &str,
@@ -162,12 +140,6 @@ impl fmt::Debug for StoredText<'_> {
 impl fmt::Debug for OpenedText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("OpenedText(..)")
-    }
-}
-
-impl fmt::Debug for FileKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("FileKey(..)")
     }
 }
 
@@ -262,8 +234,8 @@ mod tests {
     #[test]
     fn a_files_pass_comes_back_from_its_encryption_key() {
         let key = key();
-        let file = seal_file_key(key.public_key(), &mut rng()).unwrap();
-        let pass = open_pass(&file.encryption_key, &key, &mut rng()).unwrap();
-        assert_eq!(pass, new_pass(&mut rng()));
+        let pass = new_pass(&mut rng());
+        let sealed = seal_pass(&pass, key.public_key(), &mut rng()).unwrap();
+        assert_eq!(open_pass(&sealed, &key, &mut rng()).unwrap(), pass);
     }
 }

@@ -25,8 +25,9 @@ use super::keys::{KeyError, PrivateNumbers, PublicKey, trimmed};
 const OVERHEAD: usize = 2 * 20 + 2;
 /// Bits of a new key.
 const BITS: usize = 1024;
-/// What an encrypted text may have in bytes of UTF-32: a pass has 688, and each block costs time.
-const TEXT_BYTES: usize = 4096;
+/// Blocks that an encrypted text may have. A pass has nine under a key of 1024 bits, and each costs
+/// time.
+const BLOCKS: usize = 16;
 
 /// A text could not be encrypted under a public key.
 ///
@@ -99,7 +100,7 @@ impl Decryptor {
         Ok((public, numbers, key))
     }
 
-    /// Decrypts a text, blinded by `rng`, of at most 1024 letters.
+    /// Decrypts a text, blinded by `rng`, of at most 16 blocks: 343 letters under a key of 1024 bits.
     ///
     /// # Errors
     /// When it is not what [`encrypt`] makes for this key; why is not told.
@@ -109,10 +110,9 @@ impl Decryptor {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Zeroizing<String>, Unreadable> {
         let size = self.0.size();
-        let limit = TEXT_BYTES / (size - OVERHEAD) + 1;
         let letters: String = letters.split_ascii_whitespace().collect();
         let blocks = letters.as_bytes().chunks(size.div_ceil(3) * 4);
-        if letters.is_empty() || blocks.len() > limit {
+        if letters.is_empty() || blocks.len() > BLOCKS {
             return Err(Unreadable);
         }
         let mut bytes = Zeroizing::new(Vec::with_capacity(blocks.len() * size));
@@ -206,11 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_text_that_opens_has_1024_letters() {
+    fn the_longest_text_that_opens_has_16_blocks() {
         let key = key();
-        let sealed = encrypt(&"x".repeat(1024), key.public_key(), &mut rng()).unwrap();
+        let sealed = encrypt(&"x".repeat(343), key.public_key(), &mut rng()).unwrap();
         assert!(key.decryptor().decrypt(&sealed, &mut rng()).is_ok());
-        let sealed = encrypt(&"x".repeat(1032), key.public_key(), &mut rng()).unwrap();
+        let sealed = encrypt(&"x".repeat(344), key.public_key(), &mut rng()).unwrap();
         assert_eq!(key.decryptor().decrypt(&sealed, &mut rng()), Err(Unreadable));
     }
 

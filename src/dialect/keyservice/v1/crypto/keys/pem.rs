@@ -7,9 +7,9 @@ use super::der;
 pub(super) fn parse(text: &str) -> Option<(Vec<u8>, Vec<u8>)> {
     let text = text.trim();
     if let Some(body) = between(text, "PUBLIC KEY") {
-        return der::subject_public_key_info(&base64_text::decode(body)?);
+        return der::subject_public_key_info(&base64_text::decode_base64(body)?);
     }
-    der::rsa_public_key(&base64_text::decode(between(text, "RSA PUBLIC KEY")?)?)
+    der::rsa_public_key(&base64_text::decode_base64(between(text, "RSA PUBLIC KEY")?)?)
 }
 
 /// What stands between the lines that begin and end `label`.

@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Option<Fields> {
         rest = after.strip_prefix(name)?.strip_prefix('>')?.trim_start();
         let place = NAMES.iter().position(|known| *known == name)?;
         let field = fields.get_mut(place).filter(|field| field.is_none())?;
-        *field = Some(base64_text::decode(value)?.to_vec());
+        *field = Some(base64_text::decode_base64(value)?.to_vec());
     }
     Some(fields)
 }
