@@ -150,6 +150,14 @@ fn letter() -> NewLetter {
     }
 }
 
+fn one() -> BoxToken {
+    BoxToken::one([1; 8])
+}
+
+fn two() -> BoxToken {
+    BoxToken::two([2; 16])
+}
+
 fn from(last: u8) -> Option<IpAddr> {
     Some(IpAddr::from([203, 0, 113, last]))
 }

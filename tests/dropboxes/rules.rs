@@ -6,10 +6,8 @@ use sealpost::domain::Fault;
 use sealpost::domain::dropbox::depot::{Drop, Stretch};
 use sealpost::domain::dropbox::{AfterReading, BoxToken, DropBox, DropBoxPolicy, Room};
 
-use super::{ALL, START, Scene, file, from, letter, text};
+use super::{ALL, START, Scene, file, from, letter, one, text, two};
 
-const ONE: BoxToken = BoxToken::one([1; 8]);
-const TWO: BoxToken = BoxToken::two([2; 16]);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The box goes, its messages need not.
@@ -28,7 +26,7 @@ impl Scene {
 #[tokio::test]
 async fn looking_into_an_empty_box_ends_none() {
     let scene = Scene::new();
-    for token in [ONE, TWO] {
+    for token in [one(), two()] {
         let owned = scene.make(token, GOES).await.unwrap();
         assert_eq!(scene.reads(&owned).await, 0);
         let beyond = Stretch { after: 99, ..ALL };
@@ -41,16 +39,16 @@ async fn looking_into_an_empty_box_ends_none() {
 #[tokio::test]
 async fn a_box_of_version_1_that_goes_has_one_reader_and_is_gone_at_once() {
     let scene = Scene::new();
-    let owned = scene.make(ONE, GOES).await.unwrap();
+    let owned = scene.make(one(), GOES).await.unwrap();
     let stored = scene.receives(from(1), vec![1; 64]).await.unwrap();
     scene.depot.put(&owned, from(1), vec![text(10), file(stored)]).await.unwrap();
     let (first, second) = tokio::join!(scene.reads(&owned), scene.reads(&owned));
     assert_eq!(first + second, 2);
-    assert!(matches!(scene.depot.drop_box(&ONE).await, Err(Fault::NotFound { .. })));
+    assert!(matches!(scene.depot.drop_box(&one()).await, Err(Fault::NotFound { .. })));
     let late = scene.depot.put(&owned, from(1), vec![text(10)]).await;
     assert!(matches!(late, Err(Fault::NotFound { .. })));
     while scene.depot.sweep(100).await.unwrap() {}
-    scene.depot.bytes(stored).await.unwrap();
+    assert!(scene.depot.bytes(stored).await.is_ok());
     scene.clock.advance(Duration::from_secs(60 * 60));
     while scene.depot.sweep(100).await.unwrap() {}
     assert!(matches!(scene.depot.bytes(stored).await, Err(Fault::NotFound { .. })));
@@ -59,22 +57,22 @@ async fn a_box_of_version_1_that_goes_has_one_reader_and_is_gone_at_once() {
 #[tokio::test]
 async fn a_box_of_version_2_that_goes_is_there_for_another_hour() {
     let scene = Scene::new();
-    let owned = scene.make(TWO, GOES).await.unwrap();
+    let owned = scene.make(two(), GOES).await.unwrap();
     scene.gets(&owned).await;
     assert_eq!(scene.reads(&owned).await, 1);
     let late = scene.depot.put(&owned, from(1), vec![text(10)]).await;
     assert!(matches!(late, Err(Fault::Forbidden { .. })));
     assert_eq!(scene.reads(&owned).await, 1);
     scene.clock.advance(Duration::from_secs(60 * 60));
-    assert!(matches!(scene.depot.drop_box(&TWO).await, Err(Fault::NotFound { .. })));
+    assert!(matches!(scene.depot.drop_box(&two()).await, Err(Fault::NotFound { .. })));
 }
 
 #[tokio::test]
 async fn who_is_wrong_is_stopped_and_who_is_right_never() {
     let scene = Scene::new();
-    let owned = scene.make(TWO, AfterReading::default()).await.unwrap();
+    let owned = scene.make(two(), AfterReading::default()).await.unwrap();
     let tries = async |is_right: bool, last| {
-        scene.depot.owned(&TWO, from(last), |_| is_right.then_some(())).await
+        scene.depot.owned(&two(), from(last), |_| is_right.then_some(())).await
     };
     for _ in 0..100 {
         assert_eq!(tries(true, 1).await.unwrap().0.number, owned.number);
@@ -90,9 +88,9 @@ async fn who_is_wrong_is_stopped_and_who_is_right_never() {
 async fn a_full_box_says_of_what_it_is_full() {
     let room = Room { messages: 2, bytes: 25 };
     let scene = Scene::with(DropBoxPolicy { room, ..DropBoxPolicy::default() });
-    let owned = scene.make(TWO, AfterReading::default()).await.unwrap();
+    let owned = scene.make(two(), AfterReading::default()).await.unwrap();
     let refused = async |drops: Vec<Drop>| {
-        scene.depot.put(&owned, from(1), drops).await.unwrap_err().to_string()
+        scene.depot.put(&owned, from(1), drops).await.map(drop).unwrap_err().to_string()
     };
     let bytes = "this drop box is full: the number of bytes in it is 26, the limit is 25";
     assert_eq!(refused(vec![text(30)]).await, bytes);
@@ -105,7 +103,7 @@ async fn a_full_box_says_of_what_it_is_full() {
 #[tokio::test]
 async fn all_boxes_together_have_so_much_room() {
     let scene = Scene::with(DropBoxPolicy { total_bytes: 4096, ..DropBoxPolicy::default() });
-    let owned = scene.make(TWO, AfterReading::default()).await.unwrap();
+    let owned = scene.make(two(), AfterReading::default()).await.unwrap();
     scene.depot.put(&owned, from(1), vec![text(2048)]).await.unwrap();
     let full =
         "all drop boxes here are full: the number of bytes in them is 4097, the limit is 4096";
@@ -117,7 +115,7 @@ async fn all_boxes_together_have_so_much_room() {
     for refused in refused {
         assert_eq!(refused.unwrap_err().to_string(), full);
     }
-    scene.make(ONE, AfterReading::default()).await.unwrap();
+    scene.make(one(), AfterReading::default()).await.unwrap();
     let third = scene.make(BoxToken::two([3; 16]), AfterReading::default()).await;
     assert_eq!(third.map(drop).unwrap_err().to_string(), full);
     scene.depot.delete_box(&owned).await.unwrap();
@@ -140,7 +138,7 @@ async fn a_file_that_breaks_off_takes_no_room() {
 async fn one_network_leaves_so_many_bytes_in_a_minute() {
     let policy = DropBoxPolicy { bytes_per_minute_for_network: 4096, ..DropBoxPolicy::default() };
     let scene = Scene::with(policy);
-    let owned = scene.make(TWO, AfterReading::default()).await.unwrap();
+    let owned = scene.make(two(), AfterReading::default()).await.unwrap();
     scene.receives(from(1), vec![1; 3072]).await.unwrap();
     scene.depot.put(&owned, from(1), vec![text(1024)]).await.unwrap();
     let refused = scene.receives(from(1), vec![1; 1]).await;
