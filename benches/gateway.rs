@@ -12,6 +12,8 @@ mod arguments;
 mod crowd;
 #[path = "gateway/delivered.rs"]
 mod delivered;
+#[path = "gateway/drop_boxes.rs"]
+mod drop_boxes;
 #[path = "gateway/gateway_process.rs"]
 mod gateway_process;
 #[path = "gateway/growth.rs"]
@@ -135,6 +137,7 @@ async fn run(arguments: Arguments) {
             let text = match part {
                 Part::Accept => accepting(&arguments, &template, database, &mut progress).await,
                 Part::Members => members::measure(&template, database, &arguments).await,
+                Part::DropBoxes => drop_boxes::measure(&template, &arguments).await,
                 _ => measure(&arguments, &template, part).await,
             };
             results.add(database, part, text);
@@ -150,7 +153,7 @@ async fn run(arguments: Arguments) {
 async fn measure(arguments: &Arguments, template: &Template, part: Part) -> String {
     let (rounds, scale) = (arguments.rounds, arguments.scale);
     match part {
-        Part::Accept | Part::Members => String::new(),
+        Part::Accept | Part::Members | Part::DropBoxes => String::new(),
         Part::Read => {
             let messages = numbers::count(200.0 * scale).max(1);
             reading::measure(template, rounds, messages).await

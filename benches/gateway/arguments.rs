@@ -24,6 +24,8 @@ pub enum Part {
     Delivered,
     /// HushNet's members.
     Members,
+    /// The key service's drop boxes.
+    DropBoxes,
 }
 
 /// A kind of database.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::arguments::{Arguments, Part};
+use super::drop_boxes;
 use super::members;
 use super::numbers::float;
 use super::phones;
@@ -73,6 +74,7 @@ fn expected(arguments: &Arguments, part: Part) -> f64 {
         }
         Part::Delivered => float(arguments.deliveries()) * 80e-6 + 10.0,
         Part::Members => members::expected(arguments),
+        Part::DropBoxes => drop_boxes::expected(arguments),
     }
 }
 

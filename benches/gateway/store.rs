@@ -205,6 +205,11 @@ impl Copy {
         self.server.as_ref().map(|server| server.process)
     }
 
+    /// The settings of a gateway here, or of somebody who opens its store.
+    pub fn config(&self) -> Config {
+        config(&self.data(), self.url())
+    }
+
     /// Gives a program what it needs to work here.
     pub fn prepare(&self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {

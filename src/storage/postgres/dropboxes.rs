@@ -21,8 +21,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::file::NewDropFile;
 use crate::domain::dropbox::letter::TakeLetter;
 use crate::domain::dropbox::{
-    BoxNumber, BoxToken, CreatedBox, DropBox, DropId, DropMessage, DropPage, Letter, NewDropBox,
-    Put, PutOutcome, ReadDrop, Taking,
+    BoxNumber, BoxToken, CreatedBox, DropBox, DropId, DropMessage, DropPage, EmailAddress, Letter,
+    NewDropBox, Put, PutOutcome, ReadDrop, Taking,
 };
 use crate::domain::ids::AttachmentId;
 use crate::domain::ports::DropBoxes;
@@ -186,7 +186,7 @@ async fn create(
         .bind(new.ends_at.as_micros())
         .bind(i64::from(new.after_reading.messages_go))
         .bind(i64::from(new.after_reading.box_goes))
-        .bind(new.notify.as_ref().map(|notify| notify.as_str()))
+        .bind(new.notify.as_ref().map(EmailAddress::as_str))
         .fetch_optional(&mut *link)
         .await
         .map_err(during(doing))?;

@@ -15,8 +15,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::file::NewDropFile;
 use crate::domain::dropbox::letter::TakeLetter;
 use crate::domain::dropbox::{
-    BoxNumber, BoxToken, CreatedBox, DropBox, DropId, DropMessage, DropPage, Letter, NewDropBox,
-    Put, PutOutcome, ReadDrop, Taking,
+    BoxNumber, BoxToken, CreatedBox, DropBox, DropId, DropMessage, DropPage, EmailAddress, Letter,
+    NewDropBox, Put, PutOutcome, ReadDrop, Taking,
 };
 use crate::domain::ids::AttachmentId;
 use crate::domain::ports::DropBoxes;
@@ -184,7 +184,7 @@ async fn create(
         .bind(new.ends_at.as_micros())
         .bind(i64::from(new.after_reading.messages_go))
         .bind(i64::from(new.after_reading.box_goes))
-        .bind(new.notify.as_ref().map(|notify| notify.as_str()))
+        .bind(new.notify.as_ref().map(EmailAddress::as_str))
         .fetch_optional(&mut *connection)
         .await
         .map_err(during(doing))?;

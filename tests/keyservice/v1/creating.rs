@@ -172,3 +172,14 @@ async fn a_key_may_be_released_and_locked_at_a_time() {
         assert!(status == 400 && text.starts_with(field), "{status} {text}");
     }
 }
+
+#[tokio::test]
+async fn nobody_is_promised_mail_where_none_is_sent() {
+    let app = gateway().await;
+    let public = recorded("public_key_xml");
+    for email in ["anna@example.org", "no address"] {
+        let members = [("publickey", &*public), ("email", email)];
+        let (status, text) = ask(&app, form(Method::POST, "/Service", &members)).await.error();
+        assert!(status == 400 && text.starts_with("email: "), "{status} {text}");
+    }
+}

@@ -2,11 +2,18 @@
 
 use axum::http::Method;
 
-use super::world::{PASSPHRASE, ask, gateway, query, recorded, recorded_key, recorded_key_with};
+use super::world::{
+    PASSPHRASE, ask, gateway, gateway_with, query, recorded, recorded_key, recorded_key_with,
+};
 
 #[tokio::test]
 async fn a_stranger_sees_what_a_sender_needs() {
-    let app = gateway().await;
+    let app = gateway_with(|settings| {
+        settings.public_url = "https://boxes.example".to_owned();
+        settings.smtp.server = "127.0.0.1:1".to_owned();
+        settings.smtp.from = "us@example.org".to_owned();
+    })
+    .await;
     let key = recorded_key_with(&app, &[("email", "anna@example.org")]).await;
     key.gets(&app, "a message").await;
     let shown = ask(&app, query(Method::GET, "/Service/GetToken", &[("token", &key.token)])).await;

@@ -48,6 +48,12 @@ struct Wishes {
 pub(super) async fn create(call: &Call, request: Request) -> Result<Response, Fault> {
     let sent = intake::read(call, request, &Takes::Parameters).await?;
     let wishes = Wishes::of(&sent.parameters)?;
+    if wishes.notify.is_some() && !call.state.depot.notices().are_sent() {
+        return Err(Fault::invalid(
+            Name::Email.text(),
+            "cannot be told anything: no mail is sent here",
+        ));
+    }
     call.state.depot.times(wishes.release_at, wishes.lock_at)?;
     let keys = uploaded(&sent.parameters)?;
     call.state.depot.may_make(call.asked.address)?;

@@ -285,11 +285,12 @@ impl Reading<'_> {
     }
 }
 
-/// Refuses files for a box that there is not, if the request has said by now for which one they
-/// are: what stands behind a file says it too late for that.
+/// Refuses files for a box that there is not or that takes none, if the request has said by now for
+/// which one they are: what stands behind a file says it too late for that.
 async fn require_box(call: &Call, takes: &Takes, parameters: &Parameters) -> Result<(), Fault> {
     if matches!(takes, Takes::Files) && parameters.text(Name::Token).is_some() {
-        call.state.depot.drop_box(&parameters.token()?).await?;
+        let depot = &call.state.depot;
+        depot.require_open(&depot.drop_box(&parameters.token()?).await?)?;
     }
     Ok(())
 }

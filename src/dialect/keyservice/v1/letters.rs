@@ -110,7 +110,7 @@ async fn seal_attachment(
 ) -> Result<SentFile, Fault> {
     let pass = word.clone();
     let key = call.one.compute(move || PassKey::derive(&pass)).await?;
-    let name = parameters.text(Name::AttachmentName).unwrap_or(NAMELESS);
+    let name = parameters.text(Name::AttachedAs).unwrap_or(NAMELESS);
     let pieces = stream::iter([Ok(bytes)]);
     let stored = files::receive(&call.one, &call.state.depot, &key, name, pieces).await?;
     Ok(SentFile { pass: word.clone(), stored })

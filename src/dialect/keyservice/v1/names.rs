@@ -32,7 +32,7 @@ pub(super) enum Name {
     /// A letter's file, in base64.
     Attachment,
     /// What it is called.
-    AttachmentName,
+    AttachedAs,
     /// One message, or a letter.
     MessageId,
     /// Where to go on reading; ours.
@@ -64,7 +64,7 @@ const NAMES: [(Name, &str, usize); 20] = [
     (Name::DeleteKeyAfterReading, "deletekeyafterreading", 16),
     (Name::Email, "email", 320),
     (Name::Attachment, "attachment", ANY),
-    (Name::AttachmentName, "attachmentname", 1024),
+    (Name::AttachedAs, "attachmentname", 1024),
     (Name::MessageId, "messageid", 64),
     (Name::After, "after", 64),
     (Name::FileId, "fileid", 4096),

@@ -226,7 +226,6 @@ impl LetterTaken {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map")]
 fn time(time: Timestamp) -> String {
     time.to_string()
 }
