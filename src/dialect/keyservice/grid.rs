@@ -1,15 +1,16 @@
-//! When answers leave that follow from a secret.
+//! When refusals leave that follow from a secret.
 //!
 //! Whether a token is known or a secret is right takes a little longer or shorter to find out. So
-//! each answer to a request that may carry a secret, good or bad, leaves at a multiple of [`STEP`]
-//! after the request came: who measures learns how many steps it took, which is one for all that
-//! differ in a secret alone.
+//! whatever is refused of a request that may carry a secret leaves at a multiple of [`STEP`] after
+//! the request came: who measures learns how many steps it took, which is one for all that differ in
+//! a secret alone. What is not refused leaves at once: who gets it has the secret, and reading shall
+//! be as quick as it can.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Between two moments at which answers leave: many times what comparing takes, and little to wait.
+/// Between two moments at which refusals leave: many times what comparing takes, and little to wait.
 const STEP: Duration = Duration::from_millis(20);
 
 /// Waits for the next such moment of a request that came at `arrived`.
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_leaves_at_the_next_step() {
+    async fn a_refusal_leaves_at_the_next_step() {
         for (worked, leaves) in [(0, 20), (1, 20), (19, 20), (20, 40), (1234, 1240)] {
             let arrived = Instant::now();
             sleep(Duration::from_millis(worked)).await;

@@ -324,7 +324,8 @@ impl Depot {
         found.filter(|found| found.content.ends_at > now).ok_or_else(no_message)
     }
 
-    /// Notes that an owner has got all bytes of a file.
+    /// Notes that an owner has got all bytes of a file. Where messages go after reading, this one does
+    /// in an hour at the latest: whoever lost the answer may fetch it again until then.
     ///
     /// # Errors
     /// When the store cannot do it.

@@ -175,7 +175,7 @@ async fn read_multipart(
     takes: &Takes,
 ) -> Result<Sent, Fault> {
     let transfers = &call.state.transfers;
-    let _place = transfers.upload_place()?;
+    let _place = transfers.upload_place(call.asked.address)?;
     let texts = call.state.settings.body_limit;
     let limit = call.state.depot.policy().file_bytes.saturating_add(texts);
     let announced = body.size_hint().lower();

@@ -63,7 +63,7 @@ pub(super) fn answer(
     let bytes: u64 = messages.iter().map(|message| AROUND + message.content.bytes() * 2).sum();
     let has_files = files.count() > 0;
     let transfers = &call.state.transfers;
-    let place = has_files.then(|| transfers.download_place()).transpose()?;
+    let place = has_files.then(|| transfers.download_place(call.asked.address)).transpose()?;
     let listing = Listing {
         one: call.one.clone(),
         depot: call.state.depot.clone(),
