@@ -5,6 +5,7 @@ mod architecture;
 mod blaze;
 mod cli;
 mod documents;
+mod dropboxes;
 mod durability;
 mod footprint;
 mod harness;

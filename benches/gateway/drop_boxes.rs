@@ -236,7 +236,7 @@ async fn read_in_turns(store: &Arc<dyn Store>, boxes: &[Filled], reads: usize) -
 async fn read_one(store: &dyn Store, from: BoxNumber) {
     let limit = u32::try_from(MESSAGES).expect("few messages");
     let (now, taking) = (SystemClock.now(), Taking::Nothing);
-    let read = ReadDrop { from, after: 0, now, limit, bytes: u64::MAX, taking };
+    let read = ReadDrop { from, after: 0, now, limit, bytes: u64::MAX, taking, ending: None };
     let page = store.drop_messages(read).await.expect("a page");
     assert_eq!(page.messages.len(), MESSAGES, "all of the box");
 }

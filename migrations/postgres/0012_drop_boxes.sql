@@ -18,6 +18,8 @@ CREATE TABLE drop_boxes (
     lock_at       BIGINT NOT NULL,
     -- It is over from then on; 0 while it is being removed.
     ends_at       BIGINT NOT NULL,
+    -- 1 once its end was read: it takes nothing any more, whatever the clock of a writer says.
+    closed        BIGINT NOT NULL DEFAULT 0,
     -- What goes once it was read.
     messages_go   BIGINT NOT NULL,
     box_goes      BIGINT NOT NULL,
@@ -65,7 +67,6 @@ CREATE TABLE drop_letters (
     -- SHA-256 of what its reader shows, 32 bytes.
     secret      BYTEA  NOT NULL,
     form        BIGINT NOT NULL,
-    hash        TEXT,
     file        BYTEA,
     file_length BIGINT,
     created_at  BIGINT NOT NULL,
@@ -79,7 +80,9 @@ CREATE INDEX drop_letters_end ON drop_letters (ends_at);
 CREATE TABLE drop_files (
     id      BYTEA  NOT NULL PRIMARY KEY,
     -- From this time on it is over; 0 while its bytes are being removed.
-    ends_at BIGINT NOT NULL
+    ends_at BIGINT NOT NULL,
+    -- 1 once a message or a letter keeps it.
+    kept    BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE INDEX drop_files_end ON drop_files (ends_at);

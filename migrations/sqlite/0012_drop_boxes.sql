@@ -18,6 +18,8 @@ CREATE TABLE drop_boxes (
     lock_at       INTEGER NOT NULL,
     -- It is over from then on; 0 while it is being removed.
     ends_at       INTEGER NOT NULL,
+    -- 1 once its end was read: it takes nothing any more, whatever the clock of a writer says.
+    closed        INTEGER NOT NULL DEFAULT 0,
     -- What goes once it was read.
     messages_go   INTEGER NOT NULL,
     box_goes      INTEGER NOT NULL,
@@ -61,7 +63,6 @@ CREATE TABLE drop_letters (
     -- SHA-256 of what its reader shows, 32 bytes.
     secret      BLOB    NOT NULL,
     form        INTEGER NOT NULL,
-    hash        TEXT,
     file        BLOB,
     file_length INTEGER,
     created_at  INTEGER NOT NULL,
@@ -75,7 +76,9 @@ CREATE INDEX drop_letters_end ON drop_letters (ends_at);
 CREATE TABLE drop_files (
     id      BLOB    NOT NULL PRIMARY KEY,
     -- From this time on it is over; 0 while its bytes are being removed.
-    ends_at INTEGER NOT NULL
+    ends_at INTEGER NOT NULL,
+    -- 1 once a message or a letter keeps it.
+    kept    INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX drop_files_end ON drop_files (ends_at);

@@ -7,11 +7,14 @@
 
 pub mod depot;
 pub mod file;
+pub mod guests;
+pub mod hourly;
 pub mod letter;
 pub mod mail;
 pub mod message;
 pub mod notifying;
 pub mod secret;
+pub mod stock;
 pub mod token;
 pub mod tries;
 
@@ -23,7 +26,9 @@ pub use depot::Depot;
 pub use file::StoredFile;
 pub use letter::Letter;
 pub use mail::{EmailAddress, Mail};
-pub use message::{DropId, DropMessage, DropPage, Form, Put, PutOutcome, ReadDrop, Room, Taking};
+pub use message::{
+    DropId, DropMessage, DropPage, Ending, Form, Put, PutOutcome, ReadDrop, Room, Taking,
+};
 pub use secret::SecretDigest;
 pub use token::{BoxToken, Version};
 
@@ -100,6 +105,9 @@ pub struct DropBoxPolicy {
     pub letter_life: Duration,
     /// What one box may hold.
     pub room: Room,
+    /// About as many bytes as all boxes and letters together may hold, with 1 KiB for each of them;
+    /// 0 for any number. Without it strangers could fill the disk.
+    pub total_bytes: u64,
     /// Bytes of one message that is no file.
     pub message_bytes: u64,
     /// Bytes of one file as it is kept.
@@ -113,6 +121,9 @@ pub struct DropBoxPolicy {
     pub messages_for_one: u64,
     /// How many boxes and letters one network may make in a minute, and at once; 0 for any.
     pub made: u64,
+    /// How many bytes of messages and files one network may leave in a minute, and at once; 0 for
+    /// any. It has to be at least [`Self::file_bytes`], or the largest files never come in.
+    pub bytes_per_minute_for_network: u64,
 }
 
 impl Default for DropBoxPolicy {
@@ -125,12 +136,14 @@ impl Default for DropBoxPolicy {
             message_life: 60 * DAY,
             letter_life: 30 * DAY,
             room: Room { messages: 10_000, bytes: 1024 * 1024 * 1024 },
+            total_bytes: 10 * 1024 * 1024 * 1024,
             message_bytes: 1024 * 1024,
             file_bytes: 100 * 1024 * 1024,
             wrong_secrets: 10,
             wrong_secrets_in_all: 60,
             messages_for_one: 120,
             made: 30,
+            bytes_per_minute_for_network: 256 * 1024 * 1024,
         }
     }
 }

@@ -11,6 +11,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::reach::{Reach, ReachError};
 use crate::config::Secret;
@@ -169,7 +170,8 @@ impl MailServer {
         if let Some(credentials) = &self.credentials {
             connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(failed)?;
         }
-        connection.send(mail.envelope(), &mail.formatted()).await.map_err(failed)?;
+        let written = Zeroizing::new(mail.formatted());
+        connection.send(mail.envelope(), &written).await.map_err(failed)?;
         // The mail is theirs by now, whatever becomes of the goodbye.
         let _ = connection.quit().await;
         Ok(())

@@ -14,6 +14,7 @@ mod chats;
 mod codes;
 mod contacts;
 mod conversations;
+mod drop_ending;
 mod drop_letters;
 mod drop_messages;
 mod drop_scene;
@@ -245,9 +246,9 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_drop_box_is_found_by_its_token,
         a_token_belongs_to_its_first_box,
         a_box_is_made_once_however_many_ask,
-        a_deleted_box_leaves_nothing,
+        a_deleted_box_is_over_at_once_and_leaves_nothing,
         the_next_box_is_another_one,
-        a_box_is_locked_and_ends_early;
+        all_bytes_are_counted;
     drop_messages:
         a_message_is_read_as_it_was_left,
         messages_are_numbered_as_they_come,
@@ -266,6 +267,13 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         all_is_taken_and_files_wait_for_their_readers,
         nothing_is_taken_that_is_not_handed_out,
         parallel_readers_get_each_message_once;
+    drop_ending:
+        a_box_that_was_read_takes_nothing_and_ends,
+        a_box_is_gone_at_once_and_its_files_wait_for_their_readers,
+        an_empty_box_is_not_ended,
+        a_box_ends_with_its_last_page,
+        a_box_is_not_gone_while_a_message_is_left_in_it,
+        nothing_is_lost_between_the_last_read_and_the_end;
     drop_letters:
         a_letter_is_taken_by_its_secret_alone,
         one_of_many_gets_a_letter,
@@ -275,6 +283,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         letters_that_are_over_are_forgotten;
     drop_upkeep:
         a_file_is_over_unless_a_message_keeps_it,
+        a_file_that_was_kept_is_not_let_go_of,
         a_file_that_is_being_removed_is_over_for_good,
         files_of_drop_boxes_are_told_from_strays,
         messages_that_are_over_are_forgotten_in_small_steps,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::message::NewDropMessage;
-use crate::domain::dropbox::{BoxNumber, DropMessage, DropPage, Put, PutOutcome, ReadDrop, Taking};
+use crate::domain::dropbox::{
+    BoxNumber, DropMessage, DropPage, Ending, Put, PutOutcome, ReadDrop, Taking,
+};
 use crate::domain::ids::AttachmentId;
 
 /// What a box's row says of the room in it.
@@ -15,6 +17,8 @@ pub(super) struct Standing {
     pub lock_at: Timestamp,
     /// From then on it is over.
     pub ends_at: Timestamp,
+    /// Whether its end was read.
+    pub is_closed: bool,
     /// How many messages are in it.
     pub messages: u64,
     /// Their bytes.
@@ -27,13 +31,15 @@ impl Standing {
         if self.ends_at <= put.now {
             return Some(PutOutcome::Gone);
         }
-        if self.lock_at <= put.now {
+        if self.is_closed || self.lock_at <= put.now {
             return Some(PutOutcome::Locked);
         }
         let messages = self.messages.saturating_add(put.messages.len() as u64);
         let bytes = self.bytes.saturating_add(put_bytes(put));
-        let fits = messages <= put.room.messages && bytes <= put.room.bytes;
-        (!fits).then_some(PutOutcome::Full)
+        if messages > put.room.messages {
+            return Some(PutOutcome::FullOfMessages);
+        }
+        (bytes > put.room.bytes).then_some(PutOutcome::FullOfBytes)
     }
 }
 
@@ -41,6 +47,12 @@ impl Standing {
 pub(super) fn put_bytes(put: &Put) -> u64 {
     let bytes = put.messages.iter().map(NewDropMessage::bytes);
     bytes.fold(0, u64::saturating_add)
+}
+
+/// The bytes that a put hands to the store: files are elsewhere by then.
+pub(super) fn put_cost(put: &Put) -> usize {
+    let bytes = put.messages.iter().map(NewDropMessage::small_bytes);
+    usize::try_from(bytes.fold(0, u64::saturating_add)).unwrap_or(usize::MAX)
 }
 
 /// A number as a database takes it.
@@ -74,9 +86,7 @@ impl Filling {
             self.page.more = true;
             return false;
         }
-        let NewDropMessage { encryption_key, data, name, .. } = &message.content;
-        let bytes = encryption_key.len() + data.len() + name.len();
-        self.bytes = self.bytes.saturating_add(bytes as u64);
+        self.bytes = self.bytes.saturating_add(message.content.small_bytes());
         self.page.messages.push(message);
         true
     }
@@ -95,6 +105,13 @@ impl Filling {
         }
         (self.page, gone)
     }
+}
+
+/// What becomes of the box that was read, as far as the page can tell: a store still has to see
+/// whether there ever was a message with the number after which the page begins.
+pub(super) fn ending(read: &ReadDrop, page: &DropPage) -> Option<Ending> {
+    let is_end = !page.more && (!page.messages.is_empty() || read.after > 0);
+    read.ending.filter(|_| is_end)
 }
 
 /// Messages that went.

@@ -9,19 +9,22 @@
 //! A crash between two steps leaves what the next sweep goes on with.
 
 mod files;
+mod upkeep;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::letter::TakeLetter;
-use super::message::NewDropMessage;
+use super::message::{FULL_OF_BYTES, FULL_OF_MESSAGES, NewDropMessage};
 use super::notifying::Notices;
 use super::secret::SecretDigest;
+use super::stock::{self, Stock};
 use super::tries::{Lock, Tries};
 use super::{
-    BoxToken, CreatedBox, DropBox, DropBoxPolicy, DropId, DropMessage, DropPage, Form, Letter,
-    NewDropBox, Put, PutOutcome, ReadDrop, StoredFile, Taking, Version,
+    AfterReading, BoxToken, CreatedBox, DropBox, DropBoxPolicy, DropId, DropMessage, DropPage,
+    Ending, Form, Letter, NewDropBox, Put, PutOutcome, ReadDrop, StoredFile, Taking, Version,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
@@ -37,8 +40,11 @@ pub struct Depot {
     gateway: Arc<Gateway>,
     blobs: Arc<dyn Blobs>,
     policy: DropBoxPolicy,
-    tries: Tries,
+    tries: Arc<Tries>,
+    stock: Arc<Stock>,
     notices: Notices,
+    /// Files that could not be removed in the last sweep.
+    stuck: AtomicU32,
 }
 
 /// What is left in a box, before it has an id and times.
@@ -69,8 +75,6 @@ pub struct NewLetter {
     pub form: Form,
     /// The encrypted message.
     pub data: Vec<u8>,
-    /// Version 1: the hash that its link repeats.
-    pub hash: Option<String>,
     /// Version 1: an encrypted file that comes with it.
     pub file: Option<StoredFile>,
     /// How long it waits; no longer than the policy's.
@@ -108,8 +112,9 @@ impl Depot {
         policy: DropBoxPolicy,
         notices: Notices,
     ) -> Self {
-        let tries = Tries::new(gateway.clock.clone(), &policy);
-        Self { gateway, blobs, policy, tries, notices }
+        let tries = Arc::new(Tries::new(gateway.clock.clone(), &policy));
+        let stock = Arc::new(Stock::new(policy.total_bytes));
+        Self { gateway, blobs, policy, tries, stock, notices, stuck: AtomicU32::default() }
     }
 
     /// How much is kept, and for how long.
@@ -136,11 +141,12 @@ impl Depot {
         self.gateway.clock.now()
     }
 
-    /// When a box of this moment opens, locks and ends, as far as its maker said so.
+    /// When a box of this moment opens, locks and ends, as far as its maker said so. It lasts for a
+    /// while after it was locked and after it may be read, whichever is later.
     ///
     /// # Errors
-    /// [`Fault::Invalid`] (`lockdate`, `releasedate`) when it would lock in the past or too far
-    /// from now, or be over before anybody may read it.
+    /// [`Fault::Invalid`]: `lockdate` in the past; `lockdate`, `releasedate` further from now than
+    /// [`DropBoxPolicy::longest_open`].
     pub fn times(
         &self,
         release_at: Option<Timestamp>,
@@ -148,16 +154,17 @@ impl Depot {
     ) -> Result<Times, Fault> {
         let now = self.now();
         let furthest = now.plus(self.policy.longest_open);
-        let later = release_at.map_or(now, |release_at| release_at.max(now));
-        let lock_at = lock_at.unwrap_or_else(|| later.plus(self.policy.open_for));
-        if lock_at <= now {
+        if lock_at.is_some_and(|lock_at| lock_at <= now) {
             return Err(Fault::invalid("lockdate", "is in the past"));
         }
-        if later > furthest || lock_at > furthest.plus(self.policy.open_for) {
-            let field = if later > furthest { "releasedate" } else { "lockdate" };
-            let days = self.policy.longest_open.as_secs() / (24 * 60 * 60);
-            return Err(Fault::invalid(field, format!("is more than {days} days from now")));
+        for (field, at) in [("releasedate", release_at), ("lockdate", lock_at)] {
+            if at.is_some_and(|at| at > furthest) {
+                let days = self.policy.longest_open.as_secs() / (24 * 60 * 60);
+                return Err(Fault::invalid(field, format!("is more than {days} days from now")));
+            }
         }
+        let later = release_at.map_or(now, |release_at| release_at.max(now));
+        let lock_at = lock_at.unwrap_or_else(|| later.plus(self.policy.open_for));
         let ends_at = lock_at.max(later).plus(self.policy.kept_after_lock);
         Ok(Times { release_at, lock_at, ends_at })
     }
@@ -173,9 +180,14 @@ impl Depot {
     /// Makes a box.
     ///
     /// # Errors
-    /// When the store cannot do it.
+    /// [`Fault::TooLarge`] when all boxes hold as much as they may.
     pub async fn create(&self, new: NewDropBox) -> Result<CreatedBox, Fault> {
-        self.gateway.store.create_drop_box(new).await
+        self.stock.require(stock::FOR_ONE)?;
+        let created = self.gateway.store.create_drop_box(new).await?;
+        if let CreatedBox::New(_) = created {
+            self.stock.add(stock::FOR_ONE);
+        }
+        Ok(created)
     }
 
     /// The box with this token, for whoever may write to it.
@@ -187,11 +199,20 @@ impl Depot {
         found.filter(|found| found.is_live(self.now())).ok_or_else(no_box)
     }
 
+    /// Refuses who was wrong too often, and counts nothing. For whoever has much to do before the
+    /// secret can be shown, which counts the try.
+    ///
+    /// # Errors
+    /// [`Fault::RateLimited`].
+    pub fn may_try(&self, lock: Lock, from: Option<IpAddr>) -> Result<(), Fault> {
+        self.tries.may_try(lock, from)
+    }
+
     /// The box with this token, for its owner. `proves` is asked once, with the box or without one,
     /// and has to take as long for either; what it says without one does not matter.
     ///
     /// # Errors
-    /// [`Fault::RateLimited`] for who was wrong too often; [`Fault::NotFound`], the same for a token
+    /// [`Fault::RateLimited`] for who was wrong too often, or tries too much at the same time; [`Fault::NotFound`], the same for a token
     /// that nobody has and for a secret that is wrong.
     pub async fn owned<T>(
         &self,
@@ -199,24 +220,27 @@ impl Depot {
         from: Option<IpAddr>,
         proves: impl FnOnce(Option<&DropBox>) -> Option<T>,
     ) -> Result<(DropBox, T), Fault> {
-        let lock = Lock::Box(*token);
-        self.tries.may_try(lock, from)?;
-        let found = self.gateway.store.drop_box(token).await?;
-        let found = found.filter(|found| found.is_live(self.now()));
+        // Who hangs up before the end is counted as wrong.
+        let counted = self.tries.begin(Lock::Box(*token), from)?;
+        let found = match self.gateway.store.drop_box(token).await {
+            Ok(found) => found.filter(|found| found.is_live(self.now())),
+            Err(fault) => {
+                counted.was_not_wrong();
+                return Err(fault);
+            }
+        };
         let proof = proves(found.as_ref());
-        if let (Some(found), Some(proof)) = (found, proof) {
-            return Ok((found, proof));
-        }
-        self.tries.was_wrong(lock, from);
-        Err(no_box())
+        let (Some(found), Some(proof)) = (found, proof) else { return Err(no_box()) };
+        counted.was_not_wrong();
+        Ok((found, proof))
     }
 
     /// Leaves messages in a box, all of them or none, and returns their ids.
     ///
     /// # Errors
     /// [`Fault::NotFound`] when the box is gone, [`Fault::Forbidden`] (`token`) when it takes
-    /// nothing any more, [`Fault::TooLarge`] when it is full or a message is too large,
-    /// [`Fault::RateLimited`].
+    /// nothing any more, [`Fault::TooLarge`] when it, or all boxes, are full or a message is too
+    /// large, [`Fault::RateLimited`].
     pub async fn put(
         &self,
         to: &DropBox,
@@ -227,20 +251,22 @@ impl Depot {
         self.tries.messages(token, from, drops.len() as u64)?;
         let messages: Vec<_> = drops.into_iter().map(|drop| self.dated(to, drop)).collect();
         messages.iter().try_for_each(|message| self.require_size(message))?;
+        // Those of files were counted when they came in.
+        let bytes = messages.iter().map(NewDropMessage::small_bytes).sum();
+        self.stock.require(bytes)?;
+        self.tries.bytes(from, bytes)?;
         let (now, room) = (self.now(), self.policy.room);
         let put = Put { to: to.number, messages: messages.clone(), now, room };
         match self.gateway.store.put_drop_messages(put).await? {
             PutOutcome::Stored(_) => {
-                self.notices.message_came(to, now);
+                self.stock.add(bytes);
+                self.notices.message_came(to, from, now);
                 Ok(messages)
             }
             PutOutcome::Gone => Err(no_box()),
             PutOutcome::Locked => Err(locked()),
-            PutOutcome::Full => Err(Fault::TooLarge {
-                what: "the number of bytes, or of messages, in this drop box",
-                actual: room.bytes.saturating_add(1),
-                limit: room.bytes,
-            }),
+            PutOutcome::FullOfMessages => Err(full(FULL_OF_MESSAGES, room.messages)),
+            PutOutcome::FullOfBytes => Err(full(FULL_OF_BYTES, room.bytes)),
         }
     }
 
@@ -277,8 +303,14 @@ impl Depot {
     }
 
     /// Reads a box for its owner, who has proved to be that, and does what is to happen after it
-    /// was read. Of a box of version 1 all goes at once; of version 2 files go with
-    /// [`Self::file_was_read`], since they are fetched by themselves.
+    /// was read, all in one transaction.
+    ///
+    /// | | messages that go | a box that goes |
+    /// | --- | --- | --- |
+    /// | version 1 | all at once; bytes of files last for another hour | as well, and it is gone at once |
+    /// | version 2 | texts; files with [`Self::file_was_read`] | nothing; it is over an hour later |
+    ///
+    /// A box goes when all of it was read and that was something: not an empty one.
     ///
     /// # Errors
     /// [`Fault::Forbidden`] (`releasedate`) when nobody may read it yet.
@@ -287,26 +319,26 @@ impl Depot {
         if !owned.is_released(now) {
             return Err(Fault::forbidden_field("releasedate", "has not come yet"));
         }
-        let (after_reading, version) = (owned.content.after_reading, owned.content.token.version());
-        let until = now.plus(GRACE);
-        let taking = match (after_reading.messages_go, version) {
-            (false, _) => Taking::Nothing,
-            (true, Version::One) => Taking::All { files_until: until },
-            (true, Version::Two) => Taking::Texts,
+        let (token, until) = (&owned.content.token, now.plus(GRACE));
+        let AfterReading { messages_go, box_goes } = owned.content.after_reading;
+        let (taking, ending) = match token.version() {
+            Version::One => (Taking::All { files_until: until }, Ending::Now),
+            Version::Two => (Taking::Texts, Ending::At(until)),
         };
+        // What is gone for everybody at once may have one reader only.
+        let is_taken = messages_go || (box_goes && ending == Ending::Now);
         let Stretch { after, limit, bytes } = stretch;
-        let read = ReadDrop { from: owned.number, after, now, limit, bytes, taking };
+        let read = ReadDrop {
+            from: owned.number,
+            after,
+            now,
+            limit,
+            bytes,
+            taking: if is_taken { taking } else { Taking::Nothing },
+            ending: box_goes.then_some(ending),
+        };
         let page = self.gateway.store.drop_messages(read).await?;
-        if after_reading.box_goes && !page.more {
-            match version {
-                Version::One => {
-                    self.gateway.store.delete_drop_box(owned.number, until).await?;
-                }
-                Version::Two => {
-                    self.gateway.store.end_drop_box(owned.number, now, until).await?;
-                }
-            }
-        }
+        self.notices.box_was_read(token);
         Ok(page)
     }
 
@@ -347,7 +379,8 @@ impl Depot {
         if deleted { Ok(()) } else { Err(no_message()) }
     }
 
-    /// Deletes a box and all that is in it for its owner.
+    /// Deletes a box and all that is in it for its owner: it is over for everybody at once, and what
+    /// is in it goes with the next sweeps.
     ///
     /// # Errors
     /// [`Fault::NotFound`] when it is gone by now.
@@ -359,7 +392,7 @@ impl Depot {
     /// Keeps a letter until it is read.
     ///
     /// # Errors
-    /// [`Fault::TooLarge`]; when the store cannot do it.
+    /// [`Fault::TooLarge`] when it is too large, or all boxes and letters hold as much as they may.
     pub async fn leave_letter(&self, new: NewLetter) -> Result<Letter, Fault> {
         let (actual, limit) = (new.data.len() as u64, self.policy.message_bytes);
         if actual > limit {
@@ -369,6 +402,9 @@ impl Depot {
                 limit,
             });
         }
+        // Its file was counted when it came in.
+        let bytes = actual.saturating_add(stock::FOR_ONE);
+        self.stock.require(bytes)?;
         let created_at = self.now();
         let life =
             new.life.map_or(self.policy.letter_life, |life| life.min(self.policy.letter_life));
@@ -378,20 +414,20 @@ impl Depot {
             secret: new.secret,
             form: new.form,
             data: new.data,
-            hash: new.hash,
             file: new.file,
             created_at,
             ends_at: created_at.plus(life),
         };
         self.gateway.store.keep_letter(letter.clone()).await?;
+        self.stock.add(bytes);
         Ok(letter)
     }
 
     /// Takes a letter out for whoever shows its secret; from then on it is gone.
     ///
     /// # Errors
-    /// [`Fault::RateLimited`] for who was wrong too often, [`Fault::NotFound`] for an unknown one
-    /// and for a wrong secret.
+    /// [`Fault::RateLimited`] for who was wrong too often, or tries too much at the same time;
+    /// [`Fault::NotFound`] for an unknown one and for a wrong secret.
     pub async fn take_letter(
         &self,
         version: Version,
@@ -399,16 +435,16 @@ impl Depot {
         secret: &[u8],
         from: Option<IpAddr>,
     ) -> Result<Letter, Fault> {
-        let lock = Lock::Letter(id);
-        self.tries.may_try(lock, from)?;
+        let counted = self.tries.begin(Lock::Letter(id), from)?;
         let (now, secret) = (self.now(), SecretDigest::of(secret));
         let file_until = now.plus(GRACE);
         let take = TakeLetter { id, version, secret, now, file_until };
-        let taken = self.gateway.store.take_letter(take).await?;
-        taken.ok_or_else(|| {
-            self.tries.was_wrong(lock, from);
-            Fault::NotFound { what: "letter" }
-        })
+        let taken = self.gateway.store.take_letter(take).await;
+        if let Ok(None) = taken {
+            return Err(no_letter());
+        }
+        counted.was_not_wrong();
+        taken?.ok_or_else(no_letter)
     }
 
     /// A fresh id.
@@ -429,4 +465,13 @@ fn locked() -> Fault {
 
 fn no_message() -> Fault {
     Fault::NotFound { what: "message" }
+}
+
+fn no_letter() -> Fault {
+    Fault::NotFound { what: "letter" }
+}
+
+/// How full it is, its owner alone should know: the first size that is too large will do.
+fn full(what: &'static str, limit: u64) -> Fault {
+    Fault::TooLarge { what, actual: limit.saturating_add(1), limit }
 }

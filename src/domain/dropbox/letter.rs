@@ -19,8 +19,6 @@ pub struct Letter {
     pub form: Form,
     /// The encrypted message, as its version writes it.
     pub data: Vec<u8>,
-    /// Version 1: the hash that its link repeats.
-    pub hash: Option<String>,
     /// Version 1: an encrypted file that comes with it.
     pub file: Option<StoredFile>,
     /// When it was left.

@@ -29,6 +29,15 @@ impl EmailAddress {
         is_good.then(|| Self(text.to_owned()))
     }
 
+    /// What is the same for all ways to write one mailbox: case does not matter to anybody, nor what
+    /// follows a `+` in the name to most. For counting mails, not for sending any.
+    #[must_use]
+    pub(super) fn mailbox(&self) -> String {
+        let (name, host) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        let name = name.split_once('+').map_or(name, |(name, _)| name);
+        format!("{name}@{host}").to_ascii_lowercase()
+    }
+
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -84,6 +93,15 @@ mod tests {
             assert!(EmailAddress::parse(bad).is_none(), "{bad}");
         }
         assert!(EmailAddress::parse(&format!("{}@b", "a".repeat(65))).is_none());
+    }
+
+    #[test]
+    fn a_mailbox_is_the_same_however_it_is_written() {
+        let mailbox = |text| EmailAddress::parse(text).unwrap().mailbox();
+        for same in ["Anna@Example.org", "anna+1@example.org", "ANNA+b+c@EXAMPLE.ORG"] {
+            assert_eq!(mailbox(same), "anna@example.org");
+        }
+        assert_ne!(mailbox("anna.b@example.org"), "anna@example.org");
     }
 
     #[test]

@@ -80,11 +80,16 @@ pub struct NewDropMessage {
 }
 
 impl NewDropMessage {
-    /// The bytes that count against what its box may hold.
+    /// The bytes of its key, text and name: all that the store itself has of it.
+    #[must_use]
+    pub fn small_bytes(&self) -> u64 {
+        (self.encryption_key.len() + self.data.len() + self.name.len()) as u64
+    }
+
+    /// The bytes that count against what its box may hold: with those of its file.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let small = self.encryption_key.len() + self.data.len() + self.name.len();
-        small as u64 + self.file.map_or(0, |file| file.length)
+        self.small_bytes().saturating_add(self.file.map_or(0, |file| file.length))
     }
 }
 
@@ -128,9 +133,17 @@ pub enum PutOutcome {
     Gone,
     /// The box takes no messages any more.
     Locked,
-    /// The box holds as much as it may.
-    Full,
+    /// The box holds as many messages as it may.
+    FullOfMessages,
+    /// The box holds as many bytes as it may.
+    FullOfBytes,
 }
+
+/// What is counted when a box is full of messages, for [`Fault::TooLarge`](crate::domain::Fault).
+pub const FULL_OF_MESSAGES: &str = "this drop box is full: the number of messages in it";
+
+/// The same for a box that is full of bytes.
+pub const FULL_OF_BYTES: &str = "this drop box is full: the number of bytes in it";
 
 /// What goes of the messages that are read, in the transaction that reads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +157,16 @@ pub enum Taking {
         /// Until when.
         files_until: Timestamp,
     },
+}
+
+/// What becomes of a box in the transaction that reads the end of it. From then on nothing comes
+/// into it, so nothing was left in it that its reader did not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is gone for everybody at once, unless a message is left in it.
+    Now,
+    /// It is over then, or earlier if it would be anyway.
+    At(Timestamp),
 }
 
 /// A look into a box.
@@ -162,6 +185,9 @@ pub struct ReadDrop {
     pub bytes: u64,
     /// What goes.
     pub taking: Taking,
+    /// What becomes of the box if this comes to its end: nothing is left behind the page, and the
+    /// page holds a message or goes on after one of the box. An empty box is not ended.
+    pub ending: Option<Ending>,
 }
 
 /// A part of a box, oldest first.

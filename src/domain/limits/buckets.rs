@@ -48,6 +48,13 @@ impl<Key: Eq + Hash + Send + Sync + 'static> Buckets<Key> {
         })
     }
 
+    /// Puts back what was taken for nothing.
+    pub fn give_back(&self, key: Key, amount: u64, now: Timestamp) {
+        if self.quota > 0 {
+            self.with(key, now, |bucket| bucket.give_back(amount));
+        }
+    }
+
     fn ask(
         &self,
         key: Key,
@@ -61,10 +68,15 @@ impl<Key: Eq + Hash + Send + Sync + 'static> Buckets<Key> {
         if amount > self.quota {
             return Err(Fault::TooLarge { what: self.what, actual: amount, limit: self.quota });
         }
-        let bucket =
-            self.buckets.get_with(key, || Arc::new(Mutex::new(Bucket::full(self.quota, now))));
+        let missing = self.with(key, now, ask);
+        missing.map_err(|retry_after| Fault::RateLimited { what: self.what, retry_after })
+    }
+
+    fn with<T>(&self, key: Key, now: Timestamp, work: impl FnOnce(&mut Bucket) -> T) -> T {
+        let full = || Arc::new(Mutex::new(Bucket::full(self.quota, now)));
+        let bucket = self.buckets.get_with(key, full);
         // A number is in order whatever panicked beside it.
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        ask(&mut bucket).map_err(|retry_after| Fault::RateLimited { what: self.what, retry_after })
+        work(&mut bucket)
     }
 }

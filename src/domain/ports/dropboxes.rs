@@ -29,8 +29,9 @@ pub trait DropBoxes: Send + Sync {
     /// [`Fault::NotFound`] (`file`) when a file is gone.
     async fn put_drop_messages(&self, put: Put) -> Result<PutOutcome, Fault>;
 
-    /// Reads messages, oldest first, and takes them out in the same transaction if it is asked to:
-    /// what is taken is handed out once, however many read at the same time.
+    /// Reads messages, oldest first. In the same transaction it takes them out and ends the box, if
+    /// it is asked to: what is taken is handed out once, however many read at the same time, and
+    /// nothing comes into a box between the last look into it and its end.
     async fn drop_messages(&self, read: ReadDrop) -> Result<DropPage, Fault>;
 
     /// One message of a box, over or not.
@@ -45,21 +46,10 @@ pub trait DropBoxes: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, Fault>;
 
-    /// Deletes a box and all that is in it; its files are over at `files_until`. Returns whether
-    /// there was one.
-    async fn delete_drop_box(
-        &self,
-        number: BoxNumber,
-        files_until: Timestamp,
-    ) -> Result<bool, Fault>;
-
-    /// Locks a box now and lets it end at `ends_at`, unless it is locked or ends earlier.
-    async fn end_drop_box(
-        &self,
-        number: BoxNumber,
-        now: Timestamp,
-        ends_at: Timestamp,
-    ) -> Result<(), Fault>;
+    /// Deletes a box; returns whether there was one. From now on it is over for everybody. If there
+    /// is not much in it, it is gone and its token is free; otherwise [`Self::forget_drops`] goes
+    /// on. Its files are over from `now` on, or when they are forgotten with it.
+    async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault>;
 
     /// Keeps a letter; its file is kept for as long.
     ///
@@ -74,7 +64,7 @@ pub trait DropBoxes: Send + Sync {
     /// Notes a file before its bytes come.
     async fn open_drop_file(&self, file: NewDropFile) -> Result<(), Fault>;
 
-    /// From now on that file is over.
+    /// From now on that file is over, unless a message or a letter ever kept it.
     async fn end_drop_file(&self, id: AttachmentId) -> Result<(), Fault>;
 
     /// At most `limit` files that are over: nothing can keep them any more.
@@ -90,6 +80,10 @@ pub trait DropBoxes: Send + Sync {
     /// Forgets at most `limit` messages, letters and empty boxes that are over, with what is in
     /// such boxes; returns how many rows went. Their files are over from `now` on.
     async fn forget_drops(&self, now: Timestamp, limit: u32) -> Result<u64, Fault>;
+
+    /// About how many bytes all boxes and letters hold, with 1 KiB for each of them. It looks at
+    /// each, so it is not for every request.
+    async fn drop_bytes(&self) -> Result<u64, Fault>;
 }
 
 /// Sends mail.

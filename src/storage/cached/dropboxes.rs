@@ -45,21 +45,8 @@ impl DropBoxes for CachedStore {
         self.inner.delete_drop_message(of, number, now).await
     }
 
-    async fn delete_drop_box(
-        &self,
-        number: BoxNumber,
-        files_until: Timestamp,
-    ) -> Result<bool, Fault> {
-        self.inner.delete_drop_box(number, files_until).await
-    }
-
-    async fn end_drop_box(
-        &self,
-        number: BoxNumber,
-        now: Timestamp,
-        ends_at: Timestamp,
-    ) -> Result<(), Fault> {
-        self.inner.end_drop_box(number, now, ends_at).await
+    async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {
+        self.inner.delete_drop_box(number, now).await
     }
 
     async fn keep_letter(&self, letter: Letter) -> Result<(), Fault> {
@@ -96,5 +83,9 @@ impl DropBoxes for CachedStore {
 
     async fn forget_drops(&self, now: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.inner.forget_drops(now, limit).await
+    }
+
+    async fn drop_bytes(&self) -> Result<u64, Fault> {
+        self.inner.drop_bytes().await
     }
 }

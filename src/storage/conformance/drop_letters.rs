@@ -9,14 +9,13 @@ use crate::domain::dropbox::letter::TakeLetter;
 use crate::domain::dropbox::{DropId, Form, Letter, SecretDigest, Version};
 
 /// A letter that is over at 500 seconds.
-fn letter(n: u8) -> Letter {
+pub(super) fn letter(n: u8) -> Letter {
     Letter {
         id: DropId([n; 16]),
         version: Version::Two,
         secret: SecretDigest::of(&[n]),
         form: Form::Sealed,
         data: vec![n; 10],
-        hash: None,
         file: None,
         created_at: START,
         ends_at: at(500),
@@ -35,12 +34,7 @@ fn take(n: u8) -> TakeLetter {
 
 pub(super) async fn a_letter_is_taken_by_its_secret_alone(scene: Scene) {
     let store = &scene.store;
-    let old = Letter {
-        version: Version::One,
-        form: Form::Latin,
-        hash: Some("hash".to_owned()),
-        ..letter(2)
-    };
+    let old = Letter { version: Version::One, form: Form::Latin, ..letter(2) };
     for kept in [letter(1), old.clone()] {
         store.keep_letter(kept).await.unwrap();
     }

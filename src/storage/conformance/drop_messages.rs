@@ -70,15 +70,19 @@ pub(super) async fn a_box_has_room_for_so_many_messages(scene: Scene) {
         scene.store.put_drop_messages(put).await.unwrap()
     };
     assert_eq!(put(vec![text(1), text(2)]).await, PutOutcome::Stored(1));
-    assert_eq!(put(vec![text(3), text(4)]).await, PutOutcome::Full, "all of them or none");
+    assert_eq!(
+        put(vec![text(3), text(4)]).await,
+        PutOutcome::FullOfMessages,
+        "all of them or none"
+    );
     assert_eq!(put(vec![text(3)]).await, PutOutcome::Stored(3));
-    assert_eq!(put(vec![text(4)]).await, PutOutcome::Full);
+    assert_eq!(put(vec![text(4)]).await, PutOutcome::FullOfMessages);
     scene.store.delete_drop_message(number, 2, START).await.unwrap();
     assert_eq!(put(vec![text(4)]).await, PutOutcome::Stored(4));
     let taking = Taking::All { files_until: START };
     scene.read_box(ReadDrop { limit: 1, taking, ..all_of(number) }).await;
     assert_eq!(put(vec![text(5)]).await, PutOutcome::Stored(5));
-    assert_eq!(put(vec![text(6)]).await, PutOutcome::Full);
+    assert_eq!(put(vec![text(6)]).await, PutOutcome::FullOfMessages);
     assert_eq!(scene.numbers_in(number).await, [3, 4, 5]);
 }
 
@@ -93,9 +97,9 @@ pub(super) async fn a_box_has_room_for_so_many_bytes(scene: Scene) {
         scene.open_file(n).await;
     }
     assert_eq!(put(vec![file(1), text(11), text(12)]).await, PutOutcome::Stored(1));
-    assert_eq!(put(vec![text(13)]).await, PutOutcome::Full);
+    assert_eq!(put(vec![text(13)]).await, PutOutcome::FullOfBytes);
     scene.read_box(ReadDrop { taking: Taking::Texts, ..all_of(number) }).await;
-    assert_eq!(put(vec![file(2)]).await, PutOutcome::Full);
+    assert_eq!(put(vec![file(2)]).await, PutOutcome::FullOfBytes);
     scene.store.delete_drop_message(number, 1, START).await.unwrap();
     assert_eq!(put(vec![file(2)]).await, PutOutcome::Stored(4));
     let taking = Taking::All { files_until: START };
@@ -111,10 +115,10 @@ pub(super) async fn what_is_over_makes_room(scene: Scene) {
         scene.store.put_drop_messages(put).await.unwrap()
     };
     assert_eq!(put(0, vec![text(1), text(2)]).await, PutOutcome::Stored(1));
-    assert_eq!(put(500, vec![text(3)]).await, PutOutcome::Full, "until it is forgotten");
+    assert_eq!(put(500, vec![text(3)]).await, PutOutcome::FullOfMessages, "until it is forgotten");
     assert_eq!(scene.store.forget_drops(at(500), 1).await.unwrap(), 1);
     assert_eq!(put(500, vec![text(3)]).await, PutOutcome::Stored(3));
-    assert_eq!(put(500, vec![text(4)]).await, PutOutcome::Full);
+    assert_eq!(put(500, vec![text(4)]).await, PutOutcome::FullOfMessages);
 }
 
 pub(super) async fn a_message_whose_file_is_gone_is_not_left(scene: Scene) {

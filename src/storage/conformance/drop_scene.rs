@@ -66,7 +66,7 @@ pub(super) fn file(n: u8) -> NewDropMessage {
 /// All of a box at the beginning.
 pub(super) fn all_of(from: BoxNumber) -> ReadDrop {
     let taking = Taking::Nothing;
-    ReadDrop { from, after: 0, now: START, limit: 100, bytes: 1 << 20, taking }
+    ReadDrop { from, after: 0, now: START, limit: 100, bytes: 1 << 20, taking, ending: None }
 }
 
 /// The numbers of the messages on a page.

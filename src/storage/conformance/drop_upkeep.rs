@@ -1,10 +1,11 @@
 //! Stories about what is over in drop boxes: files, messages, and boxes.
 
-use super::drop_scene::{all_of, file, file_id, new_box, numbers, text};
+use super::drop_letters::letter;
+use super::drop_scene::{all_of, file, file_id, new_box, numbers, stored, text};
 use super::scene::{START, Scene, at};
 use crate::domain::Fault;
 use crate::domain::dropbox::message::NewDropMessage;
-use crate::domain::dropbox::{NewDropBox, ReadDrop};
+use crate::domain::dropbox::{Letter, NewDropBox, ReadDrop};
 
 pub(super) async fn a_file_is_over_unless_a_message_keeps_it(scene: Scene) {
     let number = scene.drop_box(1).await;
@@ -19,6 +20,21 @@ pub(super) async fn a_file_is_over_unless_a_message_keeps_it(scene: Scene) {
     over.sort_unstable();
     assert_eq!(scene.files_over(at(499)).await, over);
     assert_eq!(scene.files_over(at(500)).await.len(), 3);
+}
+
+/// Whoever lets go of it may not know that its message was stored.
+pub(super) async fn a_file_that_was_kept_is_not_let_go_of(scene: Scene) {
+    let number = scene.drop_box(1).await;
+    for n in [1, 2, 3] {
+        scene.open_file(n).await;
+    }
+    scene.leave(number, vec![file(1)]).await;
+    let with_file = Letter { file: Some(stored(2)), ..letter(2) };
+    scene.store.keep_letter(with_file).await.unwrap();
+    for n in [1, 2, 3] {
+        scene.store.end_drop_file(file_id(n)).await.unwrap();
+    }
+    assert_eq!(scene.files_over(at(499)).await, [file_id(3)]);
 }
 
 pub(super) async fn a_file_that_is_being_removed_is_over_for_good(scene: Scene) {

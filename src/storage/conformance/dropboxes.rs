@@ -1,10 +1,12 @@
 //! Stories about drop boxes themselves.
 
-use super::drop_scene::{ROOM, all_of, file, file_id, new_box, text};
+use super::drop_letters::letter;
+use super::drop_scene::{all_of, file, file_id, new_box, stored, text};
 use super::scene::{START, Scene, at};
+use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::message::NewDropMessage;
 use crate::domain::dropbox::{
-    AfterReading, BoxToken, CreatedBox, DropId, EmailAddress, NewDropBox, Put, PutOutcome,
+    AfterReading, BoxToken, CreatedBox, DropId, EmailAddress, Letter, NewDropBox, PutOutcome,
 };
 
 pub(super) async fn a_drop_box_is_found_by_its_token(scene: Scene) {
@@ -47,9 +49,9 @@ pub(super) async fn a_box_is_made_once_however_many_ask(scene: Scene) {
 }
 
 /// More than one transaction deletes.
-pub(super) async fn a_deleted_box_leaves_nothing(scene: Scene) {
+pub(super) async fn a_deleted_box_is_over_at_once_and_leaves_nothing(scene: Scene) {
     let (deleted, other) = (scene.drop_box(1).await, scene.drop_box(2).await);
-    for n in [1, 2] {
+    for n in [1, 2, 3] {
         scene.open_file(n).await;
     }
     let texts = (0..450_u16).map(|n| {
@@ -57,16 +59,23 @@ pub(super) async fn a_deleted_box_leaves_nothing(scene: Scene) {
         id[..2].copy_from_slice(&n.to_be_bytes());
         NewDropMessage { id: DropId(id), ..text(1) }
     });
-    scene.leave(deleted, [file(1)].into_iter().chain(texts).collect()).await;
+    scene.leave(deleted, [file(1)].into_iter().chain(texts).chain([file(3)]).collect()).await;
     scene.leave(other, vec![file(2), text(3)]).await;
     assert!(scene.store.delete_drop_box(deleted, at(50)).await.unwrap());
     assert!(!scene.store.delete_drop_box(deleted, at(50)).await.unwrap());
-    assert!(scene.store.drop_box(&new_box(1).token).await.unwrap().is_none());
+    let token = new_box(1).token;
+    let left = scene.store.drop_box(&token).await.unwrap();
+    assert!(left.is_none_or(|left| !left.is_live(Timestamp::from_micros(1))));
+    let put = scene.try_to_leave(deleted, vec![text(4)]).await.unwrap();
+    assert_eq!(put, PutOutcome::Gone);
+    while scene.store.forget_drops(at(50), 100).await.unwrap() > 0 {}
+    assert!(scene.store.drop_box(&token).await.unwrap().is_none());
     assert!(scene.numbers_in(deleted).await.is_empty());
     assert_eq!(scene.numbers_in(other).await, [1, 2]);
     assert!(scene.files_over(at(49)).await.is_empty());
-    assert_eq!(scene.files_over(at(50)).await, [file_id(1)]);
-    assert_eq!(scene.store.forget_drops(START, 10).await.unwrap(), 0);
+    let mut files = [file_id(1), file_id(3)];
+    files.sort_unstable();
+    assert_eq!(scene.files_over(at(50)).await, files);
 }
 
 pub(super) async fn the_next_box_is_another_one(scene: Scene) {
@@ -79,20 +88,23 @@ pub(super) async fn the_next_box_is_another_one(scene: Scene) {
     assert!(scene.read_box(all_of(second)).await.messages.is_empty());
 }
 
-pub(super) async fn a_box_is_locked_and_ends_early(scene: Scene) {
-    let number = scene.drop_box(1).await;
-    let times = async || {
-        let found = scene.store.drop_box(&new_box(1).token).await.unwrap().unwrap();
-        (found.content.lock_at, found.content.ends_at)
-    };
-    scene.store.end_drop_box(number, at(10), at(50)).await.unwrap();
-    assert_eq!(times().await, (at(10), at(50)));
-    scene.store.end_drop_box(number, at(20), at(60)).await.unwrap();
-    assert_eq!(times().await, (at(10), at(50)));
-    for (seconds, expected) in
-        [(9, PutOutcome::Stored(1)), (10, PutOutcome::Locked), (50, PutOutcome::Gone)]
-    {
-        let put = Put { to: number, messages: vec![text(1)], now: at(seconds), room: ROOM };
-        assert_eq!(scene.store.put_drop_messages(put).await.unwrap(), expected);
+/// Whatever is in them counts, and they count themselves.
+pub(super) async fn all_bytes_are_counted(scene: Scene) {
+    let bytes = async || scene.store.drop_bytes().await.unwrap();
+    assert_eq!(bytes().await, 0);
+    let (one, other) = (scene.drop_box(1).await, scene.drop_box(2).await);
+    for n in [1, 2] {
+        scene.open_file(n).await;
     }
+    scene.leave(one, vec![text(1), file(1)]).await;
+    scene.leave(other, vec![text(3)]).await;
+    assert_eq!(bytes().await, 2 * 1024 + 10 + 110 + 10);
+    let kept = letter(4);
+    let with_file = Letter { file: Some(stored(2)), ..letter(5) };
+    for letter in [kept, with_file] {
+        scene.store.keep_letter(letter).await.unwrap();
+    }
+    assert_eq!(bytes().await, 4 * 1024 + 10 + 110 + 10 + 10 + 110);
+    scene.store.delete_drop_box(one, START).await.unwrap();
+    assert_eq!(bytes().await, 3 * 1024 + 10 + 10 + 110);
 }

@@ -12,12 +12,15 @@ use crate::domain::dropbox::file::NewDropFile;
 use crate::domain::dropbox::letter::TakeLetter;
 use crate::domain::dropbox::message::NewDropMessage;
 use crate::domain::dropbox::{
-    BoxNumber, BoxToken, CreatedBox, DropBox, DropId, DropMessage, DropPage, Letter, NewDropBox,
-    Put, PutOutcome, ReadDrop, Taking,
+    BoxNumber, BoxToken, CreatedBox, DropBox, DropId, DropMessage, DropPage, Ending, Letter,
+    NewDropBox, Put, PutOutcome, ReadDrop, Taking,
 };
 use crate::domain::ids::AttachmentId;
 use crate::domain::ports::DropBoxes;
-use crate::storage::dropping::{Filling, Standing};
+use crate::storage::dropping::{Filling, Standing, ending};
+
+/// What a box or a letter counts for, whatever is in it.
+const FOR_ONE: u64 = 1024;
 
 /// All that is kept of drop boxes.
 #[derive(Default)]
@@ -25,13 +28,20 @@ pub(super) struct Kept {
     last_box: i64,
     boxes: BTreeMap<BoxNumber, Filled>,
     letters: Vec<Letter>,
-    /// When they are over; 0 while their bytes are being removed.
-    files: BTreeMap<AttachmentId, Timestamp>,
+    files: BTreeMap<AttachmentId, Bytes>,
+}
+
+/// The bytes of a file, which are elsewhere.
+struct Bytes {
+    /// When they are over; 0 while they are being removed.
+    ends_at: Timestamp,
+    is_kept: bool,
 }
 
 /// A box and what is in it.
 struct Filled {
     content: NewDropBox,
+    is_closed: bool,
     last_message: i64,
     messages: BTreeMap<i64, NewDropMessage>,
 }
@@ -46,9 +56,7 @@ impl DropBoxes for MemoryStore {
         }
         kept.last_box += 1;
         let number = BoxNumber(kept.last_box);
-        let filled =
-            Filled { content: new.clone(), last_message: 0, messages: BTreeMap::default() };
-        kept.boxes.insert(number, filled);
+        kept.boxes.insert(number, Filled::with_nothing(new.clone()));
         Ok(CreatedBox::New(DropBox { number, content: new }))
     }
 
@@ -65,11 +73,13 @@ impl DropBoxes for MemoryStore {
         }
         let of_files = put.messages.iter().filter_map(|new| Some((new.file?.id, new.ends_at)));
         let of_files: Vec<_> = of_files.collect();
-        let is_live = |id| files.get(id).is_some_and(|ends_at| *ends_at > put.now);
+        let is_live = |id| files.get(id).is_some_and(|file| file.ends_at > put.now);
         if !of_files.iter().all(|(id, _)| is_live(id)) {
             return Err(Fault::NotFound { what: "file" });
         }
-        files.extend(of_files);
+        files.extend(
+            of_files.into_iter().map(|(id, ends_at)| (id, Bytes { ends_at, is_kept: true })),
+        );
         let first = to.last_message + 1;
         for new in put.messages {
             to.last_message += 1;
@@ -96,10 +106,15 @@ impl DropBoxes for MemoryStore {
                 let texts = page.messages.iter().filter(|one| one.content.file.is_none());
                 texts.for_each(|one| drop(from.messages.remove(&one.number)));
             }
-            Taking::All { files_until } => {
+            Taking::All { .. } => {
                 page.messages.iter().for_each(|one| drop(from.messages.remove(&one.number)));
-                kept.end_files(&gone.files, files_until);
             }
+        }
+        if let Some(ending) = ending(&read, &page).filter(|_| read.after <= from.last_message) {
+            from.end(ending, read.now);
+        }
+        if let Taking::All { files_until } = read.taking {
+            kept.end_files(&gone.files, files_until);
         }
         Ok(page)
     }
@@ -128,31 +143,15 @@ impl DropBoxes for MemoryStore {
         Ok(true)
     }
 
-    async fn delete_drop_box(
-        &self,
-        number: BoxNumber,
-        files_until: Timestamp,
-    ) -> Result<bool, Fault> {
+    async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {
         let mut state = self.change();
         let kept = &mut state.dropboxes;
-        let Some(deleted) = kept.boxes.remove(&number) else { return Ok(false) };
-        kept.end_files(&files_of(deleted.messages.values()), files_until);
+        let live = kept.boxes.get(&number).is_some_and(|filled| filled.content.ends_at > FREE);
+        let Some(deleted) = live.then(|| kept.boxes.remove(&number)).flatten() else {
+            return Ok(false);
+        };
+        kept.end_files(&files_of(deleted.messages.values()), now);
         Ok(true)
-    }
-
-    async fn end_drop_box(
-        &self,
-        number: BoxNumber,
-        now: Timestamp,
-        ends_at: Timestamp,
-    ) -> Result<(), Fault> {
-        let mut state = self.change();
-        let kept = &mut state.dropboxes;
-        if let Some(Filled { content, .. }) = kept.boxes.get_mut(&number) {
-            content.lock_at = content.lock_at.min(now);
-            content.ends_at = content.ends_at.min(ends_at);
-        }
-        Ok(())
     }
 
     async fn keep_letter(&self, letter: Letter) -> Result<(), Fault> {
@@ -160,8 +159,9 @@ impl DropBoxes for MemoryStore {
         let kept = &mut state.dropboxes;
         if let Some(file) = letter.file {
             let found = kept.files.get_mut(&file.id);
-            let live = found.filter(|ends_at| **ends_at > letter.created_at);
-            *live.ok_or(Fault::NotFound { what: "file" })? = letter.ends_at;
+            let live = found.filter(|found| found.ends_at > letter.created_at);
+            let live = live.ok_or(Fault::NotFound { what: "file" })?;
+            *live = Bytes { ends_at: letter.ends_at, is_kept: true };
         }
         kept.letters.push(letter);
         Ok(())
@@ -181,12 +181,16 @@ impl DropBoxes for MemoryStore {
     }
 
     async fn open_drop_file(&self, file: NewDropFile) -> Result<(), Fault> {
-        self.change().dropboxes.files.insert(file.id, file.ends_at);
+        let bytes = Bytes { ends_at: file.ends_at, is_kept: false };
+        self.change().dropboxes.files.insert(file.id, bytes);
         Ok(())
     }
 
     async fn end_drop_file(&self, id: AttachmentId) -> Result<(), Fault> {
-        self.change().dropboxes.end_files(&[id], FREE);
+        let mut state = self.change();
+        if let Some(file) = state.dropboxes.files.get_mut(&id).filter(|file| !file.is_kept) {
+            file.ends_at = FREE;
+        }
         Ok(())
     }
 
@@ -197,9 +201,9 @@ impl DropBoxes for MemoryStore {
     ) -> Result<Vec<AttachmentId>, Fault> {
         let mut state = self.change();
         let kept = &mut state.dropboxes;
-        let over = kept.files.iter_mut().filter(|(_, ends_at)| **ends_at <= now);
-        let ended = over.take(limit as usize).map(|(id, ends_at)| {
-            *ends_at = FREE;
+        let over = kept.files.iter_mut().filter(|(_, file)| file.ends_at <= now);
+        let ended = over.take(limit as usize).map(|(id, file)| {
+            file.ends_at = FREE;
             *id
         });
         Ok(ended.collect())
@@ -208,7 +212,7 @@ impl DropBoxes for MemoryStore {
     async fn forget_drop_files(&self, ids: Vec<AttachmentId>) -> Result<(), Fault> {
         let mut state = self.change();
         let files = &mut state.dropboxes.files;
-        files.retain(|id, ends_at| *ends_at > FREE || !ids.contains(id));
+        files.retain(|id, file| file.ends_at > FREE || !ids.contains(id));
         Ok(())
     }
 
@@ -243,6 +247,14 @@ impl DropBoxes for MemoryStore {
         kept.end_files(&files, now);
         Ok(u64::from(limit - left))
     }
+
+    async fn drop_bytes(&self) -> Result<u64, Fault> {
+        let state = self.state();
+        let kept = &state.dropboxes;
+        let boxes = kept.boxes.values().map(|filled| filled.standing().bytes + FOR_ONE);
+        let letter = |one: &Letter| one.data.len() as u64 + one.file.map_or(0, |file| file.length);
+        Ok(boxes.chain(kept.letters.iter().map(|one| letter(one) + FOR_ONE)).sum())
+    }
 }
 
 impl Kept {
@@ -252,19 +264,36 @@ impl Kept {
     }
 
     fn end_files(&mut self, ids: &[AttachmentId], at: Timestamp) {
-        for (id, ends_at) in &mut self.files {
-            if ids.contains(id) && *ends_at > FREE {
-                *ends_at = at;
+        for (id, file) in &mut self.files {
+            if ids.contains(id) && file.ends_at > FREE {
+                file.ends_at = at;
             }
         }
     }
 }
 
 impl Filled {
+    fn with_nothing(content: NewDropBox) -> Self {
+        Self { content, is_closed: false, last_message: 0, messages: BTreeMap::default() }
+    }
+
+    /// Ends it, if it may end.
+    fn end(&mut self, ending: Ending, now: Timestamp) {
+        let ends_at = match ending {
+            Ending::Now if self.messages.values().any(|message| message.ends_at > now) => return,
+            Ending::Now => FREE,
+            Ending::At(ends_at) => ends_at,
+        };
+        self.is_closed = true;
+        self.content.lock_at = self.content.lock_at.min(now);
+        self.content.ends_at = self.content.ends_at.min(ends_at);
+    }
+
     fn standing(&self) -> Standing {
         Standing {
             lock_at: self.content.lock_at,
             ends_at: self.content.ends_at,
+            is_closed: self.is_closed,
             messages: self.messages.len() as u64,
             bytes: self.messages.values().map(NewDropMessage::bytes).sum(),
         }

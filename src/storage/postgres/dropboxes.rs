@@ -15,7 +15,7 @@ use sqlx::query;
 
 use super::PostgresStore;
 use super::link::Link;
-use super::rows::value;
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::file::NewDropFile;
@@ -36,10 +36,10 @@ pub(super) use {
 };
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[BY_TOKEN, END, CLOSE, DROP_SOME, DROP];
+pub(super) const STATEMENTS: &[&str] = &[BY_TOKEN, CLOSE, DROP_SOME, DROP];
 
-/// How many messages of a box that is deleted go in one transaction: others wait for it.
-const STEP: i64 = 200;
+/// How many messages go with a box in the transaction that deletes it: others wait for it.
+const STEP: i64 = 20;
 
 #[async_trait]
 impl DropBoxes for PostgresStore {
@@ -59,7 +59,7 @@ impl DropBoxes for PostgresStore {
     }
 
     async fn drop_messages(&self, read: ReadDrop) -> Result<DropPage, Fault> {
-        if read.taking == Taking::Nothing {
+        if read.taking == Taking::Nothing && read.ending.is_none() {
             return Ok(messages::page(read, &mut self.reader().await?).await?.0);
         }
         self.write(read, |read, link| Box::pin(messages::take(*read, link))).await
@@ -79,30 +79,10 @@ impl DropBoxes for PostgresStore {
         self.write(input, |input, link| Box::pin(messages::delete(*input, link))).await
     }
 
-    /// A box may hold more than one transaction should delete. So it is closed first, and what is
-    /// in it goes in steps; if that ends early, the sweep goes on.
-    async fn delete_drop_box(
-        &self,
-        number: BoxNumber,
-        files_until: Timestamp,
-    ) -> Result<bool, Fault> {
-        let was_there = self.write(number, |number, link| Box::pin(close(*number, link))).await?;
-        let input = (number, files_until);
-        let mut are_more = was_there;
-        while are_more {
-            are_more = self.change(input, |input, link| Box::pin(remove(*input, link))).await?;
-        }
-        Ok(was_there)
-    }
-
-    async fn end_drop_box(
-        &self,
-        number: BoxNumber,
-        now: Timestamp,
-        ends_at: Timestamp,
-    ) -> Result<(), Fault> {
-        let input = (number, now, ends_at);
-        self.write(input, |input, link| Box::pin(end(*input, link))).await
+    /// A box may hold more than one transaction should delete. So it is over at once, and what does
+    /// not go with it is left to the sweep.
+    async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {
+        self.write((number, now), |input, link| Box::pin(delete(*input, link))).await
     }
 
     async fn keep_letter(&self, letter: Letter) -> Result<(), Fault> {
@@ -118,7 +98,7 @@ impl DropBoxes for PostgresStore {
     }
 
     async fn end_drop_file(&self, id: AttachmentId) -> Result<(), Fault> {
-        self.write(id, |id, link| Box::pin(files::end_one(*id, link))).await
+        self.write(id, |id, link| Box::pin(files::end_loose(*id, link))).await
     }
 
     async fn over_drop_files(
@@ -157,6 +137,10 @@ impl DropBoxes for PostgresStore {
             self.tidy((now, left), |input, link| Box::pin(forget::letters(*input, link))).await?;
         left -= self.tidy((now, left), |input, link| Box::pin(forget::boxes(*input, link))).await?;
         Ok((i64::from(limit) - left).unsigned_abs())
+    }
+
+    async fn drop_bytes(&self) -> Result<u64, Fault> {
+        Ok(bytes(&mut self.unhurried_reader().await?).await?)
     }
 }
 
@@ -200,51 +184,48 @@ async fn create(
     Ok(Ok(CreatedBox::Taken(records::drop_box(&taken)?)))
 }
 
-const END: &str = "
-    UPDATE drop_boxes SET lock_at = least(lock_at, $2), ends_at = least(ends_at, $3)
-    WHERE number = $1";
-
-async fn end(
-    (number, now, ends_at): (BoxNumber, Timestamp, Timestamp),
-    link: &mut Link<'_>,
-) -> Result<Result<(), Fault>, StoreError> {
-    let ended = query(END).bind(number.0).bind(now.as_micros()).bind(ends_at.as_micros());
-    ended.execute(link).await.map_err(during("ending a drop box"))?;
-    Ok(Ok(()))
-}
-
 const CLOSE: &str = "UPDATE drop_boxes SET ends_at = 0 WHERE number = $1 AND ends_at > 0";
 
-/// From now on nothing comes into the box; returns whether nobody has closed it before.
-async fn close(number: BoxNumber, link: &mut Link<'_>) -> Result<Result<bool, Fault>, StoreError> {
-    let closed = query(CLOSE).bind(number.0).execute(link).await;
-    Ok(Ok(closed.map_err(during("closing a drop box"))?.rows_affected() > 0))
-}
-
-const DROP_SOME: &str = "
+const DROP_SOME: &str = concat!(
+    "
     DELETE FROM drop_messages WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM drop_messages WHERE box = $1 ORDER BY number LIMIT $2
-    )) RETURNING file";
+    )) RETURNING ",
+    records::gone_columns!()
+);
 
 const DROP: &str = "DELETE FROM drop_boxes WHERE number = $1";
 
-/// Removes some of what is in a closed box, and the box once it is empty; returns whether there is
-/// more of it.
-async fn remove(
-    (number, files_until): (BoxNumber, Timestamp),
+/// From now on nothing comes into the box; removes some of what is in it, and the box itself if that
+/// was all. Returns whether nobody has closed it before.
+async fn delete(
+    (number, now): (BoxNumber, Timestamp),
     link: &mut Link<'_>,
 ) -> Result<Result<bool, Fault>, StoreError> {
     let doing = "deleting a drop box";
-    if !messages::hold(number, link).await? {
+    let closed = query(CLOSE).bind(number.0).execute(&mut *link).await;
+    if closed.map_err(during(doing))?.rows_affected() == 0 {
         return Ok(Ok(false));
     }
     let rows = query(DROP_SOME).bind(number.0).bind(STEP).fetch_all(&mut *link).await;
     let rows = rows.map_err(during(doing))?;
-    let files = rows.iter().map(records::file).collect::<Result<Vec<_>, _>>()?;
-    files::end(files.into_iter().flatten(), files_until, link).await?;
-    if rows.len() as i64 >= STEP {
-        return Ok(Ok(true));
+    let gone = records::gone(&rows)?;
+    if (rows.len() as i64) < STEP {
+        query(DROP).bind(number.0).execute(&mut *link).await.map_err(during(doing))?;
+    } else {
+        messages::shrink(&gone, link).await?;
     }
-    query(DROP).bind(number.0).execute(link).await.map_err(during(doing))?;
-    Ok(Ok(false))
+    files::end(gone.files, now, link).await?;
+    Ok(Ok(true))
+}
+
+/// Walks along all boxes and letters; no text is read.
+const BYTES: &str = "
+    SELECT CAST((SELECT coalesce(sum(kept_bytes + 1024), 0) FROM drop_boxes)
+        + (SELECT coalesce(sum(octet_length(data) + coalesce(file_length, 0) + 1024), 0)
+            FROM drop_letters) AS BIGINT) AS bytes";
+
+async fn bytes(link: &mut Link<'_>) -> Result<u64, StoreError> {
+    let row = query(BYTES).fetch_one(link).await;
+    count(&row.map_err(during("counting the bytes of drop boxes"))?, "bytes")
 }

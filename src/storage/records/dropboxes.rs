@@ -30,7 +30,7 @@ pub(in crate::storage) use drop_message_columns;
 /// The columns that [`drop_letter`] reads.
 macro_rules! drop_letter_columns {
     () => {
-        "id, version, secret, form, data, hash, file, file_length, created_at, ends_at"
+        "id, version, secret, form, data, file, file_length, created_at, ends_at"
     };
 }
 pub(in crate::storage) use drop_letter_columns;
@@ -86,6 +86,7 @@ pub(in crate::storage) fn standing(row: &impl Cells) -> Result<Standing, StoreEr
     Ok(Standing {
         lock_at: time(row, "lock_at")?,
         ends_at: time(row, "ends_at")?,
+        is_closed: flag(row, "closed")?,
         messages: count(row, "kept_messages")?,
         bytes: count(row, "kept_bytes")?,
     })
@@ -120,7 +121,6 @@ pub(in crate::storage) fn drop_letter(row: &impl Cells) -> Result<Letter, StoreE
         secret: SecretDigest::from_bytes(array(row, "secret")?),
         form: form(row)?,
         data: row.blob("data")?.to_vec(),
-        hash: row.optional_text("hash")?.map(str::to_owned),
         file: stored_file(row)?,
         created_at: time(row, "created_at")?,
         ends_at: time(row, "ends_at")?,

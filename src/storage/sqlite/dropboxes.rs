@@ -6,10 +6,11 @@ mod letters;
 mod messages;
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteExecutor;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
-use super::rows::value;
+use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::file::NewDropFile;
@@ -20,7 +21,7 @@ use crate::domain::dropbox::{
 };
 use crate::domain::ids::AttachmentId;
 use crate::domain::ports::DropBoxes;
-use crate::storage::dropping::put_bytes;
+use crate::storage::dropping::put_cost;
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
@@ -31,10 +32,10 @@ pub(super) use {
 };
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[BY_TOKEN, END, CLOSE, DROP_SOME, DROP];
+pub(super) const STATEMENTS: &[&str] = &[BY_TOKEN, CLOSE, DROP_SOME, DROP];
 
-/// How many messages of a box that is deleted go in one transaction: others wait for it.
-const STEP: u32 = 200;
+/// How many messages go with a box in the transaction that deletes it: others wait for it.
+const STEP: u32 = 20;
 
 #[async_trait]
 impl DropBoxes for SqliteStore {
@@ -49,13 +50,13 @@ impl DropBoxes for SqliteStore {
     }
 
     async fn put_drop_messages(&self, put: Put) -> Result<PutOutcome, Fault> {
-        let cost = usize::try_from(put_bytes(&put)).unwrap_or(usize::MAX);
+        let cost = put_cost(&put);
         self.fill(put, cost, |put, connection, _inboxes| Box::pin(messages::put(put, connection)))
             .await
     }
 
     async fn drop_messages(&self, read: ReadDrop) -> Result<DropPage, Fault> {
-        if read.taking == Taking::Nothing {
+        if read.taking == Taking::Nothing && read.ending.is_none() {
             return Ok(messages::page(read, &self.readers).await?.0);
         }
         self.change(read, |read, connection| Box::pin(messages::take(*read, connection))).await
@@ -75,33 +76,10 @@ impl DropBoxes for SqliteStore {
         self.change(input, |input, connection| Box::pin(messages::delete(*input, connection))).await
     }
 
-    /// A box may hold more than one transaction should delete. So it is closed first, and what is
-    /// in it goes in steps; if that ends early, the sweep goes on.
-    async fn delete_drop_box(
-        &self,
-        number: BoxNumber,
-        files_until: Timestamp,
-    ) -> Result<bool, Fault> {
-        let was_there =
-            self.change(number, |number, connection| Box::pin(close(*number, connection))).await?;
-        let input = (number, files_until);
-        let mut are_more = was_there;
-        while are_more {
-            are_more = self
-                .change(input, |input, connection| Box::pin(remove(*input, connection)))
-                .await?;
-        }
-        Ok(was_there)
-    }
-
-    async fn end_drop_box(
-        &self,
-        number: BoxNumber,
-        now: Timestamp,
-        ends_at: Timestamp,
-    ) -> Result<(), Fault> {
-        let input = (number, now, ends_at);
-        self.change(input, |input, connection| Box::pin(end(*input, connection))).await
+    /// A box may hold more than one transaction should delete. So it is over at once, and what does
+    /// not go with it is left to the sweep.
+    async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {
+        self.change((number, now), |input, connection| Box::pin(delete(*input, connection))).await
     }
 
     async fn keep_letter(&self, letter: Letter) -> Result<(), Fault> {
@@ -121,7 +99,7 @@ impl DropBoxes for SqliteStore {
     }
 
     async fn end_drop_file(&self, id: AttachmentId) -> Result<(), Fault> {
-        self.change(id, |id, connection| Box::pin(files::end_one(*id, connection))).await
+        self.change(id, |id, connection| Box::pin(files::end_loose(*id, connection))).await
     }
 
     async fn over_drop_files(
@@ -155,6 +133,10 @@ impl DropBoxes for SqliteStore {
         }
         self.change((now, limit), |input, connection| Box::pin(forget::forget(*input, connection)))
             .await
+    }
+
+    async fn drop_bytes(&self) -> Result<u64, Fault> {
+        Ok(bytes(&self.readers).await?)
     }
 }
 
@@ -196,51 +178,48 @@ async fn create(
     Ok(Ok(CreatedBox::Taken(records::drop_box(&taken.map_err(during(doing))?)?)))
 }
 
-const END: &str = "
-    UPDATE drop_boxes SET lock_at = min(lock_at, ?2), ends_at = min(ends_at, ?3)
-    WHERE number = ?1";
-
-async fn end(
-    (number, now, ends_at): (BoxNumber, Timestamp, Timestamp),
-    connection: &mut SqliteConnection,
-) -> Result<Result<(), Fault>, StoreError> {
-    let ended = query(END).bind(number.0).bind(now.as_micros()).bind(ends_at.as_micros());
-    ended.execute(connection).await.map_err(during("ending a drop box"))?;
-    Ok(Ok(()))
-}
-
 const CLOSE: &str = "UPDATE drop_boxes SET ends_at = 0 WHERE number = ?1 AND ends_at > 0";
 
-/// From now on nothing comes into the box; returns whether nobody has closed it before.
-async fn close(
-    number: BoxNumber,
-    connection: &mut SqliteConnection,
-) -> Result<Result<bool, Fault>, StoreError> {
-    let closed = query(CLOSE).bind(number.0).execute(connection).await;
-    Ok(Ok(closed.map_err(during("closing a drop box"))?.rows_affected() > 0))
-}
-
-const DROP_SOME: &str = "
+const DROP_SOME: &str = concat!(
+    "
     DELETE FROM drop_messages WHERE box = ?1 AND number IN (
         SELECT number FROM drop_messages WHERE box = ?1 ORDER BY number LIMIT ?2
-    ) RETURNING file";
+    ) RETURNING ",
+    records::gone_columns!()
+);
 
 const DROP: &str = "DELETE FROM drop_boxes WHERE number = ?1";
 
-/// Removes some of what is in a closed box, and the box once it is empty; returns whether there is
-/// more of it.
-async fn remove(
-    (number, files_until): (BoxNumber, Timestamp),
+/// From now on nothing comes into the box; removes some of what is in it, and the box itself if that
+/// was all. Returns whether nobody has closed it before.
+async fn delete(
+    (number, now): (BoxNumber, Timestamp),
     connection: &mut SqliteConnection,
 ) -> Result<Result<bool, Fault>, StoreError> {
     let doing = "deleting a drop box";
+    let closed = query(CLOSE).bind(number.0).execute(&mut *connection).await;
+    if closed.map_err(during(doing))?.rows_affected() == 0 {
+        return Ok(Ok(false));
+    }
     let rows = query(DROP_SOME).bind(number.0).bind(STEP).fetch_all(&mut *connection).await;
     let rows = rows.map_err(during(doing))?;
-    let files = rows.iter().map(records::file).collect::<Result<Vec<_>, _>>()?;
-    files::end(files.into_iter().flatten(), files_until, connection).await?;
-    if rows.len() >= STEP as usize {
-        return Ok(Ok(true));
+    let gone = records::gone(&rows)?;
+    if rows.len() < STEP as usize {
+        query(DROP).bind(number.0).execute(&mut *connection).await.map_err(during(doing))?;
+    } else {
+        messages::shrink(&gone, connection).await?;
     }
-    query(DROP).bind(number.0).execute(connection).await.map_err(during(doing))?;
-    Ok(Ok(false))
+    files::end(gone.files, now, connection).await?;
+    Ok(Ok(true))
+}
+
+/// Walks along all boxes and letters; no text is read.
+const BYTES: &str = "
+    SELECT (SELECT coalesce(sum(kept_bytes + 1024), 0) FROM drop_boxes)
+        + (SELECT coalesce(sum(octet_length(data) + coalesce(file_length, 0) + 1024), 0)
+            FROM drop_letters) AS bytes";
+
+async fn bytes(executor: impl SqliteExecutor<'_>) -> Result<u64, StoreError> {
+    let row = query(BYTES).fetch_one(executor).await;
+    count(&row.map_err(during("counting the bytes of drop boxes"))?, "bytes")
 }

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use super::One;
+use super::{Call, One};
 use super::crypto::{FileOpener, FileSealError, FileSealer, PassKey};
 use super::disposition::base_name;
 use crate::domain::dropbox::{Depot, StoredFile};
@@ -29,8 +29,7 @@ type Sealed = mpsc::Sender<Result<Bytes, Fault>>;
 /// Those of its pieces; [`Fault::Invalid`] for a name that is too long; those of
 /// [`Depot::receive`].
 pub(super) async fn receive(
-    one: &One,
-    depot: &Depot,
+    call: &Call,
     key: &PassKey,
     name: &str,
     pieces: impl Stream<Item = Result<Bytes, Fault>> + Send,
@@ -44,14 +43,15 @@ pub(super) async fn receive(
     });
     let incoming = Incoming { bytes: bytes.boxed(), announced: None, most: u64::MAX };
     let sealing = async {
-        let failed = seal(one, sealer, pieces, &sealed).await;
+        let failed = seal(&call.one, sealer, pieces, &sealed).await;
         if let Err(fault) = failed {
             // Whoever takes nothing any more knows better why.
             let _ = sealed.send(Err(fault)).await;
         }
         drop(sealed);
     };
-    let (received, ()) = tokio::join!(depot.receive(incoming), sealing);
+    let received = call.state.depot.receive(incoming, call.asked.address);
+    let (received, ()) = tokio::join!(received, sealing);
     received
 }
 

@@ -256,7 +256,7 @@ impl Reading<'_> {
         });
         let first = stream::iter(first.map(Ok));
         let pieces = futures_util::StreamExt::chain(first, rest);
-        let stored = files::receive(one, &self.call.state.depot, &key, file_name, pieces).await?;
+        let stored = files::receive(self.call, &key, file_name, pieces).await?;
         self.files.push(SentFile { pass, stored });
         Ok(())
     }

@@ -112,7 +112,7 @@ async fn seal_attachment(
     let key = call.one.compute(move || PassKey::derive(&pass)).await?;
     let name = parameters.text(Name::AttachedAs).unwrap_or(NAMELESS);
     let pieces = stream::iter([Ok(bytes)]);
-    let stored = files::receive(&call.one, &call.state.depot, &key, name, pieces).await?;
+    let stored = files::receive(call, &key, name, pieces).await?;
     Ok(SentFile { pass: word.clone(), stored })
 }
 
@@ -129,7 +129,7 @@ async fn seal(
     let SealedLetter { form, data, hash } = sealed;
     let (form, data) = (form_of(form), data.into_bytes());
     let version = Version::One;
-    Ok((NewLetter { version, secret, form, data, hash: None, file, life: None }, hash))
+    Ok((NewLetter { version, secret, form, data, file, life: None }, hash))
 }
 
 /// What links begin with.
@@ -166,7 +166,7 @@ async fn hand_over(
          unread on {}.\n",
         link, letter.ends_at
     ));
-    if let Err(fault) = depot.notices().letter(to, text) {
+    if let Err(fault) = depot.notices().letter(to, call.asked.address, text) {
         // Nobody will ever know where it is.
         let (id, from) = (letter.id, call.asked.address);
         drop(depot.take_letter(Version::One, id, word.as_bytes(), from).await);

@@ -84,7 +84,7 @@ async fn receive(call: &Call, body: Body) -> Result<StoredFile, Fault> {
     }
     let mut incoming = call.state.transfers.incoming(body, most);
     incoming.bytes = paid(incoming.bytes, gate.clone(), address, announced);
-    let file = depot.receive(incoming).await?;
+    let file = depot.receive(incoming, address).await?;
     if file.length < EMPTY {
         let fault = Fault::invalid("body", format!("has no {EMPTY} bytes"));
         return Err(without(call, file, fault).await);

@@ -37,7 +37,6 @@ pub(super) async fn leave(call: &Call, body: Body) -> Result<Response, Refusal> 
         secret,
         form: Form::Sealed,
         data,
-        hash: None,
         file: None,
         life: Some(Duration::from_secs(life)),
     };

@@ -13,7 +13,7 @@ use crate::storage::postgres::rows::{id, id_array};
 
 #[cfg(test)]
 pub(in crate::storage::postgres) const STATEMENTS: &[&str] =
-    &[KEEP, END, ANY_OVER, OVER, FORGET, AMONG];
+    &[KEEP, END, END_LOOSE, ANY_OVER, OVER, FORGET, AMONG];
 
 const OPEN: &str = "INSERT INTO drop_files (id, ends_at) VALUES ($1, $2)";
 
@@ -32,7 +32,7 @@ const KEEP: &str = "
     WITH live AS MATERIALIZED (
         SELECT id FROM drop_files WHERE id = ANY($1) AND ends_at + 0 > $3 ORDER BY id FOR UPDATE
     )
-    UPDATE drop_files SET ends_at = (
+    UPDATE drop_files SET kept = 1, ends_at = (
         SELECT until FROM unnest($1::bytea[], $2::bigint[]) AS new (id, until)
         WHERE new.id = drop_files.id LIMIT 1
     )
@@ -80,12 +80,16 @@ pub(super) async fn end(
     Ok(())
 }
 
-/// From now on this file is over.
-pub(super) async fn end_one(
+/// Who keeps it just now is waited for.
+const END_LOOSE: &str = "UPDATE drop_files SET ends_at = 0 WHERE id = $1 AND kept + 0 = 0";
+
+/// From now on this file is over, unless something ever kept it.
+pub(super) async fn end_loose(
     id: AttachmentId,
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
-    end([id], Timestamp::from_micros(0), link).await?;
+    let ended = query(END_LOOSE).bind(&id.as_bytes()[..]).execute(link).await;
+    ended.map_err(during("ending a file"))?;
     Ok(Ok(()))
 }
 

@@ -6,9 +6,9 @@ use super::files;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::{
-    BoxNumber, DropId, DropMessage, DropPage, Put, PutOutcome, ReadDrop, Taking,
+    BoxNumber, DropId, DropMessage, DropPage, Ending, Put, PutOutcome, ReadDrop, Taking,
 };
-use crate::storage::dropping::{Filling, Gone, column, put_bytes};
+use crate::storage::dropping::{Filling, Gone, column, ending, put_bytes};
 use crate::storage::error::{StoreError, during};
 use crate::storage::postgres::columns::{blobs, numbers};
 use crate::storage::postgres::link::Link;
@@ -17,7 +17,7 @@ use crate::storage::records;
 
 #[cfg(test)]
 pub(in crate::storage::postgres) const STATEMENTS: &[&str] =
-    &[HOLD, STANDING, PUT, PAGE, TAKE_TEXTS, TAKE_ALL, BY_ID, DELETE, SHRINK];
+    &[HOLD, STANDING, PUT, PAGE, TAKE_TEXTS, TAKE_ALL, END, END_EMPTY, BY_ID, DELETE, SHRINK];
 
 const HOLD: &str = "SELECT number FROM drop_boxes WHERE number = $1 FOR NO KEY UPDATE";
 
@@ -28,7 +28,8 @@ pub(super) async fn hold(number: BoxNumber, link: &mut Link<'_>) -> Result<bool,
 }
 
 const STANDING: &str = "
-    SELECT lock_at, ends_at, kept_messages, kept_bytes FROM drop_boxes WHERE number = $1";
+    SELECT lock_at, ends_at, closed, kept_messages, kept_bytes FROM drop_boxes
+    WHERE number = $1";
 
 /// Raises the counts of the box, which keeps its row, and stores the messages; if anything speaks
 /// against it, neither.
@@ -36,7 +37,7 @@ const PUT: &str = "
     WITH grown AS (
         UPDATE drop_boxes SET last_message = last_message + $2,
             kept_messages = kept_messages + $2, kept_bytes = kept_bytes + $3
-        WHERE number = $1 AND ends_at + 0 > $4 AND lock_at > $4
+        WHERE number = $1 AND ends_at + 0 > $4 AND lock_at > $4 AND closed = 0
             AND kept_messages + $2 <= $5 AND kept_bytes + $3 <= $6
         RETURNING last_message - $2 AS before
     )
@@ -146,7 +147,7 @@ const TAKE_ALL: &str = "
     DELETE FROM drop_messages
     WHERE box = $1 AND number > $2 AND number <= $3 AND ends_at + 0 > $4";
 
-/// The same, and takes out what is to go.
+/// The same, and takes out what is to go; then ends the box, if it is to end.
 pub(super) async fn take(
     read: ReadDrop,
     link: &mut Link<'_>,
@@ -154,24 +155,61 @@ pub(super) async fn take(
     if !hold(read.from, link).await? {
         return Ok(Ok(Filling::new(read).finish().0));
     }
-    let (page, gone) = page(read, link).await?;
-    let Some(last) = page.messages.last().filter(|_| gone.messages() > 0) else {
-        return Ok(Ok(page));
-    };
-    let statement = if read.taking == Taking::Texts { TAKE_TEXTS } else { TAKE_ALL };
-    query(statement)
-        .bind(read.from.0)
-        .bind(read.after)
-        .bind(last.number)
-        .bind(read.now.as_micros())
-        .execute(&mut *link)
-        .await
-        .map_err(during("taking messages out of a drop box"))?;
-    shrink(&gone, link).await?;
+    let (page, gone) = page(read, &mut *link).await?;
+    if let Some(last) = page.messages.last().filter(|_| gone.messages() > 0) {
+        remove(&read, last.number, &gone, link).await?;
+    }
+    if let Some(ending) = ending(&read, &page) {
+        end(&read, ending, &mut *link).await?;
+    }
+    // Files come last, whoever works on them.
     if let Taking::All { files_until } = read.taking {
         files::end(gone.files, files_until, link).await?;
     }
     Ok(Ok(page))
+}
+
+async fn remove(
+    read: &ReadDrop,
+    last: i64,
+    gone: &Gone,
+    link: &mut Link<'_>,
+) -> Result<(), StoreError> {
+    let statement = if read.taking == Taking::Texts { TAKE_TEXTS } else { TAKE_ALL };
+    query(statement)
+        .bind(read.from.0)
+        .bind(read.after)
+        .bind(last)
+        .bind(read.now.as_micros())
+        .execute(&mut *link)
+        .await
+        .map_err(during("taking messages out of a drop box"))?;
+    shrink(gone, link).await
+}
+
+/// Nobody puts anything into it from then on, and whoever goes on after a message that it never had
+/// has not read it.
+const END: &str = "
+    UPDATE drop_boxes SET closed = 1, lock_at = least(lock_at, $3), ends_at = least(ends_at, $4)
+    WHERE number = $1 AND last_message >= $2";
+
+/// The same for a box that is gone at once.
+const END_EMPTY: &str = "
+    UPDATE drop_boxes SET closed = 1, lock_at = least(lock_at, $3), ends_at = 0
+    WHERE number = $1 AND last_message >= $2 AND NOT EXISTS (
+        SELECT 1 FROM drop_messages WHERE box = $1 AND ends_at + 0 > $3
+    )";
+
+async fn end(read: &ReadDrop, ending: Ending, link: &mut Link<'_>) -> Result<(), StoreError> {
+    let (number, after, now) = (read.from.0, read.after, read.now.as_micros());
+    let ended = match ending {
+        Ending::Now => query(END_EMPTY).bind(number).bind(after).bind(now),
+        Ending::At(ends_at) => {
+            query(END).bind(number).bind(after).bind(now).bind(ends_at.as_micros())
+        }
+    };
+    ended.execute(link).await.map_err(during("ending a drop box"))?;
+    Ok(())
 }
 
 const BY_ID: &str = concat!(

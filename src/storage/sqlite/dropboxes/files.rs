@@ -14,7 +14,7 @@ use crate::storage::sqlite::rows::{count, id, id_list, json_list};
 
 #[cfg(test)]
 pub(in crate::storage::sqlite) const STATEMENTS: &[&str] =
-    &[LIVE, KEEP, END, ANY_OVER, OVER, FORGET, AMONG];
+    &[LIVE, KEEP, END, END_LOOSE, ANY_OVER, OVER, FORGET, AMONG];
 
 const OPEN: &str = "INSERT INTO drop_files (id, ends_at) VALUES (?1, ?2)";
 
@@ -33,7 +33,7 @@ const LIVE: &str = "
     CROSS JOIN drop_files ON drop_files.id = unhex(wanted.value)
     WHERE drop_files.ends_at + 0 > ?2";
 
-const KEEP: &str = "UPDATE drop_files SET ends_at = ?2 WHERE id = ?1";
+const KEEP: &str = "UPDATE drop_files SET ends_at = ?2, kept = 1 WHERE id = ?1";
 
 /// Lets files last until then, each as long as is said, all of them or none.
 pub(super) async fn keep(
@@ -77,12 +77,15 @@ pub(super) async fn end(
     Ok(())
 }
 
-/// From now on this file is over.
-pub(super) async fn end_one(
+const END_LOOSE: &str = "UPDATE drop_files SET ends_at = 0 WHERE id = ?1 AND kept + 0 = 0";
+
+/// From now on this file is over, unless something ever kept it.
+pub(super) async fn end_loose(
     id: AttachmentId,
     connection: &mut SqliteConnection,
 ) -> Result<Result<(), Fault>, StoreError> {
-    end([id], Timestamp::from_micros(0), connection).await?;
+    let ended = query(END_LOOSE).bind(&id.as_bytes()[..]).execute(connection).await;
+    ended.map_err(during("ending a file"))?;
     Ok(Ok(()))
 }
 

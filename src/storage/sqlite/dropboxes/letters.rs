@@ -14,9 +14,9 @@ use crate::storage::records;
 pub(in crate::storage::sqlite) const STATEMENTS: &[&str] = &[TAKE];
 
 const KEEP: &str = "
-    INSERT INTO drop_letters (id, version, secret, form, hash, file, file_length, created_at,
+    INSERT INTO drop_letters (id, version, secret, form, file, file_length, created_at,
         ends_at, data)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 /// Keeps a letter, and its file for as long.
 pub(super) async fn keep(
@@ -33,7 +33,6 @@ pub(super) async fn keep(
         .bind(records::version_number(letter.version))
         .bind(letter.secret.as_bytes().as_slice())
         .bind(letter.form as i64)
-        .bind(letter.hash.as_deref())
         .bind(letter.file.as_ref().map(|file| file.id.as_bytes().as_slice()))
         .bind(letter.file.map(|file| column(file.length)))
         .bind(letter.created_at.as_micros())

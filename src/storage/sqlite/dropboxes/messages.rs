@@ -1,6 +1,5 @@
 //! What is in drop boxes.
 
-use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteExecutor;
 use sqlx::{SqliteConnection, query};
 
@@ -9,19 +8,20 @@ use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::message::NewDropMessage;
 use crate::domain::dropbox::{
-    BoxNumber, DropId, DropMessage, DropPage, Put, PutOutcome, ReadDrop, Taking,
+    BoxNumber, DropId, DropMessage, DropPage, Ending, Put, PutOutcome, ReadDrop, Taking,
 };
-use crate::storage::dropping::{Filling, Gone, column, put_bytes};
+use crate::storage::dropping::{Filling, Gone, column, ending, put_bytes};
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 use crate::storage::sqlite::rows::value;
 
 #[cfg(test)]
 pub(in crate::storage::sqlite) const STATEMENTS: &[&str] =
-    &[STANDING, GROW, PAGE, TAKE_TEXTS, TAKE_ALL, BY_ID, DELETE, SHRINK];
+    &[STANDING, GROW, PAGE, TAKE_TEXTS, TAKE_ALL, END, END_EMPTY, BY_ID, DELETE, SHRINK];
 
 const STANDING: &str = "
-    SELECT lock_at, ends_at, kept_messages, kept_bytes FROM drop_boxes WHERE number = ?1";
+    SELECT lock_at, ends_at, closed, kept_messages, kept_bytes FROM drop_boxes
+    WHERE number = ?1";
 
 const GROW: &str = "
     UPDATE drop_boxes SET last_message = last_message + ?2,
@@ -83,23 +83,34 @@ async fn insert(
     Ok(())
 }
 
+/// The texts are read only of what comes on the page, and of the next message: the rows before the
+/// previous one hold less than the page may. Lengths are known without them.
 const PAGE: &str = concat!(
     "SELECT ",
     records::drop_message_columns!(),
-    " FROM drop_messages WHERE box = ?1 AND number > ?2 AND ends_at + 0 > ?3
-    ORDER BY number LIMIT ?4"
+    " FROM (
+        SELECT place, sum(bytes)
+            OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS ahead
+        FROM (
+            SELECT number AS place, octet_length(encryption_key) + octet_length(data)
+                + octet_length(name) AS bytes
+            FROM drop_messages WHERE box = ?1 AND number > ?2 AND ends_at + 0 > ?3
+            ORDER BY number LIMIT ?4
+        ) AS waiting
+    ) AS wanted
+    CROSS JOIN drop_messages ON drop_messages.box = ?1 AND drop_messages.number = wanted.place
+    WHERE coalesce(wanted.ahead, -1) < ?5 ORDER BY wanted.place"
 );
 
-/// The next messages of a box, and what is to go of them. The driver reads at most fifty rows ahead
-/// of where the page is full.
+/// The next messages of a box, and what is to go of them.
 pub(super) async fn page(
     read: ReadDrop,
     executor: impl SqliteExecutor<'_>,
 ) -> Result<(DropPage, Gone), StoreError> {
     let mut filling = Filling::new(read);
     let rows = query(PAGE).bind(read.from.0).bind(read.after).bind(read.now.as_micros());
-    let mut rows = rows.bind(filling.most_rows()).fetch(executor);
-    while let Some(row) = rows.try_next().await.map_err(during("reading a drop box"))? {
+    let rows = rows.bind(filling.most_rows()).bind(column(read.bytes)).fetch_all(executor).await;
+    for row in rows.map_err(during("reading a drop box"))? {
         if !filling.add(records::drop_message(&row)?) {
             break;
         }
@@ -117,29 +128,70 @@ const TAKE_ALL: &str = "
     DELETE FROM drop_messages
     WHERE box = ?1 AND number > ?2 AND number <= ?3 AND ends_at + 0 > ?4";
 
-/// The same, and takes out what is to go.
+/// The same, and takes out what is to go; then ends the box, if it is to end.
 pub(super) async fn take(
     read: ReadDrop,
     connection: &mut SqliteConnection,
 ) -> Result<Result<DropPage, Fault>, StoreError> {
     let (page, gone) = page(read, &mut *connection).await?;
-    let Some(last) = page.messages.last().filter(|_| gone.messages() > 0) else {
-        return Ok(Ok(page));
-    };
-    let statement = if read.taking == Taking::Texts { TAKE_TEXTS } else { TAKE_ALL };
-    query(statement)
-        .bind(read.from.0)
-        .bind(read.after)
-        .bind(last.number)
-        .bind(read.now.as_micros())
-        .execute(&mut *connection)
-        .await
-        .map_err(during("taking messages out of a drop box"))?;
-    shrink(&gone, connection).await?;
+    if let Some(last) = page.messages.last().filter(|_| gone.messages() > 0) {
+        remove(&read, last.number, &gone, connection).await?;
+    }
+    if let Some(ending) = ending(&read, &page) {
+        end(&read, ending, &mut *connection).await?;
+    }
+    // Files come last, whoever works on them.
     if let Taking::All { files_until } = read.taking {
         files::end(gone.files, files_until, connection).await?;
     }
     Ok(Ok(page))
+}
+
+async fn remove(
+    read: &ReadDrop,
+    last: i64,
+    gone: &Gone,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let statement = if read.taking == Taking::Texts { TAKE_TEXTS } else { TAKE_ALL };
+    query(statement)
+        .bind(read.from.0)
+        .bind(read.after)
+        .bind(last)
+        .bind(read.now.as_micros())
+        .execute(&mut *connection)
+        .await
+        .map_err(during("taking messages out of a drop box"))?;
+    shrink(gone, connection).await
+}
+
+/// Nobody puts anything into it from then on, and whoever goes on after a message that it never had
+/// has not read it.
+const END: &str = "
+    UPDATE drop_boxes SET closed = 1, lock_at = min(lock_at, ?3), ends_at = min(ends_at, ?4)
+    WHERE number = ?1 AND last_message >= ?2";
+
+/// The same for a box that is gone at once.
+const END_EMPTY: &str = "
+    UPDATE drop_boxes SET closed = 1, lock_at = min(lock_at, ?3), ends_at = 0
+    WHERE number = ?1 AND last_message >= ?2 AND NOT EXISTS (
+        SELECT 1 FROM drop_messages WHERE box = ?1 AND ends_at + 0 > ?3
+    )";
+
+async fn end(
+    read: &ReadDrop,
+    ending: Ending,
+    connection: &mut SqliteConnection,
+) -> Result<(), StoreError> {
+    let (number, after, now) = (read.from.0, read.after, read.now.as_micros());
+    let ended = match ending {
+        Ending::Now => query(END_EMPTY).bind(number).bind(after).bind(now),
+        Ending::At(ends_at) => {
+            query(END).bind(number).bind(after).bind(now).bind(ends_at.as_micros())
+        }
+    };
+    ended.execute(connection).await.map_err(during("ending a drop box"))?;
+    Ok(())
 }
 
 const BY_ID: &str = concat!(
