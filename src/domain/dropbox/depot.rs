@@ -308,7 +308,7 @@ impl Depot {
     /// | | messages that go | a box that goes |
     /// | --- | --- | --- |
     /// | version 1 | all at once; bytes of files last for another hour | as well, and it is gone at once |
-    /// | version 2 | texts; files with [`Self::file_was_read`] | nothing; it is over an hour later |
+    /// | version 2 | texts; files an hour after [`Self::file_was_read`] | nothing; it is over an hour later |
     ///
     /// A box goes when all of it was read and that was something: not an empty one.
     ///
@@ -363,8 +363,8 @@ impl Depot {
     /// When the store cannot do it.
     pub async fn file_was_read(&self, owned: &DropBox, read: &DropMessage) -> Result<(), Fault> {
         if owned.content.after_reading.messages_go {
-            let (number, now) = (read.number, self.now());
-            self.gateway.store.delete_drop_message(owned.number, number, now).await?;
+            let until = self.now().plus(GRACE);
+            self.gateway.store.end_drop_message(owned.number, read.number, until).await?;
         }
         Ok(())
     }

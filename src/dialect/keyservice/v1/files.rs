@@ -7,9 +7,9 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use super::{Call, One};
 use super::crypto::{FileOpener, FileSealError, FileSealer, PassKey};
 use super::disposition::base_name;
+use super::{Call, One};
 use crate::domain::dropbox::{Depot, StoredFile};
 use crate::domain::error::Fault;
 use crate::domain::ports::{ByteStream, Incoming};

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::file::LONG_NAME;
 use crate::domain::clock::Timestamp;
+use crate::domain::dropbox::message::{FULL_OF_BYTES, FULL_OF_MESSAGES};
+use crate::domain::dropbox::stock;
 use crate::domain::error::Fault;
 use crate::http::problem::{Document, Problem};
 use crate::http::request_id::RequestId;
@@ -93,6 +95,12 @@ fn document(fault: &Fault, id: &RequestId) -> Document {
         }
         Fault::TooLarge { what: LONG_NAME, .. } => {
             Document { field: Some("name".to_owned()), ..document }
+        }
+        Fault::TooLarge { what: FULL_OF_MESSAGES | FULL_OF_BYTES, .. } => {
+            Document { code: "box_full".to_owned(), actual: None, ..document }
+        }
+        Fault::TooLarge { what: stock::FULL, .. } => {
+            Document { code: "gateway_full".to_owned(), actual: None, ..document }
         }
         Fault::Forbidden { field, reason } if !field.is_empty() => {
             let detail = format!("{field}: {reason}");
