@@ -8,10 +8,19 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::time::{Instant, sleep_until};
+
+use super::asked::Operation;
 
 /// Between two moments at which refusals leave: many times what comparing takes, and little to wait.
 const STEP: Duration = Duration::from_millis(20);
+
+/// Whether an answer with this status leaves at such a moment.
+pub(super) fn is_for(operation: Operation, status: StatusCode) -> bool {
+    let is_refused = status.is_client_error() || status.is_server_error();
+    is_refused && operation.follows_from_secret()
+}
 
 /// Waits for the next such moment of a request that came at `arrived`.
 pub(super) async fn reach(arrived: Instant) {
@@ -28,6 +37,17 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
+
+    #[test]
+    fn what_its_owner_reads_leaves_at_once() {
+        for operation in [Operation::Read, Operation::Delete, Operation::File] {
+            assert!(is_for(operation, StatusCode::NOT_FOUND));
+            assert!(is_for(operation, StatusCode::SERVICE_UNAVAILABLE));
+            assert!(!is_for(operation, StatusCode::OK));
+            assert!(!is_for(operation, StatusCode::NOT_MODIFIED));
+        }
+        assert!(!is_for(Operation::Put, StatusCode::NOT_FOUND), "it shows no secret");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_leaves_at_the_next_step() {

@@ -90,9 +90,7 @@ impl Around {
         let work = begin(self.state.clone(), operation, parts, body, arrived);
         let answer = self.guard.answer(course, brings_file, work).await;
         let mut response = shape.finish(answer);
-        let status = response.status();
-        let is_refused = status.is_client_error() || status.is_server_error();
-        if is_refused && operation.follows_from_secret() {
+        if grid::is_for(operation, response.status()) {
             grid::reach(arrived).await;
         }
         response.extensions_mut().insert(LoggedPath(operation.path()));
