@@ -233,7 +233,7 @@ impl App {
             leftovers: self.leftovers.clone(),
         };
         let opened = parts.state(&self.config, &self.directory, seed)?;
-        self.keyservice = opened.map(|parts| keyservice::follow(&mut self.tasks, parts));
+        self.keyservice = opened.and_then(|parts| keyservice::follow(&mut self.tasks, parts));
         Ok(())
     }
 

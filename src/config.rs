@@ -127,7 +127,7 @@ impl Config {
         self.attachments.validate()?;
         self.outbound.validate()?;
         self.dialects.validate()?;
-        self.dialects.keyservice.fits(&self.http)?;
+        self.dialects.keyservice.fits(&self.http, &self.limits.rate)?;
         self.telemetry.validate()
     }
 }

@@ -56,12 +56,14 @@ pub(super) struct Parts {
 
 /// The dialect, before anything runs in its background.
 pub(super) struct Open {
-    state: Arc<KeyServiceState>,
-    mailer: Option<MailServer>,
+    depot: Arc<Depot>,
+    /// What it is spoken with, unless it is switched off.
+    spoken: Option<(Arc<KeyServiceState>, Option<MailServer>)>,
 }
 
 impl Parts {
-    /// What the dialect's handlers work with, if it is spoken; keys follow from `seed`.
+    /// What the dialect's handlers work with, if it is spoken; keys follow from `seed`. Where it was
+    /// spoken once, what it kept still has to go when it is over.
     ///
     /// # Errors
     /// When the folder of files cannot be used, or mail cannot be set up.
@@ -72,12 +74,18 @@ impl Parts {
         seed: &[u8; 32],
     ) -> Result<Option<Open>, AppError> {
         let settings = &config.dialects.keyservice;
-        if !settings.enabled {
+        let path = directory.drop_box_files();
+        // The folder is made when the dialect is switched on for the first time.
+        if !settings.enabled && !path.exists() {
             return Ok(None);
         }
-        let path = directory.drop_box_files();
         let blobs = LocalBlobs::open(path.clone(), config.attachments.keep_free_bytes);
         let blobs = blobs.map_err(|source| AppError::Blobs { path, source })?;
+        if !settings.enabled {
+            let policy = settings.for_domain();
+            let depot = Depot::new(self.gateway, Arc::new(blobs), policy, Notices::none());
+            return Ok(Some(Open { depot: Arc::new(depot), spoken: None }));
+        }
         let mailer = mailer(config, &self.gateway);
         let mailer = mailer.transpose().map_err(OutsideError::from).map_err(Box::new)?;
         let notices = match &mailer {
@@ -85,26 +93,27 @@ impl Parts {
             None => Notices::none(),
         };
         let depot = Depot::new(self.gateway, Arc::new(blobs), settings.for_domain(), notices);
+        let depot = Arc::new(depot);
         let state = KeyServiceState {
-            depot: Arc::new(depot),
+            depot: depot.clone(),
             gate: self.gate,
             v1: settings.v1.then(|| v1::One::new(one(settings), seed)),
             settings: dialect(config),
             transfers: Transfers::new(settings::blobs(config)),
             leftovers: self.leftovers,
         };
-        Ok(Some(Open { state: Arc::new(state), mailer }))
+        Ok(Some(Open { depot, spoken: Some((Arc::new(state), mailer)) }))
     }
 }
 
 /// Starts what runs in the background for drop boxes.
-pub(super) fn follow(tasks: &mut JoinSet<()>, open: Open) -> Arc<KeyServiceState> {
-    let Open { state, mailer } = open;
-    tasks.spawn(sweep(state.depot.clone()));
+pub(super) fn follow(tasks: &mut JoinSet<()>, open: Open) -> Option<Arc<KeyServiceState>> {
+    tasks.spawn(sweep(open.depot.clone()));
+    let (state, mailer) = open.spoken?;
     if let Some(mailer) = mailer {
-        tasks.spawn(send_mail(state.depot.clone(), mailer));
+        tasks.spawn(send_mail(open.depot, mailer));
     }
-    state
+    Some(state)
 }
 
 /// Removes what is over, and strays, for ever; the caller ends it by dropping it.

@@ -63,6 +63,17 @@ impl<Holder: Copy + Eq + Hash> Share<Holder> {
     }
 }
 
+impl<Holder: Copy + Eq + Hash> Share<Holder> {
+    /// Becomes as small as this.
+    pub fn shrink(&mut self, amount: u64) {
+        let less = self.amount.saturating_sub(amount);
+        if let Some(held) = self.shares.held().get_mut(&self.holder) {
+            *held = held.saturating_sub(less);
+        }
+        self.amount -= less;
+    }
+}
+
 impl<Holder: Copy + Eq + Hash> Drop for Share<Holder> {
     fn drop(&mut self) {
         if let Entry::Occupied(mut held) = self.shares.held().entry(self.holder) {
@@ -104,6 +115,19 @@ mod tests {
         drop(other);
         assert!(one.grow(11), "alone");
         drop(one);
+        assert!(shares.held().is_empty());
+    }
+
+    #[test]
+    fn a_share_shrinks_to_what_is_needed() {
+        let shares = Arc::new(Shares::new(10));
+        let mut one = shares.take(ANNA, 10).unwrap();
+        one.shrink(4);
+        one.shrink(5);
+        let other = shares.take(ANNA, 6).unwrap();
+        assert!(shares.take(ANNA, 1).is_none());
+        one.shrink(0);
+        drop((one, other));
         assert!(shares.held().is_empty());
     }
 

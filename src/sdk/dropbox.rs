@@ -68,7 +68,7 @@ pub use kdf::{Argon2Cost, Kdf, KdfError};
 pub use keys::{BoxKeys, KeysError};
 pub use letter::{LetterError, LetterId, LetterIdError, LetterSecret};
 pub use link::{LetterLink, LinkError, ShareLink};
-pub use message::{ENCRYPTION_KEY, OpenError, SealError};
+pub use message::{ENCRYPTION_KEY, LONGEST_NAME, OpenError, SealError};
 pub use passphrase::{DeriveError, PassphraseKeys};
 pub use shared::{RecordError, SharedBox};
 pub use text::{SealedText, open_text, seal_text};

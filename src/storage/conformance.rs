@@ -260,7 +260,8 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_message_whose_file_is_gone_is_not_left,
         a_box_is_read_in_pages,
         a_message_that_is_over_is_not_read,
-        a_message_is_deleted_once;
+        a_message_is_deleted_once,
+        a_message_that_gets_an_earlier_end_goes_then_with_its_file;
     drop_taking:
         what_is_read_stays_unless_it_is_taken,
         texts_are_taken_and_files_stay,

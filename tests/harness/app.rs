@@ -131,6 +131,12 @@ impl TestApp {
         }
     }
 
+    /// Stops the gateway and starts it again on the same data with other settings.
+    pub async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.restart().await;
+    }
+
     /// Stops the gateway and starts it again on the same data.
     pub async fn restart(&mut self) {
         if let Some(app) = self.app.take() {

@@ -1,5 +1,9 @@
 //! Where the key service is, and for whom.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use sealpost::domain::account::Dialect;
@@ -31,7 +35,7 @@ async fn it_is_beside_everything_else_in_letters_of_either_case() {
         let answer = app.answer(get(&format!("{path}?v=2&TOKEN={unknown}"))).await;
         assert_eq!((answer.status, &answer.json["code"]), (404, &"not_found".into()), "{path}");
     }
-    for path in ["/keyservice", "/KeyService", "/selfdestruct/READ/"] {
+    for path in ["/keyservice", "/KeyService", "/selfdestruct/READ"] {
         assert_eq!(app.answer(get(path)).await.status, 200, "{path}");
     }
     let mixin = app.answer(get("/me")).await;
@@ -59,7 +63,7 @@ async fn an_address_of_its_own_has_nothing_else_and_leads_to_the_page() {
         };
         let root = head(own, "/").await;
         assert!(
-            root.starts_with("HTTP/1.1 303") && root.contains("location: /keyservice"),
+            root.starts_with("HTTP/1.1 303") && root.contains("location: keyservice"),
             "{root}"
         );
         assert!(head(own, "/keyservice").await.starts_with("HTTP/1.1 200"));
@@ -152,4 +156,48 @@ async fn an_operator_may_list_whose_pages_may() {
         let is_allowed = answer.headers.contains_key("access-control-allow-origin");
         assert_eq!((answer.status, is_allowed), (204, allowed), "{origin}");
     }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_leads_to_the_page_of_a_letter_and_of_boxes() {
+    let app = TestApp::start_for_boxes().await;
+    for (path, place) in [("/SelfDestruct/Read/", "../read"), ("/keyservice/", "../keyservice")] {
+        let answer = app.answer(get(path)).await;
+        assert_eq!((answer.status, &answer.headers["location"]), (308, &place.parse().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_ends_in_time_where_it_was_switched_off_again() {
+    let mut app = TestApp::start_for_boxes().await;
+    let box_ = app.raw_box(1).await;
+    box_.gets_file(&app, vec![1; 64]).await;
+    let files = app.data().join("dropbox-files");
+    let are_there = || walk(&files).any(|path| path.is_file());
+    assert!(are_there());
+    app.restart_with(|config| config.dialects.keyservice.enabled = false).await;
+    assert!(app.app().depot().is_none());
+    app.clock.advance(Duration::from_secs(200 * 24 * 60 * 60));
+    tokio::time::pause();
+    for _ in 0..10_000 {
+        // Each round looks at the disk, for which the clock stands still.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
+        if !are_there() {
+            return;
+        }
+    }
+    panic!("the file is still there");
+}
+
+/// What is in a folder and in the folders in it.
+fn walk(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    entries(folder).into_iter().flat_map(move |path| {
+        let below = if path.is_dir() { entries(&path) } else { Vec::new() };
+        below.into_iter().chain([path])
+    })
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ConfigError, origins, within};
 use crate::config::http::{Http, is_public_url};
 use crate::config::mail::is_server;
+use crate::config::rate::Rate;
 use crate::config::{Secret, mail};
 use crate::domain::dropbox::{DropBoxPolicy, Room};
 
@@ -38,6 +39,8 @@ pub struct KeyService {
     pub box_messages: u64,
     /// Bytes in one box, files included.
     pub box_bytes: u64,
+    /// About as many bytes as all boxes and letters together may hold; 0 for any number.
+    pub total_bytes: u64,
     /// How long a box takes messages, unless its owner said otherwise.
     pub box_open_days: u64,
     /// How long a box is kept once it takes no more.
@@ -52,6 +55,9 @@ pub struct KeyService {
     pub wrong_secrets_in_all: u64,
     /// Messages from one network for one box in a minute, and at once; 0 for any number.
     pub messages_per_minute: u64,
+    /// Bytes of messages and files that one network may leave in a minute, and at once; 0 for any
+    /// number.
+    pub bytes_per_minute: u64,
     /// Boxes and letters that one network may make in a minute, and at once; 0 for any number.
     pub made_per_minute: u64,
     /// A mail server that takes notices and, in version 1, the links of letters.
@@ -89,6 +95,7 @@ impl Default for KeyService {
             file_bytes: 100 * 1024 * 1024,
             box_messages: 10_000,
             box_bytes: 1024 * 1024 * 1024,
+            total_bytes: 10 * 1024 * 1024 * 1024,
             box_open_days: 30,
             box_kept_days: 30,
             message_life_days: 60,
@@ -96,6 +103,7 @@ impl Default for KeyService {
             wrong_secrets: 10,
             wrong_secrets_in_all: 60,
             messages_per_minute: 120,
+            bytes_per_minute: 256 * 1024 * 1024,
             made_per_minute: 30,
             smtp: Smtp::default(),
         }
@@ -174,6 +182,8 @@ impl KeyService {
             wrong_secrets_in_all: self.wrong_secrets_in_all,
             messages_for_one: self.messages_per_minute,
             made: self.made_per_minute,
+            total_bytes: self.total_bytes,
+            bytes_per_minute_for_network: self.bytes_per_minute,
             ..DropBoxPolicy::default()
         }
     }
@@ -200,6 +210,13 @@ impl KeyService {
         // A box has room for the largest message and the largest file, with their keys.
         let least = self.file_bytes.max(self.message_bytes) + 64 * 1024;
         within("dialects.keyservice.box_bytes", self.box_bytes, least, 1 << 50)?;
+        // What is larger could never come in.
+        if self.total_bytes > 0 {
+            within("dialects.keyservice.total_bytes", self.total_bytes, least, 1 << 50)?;
+        }
+        if self.bytes_per_minute > 0 {
+            within("dialects.keyservice.bytes_per_minute", self.bytes_per_minute, least, 1 << 50)?;
+        }
         within("dialects.keyservice.box_open_days", self.box_open_days, 1, 3660)?;
         within("dialects.keyservice.box_kept_days", self.box_kept_days, 1, 3660)?;
         within("dialects.keyservice.message_life_days", self.message_life_days, 1, 3660)?;
@@ -211,8 +228,16 @@ impl KeyService {
         self.smtp.validate()
     }
 
-    /// Refuses what does not go together with the listener.
-    pub(in crate::config) fn fits(&self, http: &Http) -> Result<(), ConfigError> {
+    /// Refuses what does not go together with the listener and with what one address may send.
+    pub(in crate::config) fn fits(&self, http: &Http, rate: &Rate) -> Result<(), ConfigError> {
+        // All bytes of a file count within a minute of the bucket; what it does not hold never passes.
+        if self.enabled && rate.address_bytes > 0 && self.file_bytes > rate.address_bytes {
+            let reason = format!(
+                "is {}; with `limits.rate.address_bytes` as it is, no more than {} can come in",
+                self.file_bytes, rate.address_bytes
+            );
+            return Err(ConfigError::Value { key: "dialects.keyservice.file_bytes", reason });
+        }
         // A network has a sixteenth of the budget, unless it is known whose its requests are, and a
         // body is in memory as it came, as members, and as bytes.
         let largest = (http.body_budget_bytes / 16 / 3).saturating_sub(64 * 1024) / 2;
@@ -254,7 +279,7 @@ mod tests {
         assert_eq!(KeyService::default().for_domain(), DropBoxPolicy::default());
         assert!(KeyService::default().validate().is_ok());
         let enabled = KeyService { enabled: true, ..KeyService::default() };
-        assert!(enabled.fits(&Http::default()).is_ok());
+        assert!(enabled.fits(&Http::default(), &Rate::default()).is_ok());
     }
 
     #[test]
@@ -299,24 +324,50 @@ mod tests {
         }
         let good = with("mail:25", "a@b");
         assert!(good.validate().is_ok());
-        assert!(good.fits(&Http::default()).unwrap_err().to_string().contains("public_url"));
+        assert!(
+            good.fits(&Http::default(), &Rate::default())
+                .unwrap_err()
+                .to_string()
+                .contains("public_url")
+        );
         let http = Http { public_url: "https://x".to_owned(), ..Http::default() };
-        assert!(good.fits(&http).is_ok());
+        assert!(good.fits(&http, &Rate::default()).is_ok());
     }
 
     #[test]
     fn a_message_fits_into_what_one_network_may_have_in_memory() {
         let settings =
             KeyService { enabled: true, message_bytes: 1 << 24, ..KeyService::default() };
-        let refused = settings.fits(&Http::default()).unwrap_err().to_string();
+        let refused = settings.fits(&Http::default(), &Rate::default()).unwrap_err().to_string();
         assert!(refused.contains("keyservice.message_bytes"), "{refused}");
         let http = Http { body_budget_bytes: 1 << 31, ..Http::default() };
-        assert!(settings.fits(&http).is_ok());
+        assert!(settings.fits(&http, &Rate::default()).is_ok());
     }
 
     #[test]
-    fn a_box_has_room_for_the_largest_file() {
-        let settings = KeyService { box_bytes: 100 * 1024 * 1024, ..KeyService::default() };
-        assert!(settings.validate().unwrap_err().to_string().contains("keyservice.box_bytes"));
+    fn there_is_room_for_the_largest_file_everywhere() {
+        const SMALL: u64 = 100 * 1024 * 1024;
+        for (settings, key) in [
+            (KeyService { box_bytes: SMALL, ..KeyService::default() }, "keyservice.box_bytes"),
+            (KeyService { total_bytes: SMALL, ..KeyService::default() }, "keyservice.total_bytes"),
+            (
+                KeyService { bytes_per_minute: SMALL, ..KeyService::default() },
+                "keyservice.bytes_per_minute",
+            ),
+        ] {
+            assert!(settings.validate().unwrap_err().to_string().contains(key), "{key}");
+        }
+        let any = KeyService { total_bytes: 0, bytes_per_minute: 0, ..KeyService::default() };
+        assert!(any.validate().is_ok());
+    }
+
+    #[test]
+    fn the_largest_file_is_no_more_than_one_address_may_send() {
+        let settings = KeyService { enabled: true, ..KeyService::default() };
+        let rate = Rate { address_bytes: settings.file_bytes - 1, ..Rate::default() };
+        let refused = settings.fits(&Http::default(), &rate).unwrap_err().to_string();
+        assert!(refused.contains("keyservice.file_bytes"), "{refused}");
+        let any = Rate { address_bytes: 0, ..rate };
+        assert!(settings.fits(&Http::default(), &any).is_ok());
     }
 }

@@ -29,7 +29,10 @@ const TAG: &str = "The key service: drop boxes and letters. These paths are ther
 const SHARED: [(&str, &str); 6] = [
     ("400", "Something is missing or cannot be used, or the version is switched off"),
     ("404", "There is no such thing, or the secret is wrong: both look alike"),
-    ("413", "The body, a message or a file is too large, or the box is full"),
+    (
+        "413",
+        "The body, a message or a file is too large; the box (`box_full` in version 2) or the gateway (`gateway_full`) is full",
+    ),
     ("429", "Too much in too short a time, or wrong too often; nothing was done"),
     ("500", "A mistake of the gateway; its log has more under the request's id"),
     ("503", "Repeat the same request after `Retry-After`"),

@@ -121,20 +121,35 @@ pub fn answer(path: &str, asked: &HeaderMap) -> Option<Response> {
         return None;
     }
     if rest == "/" {
-        // What a page names is beside it, so that a proxy may put something before all paths.
-        let headers = [(LOCATION, "../keyservice"), (CACHE_CONTROL, "no-cache")];
-        return Some((StatusCode::PERMANENT_REDIRECT, headers).into_response());
+        return Some(led_to("../keyservice".to_owned(), StatusCode::PERMANENT_REDIRECT));
     }
     let name = rest.strip_prefix('/').or(rest.is_empty().then_some(""))?;
     let asset = ASSETS.iter().find(|asset| asset.name.eq_ignore_ascii_case(name))?;
     Some(asset.answer(asked))
 }
 
+/// What leads from `/` to the page, at an address that has nothing else.
+#[must_use]
+pub fn from_root() -> Response {
+    led_to("keyservice".to_owned(), StatusCode::SEE_OTHER)
+}
+
 /// The page that shows a letter of version 2, for `GET /selfdestruct/read`. The link's secret is in
 /// its fragment, which never comes here; nothing is destroyed before the person at the page says so.
+/// A slash at the end of `path` leads to the path without it, as does every further one.
 #[must_use]
-pub fn letter(asked: &HeaderMap) -> Response {
-    LETTER.answer(asked)
+pub fn letter(path: &str, asked: &HeaderMap) -> Response {
+    match path.len() - path.trim_end_matches('/').len() {
+        0 => LETTER.answer(asked),
+        // Browsers keep the fragment.
+        slashes => led_to("../".repeat(slashes) + "read", StatusCode::PERMANENT_REDIRECT),
+    }
+}
+
+/// What a page names is beside it, and so is where one is led to: a proxy may put something before
+/// all paths.
+fn led_to(place: String, status: StatusCode) -> Response {
+    (status, [(LOCATION, place), (CACHE_CONTROL, "no-cache".to_owned())]).into_response()
 }
 
 #[cfg(test)]
@@ -200,11 +215,21 @@ mod tests {
         let response = get("/keyservice/").unwrap();
         assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
         assert_eq!(header(&response, &LOCATION), "../keyservice");
+        for (path, place) in
+            [("/SelfDestruct/Read/", "../read"), ("/selfdestruct/read//", "../../read")]
+        {
+            let response = letter(path, &HeaderMap::new());
+            assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
+            assert_eq!(header(&response, &LOCATION), place);
+        }
+        assert_eq!(header(&from_root(), &LOCATION), "keyservice");
     }
 
     #[test]
     fn a_page_is_bound_to_its_own_gateway() {
-        for response in [get("/keyservice").unwrap(), letter(&HeaderMap::new())] {
+        for response in
+            [get("/keyservice").unwrap(), letter("/selfdestruct/read", &HeaderMap::new())]
+        {
             assert_eq!(header(&response, &CONTENT_TYPE), HTML);
             assert_eq!(header(&response, &CONTENT_SECURITY_POLICY), POLICY);
             assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");

@@ -70,12 +70,11 @@ impl Around {
         }
         let path = parts.uri.path();
         if path == "/" && self.state.settings.has_own_address {
-            let page = HeaderValue::from_static(page::PAGE);
-            return Some((StatusCode::SEE_OTHER, [(header::LOCATION, page)]).into_response());
+            return Some(page::from_root());
         }
         let is_letter = operation(&Method::GET, path) == Ok(Some(Operation::ShowLetter))
             && in_query(parts, "messageid").is_none();
-        let letter = || is_letter.then(|| page::letter(&parts.headers));
+        let letter = || is_letter.then(|| page::letter(path, &parts.headers));
         page::answer(path, &parts.headers).or_else(letter)
     }
 
@@ -91,7 +90,7 @@ impl Around {
         let work = begin(self.state.clone(), operation, parts, body, arrived);
         let answer = self.guard.answer(course, brings_file, work).await;
         let mut response = shape.finish(answer);
-        if operation.follows_from_secret() {
+        if grid::is_for(operation, response.status()) {
             grid::reach(arrived).await;
         }
         response.extensions_mut().insert(LoggedPath(operation.path()));

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -76,7 +77,7 @@ async fn answer_to(call: &Call, body: Body) -> Result<Response, Refusal> {
         Operation::File => file::fetch(call).await,
         Operation::LeaveLetter => letter::leave(call, body).await,
         Operation::TakeLetter => letter::take(call, body).await,
-        Operation::ShowLetter => Ok(page::letter(&call.parts.headers)),
+        Operation::ShowLetter => Ok(page::letter(call.parts.uri.path(), &call.parts.headers)),
         Operation::Describe | Operation::Download => Err(Fault::NotFound { what: "path" }.into()),
     }
 }
@@ -141,6 +142,6 @@ impl Call {
 
 /// An answer of JSON. Nobody keeps one: what it says may be gone in a moment.
 fn json(status: StatusCode, answer: &impl serde::Serialize) -> Response {
-    use axum::http::header::CACHE_CONTROL;
-    (status, [(CACHE_CONTROL, "no-store")], axum::Json(answer)).into_response()
+    let headers = [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (status, headers, axum::Json(answer)).into_response()
 }

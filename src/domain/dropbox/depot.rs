@@ -292,7 +292,7 @@ impl Depot {
     /// | | messages that go | a box that goes |
     /// | --- | --- | --- |
     /// | version 1 | all at once; bytes of files last for another hour | as well, and it is gone at once |
-    /// | version 2 | texts; files with [`Self::file_was_read`] | nothing; it is over an hour later |
+    /// | version 2 | texts; files an hour after [`Self::file_was_read`] | nothing; it is over an hour later |
     ///
     /// A box goes when all of it was read and that was something: not an empty one.
     ///
@@ -340,14 +340,15 @@ impl Depot {
         found.filter(|found| found.content.ends_at > now).ok_or_else(no_message)
     }
 
-    /// Notes that an owner has got all bytes of a file.
+    /// Notes that an owner has got all bytes of a file. Where messages go after reading, this one does
+    /// in an hour at the latest: whoever lost the answer may fetch it again until then.
     ///
     /// # Errors
     /// When the store cannot do it.
     pub async fn file_was_read(&self, owned: &DropBox, read: &DropMessage) -> Result<(), Fault> {
         if owned.content.after_reading.messages_go {
-            let (number, now) = (read.number, self.now());
-            self.gateway.store.delete_drop_message(owned.number, number, now).await?;
+            let until = self.now().plus(GRACE);
+            self.gateway.store.end_drop_message(owned.number, read.number, until).await?;
         }
         Ok(())
     }

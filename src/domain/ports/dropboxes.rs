@@ -46,6 +46,15 @@ pub trait DropBoxes: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, Fault>;
 
+    /// Lets the message of a box with this number end at that moment, unless it ends earlier. Its file
+    /// goes with it.
+    async fn end_drop_message(
+        &self,
+        of: BoxNumber,
+        number: i64,
+        ends_at: Timestamp,
+    ) -> Result<(), Fault>;
+
     /// Deletes a box; returns whether there was one. From now on it is over for everybody. If there
     /// is not much in it, it is gone and its token is free; otherwise [`Self::forget_drops`] goes
     /// on. Its files are over from `now` on, or when they are forgotten with it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::attachment::upload_patience;
@@ -17,11 +17,11 @@ use crate::http::fault_log;
 ///
 /// Nobody asks a body for its next piece while the reader takes none, so a task of its own looks at
 /// the clock. It ends with the body at the latest.
-pub fn paced(
+pub fn paced<Place: Send + 'static>(
     bytes: ByteStream,
     length: u64,
     stall: Duration,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let (pieces, taken) = mpsc::channel(1);
     tokio::spawn(async move {
@@ -60,7 +60,7 @@ mod tests {
     use std::pin::pin;
     use std::sync::Arc;
 
-    use tokio::sync::Semaphore;
+    use tokio::sync::{OwnedSemaphorePermit, Semaphore};
     use tokio::time::sleep;
 
     use super::*;

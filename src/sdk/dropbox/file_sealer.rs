@@ -6,7 +6,7 @@ use aes::cipher::KeyInit;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::message::{ENCRYPTION_KEY, SealError, wrap};
+use super::message::{ENCRYPTION_KEY, LONGEST_NAME, SealError, wrap};
 use super::sealed::{self, Cipher, Kind, NONCE, TAG};
 use super::shared::SharedBox;
 
@@ -69,12 +69,15 @@ impl FileSealer {
     /// Begins a file under a key of its own.
     ///
     /// # Errors
-    /// When the key of the box is weak (of small order), or the name is longer than AES-GCM takes.
+    /// When the key of the box is weak (of small order), or the name is longer than gateways take.
     pub fn new(
         to: &SharedBox,
         name: &str,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, SealError> {
+        if name.len() > LONGEST_NAME {
+            return Err(SealError::NameTooLong { length: name.len() });
+        }
         let (encryption_key, key) = wrap(to, rng)?;
         let of_name = sealed::associated(&to.token(), Kind::FileName);
         let name = sealed::seal(&key, &of_name, name.as_bytes(), rng)
@@ -200,8 +203,11 @@ impl fmt::Debug for FileSealer {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
 
     use super::*;
+    use crate::dropbox::{BoxKeys, Kdf};
 
     #[test]
     fn there_are_as_many_nonces_as_chunks_and_no_more() {
@@ -210,6 +216,17 @@ mod tests {
         assert_eq!(last, Some([9, 9, 9, 9, 9, 9, 9, 255, 255, 255, 255, 1]));
         assert_eq!(chunk_nonce(&prefix, 1 << 32, true), None);
         assert_ne!(chunk_nonce(&prefix, 1, false), chunk_nonce(&prefix, 1, true));
+    }
+
+    #[test]
+    fn a_name_is_no_longer_than_gateways_take() {
+        let mut rng = ChaCha20Rng::from_seed([1; 32]);
+        let keys = BoxKeys::create("a passphrase", Kdf::random(&mut rng), &mut rng).unwrap();
+        let mut begin = |length| {
+            FileSealer::new(keys.shared(), &"x".repeat(length), &mut rng).map(|it| it.name)
+        };
+        assert_eq!(begin(LONGEST_NAME).unwrap().len(), 1024);
+        assert_eq!(begin(997).unwrap_err(), SealError::NameTooLong { length: 997 });
     }
 
     proptest! {

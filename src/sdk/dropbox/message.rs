@@ -20,6 +20,9 @@ use crate::keys::{AgreementKey, AgreementSecret, SharedSecret};
 /// Length of an encryption key, as it stands beside each message.
 pub const ENCRYPTION_KEY: usize = 92;
 
+/// The longest name of a file, bytes of UTF-8: gateways take 1,024 bytes of its sealed form.
+pub const LONGEST_NAME: usize = 1024 - sealed::OVERHEAD;
+
 /// Why nothing was sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
@@ -30,6 +33,12 @@ pub enum SealError {
     #[error("a message cannot hold {length} bytes")]
     TooLong {
         /// Length of the plaintext.
+        length: usize,
+    },
+    /// The name of a file may have so many bytes that its sealed form has at most 1,024.
+    #[error("the name of a file has at most {LONGEST_NAME} bytes, this one has {length}")]
+    NameTooLong {
+        /// Length of the name.
         length: usize,
     },
     /// More than 2³² chunks.

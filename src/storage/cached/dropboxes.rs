@@ -45,6 +45,15 @@ impl DropBoxes for CachedStore {
         self.inner.delete_drop_message(of, number, now).await
     }
 
+    async fn end_drop_message(
+        &self,
+        of: BoxNumber,
+        number: i64,
+        ends_at: Timestamp,
+    ) -> Result<(), Fault> {
+        self.inner.end_drop_message(of, number, ends_at).await
+    }
+
     async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {
         self.inner.delete_drop_box(number, now).await
     }

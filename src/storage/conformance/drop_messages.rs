@@ -191,3 +191,18 @@ pub(super) async fn a_message_is_deleted_once(scene: Scene) {
     assert!(scene.files_over(at(19)).await.is_empty());
     assert_eq!(scene.files_over(at(20)).await, [stored(2).id]);
 }
+
+pub(super) async fn a_message_that_gets_an_earlier_end_goes_then_with_its_file(scene: Scene) {
+    let number = scene.drop_box(1).await;
+    scene.open_file(2).await;
+    scene.leave(number, vec![text(1), file(2)]).await;
+    for (message, ends_at) in [(2, at(20)), (2, at(30)), (9, at(1))] {
+        scene.store.end_drop_message(number, message, ends_at).await.unwrap();
+    }
+    let read = |now| ReadDrop { now, ..all_of(number) };
+    assert_eq!(numbers(&scene.read_box(read(at(19))).await), [1, 2]);
+    assert_eq!(numbers(&scene.read_box(read(at(20))).await), [1]);
+    scene.store.forget_drops(at(20), 10).await.unwrap();
+    assert_eq!(scene.numbers_in(number).await, [1]);
+    assert_eq!(scene.files_over(at(20)).await, [stored(2).id]);
+}

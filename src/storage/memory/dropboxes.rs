@@ -143,6 +143,20 @@ impl DropBoxes for MemoryStore {
         Ok(true)
     }
 
+    async fn end_drop_message(
+        &self,
+        of: BoxNumber,
+        number: i64,
+        ends_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut state = self.change();
+        let filled = state.dropboxes.boxes.get_mut(&of);
+        if let Some(message) = filled.and_then(|filled| filled.messages.get_mut(&number)) {
+            message.ends_at = message.ends_at.min(ends_at);
+        }
+        Ok(())
+    }
+
     async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {
         let mut state = self.change();
         let kept = &mut state.dropboxes;

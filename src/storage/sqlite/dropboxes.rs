@@ -76,6 +76,17 @@ impl DropBoxes for SqliteStore {
         self.change(input, |input, connection| Box::pin(messages::delete(*input, connection))).await
     }
 
+    async fn end_drop_message(
+        &self,
+        of: BoxNumber,
+        number: i64,
+        ends_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let input = (of, number, ends_at);
+        self.change(input, |input, connection| Box::pin(messages::end_one(*input, connection)))
+            .await
+    }
+
     /// A box may hold more than one transaction should delete. So it is over at once, and what does
     /// not go with it is left to the sweep.
     async fn delete_drop_box(&self, number: BoxNumber, now: Timestamp) -> Result<bool, Fault> {

@@ -99,3 +99,37 @@ async fn a_link_that_was_cut_is_not_asked_for() {
     page.reads("#box-failure", "This link is not whole").await;
     assert!(!page.requests().iter().any(|request| request.contains("/Service?")));
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium, which scripts/test.sh installs"]
+async fn what_is_full_and_what_is_too_large_are_told_apart() {
+    let stage = Stage::open().await;
+    let (_visitor, page) = stage.person_at("/keyservice").await;
+    let says = "async (problem) => { const { Refused } = await import('/keyservice/failure.js'); \
+                return new Refused(413, problem, null).message; }";
+    for (problem, expected) in [
+        (json!({ "code": "box_full", "limit": 7 }), "This box is full."),
+        (json!({ "code": "gateway_full", "limit": 7 }), "This gateway has no room left."),
+        (json!({ "code": "too_large", "limit": 7, "field": "name" }), "The name of this file"),
+        (json!({ "code": "too_large", "limit": 7 }), "takes at most 7 bytes"),
+        (json!({}), "too large, or the box is full"),
+    ] {
+        let said = page.applies(says, &problem).await;
+        assert!(said.as_str().unwrap().contains(expected), "{problem}: {said}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, which scripts/test.sh installs"]
+async fn a_name_that_no_gateway_takes_is_not_sent() {
+    let stage = Stage::open().await;
+    let (_visitor, page) = stage.person_at("/keyservice").await;
+    let seal = "async (length) => { const { aesKey } = await import('/keyservice/aead.js'); \
+                const { sealName } = await import('/keyservice/message.js'); \
+                const key = await aesKey(new Uint8Array(32)); \
+                try { return (await sealName(key, '0'.repeat(32), 'x'.repeat(length))).length; } \
+                catch (error) { return error.message; } }";
+    assert_eq!(page.applies(seal, &json!(996)).await, json!(1024));
+    let refused = page.applies(seal, &json!(997)).await;
+    assert!(refused.as_str().unwrap().contains("name of this file is too long"), "{refused}");
+}

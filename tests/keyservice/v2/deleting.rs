@@ -69,3 +69,22 @@ async fn nobody_else_deletes_anything() {
     assert_eq!((keyless.status, &keyless.json["field"]), (400, &json!("authkey")), "{keyless:?}");
     assert_eq!(box_.texts(&app).await, ["x"]);
 }
+
+#[tokio::test]
+async fn a_name_that_is_spelt_wrong_never_deletes_the_box() {
+    let app = TestApp::start_for_boxes().await;
+    let box_ = app.raw_box(1).await;
+    let id = box_.gets(&app, "x").await;
+    for name in ["id", "message_id", "messageId2"] {
+        let query = format!("&{name}={id}");
+        let refused = app.call(box_.owner_asks(Method::DELETE, "/Service", &query)).await;
+        let field = json!(name.to_ascii_lowercase());
+        assert_eq!((refused.status, &refused.json["field"]), (400, &field), "{refused:?}");
+        let body = json!({ name: id }).to_string();
+        let target = format!("/Service?v=2&token={}", box_.token);
+        let request = Request::delete(target).header("authkey", b64(&box_.key));
+        let refused = app.call(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!((refused.status, &refused.json["field"]), (400, &field), "{refused:?}");
+    }
+    assert_eq!(box_.texts(&app).await, ["x"]);
+}

@@ -1,5 +1,10 @@
 //! `/Service/File`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Method;
 use bytes::Bytes;
@@ -8,10 +13,11 @@ use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 
 use crate::harness::TestApp;
-use crate::harness::dropbox::{RawBox, b64, sealed, two};
+use crate::harness::dropbox::{RawBox, b64, from, sealed, two};
 
 /// Status, headers as text, and bytes of a file.
 async fn fetched(app: &TestApp, box_: &RawBox, id: &str) -> (u16, String, Bytes) {
@@ -85,7 +91,7 @@ async fn what_is_said_of_a_file_is_refused_by_name_before_it_comes() {
         ("", name.as_str(), 400, json!("encryptionkey")),
         (key.as_str(), "", 400, json!("name")),
         (key.as_str(), "x", 400, json!("name")),
-        (key.as_str(), long.as_str(), 413, json!(null)),
+        (key.as_str(), long.as_str(), 413, json!("name")),
     ] {
         let target = format!("/Service/File?token={}&encryptionkey={key}&name={name}", box_.token);
         let endless = stream::repeat(Bytes::from(vec![1; 1024])).map(Ok::<_, std::io::Error>);
@@ -106,15 +112,31 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_that_goes_after_reading_goes_once_it_was_read_to_its_end() {
+async fn a_file_that_goes_after_reading_can_be_fetched_again_for_an_hour() {
     let app = TestApp::start_for_boxes().await;
     let box_ = app.raw_box_with(1, json!({ "deletemessagesafterreading": true })).await;
-    let bytes = vec![5; 32 * 1024 * 1024];
+    let bytes = vec![5; 200_000];
     let id = box_.gets_file(&app, bytes.clone()).await;
+    app.clock.advance(Duration::from_secs(2 * 60 * 60));
     for _ in 0..2 {
         let page = box_.reads(&app).await;
         assert_eq!(page.list_of("messages").len(), 1, "a list takes no files");
     }
+    for minutes in [20, 40] {
+        let (status, headers, back) = fetched(&app, &box_, &id).await;
+        assert!(status == 200 && back == bytes, "{headers}");
+        assert!(headers.contains("\"content-length\": \"200000\""), "{headers}");
+        app.clock.advance(Duration::from_secs(minutes * 60));
+    }
+    assert_eq!(fetched(&app, &box_, &id).await.0, 404, "counted from the first time");
+    assert_eq!(box_.reads(&app).await.list_of("messages").len(), 0);
+}
+
+#[tokio::test]
+async fn whoever_breaks_off_before_the_last_byte_takes_nothing() {
+    let app = TestApp::start_for_boxes().await;
+    let box_ = app.raw_box_with(1, json!({ "deletemessagesafterreading": true })).await;
+    let id = box_.gets_file(&app, vec![5; 32 * 1024 * 1024]).await;
     let address = app.socket_address().await;
     let head = format!(
         "GET /Service/File?v=2&token={}&messageid={id} HTTP/1.1\r\nhost: x\r\nauthkey: {}\r\n\
@@ -126,12 +148,60 @@ async fn a_file_that_goes_after_reading_goes_once_it_was_read_to_its_end() {
     half.write_all(head.as_bytes()).await.unwrap();
     half.read_exact(&mut vec![0; 1024 * 1024]).await.unwrap();
     drop(half);
-    let mut whole = TcpStream::connect(&address).await.unwrap();
-    whole.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    whole.read_to_end(&mut answer).await.unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 200 OK"), "who broke off took nothing");
-    assert!(answer.len() > bytes.len() && answer.ends_with(b"\r\n0\r\n\r\n"), "all of it came");
-    assert_eq!(fetched(&app, &box_, &id).await.0, 404);
-    assert_eq!(box_.reads(&app).await.list_of("messages").len(), 0);
+    app.clock.advance(Duration::from_secs(2 * 60 * 60));
+    assert_eq!(fetched(&app, &box_, &id).await.0, 200);
+}
+
+#[tokio::test]
+async fn bytes_that_were_not_announced_are_paid_for_as_they_come() {
+    let app = TestApp::start_with(|config| {
+        config.dialects.keyservice.enabled = true;
+        config.dialects.keyservice.file_bytes = 1 << 20;
+        config.limits.rate.address_bytes = 2 << 20;
+    })
+    .await;
+    let box_ = app.raw_box(1).await;
+    let sent = Arc::new(AtomicUsize::new(0));
+    let send = |pieces: usize| {
+        let sent = sent.clone();
+        let pieces = stream::iter(0..pieces).map(move |_| {
+            sent.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from(vec![1; 64 * 1024]))
+        });
+        from("203.0.113.1", box_.put_file(Body::from_stream(pieces)))
+    };
+    assert_eq!(app.call(send(16)).await.status, 201);
+    assert_eq!(app.call(send(8)).await.status, 201);
+    let refused = app.call(send(16)).await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    assert!(sent.load(Ordering::Relaxed) < 40, "the rest was not asked for");
+    let other = from("198.51.100.1", box_.put_file(vec![1; 64]));
+    assert_eq!(app.call(other).await.status, 201);
+}
+
+#[tokio::test]
+async fn one_network_leaves_places_for_uploads_to_others() {
+    let app = TestApp::start_with(|config| {
+        config.dialects.keyservice.enabled = true;
+        config.attachments.uploads = 4;
+    })
+    .await;
+    let box_ = app.raw_box(1).await;
+    let (begun, begins) = oneshot::channel();
+    let mut begun = Some(begun);
+    let endless = stream::poll_fn(move |_| {
+        begun.take().map(|begun| begun.send(()));
+        Poll::<Option<std::io::Result<Bytes>>>::Pending
+    });
+    let slow = app.call(from("203.0.113.1", box_.put_file(Body::from_stream(endless))));
+    let others = async {
+        begins.await.unwrap();
+        let upload = |address| app.call(from(address, box_.put_file(vec![1; 64])));
+        assert_eq!(upload("203.0.113.1").await.status, 503, "a quarter is one");
+        assert_eq!(upload("198.51.100.1").await.status, 201);
+    };
+    tokio::select! {
+        answer = slow => panic!("{answer:?}"),
+        () = others => {}
+    }
 }

@@ -104,3 +104,30 @@ async fn an_answer_has_an_end_in_bytes_too() {
     let page = box_.reads(&app).await;
     assert_eq!((page.list_of("messages").len(), &page.json["more"]), (2, &json!(true)));
 }
+
+#[tokio::test]
+async fn a_list_says_whether_its_texts_are_gone() {
+    let app = TestApp::start_for_boxes().await;
+    for (number, goes) in [(1, false), (2, true)] {
+        let more = json!({ "deletemessagesafterreading": goes });
+        let page = app.raw_box_with(number, more).await.reads(&app).await;
+        assert_eq!(page.json["deletemessagesafterreading"], goes);
+        for (header, value) in [
+            ("content-type", "application/json"),
+            ("x-content-type-options", "nosniff"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(page.headers[header], value, "{page:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_many_members_is_refused_before_anything_is_looked_for() {
+    let app = TestApp::start_for_boxes().await;
+    let box_ = app.raw_box(1).await;
+    let many = "&a".repeat(30_000);
+    let refused = app.call(box_.owner_asks(Method::GET, "/Service", &many)).await;
+    assert_eq!(refused.status, 400, "{refused:?}");
+    assert_eq!(app.call(box_.owner_asks(Method::GET, "/Service", "&a&b&c")).await.status, 200);
+}

@@ -1,10 +1,16 @@
 //! `PUT /Service`.
 
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::http::Method;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::harness::TestApp;
-use crate::harness::dropbox::{b64, sealed, two_with};
+use crate::harness::dropbox::{b64, sealed, two, two_with};
 
 #[tokio::test]
 async fn whoever_knows_the_token_leaves_a_text_and_its_owner_reads_it() {
@@ -30,6 +36,7 @@ async fn whoever_knows_the_token_leaves_a_text_and_its_owner_reads_it() {
             200,
             &json!({
                 "privatekey": box_.made_of["privatekey"],
+                "deletemessagesafterreading": false,
                 "messages": [{
                     "messageid": id,
                     "kind": "message",
@@ -91,4 +98,43 @@ async fn a_message_that_is_too_large_and_a_box_that_is_full_are_413() {
     box_.gets(&app, "second").await;
     assert_eq!(app.call(box_.put("third")).await.status, 413);
     assert_eq!(box_.texts(&app).await, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn a_body_repeats_what_the_query_says_and_contradicts_neither_it_nor_itself() {
+    let app = TestApp::start_for_boxes().await;
+    let box_ = app.raw_box(1).await;
+    let rest = format!(
+        r#""message":"{}","encryptionkey":"{}","n":[[1],{{"a":2}}]"#,
+        sealed("x"),
+        b64(&[7; 92])
+    );
+    let token = &box_.token;
+    for (members, status) in [
+        (format!(r#""v":2,"token":"{token}""#), 201),
+        (format!(r#""v":"2","TOKEN":"{token}""#), 201),
+        (format!(r#""v":1,"token":"{token}""#), 400),
+        (r#""token":"0123456789abcdef0123456789abcdef""#.to_owned(), 400),
+        (format!(r#""a":1,"a":2,"token":"{token}""#), 400),
+    ] {
+        let target = format!("/Service?v=2&token={token}");
+        let request = two(Method::PUT, &target).body(Body::from(format!("{{{members},{rest}}}")));
+        let answer = app.call(request.unwrap()).await;
+        assert_eq!(answer.status, status, "{members}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_file_has_the_time_of_any_other() {
+    let app = TestApp::start_for_boxes().await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let drip = stream::repeat(()).then(|()| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok::<_, io::Error>(Bytes::from_static(b" "))
+    });
+    let answer =
+        app.call(two(Method::PUT, "/Service").body(Body::from_stream(drip)).unwrap()).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
 }

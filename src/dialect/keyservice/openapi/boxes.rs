@@ -69,11 +69,11 @@ fn create_kept() {}
 #[utoipa::path(
     get, path = "/Service", tag = "keyservice", operation_id = "keyservice_read",
     summary = "Look at a drop box, or read what is in it",
-    description = "Version 2: without `authkey` what writers need to know; with it the messages, oldest first, for the owner. Messages of a box that was made so go as they are read, each to one reader, however many read at once; files go once they were fetched. Version 1: the messages, decrypted with a passphrase or encrypted with the private key's hash.",
+    description = "Version 2: without `authkey` what writers need to know; with it the messages, oldest first, for the owner. Messages of a box that was made so go as they are read, each to one reader, however many read at once; files go an hour after they were fetched. Version 1: the messages, decrypted with a passphrase or encrypted with the private key's hash.",
     params(
         ("token" = String, Query, description = "The box; a header of that name will do"),
         ("v" = Option<String>, Query, description = "The version"),
-        ("after" = Option<String>, Query, description = "Begin after this message"),
+        ("after" = Option<String>, Query, description = "Begin after this message. Version 2: if it is not in the box any more, with the oldest"),
         ("limit" = Option<u32>, Query, description = "Messages in the answer, 1 to 1000; 100 otherwise. Version 2"),
         ("authkey" = Option<String>, Header, description = "Version 2: what proves the owner"),
         ("passphrase" = Option<String>, Header, description = "Version 1: the same"),
@@ -90,7 +90,7 @@ fn read() {}
 #[utoipa::path(
     delete, path = "/Service", tag = "keyservice", operation_id = "keyservice_delete",
     summary = "Delete a drop box, or a message in it",
-    description = "A `messageid` that is there and cannot be one is refused, and never deletes the box.",
+    description = "A `messageid` that is there and cannot be one is refused, and never deletes the box; in version 2 nor does a member of any other name.",
     params(
         ("token" = String, Query, description = "The box; a header of that name will do"),
         ("messageid" = Option<String>, Query, description = "A message; all of the box otherwise"),

@@ -52,7 +52,7 @@ fn put_file() {}
 #[utoipa::path(
     get, path = "/Service/File", tag = "keyservice", operation_id = "keyservice_fetch_file",
     summary = "Fetch a file",
-    description = "Version 2. Where messages go after reading, the file goes once its last byte was sent; then the answer does not say how long it is, which the list does.",
+    description = "Version 2. Where messages go after reading, the file is gone an hour after its last byte was sent; until then it can be fetched again.",
     params(
         ("token" = String, Query, description = "The box; a header of that name will do"),
         ("messageid" = String, Query, description = "The file"),

@@ -55,6 +55,9 @@ function sentence(status, problem, retryAfter) {
 }
 
 function tooLarge(problem) {
+  if (problem.code === "box_full") return "This box is full. Its owner has to make room in it.";
+  if (problem.code === "gateway_full") return "This gateway has no room left. Try again later.";
+  if (problem.field === "name") return "The name of this file is too long. Rename it and try again.";
   if (!Number.isFinite(problem.limit)) return "This is too large, or the box is full.";
   return `This is too large: the gateway takes at most ${problem.limit} bytes, sealed.`;
 }

@@ -3,13 +3,15 @@
 import { aesKey, open, seal } from "./aead.js";
 import { aad } from "./box.js";
 import { concat, fromUtf8, random, utf8 } from "./bytes.js";
-import { Untrue } from "./failure.js";
+import { Failure, Untrue } from "./failure.js";
 import { hkdf } from "./kdf.js";
 import { agree, generate } from "./x25519.js";
 
 const KEY_BYTES = 32;
 /** e_pub (32) ‖ nonce (12) ‖ key (32) ‖ tag (16). */
 const ENCRYPTION_KEY_BYTES = 92;
+/** Bytes of UTF-8; the sealed form has a nonce (12) and a tag (16) more, 1024 at most. */
+const LONGEST_NAME = 1024 - 12 - 16;
 
 /** A key for one message to `box`: `{ key, encryptionKey }`. */
 export async function newMessageKey(box) {
@@ -52,9 +54,13 @@ export async function openText(key, token, sealed) {
   return textOf(await open(key, sealed, aad(token, "message")));
 }
 
-/** The name of a file, sealed. */
-export function sealName(key, token, name, nonce = undefined) {
-  return seal(key, utf8(name), aad(token, "file name"), nonce);
+/** The name of a file, sealed. Throws when it is longer than gateways take. */
+export async function sealName(key, token, name, nonce = undefined) {
+  const bytes = utf8(name);
+  if (bytes.length > LONGEST_NAME) {
+    throw new Failure("The name of this file is too long. Rename it and try again.");
+  }
+  return seal(key, bytes, aad(token, "file name"), nonce);
 }
 
 /** The name of a file. */

@@ -15,6 +15,10 @@ const result = element("read-result");
 const list = element("read-messages");
 const more = element("read-more");
 
+const ONLY_HERE =
+  "What you have read is deleted: the texts are on this page only, files can be fetched again for " +
+  "an hour.";
+
 /** The box that is shown. */
 let box = null;
 /** What its passphrase opened, `{ box, auth, privateKey, seen, last }`; null while it is closed. */
@@ -103,7 +107,9 @@ function count(page) {
   const number = list.childElementCount;
   if (number === 0) return "The box is open, and empty.";
   const unit = number === 1 ? "message" : "messages";
-  return `The box is open: ${number} ${unit}${page.more ? " so far" : ""}.`;
+  const text = `The box is open: ${number} ${unit}${page.more ? " so far" : ""}.`;
+  // Who closes the page should know.
+  return page.deletemessagesafterreading ? `${text} ${ONLY_HERE}` : text;
 }
 
 async function deleteBox() {

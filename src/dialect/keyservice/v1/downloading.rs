@@ -32,7 +32,7 @@ pub(super) async fn download(call: &Call, request: Request) -> Result<Response, 
         return Err(Fault::NotFound { what: "ticket" });
     };
     let transfers = &call.state.transfers;
-    let (place, turns) = (transfers.download_place()?, call.turns()?);
+    let (place, turns) = (transfers.download_place(call.asked.address)?, call.turns()?);
     let Ticket { file, pass } = ticket;
     let key = call.compute(move || PassKey::derive(&pass)).await?;
     // Its name comes with its first bytes, and what is broken from the beginning is no file.

@@ -194,7 +194,7 @@ async fn read_multipart(
 ) -> Result<Sent, Fault> {
     let transfers = &call.state.transfers;
     let files = takes.file_bytes(call);
-    let _place = (files > 0).then(|| transfers.upload_place()).transpose()?;
+    let _place = (files > 0).then(|| transfers.upload_place(call.asked.address)).transpose()?;
     let limit = files::plain_bytes(files).saturating_add(call.state.settings.body_limit);
     let announced = body.size_hint().lower();
     if announced > limit {

@@ -98,7 +98,7 @@ impl Listing {
     pub(super) fn for_taken(&self, call: &Call) -> Result<Place, Fault> {
         // Decrypted, a list has no more of a file than its name.
         let has_files = self.key.is_none();
-        has_files.then(|| call.state.transfers.download_place()).transpose()
+        has_files.then(|| call.state.transfers.download_place(call.asked.address)).transpose()
     }
 
     /// Messages that are where they were, and whether there are more of them than fit.
@@ -113,7 +113,7 @@ impl Listing {
     ) -> Result<(Response, bool), Fault> {
         if self.key.is_none() {
             let has_files = messages.iter().any(|message| message.content.file.is_some());
-            let place = has_files.then(|| call.state.transfers.download_place()).transpose()?;
+            let place = has_files.then(|| call.state.transfers.download_place(call.asked.address)).transpose()?;
             return Ok((self.stream(call, messages, place), false));
         }
         let began = Instant::now();

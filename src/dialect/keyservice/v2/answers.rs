@@ -5,7 +5,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::clock::Timestamp;
 use crate::domain::dropbox::message::NewDropMessage;
 use crate::domain::dropbox::{DropBox, Form, Letter};
 
@@ -42,7 +41,7 @@ impl Made {
         Self {
             token: content.token.to_string(),
             createdat: content.created_at.to_string(),
-            releasedate: content.release_at.map(time),
+            releasedate: content.release_at.map(|at| at.to_string()),
             lockdate: content.lock_at.to_string(),
             expiresat: content.ends_at.to_string(),
             deletemessagesafterreading: content.after_reading.messages_go,
@@ -78,7 +77,7 @@ impl Record {
             token: content.token.to_string(),
             publickey: encoded(&content.public_key),
             kdf: content.kdf.clone().unwrap_or_default(),
-            releasedate: content.release_at.map(time),
+            releasedate: content.release_at.map(|at| at.to_string()),
             lockdate: content.lock_at.to_string(),
             expiresat: content.ends_at.to_string(),
         }
@@ -96,6 +95,8 @@ pub(in crate::dialect::keyservice) struct Messages {
     pub(super) messages: Vec<Message>,
     /// Whether there are more after these.
     pub(super) more: bool,
+    /// Whether these texts are gone from the gateway now; files are an hour after they were fetched.
+    pub(super) deletemessagesafterreading: bool,
 }
 
 /// One message of a box.
@@ -224,8 +225,4 @@ impl LetterTaken {
     pub(super) fn of(letter: &Letter) -> Self {
         Self { message: encoded(&letter.data), createdat: letter.created_at.to_string() }
     }
-}
-
-fn time(time: Timestamp) -> String {
-    time.to_string()
 }

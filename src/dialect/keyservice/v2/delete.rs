@@ -9,10 +9,11 @@ use super::refusal::Refusal;
 use super::{Call, json};
 use crate::http::course::Course;
 
-/// Deletes the message that is named, or the box when none is. A name that cannot be used never
-/// deletes the box.
+/// Deletes the message that is named, or the box when none is. An id that cannot be used never
+/// deletes the box, nor does one under a name that is spelt wrong.
 pub(super) async fn delete(call: &Call, body: Body) -> Result<Response, Refusal> {
     let said = call.said(body).await?;
+    said.require_only(&["token", "messageid"])?;
     let token = said.token()?;
     let id = match said.has("messageid") {
         true => Some(said.needed_id("messageid")?),

@@ -1,12 +1,19 @@
 //! What a request says: in its query, in its body of JSON, and as the header `token`. The letters of
 //! names may be of either case. Nothing may be said twice in different words.
+//!
+//! Anybody may ask, so all of this is bounded before it costs anything: [`MEMBERS`] by number, the
+//! body by its bytes.
+
+mod said;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::body::{Body, HttpBody};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use serde_json::{Map, Value};
 
 use super::super::KeyServiceState;
 use super::super::asked::Asked;
@@ -16,14 +23,30 @@ use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
 use crate::http::body;
 use crate::http::gate::BodyRoom;
+use said::Said;
 
 /// A body is in memory as it came, as members, and as bytes.
 const COPIES: u64 = 3;
 
+/// The most members of a request, many times what any has.
+const MEMBERS: usize = 32;
+
+/// As much of a name as a refusal repeats, characters.
+const SHOWN: usize = 64;
+
 /// What a request says.
+#[derive(Default)]
 pub(super) struct Parameters {
-    members: Vec<(String, Value)>,
-    _room: Option<BodyRoom>,
+    members: BTreeMap<String, Said>,
+    /// How many came, repeated ones included.
+    count: usize,
+    room: Room,
+}
+
+/// The memory that the members are in, for as long as they are.
+#[derive(Default)]
+struct Room {
+    _taken: Option<BodyRoom>,
 }
 
 /// Bytes as version 2 writes them, if they are.
@@ -37,14 +60,14 @@ impl Parameters {
     /// # Errors
     /// [`Fault::Invalid`] when something is said twice, or is where it must not be.
     pub(super) fn of_head(parts: &Parts) -> Result<Self, Fault> {
-        let mut said = Self { members: Vec::new(), _room: None };
+        let mut said = Self::default();
         let query = parts.uri.query().unwrap_or_default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            said.add(&name, Value::String(value.into_owned()))?;
+            said.add(name.into_owned(), Said::Text(value.into_owned()))?;
         }
         if let Some(token) = parts.headers.get("token") {
             let token = token.to_str().unwrap_or_default().trim();
-            said.add("token", Value::String(token.to_owned()))?;
+            said.add("token".to_owned(), Said::Text(token.to_owned()))?;
         }
         Ok(said)
     }
@@ -78,35 +101,56 @@ impl Parameters {
         if bytes.is_empty() {
             return Ok(said);
         }
-        let members: Map<String, Value> = serde_json::from_slice(&bytes).map_err(no_object)?;
-        for (name, value) in members {
-            said.add(&name, value)?;
-        }
-        said._room = Some(room);
+        said::read(&bytes, |name, value| said.add(name, value))?;
+        said.room = Room { _taken: Some(room) };
         Ok(said)
     }
 
-    fn add(&mut self, name: &str, value: Value) -> Result<(), Fault> {
-        let name = name.to_ascii_lowercase();
-        if name == "authkey" {
-            return Err(Fault::invalid("authkey", "is a header, and nothing else"));
+    fn add(&mut self, mut name: String, value: Said) -> Result<(), Fault> {
+        self.count += 1;
+        if self.count > MEMBERS {
+            return Err(Fault::malformed(format!("there are more than {MEMBERS} members")));
         }
-        if self.members.iter().any(|(known, said)| *known == name && *said != value) {
-            return Err(Fault::malformed(format!("`{name}` is given twice")));
+        name.make_ascii_lowercase();
+        match name.as_str() {
+            "authkey" => return Err(Fault::invalid("authkey", "is a header, and nothing else")),
+            // Query or header have said it before; a body may repeat it.
+            "v" if value.words().is_some_and(|words| words.trim() == "2") => return Ok(()),
+            "v" => return Err(Fault::invalid("v", "is 2 in the head of this request")),
+            _ => {}
         }
-        self.members.push((name, value));
+        match self.members.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(value);
+            }
+            Entry::Occupied(known) if known.get().is_same(&value) => {}
+            Entry::Occupied(known) => {
+                return Err(Fault::malformed(format!("`{}` is given twice", shown(known.key()))));
+            }
+        }
         Ok(())
+    }
+
+    /// Refuses members that are none of these: where a name that is spelt wrong would change what is
+    /// asked for.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] with the name.
+    pub(super) fn require_only(&self, known: &[&str]) -> Result<(), Fault> {
+        let unknown = self.members.keys().find(|name| !known.contains(&name.as_str()));
+        let refused =
+            |name: &String| Fault::invalid(shown(name), "is not known here, and nothing was done");
+        unknown.map_or(Ok(()), |name| Err(refused(name)))
     }
 
     /// Whether anything is said under that name, `null` included.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.members.iter().any(|(known, _)| known == name)
+        self.members.contains_key(name)
     }
 
     /// What is said under that name; `null` is nothing.
-    fn value(&self, name: &str) -> Option<&Value> {
-        let found = self.members.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value).filter(|value| !value.is_null())
+    fn value(&self, name: &str) -> Option<&Said> {
+        self.members.get(name).filter(|said| **said != Said::Nothing)
     }
 
     /// A text.
@@ -114,8 +158,11 @@ impl Parameters {
     /// # Errors
     /// [`Fault::Invalid`] when it is none.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<&str>, Fault> {
-        let Some(value) = self.value(name) else { return Ok(None) };
-        value.as_str().map(Some).ok_or_else(|| Fault::invalid(name, "must be a string"))
+        match self.value(name) {
+            None => Ok(None),
+            Some(Said::Text(text)) => Ok(Some(text)),
+            Some(_) => Err(Fault::invalid(name, "must be a string")),
+        }
     }
 
     /// A text that has to be there.
@@ -142,9 +189,9 @@ impl Parameters {
     pub(super) fn flag(&self, name: &'static str) -> Result<bool, Fault> {
         match self.value(name) {
             None => Ok(false),
-            Some(Value::Bool(value)) => Ok(*value),
-            Some(Value::String(text)) if text == "true" => Ok(true),
-            Some(Value::String(text)) if text == "false" => Ok(false),
+            Some(Said::Flag(value)) => Ok(*value),
+            Some(Said::Text(text)) if text == "true" => Ok(true),
+            Some(Said::Text(text)) if text == "false" => Ok(false),
             Some(_) => Err(Fault::invalid(name, "must be true or false")),
         }
     }
@@ -157,7 +204,11 @@ impl Parameters {
         most: u64,
     ) -> Result<Option<u64>, Fault> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        let number = match value {
+            Said::Number(number) => Some(*number),
+            Said::Text(text) => text.parse().ok(),
+            _ => None,
+        };
         let number = number.filter(|number| (least..=most).contains(number));
         let refused = || Fault::invalid(name, format!("must be a number from {least} to {most}"));
         number.map(Some).ok_or_else(refused)
@@ -192,11 +243,9 @@ impl Parameters {
     }
 }
 
-/// Where it ends to be one: what stands there is not repeated.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn no_object(error: serde_json::Error) -> Fault {
-    let (line, column) = (error.line(), error.column());
-    Fault::malformed(format!("the body is no JSON object, at line {line}, column {column}"))
+/// As much of a name as is repeated.
+fn shown(name: &str) -> String {
+    name.chars().take(SHOWN).collect()
 }
 
 /// Whether the body is JSON, as far as the request says anything about it.
@@ -223,6 +272,34 @@ mod tests {
         assert!(of("/Service?token=a&TOKEN=a").is_ok());
         assert!(of("/Service?token=a&TOKEN=b").is_err());
         assert!(of("/Service?AuthKey=x").is_err());
+        let mut said = of("/Service?token=a&v=2").unwrap();
+        assert!(said.add("V".to_owned(), Said::Number(2)).is_ok(), "a body may repeat it");
+        assert!(said.add("v".to_owned(), Said::Number(1)).is_err());
+        let twice = said::read(br#"{"token":"a","token":"b"}"#, |name, it| said.add(name, it));
+        assert!(twice.is_err());
+    }
+
+    #[test]
+    fn a_request_has_few_members_wherever_they_stand() {
+        assert!(of(&format!("/Service?{}", "a&".repeat(32))).is_ok());
+        for count in [33, 30_000] {
+            let refused = of(&format!("/Service?{}", "a&".repeat(count)));
+            assert!(matches!(refused.err(), Some(Fault::Malformed { .. })), "{count}");
+        }
+        let mut said = of("/Service?a&b").unwrap();
+        let body: Vec<_> = (0..31).map(|number| format!("\"c{number}\":1")).collect();
+        let body = format!("{{{}}}", body.join(","));
+        let refused = said::read(body.as_bytes(), |name, value| said.add(name, value));
+        assert!(matches!(refused, Err(Fault::Malformed { .. })), "{refused:?}");
+        assert_eq!(said.members.len(), 32, "nothing more was kept");
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_can_be_refused() {
+        let said = of("/Service?token=a&message_id=b").unwrap();
+        assert!(said.require_only(&["token", "message_id"]).is_ok());
+        let refused = said.require_only(&["token", "messageid"]);
+        assert!(matches!(refused, Err(Fault::Invalid { field, .. }) if field == "message_id"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What goes wrong, as problem documents (RFC 9457). A member that cannot be used is 400 here.
 
-use axum::Json;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use super::file::LONG_NAME;
 use crate::domain::clock::Timestamp;
+use crate::domain::dropbox::message::{FULL_OF_BYTES, FULL_OF_MESSAGES};
+use crate::domain::dropbox::stock;
 use crate::domain::error::Fault;
 use crate::http::problem::{Document, Problem};
 use crate::http::request_id::RequestId;
@@ -60,15 +62,13 @@ pub(in crate::dialect::keyservice) fn not_released(
     release: ReleaseDate,
     id: &RequestId,
 ) -> Response {
-    let mut response = shape_fault(fault, id);
+    let document = document(fault, id);
+    let status = StatusCode::from_u16(document.status).unwrap_or(StatusCode::FORBIDDEN);
     // A document is strings and numbers only, which always serialise.
-    let mut json = serde_json::to_value(document(fault, id)).unwrap_or_default();
+    let mut json = serde_json::to_value(document).unwrap_or_default();
     json["releasedate"] = Value::String(release.0.to_string());
-    let status = response.status();
-    response = (status, Json(json)).into_response();
     let content_type = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    response
+    (status, [(CONTENT_TYPE, content_type)], json.to_string()).into_response()
 }
 
 /// The document for a path that does not take this method.
@@ -92,6 +92,15 @@ fn document(fault: &Fault, id: &RequestId) -> Document {
             let status = StatusCode::BAD_REQUEST;
             let title = status.canonical_reason().unwrap_or_default().to_owned();
             Document { title, status: status.as_u16(), ..document }
+        }
+        Fault::TooLarge { what: LONG_NAME, .. } => {
+            Document { field: Some("name".to_owned()), ..document }
+        }
+        Fault::TooLarge { what: FULL_OF_MESSAGES | FULL_OF_BYTES, .. } => {
+            Document { code: "box_full".to_owned(), actual: None, ..document }
+        }
+        Fault::TooLarge { what: stock::FULL, .. } => {
+            Document { code: "gateway_full".to_owned(), actual: None, ..document }
         }
         Fault::Forbidden { field, reason } if !field.is_empty() => {
             let detail = format!("{field}: {reason}");

@@ -31,6 +31,9 @@ pub struct Page {
     pub messages: Vec<BoxMessage>,
     /// Whether there are more behind the last of them.
     pub more: bool,
+    /// Whether the gateway has forgotten these texts: what is read goes. Files are forgotten an hour
+    /// after they were fetched.
+    pub are_gone: bool,
 }
 
 /// A message in a box.

@@ -45,8 +45,12 @@ impl OwnedBox {
     /// Reads messages, oldest first: those behind `after`, and at most `limit` of them. Without a
     /// limit the gateway has one.
     ///
-    /// In a box whose messages go when they are read, this takes them: a list whose answer was lost
-    /// is lost, and is not asked for a second time behind your back.
+    /// In a box whose messages go when they are read, this takes the texts: a list whose answer was
+    /// lost is lost, and is not asked for a second time behind your back.
+    ///
+    /// When the message `after` is not in the box any more, because it was deleted or went as it was
+    /// read, the list begins with the oldest one that is left. So a reader of several pages may get a
+    /// message again, a file above all, and has to leave out ids that it has seen.
     ///
     /// # Errors
     /// When there is no such box any more or the passphrase is not its own
@@ -70,7 +74,8 @@ impl OwnedBox {
         let keys = BoxKeys::open(self.secrets.clone(), &self.shared, &private_key)?;
         let keys = Arc::new(keys);
         let open = |listed| BoxMessage::open(listed, &keys);
-        Ok(Page { messages: list.messages.into_iter().map(open).collect(), more: list.more })
+        let messages = list.messages.into_iter().map(open).collect();
+        Ok(Page { messages, more: list.more, are_gone: list.deletemessagesafterreading })
     }
 
     /// Fetches and opens a file, chunk by chunk, and says how long it is.
@@ -80,7 +85,8 @@ impl OwnedBox {
     ///
     /// # Errors
     /// When the file is not what its sender made or not all of it, cannot be written, or a request
-    /// fails for good. It is repeated until the first byte of the file was there.
+    /// fails for good. It is repeated until the first byte of the file was there. Where messages go
+    /// after reading, a file can be fetched again for an hour after its last byte was sent.
     pub async fn fetch_file(
         &self,
         file: &BoxFile,
@@ -116,7 +122,7 @@ impl OwnedBox {
             let begun = timeout(core.timeout, sending).await.unwrap_or(Err(late));
             match begun {
                 Ok(response) => return Ok((response, tries.attempt)),
-                // Nothing goes before its body was fetched.
+                // What goes after reading can be fetched for another hour.
                 Err(failure) => tries.again(core, failure, Repeat::Always).await?,
             }
         }

@@ -52,6 +52,8 @@ pub(super) struct List {
     pub(super) messages: Vec<Listed>,
     #[serde(default)]
     pub(super) more: bool,
+    #[serde(default)]
+    pub(super) deletemessagesafterreading: bool,
 }
 
 /// A message; what belongs to the other kind is missing.

@@ -16,8 +16,9 @@ use crate::storage::postgres::rows::value;
 use crate::storage::records;
 
 #[cfg(test)]
-pub(in crate::storage::postgres) const STATEMENTS: &[&str] =
-    &[HOLD, STANDING, PUT, PAGE, TAKE_TEXTS, TAKE_ALL, END, END_EMPTY, BY_ID, DELETE, SHRINK];
+pub(in crate::storage::postgres) const STATEMENTS: &[&str] = &[
+    HOLD, STANDING, PUT, PAGE, TAKE_TEXTS, TAKE_ALL, END, END_EMPTY, BY_ID, DELETE, END_ONE, SHRINK,
+];
 
 const HOLD: &str = "SELECT number FROM drop_boxes WHERE number = $1 FOR NO KEY UPDATE";
 
@@ -248,6 +249,19 @@ pub(super) async fn delete(
     let was_there = gone.messages() > 0;
     files::end(gone.files, now, link).await?;
     Ok(Ok(was_there))
+}
+
+const END_ONE: &str = "
+    UPDATE drop_messages SET ends_at = LEAST(ends_at, $3) WHERE box = $1 AND number = $2";
+
+/// Lets one end at that moment, unless it ends earlier.
+pub(super) async fn end_one(
+    (of, number, ends_at): (BoxNumber, i64, Timestamp),
+    link: &mut Link<'_>,
+) -> Result<Result<(), Fault>, StoreError> {
+    let end = query(END_ONE).bind(of.0).bind(number).bind(ends_at.as_micros());
+    end.execute(link).await.map_err(during("ending a message of a drop box"))?;
+    Ok(Ok(()))
 }
 
 const SHRINK: &str = "

@@ -17,7 +17,7 @@ use crate::storage::sqlite::rows::value;
 
 #[cfg(test)]
 pub(in crate::storage::sqlite) const STATEMENTS: &[&str] =
-    &[STANDING, GROW, PAGE, TAKE_TEXTS, TAKE_ALL, END, END_EMPTY, BY_ID, DELETE, SHRINK];
+    &[STANDING, GROW, PAGE, TAKE_TEXTS, TAKE_ALL, END, END_EMPTY, BY_ID, DELETE, END_ONE, SHRINK];
 
 const STANDING: &str = "
     SELECT lock_at, ends_at, closed, kept_messages, kept_bytes FROM drop_boxes
@@ -227,6 +227,19 @@ pub(super) async fn delete(
     let was_there = gone.messages() > 0;
     files::end(gone.files, now, connection).await?;
     Ok(Ok(was_there))
+}
+
+const END_ONE: &str = "
+    UPDATE drop_messages SET ends_at = min(ends_at, ?3) WHERE box = ?1 AND number = ?2";
+
+/// Lets one end at that moment, unless it ends earlier.
+pub(super) async fn end_one(
+    (of, number, ends_at): (BoxNumber, i64, Timestamp),
+    connection: &mut SqliteConnection,
+) -> Result<Result<(), Fault>, StoreError> {
+    let end = query(END_ONE).bind(of.0).bind(number).bind(ends_at.as_micros());
+    end.execute(connection).await.map_err(during("ending a message of a drop box"))?;
+    Ok(Ok(()))
 }
 
 const SHRINK: &str = "
