@@ -3,7 +3,7 @@
 //!
 //! A translation onto [`crate::domain::dropbox`]. [`asked`] reads off path, method and version what
 //! is asked; [`v1`] answers in the words of the original, and is off unless the operator switched it
-//! on, because its online half shows the gateway passphrases and texts; [`v2`] never does. Both are
+//! on, because its online half shows the gateway passphrases and texts; `v2` never does. Both are
 //! at the same addresses, whose letters may be of either case, and within the one layer of `shape`.
 
 pub mod asked;

@@ -63,7 +63,7 @@ pub use answer::Format;
 pub(super) use answer::shape_fault;
 
 /// What an operator may choose for version 1; nothing yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OneSettings {}
 
 /// What version 1 has of its own. Gateways with the same secret open each other's downloads.
