@@ -96,7 +96,7 @@ impl RawBox {
         assert_eq!(page.status, 200, "{page:?}");
         let messages = page.json["messages"].as_array().unwrap().iter();
         let texts = messages.filter_map(|message| message["message"].as_str());
-        texts.map(|text| plain(text)).collect()
+        texts.map(plain).collect()
     }
 
     /// Leaves something that is as long as a sealed text.
