@@ -36,7 +36,7 @@ const KEEP: &str = "
         SELECT until FROM unnest($1::bytea[], $2::bigint[]) AS new (id, until)
         WHERE new.id = drop_files.id LIMIT 1
     )
-    FROM live WHERE drop_files.id = live.id";
+    WHERE id = ANY (ARRAY(SELECT id FROM live))";
 
 /// Lets files last until then, each as long as is said, all of them or none.
 pub(super) async fn keep(
@@ -63,7 +63,7 @@ const END: &str = "
     WITH ending AS MATERIALIZED (
         SELECT id FROM drop_files WHERE id = ANY($1) AND ends_at + 0 > 0 ORDER BY id FOR UPDATE
     )
-    UPDATE drop_files SET ends_at = $2 FROM ending WHERE drop_files.id = ending.id";
+    UPDATE drop_files SET ends_at = $2 WHERE id = ANY (ARRAY(SELECT id FROM ending))";
 
 /// From that time on these files are over.
 pub(super) async fn end(
@@ -102,8 +102,8 @@ const OVER: &str = "
         SELECT id FROM drop_files WHERE ends_at <= $1
         ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
     )
-    UPDATE drop_files SET ends_at = 0 FROM over WHERE drop_files.id = over.id
-    RETURNING drop_files.id";
+    UPDATE drop_files SET ends_at = 0 WHERE id = ANY (ARRAY(SELECT id FROM over))
+    RETURNING id";
 
 /// Files that are over, from now on for good.
 pub(super) async fn over(

@@ -177,7 +177,7 @@ pub(super) async fn take(
 const BY_ID: &str = concat!(
     "SELECT ",
     records::drop_message_columns!(),
-    " FROM drop_messages WHERE box = $1 AND id = $2"
+    " FROM drop_messages WHERE id = $2 AND box + 0 = $1"
 );
 
 /// One message of a box.
