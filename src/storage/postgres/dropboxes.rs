@@ -90,7 +90,7 @@ impl DropBoxes for PostgresStore {
         let input = (number, files_until);
         let mut are_more = was_there;
         while are_more {
-            are_more = self.change(input, |input, link| Box::pin(remove(*input, link))).await?;
+            are_more = self.write(input, |input, link| Box::pin(remove(*input, link))).await?;
         }
         Ok(was_there)
     }
@@ -213,7 +213,7 @@ async fn end(
     Ok(Ok(()))
 }
 
-const CLOSE: &str = "UPDATE drop_boxes SET ends_at = 0 WHERE number = $1 AND ends_at > 0";
+const CLOSE: &str = "UPDATE drop_boxes SET ends_at = 0 WHERE number = $1 AND ends_at + 0 > 0";
 
 /// From now on nothing comes into the box; returns whether nobody has closed it before.
 async fn close(number: BoxNumber, link: &mut Link<'_>) -> Result<Result<bool, Fault>, StoreError> {

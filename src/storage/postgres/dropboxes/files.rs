@@ -40,7 +40,7 @@ const KEEP: &str = "
 
 /// Lets files last until then, each as long as is said, all of them or none.
 pub(super) async fn keep(
-    files: Vec<(AttachmentId, Timestamp)>,
+    files: &[(AttachmentId, Timestamp)],
     now: Timestamp,
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
@@ -48,8 +48,8 @@ pub(super) async fn keep(
         return Ok(Ok(()));
     }
     let keep = query(KEEP)
-        .bind(blobs(&files, |(id, _)| id.as_bytes()))
-        .bind(numbers(&files, |(_, ends_at)| ends_at.as_micros()))
+        .bind(blobs(files, |(id, _)| id.as_bytes()))
+        .bind(numbers(files, |(_, ends_at)| ends_at.as_micros()))
         .bind(now.as_micros());
     let kept = keep.execute(link).await.map_err(during("keeping files"))?;
     if kept.rows_affected() < files.len() as u64 {

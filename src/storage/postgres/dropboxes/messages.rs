@@ -59,7 +59,8 @@ pub(super) async fn put(
         return Ok(Ok(refusal(put, link).await?));
     };
     let keeps = put.messages.iter().filter_map(|new| Some((new.file?.id, new.ends_at)));
-    let kept = files::keep(keeps.collect(), put.now, link).await?;
+    let keeps: Vec<_> = keeps.collect();
+    let kept = files::keep(&keeps, put.now, link).await?;
     Ok(kept.map(|()| PutOutcome::Stored(first)))
 }
 

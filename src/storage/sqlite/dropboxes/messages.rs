@@ -45,7 +45,8 @@ pub(super) async fn put(
         return Ok(Ok(refusal));
     }
     let keeps = put.messages.iter().filter_map(|new| Some((new.file?.id, new.ends_at)));
-    if let Err(gone) = files::keep(keeps.collect(), put.now, connection).await? {
+    let keeps: Vec<_> = keeps.collect();
+    if let Err(gone) = files::keep(&keeps, put.now, connection).await? {
         return Ok(Err(gone));
     }
     let count = column(put.messages.len() as u64);
