@@ -90,7 +90,7 @@ pub(super) async fn a_box_that_is_over_is_emptied_before_it_goes(scene: Scene) {
     let live = scene.drop_box(3).await;
     scene.open_file(4).await;
     scene.leave(over, vec![text(1), text(2), text(3), file(4), text(5)]).await;
-    scene.leave(live, vec![text(1)]).await;
+    scene.leave(live, vec![text(9)]).await;
     let token = new_box(1).token;
     for (limit, forgotten, left) in [(2, 2, 3), (2, 2, 1), (1, 1, 0)] {
         assert_eq!(scene.store.forget_drops(at(21), limit).await.unwrap(), forgotten);

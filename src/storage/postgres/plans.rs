@@ -159,7 +159,7 @@ fn key_of(index: &str, by_row: bool) -> &'static [&'static str] {
         "inbox_pkey" | "inbox_set_aside" => &["shard", "session"],
         "payloads_pkey" => &["shard", "number"],
         "drop_messages_pkey" => &["box"],
-        "drop_messages_id" => &["box", "id"],
+        "drop_messages_id" => &["id"],
         "prekeys_pkey" | "taken_keys_pkey" => &["session"],
         "receipts_pkey" => &["shard", "sender", "message_id"],
         "introductions_recipient_sender_ephemeral_key_key" => &["recipient"],

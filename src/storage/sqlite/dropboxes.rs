@@ -189,7 +189,7 @@ async fn create(
     Ok(Ok(CreatedBox::Taken(records::drop_box(&taken.map_err(during(doing))?)?)))
 }
 
-const CLOSE: &str = "UPDATE drop_boxes SET ends_at = 0 WHERE number = ?1 AND ends_at > 0";
+const CLOSE: &str = "UPDATE drop_boxes SET ends_at = 0 WHERE number = ?1 AND ends_at + 0 > 0";
 
 const DROP_SOME: &str = concat!(
     "

@@ -36,11 +36,11 @@ const KEEP: &str = "
         SELECT until FROM unnest($1::bytea[], $2::bigint[]) AS new (id, until)
         WHERE new.id = drop_files.id LIMIT 1
     )
-    FROM live WHERE drop_files.id = live.id";
+    WHERE id = ANY (ARRAY(SELECT id FROM live))";
 
 /// Lets files last until then, each as long as is said, all of them or none.
 pub(super) async fn keep(
-    files: Vec<(AttachmentId, Timestamp)>,
+    files: &[(AttachmentId, Timestamp)],
     now: Timestamp,
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
@@ -48,8 +48,8 @@ pub(super) async fn keep(
         return Ok(Ok(()));
     }
     let keep = query(KEEP)
-        .bind(blobs(&files, |(id, _)| id.as_bytes()))
-        .bind(numbers(&files, |(_, ends_at)| ends_at.as_micros()))
+        .bind(blobs(files, |(id, _)| id.as_bytes()))
+        .bind(numbers(files, |(_, ends_at)| ends_at.as_micros()))
         .bind(now.as_micros());
     let kept = keep.execute(link).await.map_err(during("keeping files"))?;
     if kept.rows_affected() < files.len() as u64 {
@@ -63,7 +63,7 @@ const END: &str = "
     WITH ending AS MATERIALIZED (
         SELECT id FROM drop_files WHERE id = ANY($1) AND ends_at + 0 > 0 ORDER BY id FOR UPDATE
     )
-    UPDATE drop_files SET ends_at = $2 FROM ending WHERE drop_files.id = ending.id";
+    UPDATE drop_files SET ends_at = $2 WHERE id = ANY (ARRAY(SELECT id FROM ending))";
 
 /// From that time on these files are over.
 pub(super) async fn end(
@@ -106,8 +106,8 @@ const OVER: &str = "
         SELECT id FROM drop_files WHERE ends_at <= $1
         ORDER BY ends_at LIMIT $2 FOR UPDATE SKIP LOCKED
     )
-    UPDATE drop_files SET ends_at = 0 FROM over WHERE drop_files.id = over.id
-    RETURNING drop_files.id";
+    UPDATE drop_files SET ends_at = 0 WHERE id = ANY (ARRAY(SELECT id FROM over))
+    RETURNING id";
 
 /// Files that are over, from now on for good.
 pub(super) async fn over(

@@ -25,8 +25,7 @@ pub(super) async fn keep(
     link: &mut Link<'_>,
 ) -> Result<Result<(), Fault>, StoreError> {
     let keeps = letter.file.map(|file| (file.id, letter.ends_at));
-    let keeps = keeps.into_iter().collect();
-    if let Err(gone) = files::keep(keeps, letter.created_at, link).await? {
+    if let Err(gone) = files::keep(keeps.as_slice(), letter.created_at, link).await? {
         return Ok(Err(gone));
     }
     query(KEEP)
@@ -46,7 +45,7 @@ pub(super) async fn keep(
 }
 
 const TAKE: &str = concat!(
-    "DELETE FROM drop_letters WHERE id = $1 AND version = $2 AND secret = $3 AND ends_at > $4
+    "DELETE FROM drop_letters WHERE id = $1 AND version = $2 AND secret = $3 AND ends_at + 0 > $4
     RETURNING ",
     records::drop_letter_columns!()
 );

@@ -61,7 +61,8 @@ pub(super) async fn put(
         return Ok(Ok(refusal(put, link).await?));
     };
     let keeps = put.messages.iter().filter_map(|new| Some((new.file?.id, new.ends_at)));
-    let kept = files::keep(keeps.collect(), put.now, link).await?;
+    let keeps: Vec<_> = keeps.collect();
+    let kept = files::keep(&keeps, put.now, link).await?;
     Ok(kept.map(|()| PutOutcome::Stored(first)))
 }
 
@@ -216,7 +217,7 @@ async fn end(read: &ReadDrop, ending: Ending, link: &mut Link<'_>) -> Result<(),
 const BY_ID: &str = concat!(
     "SELECT ",
     records::drop_message_columns!(),
-    " FROM drop_messages WHERE box = $1 AND id = $2"
+    " FROM drop_messages WHERE id = $2 AND box + 0 = $1"
 );
 
 /// One message of a box.

@@ -37,7 +37,7 @@ const KEEP: &str = "UPDATE drop_files SET ends_at = ?2, kept = 1 WHERE id = ?1";
 
 /// Lets files last until then, each as long as is said, all of them or none.
 pub(super) async fn keep(
-    files: Vec<(AttachmentId, Timestamp)>,
+    files: &[(AttachmentId, Timestamp)],
     now: Timestamp,
     connection: &mut SqliteConnection,
 ) -> Result<Result<(), Fault>, StoreError> {
@@ -45,7 +45,7 @@ pub(super) async fn keep(
         return Ok(Ok(()));
     }
     let doing = "keeping files";
-    let list = json_list(&files, |json, (id, _)| write!(json, "\"{}\"", id.uuid().as_simple()));
+    let list = json_list(files, |json, (id, _)| write!(json, "\"{}\"", id.uuid().as_simple()));
     let live = query(LIVE).bind(list).bind(now.as_micros()).fetch_one(&mut *connection).await;
     if count(&live.map_err(during(doing))?, "files")? < files.len() as u64 {
         return Ok(Err(Fault::NotFound { what: "file" }));

@@ -1,5 +1,6 @@
 //! Letters: messages without a box.
 
+use sqlx::sqlite::SqliteExecutor;
 use sqlx::{SqliteConnection, query};
 
 use super::files;
@@ -11,7 +12,7 @@ use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
 #[cfg(test)]
-pub(in crate::storage::sqlite) const STATEMENTS: &[&str] = &[TAKE];
+pub(in crate::storage::sqlite) const STATEMENTS: &[&str] = &[IS_THERE, TAKE];
 
 const KEEP: &str = "
     INSERT INTO drop_letters (id, version, secret, form, file, file_length, created_at,
@@ -24,8 +25,7 @@ pub(super) async fn keep(
     connection: &mut SqliteConnection,
 ) -> Result<Result<(), Fault>, StoreError> {
     let keeps = letter.file.map(|file| (file.id, letter.ends_at));
-    let keeps = keeps.into_iter().collect();
-    if let Err(gone) = files::keep(keeps, letter.created_at, connection).await? {
+    if let Err(gone) = files::keep(keeps.as_slice(), letter.created_at, connection).await? {
         return Ok(Err(gone));
     }
     query(KEEP)
@@ -42,6 +42,24 @@ pub(super) async fn keep(
         .await
         .map_err(during("keeping a letter"))?;
     Ok(Ok(()))
+}
+
+const IS_THERE: &str = "
+    SELECT 1 FROM drop_letters WHERE id = ?1 AND version = ?2 AND secret = ?3 AND ends_at + 0 > ?4";
+
+/// Whether there is such a letter for whoever has its secret.
+pub(super) async fn is_there(
+    take: TakeLetter,
+    executor: impl SqliteExecutor<'_>,
+) -> Result<bool, StoreError> {
+    let found = query(IS_THERE)
+        .bind(take.id.0.as_slice())
+        .bind(records::version_number(take.version))
+        .bind(take.secret.as_bytes().as_slice())
+        .bind(take.now.as_micros())
+        .fetch_optional(executor)
+        .await;
+    Ok(found.map_err(during("looking for a letter"))?.is_some())
 }
 
 const TAKE: &str = concat!(

@@ -45,7 +45,8 @@ pub(super) async fn put(
         return Ok(Ok(refusal));
     }
     let keeps = put.messages.iter().filter_map(|new| Some((new.file?.id, new.ends_at)));
-    if let Err(gone) = files::keep(keeps.collect(), put.now, connection).await? {
+    let keeps: Vec<_> = keeps.collect();
+    if let Err(gone) = files::keep(&keeps, put.now, connection).await? {
         return Ok(Err(gone));
     }
     let count = column(put.messages.len() as u64);
@@ -197,7 +198,7 @@ async fn end(
 const BY_ID: &str = concat!(
     "SELECT ",
     records::drop_message_columns!(),
-    " FROM drop_messages WHERE box = ?1 AND id = ?2"
+    " FROM drop_messages WHERE id = ?2 AND box + 0 = ?1"
 );
 
 /// One message of a box.
