@@ -113,7 +113,9 @@ impl Listing {
     ) -> Result<(Response, bool), Fault> {
         if self.key.is_none() {
             let has_files = messages.iter().any(|message| message.content.file.is_some());
-            let place = has_files.then(|| call.state.transfers.download_place(call.asked.address)).transpose()?;
+            let place = has_files
+                .then(|| call.state.transfers.download_place(call.asked.address))
+                .transpose()?;
             return Ok((self.stream(call, messages, place), false));
         }
         let began = Instant::now();
