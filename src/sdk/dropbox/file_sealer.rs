@@ -201,6 +201,7 @@ impl fmt::Debug for FileSealer {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
     use rand_chacha::ChaCha20Rng;

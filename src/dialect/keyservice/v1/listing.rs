@@ -17,7 +17,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -33,12 +32,13 @@ use super::secret::Proof;
 use super::tickets::Ticket;
 use super::views::MessageView;
 use super::{Call, One, files, json, xml};
+use crate::dialect::keyservice::transfers;
 use crate::domain::dropbox::{Depot, DropMessage, Form, StoredFile};
 use crate::domain::error::Fault;
 use crate::domain::ports::ByteStream;
 
 /// A place for files on their way, if there are any.
-type Place = Option<OwnedSemaphorePermit>;
+type Place = Option<transfers::Place>;
 
 /// What is in the place of a message that cannot be decrypted.
 const UNREADABLE: &str = "(This message cannot be decrypted.)";
