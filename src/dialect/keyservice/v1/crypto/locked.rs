@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn keys_show_nothing() {
         let locked = new_locked_key("passphrase", &mut rng()).unwrap();
-        let unlocked = unlock(&locked.private_key, "passphrase").unwrap();
+        let unlocked = unlock(&locked.private_key, &PassKey::derive("passphrase")).unwrap();
         assert_eq!(format!("{locked:?} {unlocked:?}"), "LockedKey(..) UnlockedKey(..)");
     }
 }
