@@ -113,6 +113,7 @@ pub(super) async fn nothing_is_lost_between_the_last_read_and_the_end(scene: Sce
     let mut taken = taken.concat();
     taken.extend(numbers(&scene.read_box(last_of(number)).await));
     let mut stored: Vec<_> = stored.into_iter().flatten().collect();
-    (stored.sort_unstable(), taken.sort_unstable());
+    stored.sort_unstable();
+    taken.sort_unstable();
     assert_eq!(stored, taken);
 }
