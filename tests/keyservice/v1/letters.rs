@@ -230,11 +230,10 @@ async fn who_is_wrong_too_often_reads_when_to_come_again() {
 #[tokio::test]
 async fn the_file_of_a_letter_is_about_as_large_as_its_text_may_be() {
     let app = gateway_with(|settings| settings.message_bytes = 16 * 1024).await;
-    let parts = |bytes| {
-        [Part::File("a", bytes), Part::Text("message", "burn"), Part::Text("email", "a@b.example")]
-    };
     let sent = async |bytes: &[u8]| {
-        let request = multipart(Method::POST, PATH, &parts(bytes));
+        let message = Part::Text("message", "burn");
+        let parts = [Part::File("a", bytes), message, Part::Text("email", "a@b.example")];
+        let request = multipart(Method::POST, PATH, &parts);
         ask(&app, with(request, "host", "boxes.example")).await.status
     };
     assert_eq!(sent(&[7; 8 * 1024]).await, 200);
