@@ -9,6 +9,7 @@
 //! A crash between two steps leaves what the next sweep goes on with.
 
 mod files;
+mod letters;
 mod upkeep;
 
 use std::net::IpAddr;
@@ -16,20 +17,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::letter::TakeLetter;
 use super::message::{FULL_OF_BYTES, FULL_OF_MESSAGES, NewDropMessage};
 use super::notifying::Notices;
-use super::secret::SecretDigest;
 use super::stock::{self, Stock};
 use super::tries::{Lock, Tries};
 use super::{
     AfterReading, BoxToken, CreatedBox, DropBox, DropBoxPolicy, DropId, DropMessage, DropPage,
-    Ending, Form, Letter, NewDropBox, Put, PutOutcome, ReadDrop, StoredFile, Taking, Version,
+    Ending, Form, NewDropBox, Put, PutOutcome, ReadDrop, StoredFile, Taking, Version,
 };
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
 use crate::domain::ports::Blobs;
+
+pub use letters::NewLetter;
 
 /// How long bytes of files are kept for whoever took their messages out, and a box that goes after
 /// it was read.
@@ -62,23 +63,6 @@ pub struct Drop {
     pub name: Vec<u8>,
     /// The bytes of a file.
     pub file: Option<StoredFile>,
-}
-
-/// A letter, before it has an id and times.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewLetter {
-    /// Of which version it is.
-    pub version: Version,
-    /// What a reader's secret is compared with.
-    pub secret: SecretDigest,
-    /// What it is made of.
-    pub form: Form,
-    /// The encrypted message.
-    pub data: Vec<u8>,
-    /// Version 1: an encrypted file that comes with it.
-    pub file: Option<StoredFile>,
-    /// How long it waits; no longer than the policy's.
-    pub life: Option<Duration>,
 }
 
 /// When a box opens, locks and ends.
@@ -389,64 +373,6 @@ impl Depot {
         if deleted { Ok(()) } else { Err(no_box()) }
     }
 
-    /// Keeps a letter until it is read.
-    ///
-    /// # Errors
-    /// [`Fault::TooLarge`] when it is too large, or all boxes and letters hold as much as they may.
-    pub async fn leave_letter(&self, new: NewLetter) -> Result<Letter, Fault> {
-        let (actual, limit) = (new.data.len() as u64, self.policy.message_bytes);
-        if actual > limit {
-            return Err(Fault::TooLarge {
-                what: "the number of bytes in the message",
-                actual,
-                limit,
-            });
-        }
-        // Its file was counted when it came in.
-        let bytes = actual.saturating_add(stock::FOR_ONE);
-        self.stock.require(bytes)?;
-        let created_at = self.now();
-        let life =
-            new.life.map_or(self.policy.letter_life, |life| life.min(self.policy.letter_life));
-        let letter = Letter {
-            id: self.random_id(),
-            version: new.version,
-            secret: new.secret,
-            form: new.form,
-            data: new.data,
-            file: new.file,
-            created_at,
-            ends_at: created_at.plus(life),
-        };
-        self.gateway.store.keep_letter(letter.clone()).await?;
-        self.stock.add(bytes);
-        Ok(letter)
-    }
-
-    /// Takes a letter out for whoever shows its secret; from then on it is gone.
-    ///
-    /// # Errors
-    /// [`Fault::RateLimited`] for who was wrong too often, or tries too much at the same time;
-    /// [`Fault::NotFound`] for an unknown one and for a wrong secret.
-    pub async fn take_letter(
-        &self,
-        version: Version,
-        id: DropId,
-        secret: &[u8],
-        from: Option<IpAddr>,
-    ) -> Result<Letter, Fault> {
-        let counted = self.tries.begin(Lock::Letter(id), from)?;
-        let (now, secret) = (self.now(), SecretDigest::of(secret));
-        let file_until = now.plus(GRACE);
-        let take = TakeLetter { id, version, secret, now, file_until };
-        let taken = self.gateway.store.take_letter(take).await;
-        if let Ok(None) = taken {
-            return Err(no_letter());
-        }
-        counted.was_not_wrong();
-        taken?.ok_or_else(no_letter)
-    }
-
     /// A fresh id.
     fn random_id(&self) -> DropId {
         let mut bytes = [0; 16];
@@ -465,10 +391,6 @@ fn locked() -> Fault {
 
 fn no_message() -> Fault {
     Fault::NotFound { what: "message" }
-}
-
-fn no_letter() -> Fault {
-    Fault::NotFound { what: "letter" }
 }
 
 /// How full it is, its owner alone should know: the first size that is too large will do.

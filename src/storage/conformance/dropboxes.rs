@@ -96,7 +96,7 @@ pub(super) async fn all_bytes_are_counted(scene: Scene) {
     for n in [1, 2] {
         scene.open_file(n).await;
     }
-    scene.leave(one, vec![text(1), file(1)]).await;
+    scene.leave(one, vec![text(7), file(1)]).await;
     scene.leave(other, vec![text(3)]).await;
     assert_eq!(bytes().await, 2 * 1024 + 10 + 110 + 10);
     let kept = letter(4);
