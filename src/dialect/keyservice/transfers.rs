@@ -229,11 +229,11 @@ mod tests {
         let room = transfers.list_room(at(1), list.len() as u64).await.unwrap();
         let body = transfers.outgoing_list(list.clone(), room);
         assert_eq!(axum::body::to_bytes(body, usize::MAX).await.unwrap(), list);
-        let room = transfers.list_room(at(1), u64::MAX).await.unwrap();
+        let room = transfers.list_room(at(2), u64::MAX).await.unwrap();
         let slow = transfers.outgoing_list(list, room);
-        assert!(transfers.list_room(at(2), 1).await.is_err());
+        assert!(transfers.list_room(at(3), 1).await.is_err());
         tokio::time::sleep(transfers.stall()).await;
-        assert!(transfers.list_room(at(2), 1).await.is_ok());
+        assert!(transfers.list_room(at(3), 1).await.is_ok());
         assert!(axum::body::to_bytes(slow, usize::MAX).await.is_err());
     }
 }

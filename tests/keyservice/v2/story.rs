@@ -1,5 +1,7 @@
 //! A box from its making to its end, with the SDK's client over a real connection.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Method;
 use sealpost::domain::clock::Clock as _;
@@ -89,7 +91,7 @@ async fn an_owner_who_is_early_is_told_when() {
 }
 
 #[tokio::test]
-async fn files_that_go_after_reading_come_once() {
+async fn files_that_go_after_reading_come_for_an_hour() {
     let app = TestApp::start_for_boxes().await;
     let client = client(&app).await;
     let wishes = NewBox { delete_messages_after_reading: true, ..wishes() };
@@ -100,9 +102,13 @@ async fn files_that_go_after_reading_come_once() {
     std::fs::write(&empty, b"").unwrap();
     client.put_file(&record.shared, "empty", empty.as_path()).await.unwrap();
     let owned = client.open(made.share.token(), PASSPHRASE).await.unwrap();
-    let messages = owned.messages(None, None).await.unwrap().messages;
-    let BoxContent::File(file) = &messages[0].content else { panic!("no file") };
-    assert_eq!(owned.fetch_file(file, &mut Vec::new()).await.unwrap(), 0);
+    let page = owned.messages(None, None).await.unwrap();
+    assert!(page.are_gone, "texts would be");
+    let BoxContent::File(file) = &page.messages[0].content else { panic!("no file") };
+    for _ in 0..2 {
+        assert_eq!(owned.fetch_file(file, &mut Vec::new()).await.unwrap(), 0);
+    }
+    app.clock.advance(Duration::from_secs(60 * 60));
     let again = owned.fetch_file(file, &mut Vec::new()).await;
     assert!(matches!(again, Err(DropBoxError::NotFound)), "{again:?}");
 }
