@@ -1,6 +1,8 @@
 //! Drop boxes, asked for in version 2 as raw as it comes: what is sealed is made up.
 
+use std::fs;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -159,6 +161,15 @@ impl TestApp {
     /// The rules of drop boxes.
     pub fn boxes(&self) -> Arc<Depot> {
         self.app().depot().unwrap().clone()
+    }
+
+    /// How many files of drop boxes are on disk.
+    pub fn files_in_boxes(&self) -> usize {
+        fn count(folder: &Path) -> usize {
+            let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+        }
+        count(&self.data().join("dropbox-files"))
     }
 
     /// A box of the makings of that number.

@@ -25,7 +25,7 @@ async fn a_wrong_passphrase_looks_like_no_box() {
 async fn many_wrong_passphrases_have_to_wait() {
     let stage = Stage::open().await;
     let owner = stage.owner().await;
-    let guess = "(token) => Promise.all(Array.from({ length: 20 }, () => \
+    let guess = "(token) => Promise.all(Array.from({ length: 120 }, () => \
                  fetch(`/Service?v=2&token=${token}`, \
                  { headers: { authkey: 'A'.repeat(43) } }).then((answer) => answer.status)))";
     let answers = owner.page.applies(guess, &json!(owner.token())).await;

@@ -112,6 +112,18 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_file_that_its_box_has_no_room_for_is_let_go_of() {
+    let app = TestApp::start_for_boxes_with(|it| it.box_messages = 1).await;
+    let box_ = app.raw_box(1).await;
+    box_.gets(&app, "x").await;
+    let refused = app.call(box_.put_file(vec![1; 64])).await;
+    assert_eq!((refused.status, &refused.json["code"]), (413, &json!("box_full")), "{refused:?}");
+    assert!(refused.json["detail"].as_str().unwrap().contains("number of messages"));
+    app.boxes().sweep(100).await.unwrap();
+    assert_eq!(app.files_in_boxes(), 0);
+}
+
+#[tokio::test]
 async fn a_file_that_goes_after_reading_can_be_fetched_again_for_an_hour() {
     let app = TestApp::start_for_boxes().await;
     let box_ = app.raw_box_with(1, json!({ "deletemessagesafterreading": true })).await;
