@@ -80,7 +80,7 @@ async fn another_passphrase_reads_nothing() {
 async fn an_owner_who_is_early_is_told_when() {
     let app = TestApp::start_for_boxes().await;
     let client = client(&app).await;
-    let later = app.clock.now().plus(std::time::Duration::from_secs(60)).to_string();
+    let later = app.clock.now().plus(Duration::from_secs(60)).to_string();
     let wishes = NewBox { release_date: Some(later.clone()), ..wishes() };
     let made = client.create(PASSPHRASE, wishes).await.unwrap();
     let owned = client.open(made.share.token(), PASSPHRASE).await.unwrap();
