@@ -1,9 +1,9 @@
 //! Version 1: the original's requests, answers and ciphers.
 //!
-//! A request goes through [`intake`], which collects its parameters wherever they stand, and then
-//! to the file that is named after what it asks for; [`answer`] writes what comes of it as JSON or
+//! A request goes through `intake`, which collects its parameters wherever they stand, and then
+//! to the file that is named after what it asks for; `answer` writes what comes of it as JSON or
 //! XML. The gateway sees passphrases and texts here, so nothing of this is there unless an operator
-//! wants it. [`secret`] says what proves an owner.
+//! wants it. `secret` says what proves an owner.
 //!
 //! | documented | the original's server | here |
 //! | --- | --- | --- |
