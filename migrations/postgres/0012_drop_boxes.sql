@@ -58,7 +58,7 @@ CREATE TABLE drop_messages (
 );
 
 -- By the id alone, so that nothing but a search for one goes this way.
-CREATE UNIQUE INDEX drop_messages_id ON drop_messages (id);
+CREATE INDEX drop_messages_id ON drop_messages (id);
 CREATE INDEX drop_messages_end ON drop_messages (ends_at);
 
 -- Messages without a box, which go when they are read.

@@ -54,7 +54,7 @@ CREATE TABLE drop_messages (
 ) STRICT, WITHOUT ROWID;
 
 -- By the id alone, so that nothing but a search for one goes this way.
-CREATE UNIQUE INDEX drop_messages_id ON drop_messages (id);
+CREATE INDEX drop_messages_id ON drop_messages (id);
 CREATE INDEX drop_messages_end ON drop_messages (ends_at);
 
 -- Messages without a box, which go when they are read.
