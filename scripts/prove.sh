@@ -14,7 +14,8 @@ Runs the named proofs, or all of them:
   simulation  readers that come and go at random, two hundred times
   hushnet     HushNet's senders and readers for a minute each on both databases, and two thousand
               sockets
-  keyservice  drop boxes: 20,000 guesses, of which none is accepted, and whether time tells anything
+  keyservice  drop boxes: 20,000 guesses, of which none is accepted, whether time tells anything, and
+              the memory that a file of 100 MB takes; each for both versions
   malformed   200,000 malformed requests and frames
   broadcast   one text to ten thousand people, of whom some have signed in again
   fuzz        ten minutes of fuzzing for each target in fuzz/
@@ -28,8 +29,8 @@ Environment:
   SEALPOST_SIMULATIONS  runs of SEALPOST_SIMULATION_STEPS steps (default 200 of 300)
   SEALPOST_HUSHNET_SECONDS  time for each (default 60)
   SEALPOST_HUSHNET_SOCKETS  sockets that are dropped (default 2000)
-  SEALPOST_GUESSES   keys that are tried on a drop box (default 20000)
-  SEALPOST_TIMING_TRIES  answers that are measured of each kind (default 3000)
+  SEALPOST_GUESSES   secrets that are tried on a drop box (default 20000)
+  SEALPOST_TIMING_TRIES  answers that are measured of each kind (default 10000)
   SEALPOST_MALFORMED requests and frames (default 200000)
   SEALPOST_BROADCAST people in the broadcast (default 10000)
   FUZZ_SECONDS       time for each target (default 600)
@@ -88,10 +89,11 @@ prove_hushnet() {
 }
 
 prove_keyservice() {
-    step "drop boxes: ${SEALPOST_GUESSES:-20000} guesses, ${SEALPOST_TIMING_TRIES:-3000} answers measured"
+    step "drop boxes: ${SEALPOST_GUESSES:-20000} guesses, ${SEALPOST_TIMING_TRIES:-10000} answers measured"
     # One at a time: what else runs is measured with it.
-    SEALPOST_GUESSES=${SEALPOST_GUESSES:-20000} SEALPOST_TIMING_TRIES=${SEALPOST_TIMING_TRIES:-3000} \
-        cargo test --release --package sealpost --test main keyservice::timing:: -- --test-threads 1
+    SEALPOST_GUESSES=${SEALPOST_GUESSES:-20000} SEALPOST_TIMING_TRIES=${SEALPOST_TIMING_TRIES:-10000} \
+        SEALPOST_FILE_BYTES=100000000 \
+        cargo test --release --package sealpost --test main keyservice::timing:: keyservice::memory:: -- --test-threads 1
 }
 
 prove_malformed() {

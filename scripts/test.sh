@@ -64,6 +64,7 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --workspace --all-targets --all-features -- -D warnings
 cargo clippy --package sealpost-sdk --no-default-features --all-targets -- -D warnings
+cargo clippy --package sealpost-sdk --no-default-features --features dropbox --all-targets -- -D warnings
 
 step "dependencies"
 refuse_server_packages sealpost-sdk

@@ -5,6 +5,7 @@ pub mod app;
 pub mod blaze;
 pub mod browser;
 pub mod client;
+pub mod connection;
 pub mod contract;
 pub mod dropbox;
 pub mod entropy;

@@ -3,6 +3,7 @@
 mod limits;
 mod logs;
 mod mail;
+mod memory;
 mod mounting;
 mod page;
 mod timing;

@@ -70,6 +70,12 @@ pub fn from(address: &str, mut request: Request<Body>) -> Request<Body> {
 }
 
 impl RawBox {
+    /// The box of that number that was made of this, as the gateway answered.
+    pub fn of(number: u8, made_of: Value, made: &Value) -> Self {
+        let token = made["token"].as_str().unwrap().to_owned();
+        Self { token, key: auth_key(number), made_of }
+    }
+
     /// A request of its owner without a body; `query` begins with `&`.
     pub fn owner_asks(&self, method: Method, path: &str, query: &str) -> Request<Body> {
         self.asks_with(&self.key, method, path, query)
@@ -185,7 +191,6 @@ impl TestApp {
         }
         let made = self.call(two_with(Method::POST, "/Service", &made_of)).await;
         assert_eq!(made.status, 201, "{made:?}");
-        let token = made.json["token"].as_str().unwrap().to_owned();
-        RawBox { token, key: auth_key(number), made_of }
+        RawBox::of(number, made_of, &made.json)
     }
 }

@@ -10,8 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use sealpost::domain::clock::{Clock as _, SystemClock};
 use sealpost::sdk::keys::SigningKey;
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::harness::connection::connect;
 use crate::harness::hush::{PREFIX, with_body};
 use crate::program::Program;
 
@@ -191,14 +191,6 @@ impl Told {
             }
         }
     }
-}
-
-async fn connect(address: SocketAddr) -> SendRequest<Body> {
-    let stream = TcpStream::connect(address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
-    sender
 }
 
 fn text(value: &Value) -> String {

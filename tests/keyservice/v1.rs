@@ -13,5 +13,5 @@ mod secrets;
 mod sending;
 mod shapes;
 mod vectors;
-mod world;
+pub mod world;
 mod xml;

@@ -8,8 +8,7 @@ use axum::body::Body;
 use axum::http::Request;
 use futures_util::future::join_all;
 use http_body_util::BodyExt as _;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use sealpost::sdk::base64url;
@@ -18,11 +17,11 @@ use sealpost::sdk::conversation::contact_conversation_id;
 use sealpost::sdk::envelope::{self, Recipient};
 use sealpost::sdk::ids::MessageId;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, interval_at};
 
 use super::cast::{Cast, Device};
 use super::client::Socket;
+use crate::harness::connection::connect;
 
 /// Messages a second, over so many connections.
 const RATE: u32 = 500;
@@ -63,14 +62,6 @@ async fn post_for(address: SocketAddr, cast: Arc<Cast>, time: Duration, seed: u6
         sent.push(Sent { message, posted, answered: Instant::now() });
     }
     sent
-}
-
-async fn connect(address: SocketAddr) -> SendRequest<Body> {
-    let stream = TcpStream::connect(address).await.expect("the gateway listens");
-    stream.set_nodelay(true).expect("a socket");
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("HTTP");
-    tokio::spawn(connection);
-    sender
 }
 
 fn seal(from: &Device, to: &Device, message: MessageId, rng: &mut ChaCha20Rng) -> Vec<u8> {

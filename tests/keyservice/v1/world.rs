@@ -142,18 +142,30 @@ pub async fn recorded_key(app: &TestApp) -> Key {
 
 /// The same with further parameters.
 pub async fn recorded_key_with(app: &TestApp, more: &[(&str, &str)]) -> Key {
-    let (public, private) = (recorded("public_key_xml"), recorded("private_key_encrypted"));
-    let hash = recorded("private_key_hash");
-    let mut members =
-        vec![("publickey", &*public), ("privatekey", &*private), ("privatekeyhash", &*hash)];
+    let makings = recorded_makings();
+    let mut members: Vec<_> = makings.iter().map(|(name, value)| (*name, &**value)).collect();
     members.extend_from_slice(more);
     let made = ask(app, form(Method::POST, "/Service", &members)).await;
     assert_eq!(made.status, 200, "{}", made.text());
-    let token = made.json()["KeyToken"].as_str().unwrap().to_owned();
-    Key { token, hash }
+    Key::recorded(&made.json())
+}
+
+/// What the box of the recorded key is made of.
+pub fn recorded_makings() -> [(&'static str, String); 3] {
+    [
+        ("publickey", recorded("public_key_xml")),
+        ("privatekey", recorded("private_key_encrypted")),
+        ("privatekeyhash", recorded("private_key_hash")),
+    ]
 }
 
 impl Key {
+    /// The recorded key's, as the gateway answered.
+    pub fn recorded(made: &Value) -> Self {
+        let token = made["KeyToken"].as_str().unwrap().to_owned();
+        Self { token, hash: recorded("private_key_hash") }
+    }
+
     /// Sends it a text.
     pub async fn gets(&self, app: &TestApp, text: &str) {
         let members = [("token", &*self.token), ("message", text)];

@@ -67,8 +67,8 @@ impl Sink {
 }
 
 /// A body of what `work` writes: each piece is taken within `stall`, and all of them in the time
-/// that an upload of `expected` bytes may take, or of as many as it turns out to have. What fails on the way breaks the answer off, since
-/// its head is gone by then.
+/// that an upload of `expected` bytes may take, or of as many as it turns out to have. What fails on
+/// the way breaks the answer off, since its head is gone by then.
 pub(super) fn body<Work>(stall: Duration, expected: u64, work: impl FnOnce(Sink) -> Work) -> Body
 where
     Work: Future<Output = Result<Sink, Broken>> + Send + 'static,
