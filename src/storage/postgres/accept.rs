@@ -1,12 +1,15 @@
 //! Storing messages: the messages of a whole group share their statements.
 //!
-//! First come two looks, which lock nothing: at ids and guards, and at the room in inboxes unless
-//! that is remembered. They decide what becomes of each message. Then one statement numbers and
-//! stores all that is to be stored, in every table. It reads and writes on its own, so a group of
-//! which nothing else is asked needs no transaction around it: each statement sees what is
-//! committed when it begins, inside a transaction as outside.
+//! Nearly always all of them are new and there is room for them: [`expect_new`]. Then one statement
+//! looks at ids and guards and, when nothing speaks against it, numbers and stores all of them, in
+//! every table: one trip to the server for a whole group.
 //!
-//! What may happen between the looks and the statement:
+//! Otherwise two looks come first, which lock nothing: at ids and guards, and at the room in inboxes
+//! unless that is remembered. They [`decide`] what becomes of each message, and then one statement
+//! stores all that is to be stored. Each statement sees what is committed when it begins, inside a
+//! transaction as outside, so a group of which nothing else is asked needs none around it.
+//!
+//! What may happen between a look and the writing:
 //! * Another writer, here or elsewhere, stores a message under the same id. The key of
 //!   `seen_messages` lets only one of them: the other group is undone and looks again. Ids are
 //!   stored in the order of that key, so that two groups do not wait for each other.
@@ -15,12 +18,14 @@
 //!   what lies in the old inbox ([`super::clear`]).
 //! * An inbox fills up: [`super::rooms`] says how far.
 
+pub(super) mod storing;
+
 use std::collections::HashSet;
 
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
-use super::columns::{blobs, numbers, texts};
+use super::columns::{blobs, numbers};
 use super::link::Link;
 use super::rooms::{Rooms, View};
 use super::rows::{array, value};
@@ -44,23 +49,48 @@ pub(super) async fn decide<'a>(
     rooms: &Rooms,
     jobs: &'a [&'a AcceptJob],
 ) -> Result<Decided<'a>, StoreError> {
-    let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
+    let messages = messages_of(jobs);
     if messages.is_empty() {
         let (verdicts, good, view) = (Vec::new(), Vec::new(), View::default());
         return Ok(Decided { jobs, verdicts, good, view });
     }
     let keys: Vec<_> =
         messages.iter().map(|it| (it.message.sender, it.message.message_id)).collect();
-    let guards: Vec<Guard> = distinct_guards(&messages).into_iter().collect();
+    let guards = Guards::of(&messages);
     let (seen, moved) = look(link, &keys, &guards).await?;
-    let mut view = rooms.look(link, messages.iter().map(|it| Intake::of(&it.message))).await?;
-    let verdicts = judge(&messages, &seen, &moved, |intake| view.take(intake));
-    let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
-    let good = good.map(|(message, _)| *message).collect();
-    Ok(Decided { jobs, verdicts, good, view })
+    let view = rooms.look(link, messages.iter().map(|it| Intake::of(&it.message))).await?;
+    Ok(Decided::of(jobs, messages, &seen, &moved, view))
 }
 
-impl Decided<'_> {
+/// Takes these messages for new: nobody has looked at ids and guards. Nothing when something is
+/// known to stand against that, or when there is more to do than to store them.
+pub(super) fn expect_new<'a>(rooms: &Rooms, jobs: &'a [&'a AcceptJob]) -> Option<Decided<'a>> {
+    let messages = messages_of(jobs);
+    let view = rooms.known(messages.iter().map(|it| Intake::of(&it.message)))?;
+    let unseen = vec![None; messages.len()];
+    let decided = Decided::of(jobs, messages, &unseen, &HashSet::new(), view);
+    let all_are_good = !decided.good.is_empty() && decided.good.len() == decided.verdicts.len();
+    (all_are_good && decided.is_plain()).then_some(decided)
+}
+
+fn messages_of<'a>(jobs: &'a [&'a AcceptJob]) -> Vec<&'a Prepared> {
+    jobs.iter().flat_map(|job| &job.messages).collect()
+}
+
+impl<'a> Decided<'a> {
+    fn of(
+        jobs: &'a [&'a AcceptJob],
+        messages: Vec<&'a Prepared>,
+        seen: &[Option<MessageDigest>],
+        moved: &HashSet<Guard>,
+        mut view: View,
+    ) -> Self {
+        let verdicts = judge(&messages, seen, moved, |intake| view.take(intake));
+        let good = messages.into_iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
+        let good = good.map(|(message, _)| message).collect();
+        Self { jobs, verdicts, good, view }
+    }
+
     /// Whether one statement is all that there is to do.
     pub(super) fn is_plain(&self) -> bool {
         !self.view.is_crowded() && self.good.iter().all(|it| it.message.top_up.is_none())
@@ -68,7 +98,19 @@ impl Decided<'_> {
 
     /// Stores what is to be stored, in one statement; returns the numbers.
     pub(super) async fn store(&self, link: &mut Link<'_>) -> Result<Vec<i64>, StoreError> {
-        store(link, &self.good).await
+        if self.good.is_empty() {
+            return Ok(Vec::new());
+        }
+        storing::store(link, &self.good).await
+    }
+
+    /// Stores messages that were [taken for new](expect_new), in one statement; returns the
+    /// numbers, or nothing when an id is on file or a guard does not hold: then nothing is stored.
+    pub(super) async fn store_new(
+        &self,
+        link: &mut Link<'_>,
+    ) -> Result<Option<Vec<i64>>, StoreError> {
+        storing::store_new(link, &self.good, &Guards::of(&self.good)).await
     }
 
     /// Does what comes after that, unless [it is plain](Self::is_plain).
@@ -114,29 +156,45 @@ pub(super) const LOOK: &str = "
     WHERE (SELECT generation FROM conversations WHERE number = wanted.number)
         IS DISTINCT FROM wanted.generation";
 
+/// What has to hold for messages to be stored: rosters and conversations with their generations.
+struct Guards {
+    rosters: Vec<(i64, i64)>,
+    conversations: Vec<(i64, i64)>,
+}
+
+impl Guards {
+    fn of(messages: &[&Prepared]) -> Self {
+        Self::from(distinct_guards(messages).into_iter())
+    }
+
+    fn from(guards: impl Iterator<Item = Guard>) -> Self {
+        let (mut rosters, mut conversations) = (Vec::new(), Vec::new());
+        for guard in guards {
+            match guard {
+                Guard::Roster { account, generation } => rosters.push((account.0, generation)),
+                Guard::Conversation { conversation, generation } => {
+                    conversations.push((conversation.0, generation));
+                }
+            }
+        }
+        Self { rosters, conversations }
+    }
+}
+
 /// The digests under which ids were accepted before, in the order of `keys`, and those of the
 /// guards that no longer hold.
 async fn look(
     link: &mut Link<'_>,
     keys: &[(AccountNumber, MessageId)],
-    guards: &[Guard],
+    guards: &Guards,
 ) -> Result<(Vec<Option<MessageDigest>>, HashSet<Guard>), StoreError> {
-    let (mut rosters, mut conversations) = (Vec::new(), Vec::new());
-    for guard in guards {
-        match guard {
-            Guard::Roster { account, generation } => rosters.push((account.0, *generation)),
-            Guard::Conversation { conversation, generation } => {
-                conversations.push((conversation.0, *generation));
-            }
-        }
-    }
     let rows = query(LOOK)
         .bind(numbers(keys, |(sender, _)| sender.0))
         .bind(blobs(keys, |(_, id)| id.as_bytes()))
-        .bind(numbers(&rosters, |guard| guard.0))
-        .bind(numbers(&rosters, |guard| guard.1))
-        .bind(numbers(&conversations, |guard| guard.0))
-        .bind(numbers(&conversations, |guard| guard.1))
+        .bind(numbers(&guards.rosters, |guard| guard.0))
+        .bind(numbers(&guards.rosters, |guard| guard.1))
+        .bind(numbers(&guards.conversations, |guard| guard.0))
+        .bind(numbers(&guards.conversations, |guard| guard.1))
         .bind(SHARDS)
         .fetch_all(link)
         .await
@@ -145,13 +203,16 @@ async fn look(
     for row in &rows {
         let place = place(row)?;
         match value::<i64>(row, "kind")? {
-            0 => *at(&mut seen, place)? = Some(MessageDigest(array(row, "digest")?)),
+            0 => {
+                let seen = seen.get_mut(place).ok_or(MISPLACED)?;
+                *seen = Some(MessageDigest(array(row, "digest")?));
+            }
             1 => {
-                let (account, generation) = *at(&mut rosters, place)?;
+                let (account, generation) = *at(&guards.rosters, place)?;
                 moved.insert(Guard::Roster { account: AccountNumber(account), generation });
             }
             _ => {
-                let (conversation, generation) = *at(&mut conversations, place)?;
+                let (conversation, generation) = *at(&guards.conversations, place)?;
                 let conversation = ConversationNumber(conversation);
                 moved.insert(Guard::Conversation { conversation, generation });
             }
@@ -165,8 +226,8 @@ fn place(row: &PgRow) -> Result<usize, StoreError> {
     usize::try_from(value::<i64>(row, "place")? - 1).map_err(|_| MISPLACED)
 }
 
-fn at<T>(list: &mut [T], place: usize) -> Result<&mut T, StoreError> {
-    list.get_mut(place).ok_or(MISPLACED)
+fn at<T>(list: &[T], place: usize) -> Result<&T, StoreError> {
+    list.get(place).ok_or(MISPLACED)
 }
 
 const MISPLACED: StoreError = StoreError::Corrupt { column: "place" };
@@ -177,91 +238,12 @@ pub(super) async fn seen_digests(
     keys: impl Iterator<Item = (AccountNumber, MessageId)>,
 ) -> Result<Vec<Option<MessageDigest>>, StoreError> {
     let keys: Vec<_> = keys.collect();
-    Ok(look(link, &keys, &[]).await?.0)
+    Ok(look(link, &keys, &Guards::from(std::iter::empty())).await?.0)
 }
 
 /// Whether all of these guards hold.
 pub(super) async fn holds(link: &mut Link<'_>, guards: &[Guard]) -> Result<bool, StoreError> {
-    Ok(look(link, &[], guards).await?.1.is_empty())
-}
-
-/// Numbers first, so that everything else can refer to them by the messages' places.
-pub(super) const STORE: &str = "
-    WITH numbers AS MATERIALIZED (
-        SELECT ARRAY(SELECT nextval('message_numbers') FROM generate_series(1, $1)) AS list
-    ), ids AS (
-        INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-        SELECT sender % $18, sender, message_id, digest, accepted_at
-        FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[])
-            AS it (sender, message_id, digest, accepted_at)
-    ), bodies AS (
-        INSERT INTO payloads (shard, number, sender_account, sender_session, conversation,
-            message_id, category, accepted_at, expires_at, details, waiting, body)
-        SELECT home, (SELECT list FROM numbers)[place], sender, sender_session, conversation,
-            message_id, category, accepted_at, expires_at, details, waiting, body
-        FROM unnest($6::bigint[], $7::bigint[], $2::bigint[], $8::bigint[], $9::bigint[],
-                $3::bytea[], $10::text[], $5::bigint[], $11::bigint[], $12::bytea[],
-                $13::bytea[], $14::bytea[])
-            AS it (home, place, sender, sender_session, conversation, message_id, category,
-                accepted_at, expires_at, details, waiting, body)
-    ), slots AS (
-        INSERT INTO inbox (shard, session, number, home, slot)
-        SELECT shard, session, (SELECT list FROM numbers)[place], home, slot
-        FROM unnest($15::bigint[], $16::bigint[], $17::bigint[], $19::bigint[], $20::bytea[])
-            AS it (shard, session, place, home, slot)
-    )
-    SELECT list FROM numbers";
-
-/// A message at its place, counted from 1, among those that are stored with it.
-struct Placed<'a> {
-    place: i64,
-    home: Shard,
-    it: &'a Prepared,
-}
-
-async fn store(link: &mut Link<'_>, messages: &[&Prepared]) -> Result<Vec<i64>, StoreError> {
-    if messages.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut placed: Vec<Placed<'_>> =
-        (1..).zip(messages).map(|(place, it)| Placed { place, home: home_of(it), it }).collect();
-    let slots = placed.iter().flat_map(|Placed { place, home, it }| {
-        it.message.slots.iter().map(|slot| (*place, *home, slot))
-    });
-    // In the order of their keys, so that rows of one inbox go to one page of the tree.
-    let mut slots: Vec<(i64, Shard, &Slot)> = slots.collect();
-    slots.sort_unstable_by_key(|(place, _, slot)| (slot.shard, slot.session, *place));
-    // In the order of the ids' key, so that two groups with the same ids do not lock each other.
-    placed.sort_unstable_by_key(|Placed { it, .. }| {
-        let message = &it.message;
-        (message.sender.shard(), message.sender, message.message_id)
-    });
-    let row = query(STORE)
-        .bind(i64::try_from(placed.len()).unwrap_or(i64::MAX))
-        .bind(numbers(&placed, |at| at.it.message.sender.0))
-        .bind(blobs(&placed, |at| at.it.message.message_id.as_bytes()))
-        .bind(blobs(&placed, |at| &at.it.message.digest.0))
-        .bind(numbers(&placed, |at| at.it.message.accepted_at.as_micros()))
-        .bind(numbers(&placed, |at| at.home.0))
-        .bind(numbers(&placed, |at| at.place))
-        .bind(numbers(&placed, |at| at.it.message.sender_session.0))
-        .bind(numbers(&placed, |at| at.it.message.conversation.0))
-        .bind(texts(&placed, |at| at.it.message.category.as_str()))
-        .bind(numbers(&placed, |at| at.it.message.expires_at.as_micros()))
-        .bind(blobs(&placed, |at| &at.it.details))
-        .bind(blobs(&placed, |at| &at.it.waiting))
-        .bind(blobs(&placed, |at| &at.it.message.body))
-        .bind(numbers(&slots, |(_, _, slot)| slot.shard.0))
-        .bind(numbers(&slots, |(_, _, slot)| slot.session.0))
-        .bind(numbers(&slots, |(place, ..)| *place))
-        .bind(SHARDS)
-        .bind(numbers(&slots, |(_, home, _)| home.0))
-        .bind(blobs(&slots, |(_, _, slot)| &slot.bytes))
-        .fetch_one(link)
-        .await
-        .map_err(during("storing messages"))
-        .map_err(|error| if error.met_its_like() { MET_SAME_ID } else { error })?;
-    value(&row, "list")
+    Ok(look(link, &[], &Guards::from(guards.iter().copied())).await?.1.is_empty())
 }
 
 pub(super) const ADD_SLOTS: &str = "
@@ -290,6 +272,3 @@ pub(super) async fn insert_slots(
 fn home_of(it: &Prepared) -> Shard {
     it.message.slots.first().map_or(Shard(0), |slot| slot.shard)
 }
-
-/// Whoever looks again finds the id.
-const MET_SAME_ID: StoreError = StoreError::MetAnother { doing: "storing message ids" };

@@ -25,7 +25,8 @@ const BY_ROW: &[&str] = &[
 
 const OTHERS: &[&str] = &[
     accept::LOOK,
-    accept::STORE,
+    accept::storing::STORE,
+    accept::storing::STORE_NEW,
     accept::ADD_SLOTS,
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,

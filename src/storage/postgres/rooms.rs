@@ -111,6 +111,15 @@ impl Rooms {
         Ok(view)
     }
 
+    /// What [`View::take`] has to know of these messages' inboxes, if it is remembered of all of them
+    /// and there is room.
+    pub(super) fn known<'a>(&self, messages: impl Iterator<Item = Intake<'a>>) -> Option<View> {
+        let wishes = wishes(messages);
+        let view = self.recall(&wishes);
+        let is_known = view.seating.unknown(&wishes).is_empty();
+        (is_known && view.seating.crowded(&wishes).is_empty()).then_some(view)
+    }
+
     fn recall(&self, wishes: &HashMap<i64, Wish>) -> View {
         let mut view = View::default();
         let memory = self.memory();

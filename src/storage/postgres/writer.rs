@@ -10,6 +10,9 @@
 //! duplicate, a row that was deleted is not there, and a lease that ended ends no other one. While
 //! the server is gone, the first group waits for it as long as it may, and those behind it are
 //! answered quickly.
+//!
+//! The first statement of a group may be its commit, so a connection that was idle for a while is
+//! asked whether it is alive before it is trusted with one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +61,9 @@ const NO_ANSWER: &str = "the job left none";
 /// A group that takes longer has lost its server, whatever the connection says.
 pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
+/// A connection that was used so recently is taken for alive.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The wait between two attempts to reach a server that is gone.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,6 +75,8 @@ pub(super) struct PgWriter {
     patience: Duration,
     /// Missing at first, and after a failure.
     connection: Option<PgConnection>,
+    /// When that was used last.
+    used_at: Instant,
     /// Whether the last attempt to connect was in vain.
     gone: bool,
     /// What all writers of this process know of the room in inboxes.
@@ -83,12 +91,17 @@ impl PgWriter {
         patience: Duration,
         rooms: Arc<Rooms>,
     ) -> Self {
-        Self { options, statements, patience, connection: None, gone: false, rooms }
+        let used_at = Instant::now();
+        Self { options, statements, patience, connection: None, used_at, gone: false, rooms }
     }
 
     /// The connection at hand, or a new one.
     async fn connection(&mut self) -> Result<PgConnection, StoreError> {
-        if let Some(connection) = self.connection.take() {
+        let mut at_hand = self.connection.take();
+        if self.used_at.elapsed() > FRESH {
+            at_hand = alive(at_hand, self.patience).await;
+        }
+        if let Some(connection) = at_hand {
             return Ok(connection);
         }
         let patience = if self.gone { Duration::ZERO } else { self.patience };
@@ -116,22 +129,25 @@ impl PgWriter {
         });
         match &outcome {
             Ok(()) => self.connection = Some(connection),
+            // An answer to a ping comes after a transaction that was left open is undone.
             Err(failed) if !failed.error.out_of_reach() => {
-                self.connection = rolled_back(connection).await;
+                self.connection = alive(Some(connection), LONGEST).await;
             }
             // The server notices that nobody is there, and undoes what is left.
             Err(_) => drop(connection),
         }
+        self.used_at = Instant::now();
         outcome
     }
 }
 
 const CONNECTING: &str = "connecting to the server";
 
-/// The connection, with its transaction undone; nothing if that was not possible.
-async fn rolled_back(mut connection: PgConnection) -> Option<PgConnection> {
-    let undone = timeout(LONGEST, connection.ping()).await;
-    matches!(undone, Ok(Ok(()))).then_some(connection)
+/// The connection, if the server answers on it in time.
+async fn alive(connection: Option<PgConnection>, within: Duration) -> Option<PgConnection> {
+    let mut connection = connection?;
+    let answered = timeout(within, connection.ping()).await;
+    matches!(answered, Ok(Ok(()))).then_some(connection)
 }
 
 /// Why a group was not done.
@@ -217,6 +233,13 @@ async fn run(
     if messages_alone && statements == Statements::Kept {
         let mut link = Link::outside(&mut *connection, statements);
         link.wait_for(LONGEST);
+        if let Some(new) = accept::expect_new(rooms, &kinds.accept) {
+            let numbers = new.store_new(&mut link).await.map_err(Failed::committing)?;
+            if let Some(numbers) = numbers {
+                new.finish(rooms, numbers);
+                return Ok(());
+            }
+        }
         let plain = accept::decide(&mut link, rooms, &kinds.accept).await;
         let plain = plain.map_err(Failed::undone)?;
         if plain.is_plain() {
