@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep};
 use super::directory::DataDirectory;
 use super::{AppError, OutsideError, settings};
 use crate::config::Config;
-use crate::config::dialects::KeyService;
 use crate::dialect::keyservice::transfers::Transfers;
 use crate::dialect::keyservice::{KeyServiceSettings, KeyServiceState, PAGE, v1};
 use crate::domain::clock::Timestamp;
@@ -97,7 +96,7 @@ impl Parts {
         let state = KeyServiceState {
             depot: depot.clone(),
             gate: self.gate,
-            v1: settings.v1.then(|| v1::One::new(one(settings), seed)),
+            v1: settings.v1.then(|| v1::One::new(seed)),
             settings: dialect(config),
             transfers: Transfers::new(settings::blobs(config)),
             leftovers: self.leftovers,
@@ -191,10 +190,6 @@ fn mailer(config: &Config, gateway: &Gateway) -> Option<Result<MailServer, MailE
 fn links(config: &Config) -> Links {
     let url = config.dialects.keyservice.public_url(&config.http).unwrap_or_default().to_owned();
     Arc::new(move |token| format!("{url}{PAGE}#{token}"))
-}
-
-fn one(_settings: &KeyService) -> v1::OneSettings {
-    v1::OneSettings::default()
 }
 
 fn dialect(config: &Config) -> KeyServiceSettings {

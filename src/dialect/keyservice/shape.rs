@@ -79,8 +79,9 @@ impl Around {
     }
 
     async fn answer(&self, mut parts: Parts, body: Body, arrived: Instant) -> Response {
-        let shape = Shape::of(&parts);
-        let operation = match operation(&parts.method, parts.uri.path()) {
+        let operation = operation(&parts.method, parts.uri.path());
+        let shape = Shape::of(&parts, operation.as_ref().ok().copied().flatten());
+        let operation = match operation {
             Ok(Some(operation)) => operation,
             Ok(None) => return shape.give(&Fault::NotFound { what: "path" }),
             Err(Wrong::Method { allowed }) => return shape.wrong_method(&parts.method, allowed),
@@ -140,13 +141,17 @@ struct Shape {
 
 enum Shaped {
     One(v1::Format),
+    /// Version 1 for a person who reads a letter.
+    Page,
     Two,
 }
 
 impl Shape {
-    fn of(parts: &Parts) -> Self {
+    fn of(parts: &Parts, operation: Option<Operation>) -> Self {
+        let is_page = matches!(operation, Some(Operation::ShowLetter | Operation::TakeLetter));
         let id = parts.extensions.get().cloned().unwrap_or_else(|| RequestId("-".into()));
         let version = match version(parts) {
+            Ok(Version::One) if is_page => Shaped::Page,
             Ok(Version::One) => Shaped::One(v1::format_of(parts)),
             Ok(Version::Two) | Err(_) => Shaped::Two,
         };
@@ -171,17 +176,15 @@ impl Shape {
     fn give(&self, fault: &Fault) -> Response {
         match &self.version {
             Shaped::One(format) => v1::shape_fault(fault, *format),
+            Shaped::Page => v1::fault_page(fault),
             Shaped::Two => v2::shape_fault(fault, &self.id),
         }
     }
 
     fn wrong_method(&self, method: &Method, allowed: &'static str) -> Response {
         let mut response = match &self.version {
-            Shaped::One(format) => {
-                let fault = Fault::malformed(format!("{method} is not for this path"));
-                v1::shape_fault(&fault, *format)
-            }
             Shaped::Two => v2::wrong_method(method, &self.id),
+            _ => self.give(&Fault::malformed(format!("{method} is not for this path"))),
         };
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));

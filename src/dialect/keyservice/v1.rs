@@ -61,10 +61,7 @@ use tickets::Tickets;
 
 pub use answer::Format;
 pub(super) use answer::shape_fault;
-
-/// What an operator may choose for version 1; nothing yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OneSettings {}
+pub(super) use letters::fault_page;
 
 /// What version 1 has of its own. Gateways with the same secret open each other's downloads.
 #[derive(Clone)]
@@ -83,7 +80,7 @@ const PRIVATE_KEY_BYTES: usize = 1840;
 impl One {
     /// Version 1 of a gateway with this secret, from which the key of its downloads follows.
     #[must_use]
-    pub fn new(_settings: OneSettings, seed: &[u8; 32]) -> Self {
+    pub fn new(seed: &[u8; 32]) -> Self {
         Self(Arc::new(Own {
             tickets: Tickets::derive(seed),
             computing: Computing::new(),

@@ -28,6 +28,9 @@ const FILES: usize = 32;
 /// there are.
 const FIRST_ROOM: u64 = 16 * 1024;
 
+/// What a text grows to on its way, at most: as characters, as UTF-16, encrypted, as base64.
+pub(super) const GROWTH: usize = 4;
+
 /// What a request may bring beside parameters.
 pub(super) enum Takes {
     /// Nothing.

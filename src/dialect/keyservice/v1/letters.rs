@@ -34,9 +34,6 @@ use crate::domain::error::Fault;
 use crate::http::blobs::Addresses;
 use crate::http::leftovers::log_late;
 
-/// What a text grows to on its way, at most.
-const GROWTH: usize = 4;
-
 /// What was not found where there is no such letter.
 const LETTER: &str = "letter";
 
@@ -86,7 +83,7 @@ async fn keep(
         depot.may_make(call.asked.address)?;
     }
     let attached = attachment.as_ref().map_or(0, Bytes::len);
-    sent.set_aside(call, text.len().saturating_mul(GROWTH).saturating_add(attached))?;
+    sent.set_aside(call, text.len().saturating_mul(intake::GROWTH).saturating_add(attached))?;
     if let Some(bytes) = attachment {
         let file = seal_attachment(call, &sent.parameters, bytes, &word).await?;
         files.push(file);
@@ -202,28 +199,24 @@ fn letter_id(parameters: &Parameters) -> Option<DropId> {
     DropId::parse(&parameters.text(Name::MessageId)?.trim().to_ascii_lowercase())
 }
 
+/// What went wrong with a letter, for the person who reads it. It is logged nowhere here.
+pub(in super::super) fn fault_page(fault: &Fault) -> Response {
+    if let Fault::NotFound { what: LETTER } = fault {
+        return letter_page::trouble(StatusCode::NOT_FOUND, letter_page::UNKNOWN);
+    }
+    let mut page = letter_page::trouble(status(fault), &words(fault));
+    say_when(fault, &mut page);
+    page
+}
+
 /// Destroys a letter and shows it.
 ///
 /// # Errors
-/// Those that are ours, and belong into the log; the letter is where it was. Whatever else goes
-/// wrong is a page.
+/// Whatever is refused, and what goes wrong before the letter is taken; [`fault_page`] shows it.
 pub(super) async fn take(call: &Call, request: Request) -> Result<Response, Fault> {
     let path = request.uri().path();
     // Relative, since a proxy may have put something in front of it.
     let links = if path.ends_with('/') { "../" } else { "" };
-    let fault = match taken(call, request, links).await {
-        Err(fault) if !fault.is_ours() => fault,
-        other => return other,
-    };
-    if let Fault::NotFound { what: LETTER } = fault {
-        return Ok(letter_page::trouble(StatusCode::NOT_FOUND, letter_page::UNKNOWN));
-    }
-    let mut page = letter_page::trouble(status(&fault), &words(&fault));
-    say_when(&fault, &mut page);
-    Ok(page)
-}
-
-async fn taken(call: &Call, request: Request, links: &str) -> Result<Response, Fault> {
     let sent = intake::read(call, request, &Takes::Parameters).await?;
     sent.parameters.required(Name::MessageId)?;
     let word = sent.parameters.required(Name::Passphrase)?.trim();
@@ -289,5 +282,27 @@ async fn offer(
             Attached::Here { name, link: format!("{links}GetAttachment?fileId={ticket}") }
         }
         Err(_) => Attached::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::header;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_with_a_letter_is_a_page() {
+        let full = Fault::unavailable("full", Some(Duration::from_secs(5)));
+        let broken = Fault::internal("reading a letter", "a column is missing");
+        for (fault, status) in [(full, 503), (broken, 500), (Fault::NotFound { what: LETTER }, 404)]
+        {
+            let page = fault_page(&fault);
+            assert_eq!(page.status().as_u16(), status);
+            assert_eq!(page.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
+            assert_eq!(page.headers().contains_key(header::RETRY_AFTER), status == 503);
+        }
     }
 }

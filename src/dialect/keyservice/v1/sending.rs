@@ -15,9 +15,6 @@ use crate::domain::dropbox::{DropBox, Form};
 use crate::domain::error::Fault;
 use crate::domain::ports::Entropy;
 
-/// What a text grows to on its way, at most: as characters, as UTF-16, encrypted, as base64.
-const GROWTH: usize = 4;
-
 /// Leaves messages in a box.
 ///
 /// # Errors
@@ -27,7 +24,7 @@ pub(super) async fn send(call: &Call, request: Request) -> Result<Response, Faul
     let mut sent = intake::read(call, request, &Takes::Files).await?;
     let texts = Texts::of(&sent.parameters);
     let files = std::mem::take(&mut sent.files);
-    let kept = match sent.set_aside(call, texts.bytes().saturating_mul(GROWTH)) {
+    let kept = match sent.set_aside(call, texts.bytes().saturating_mul(intake::GROWTH)) {
         Ok(()) => leave(call, &sent.parameters, texts, &files).await,
         Err(fault) => Err(fault),
     };
