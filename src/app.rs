@@ -346,7 +346,8 @@ impl App {
             (Dialect::KeyService, dialects.keyservice.own_address()),
         ];
         let own = own.into_iter().filter_map(|(dialect, address)| Some((dialect, address?)));
-        let bound = listeners::bind(listener, own.collect(), &mut self.directory)?;
+        let bound =
+            listeners::bind(listener, own.collect(), &self.config.http, &mut self.directory)?;
         self.address = OnceLock::from(bound.address());
         Ok(bound)
     }

@@ -21,5 +21,6 @@ pub mod server;
 pub mod shares;
 pub mod start;
 mod stream;
+pub mod tls;
 pub mod upgrade;
 pub mod wire;

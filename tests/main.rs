@@ -28,4 +28,5 @@ mod stale_cache;
 mod stop;
 mod storage;
 mod textsecure;
+mod tls;
 mod walkthrough;

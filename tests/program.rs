@@ -143,7 +143,8 @@ impl Program {
         let line = first_line.recv_timeout(PATIENCE).ok().flatten();
         let address = line
             .as_deref()
-            .and_then(|line| line.strip_prefix("sealpost listening on http://")?.parse().ok());
+            .and_then(|line| line.strip_prefix("sealpost listening on ")?.split_once("://"))
+            .and_then(|(_, address)| address.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
             let log = fs::read_to_string(&errors).unwrap_or_default();

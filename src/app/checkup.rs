@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::directory::{self, Holder};
+use super::listeners;
 use super::{Config, settings};
 use crate::admin::client::AdminClient;
 use crate::admin::types::Status;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::http::fault_log::chain;
+use crate::http::tls::Tls;
 
 /// Below this the database may soon be unable to grow.
 const LOW_DISK: u64 = 1 << 30;
@@ -97,6 +99,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings =
         vec![data_directory(data), disk(data), attachments(config, data), clock(config)];
     findings.extend(drop_box_files(config, data));
+    findings.extend(certificate(config));
     findings.extend(gateway(config).await);
     findings
 }
@@ -162,6 +165,21 @@ fn drop_box_files(config: &Config, data: &Path) -> Option<Finding> {
     let largest = ("dialects.keyservice.file_bytes", settings.file_bytes);
     let look = || files("drop box files", config, &data.join("dropbox-files"), largest);
     settings.enabled.then(look)
+}
+
+/// The files for TLS, where there are any.
+fn certificate(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "certificate";
+    let files = listeners::tls_files(&config.http)?;
+    let found = files.certificate.display().to_string();
+    Some(match Tls::open(files) {
+        Ok(_) => Finding::ok(SUBJECT, format!("{found} and its key can be used")),
+        Err(error) => {
+            let advice = "set http.tls_certificate and http.tls_key to PEM files of one pair that \
+                          this user may read";
+            Finding::fail(SUBJECT, chain(&error), advice)
+        }
+    })
 }
 
 /// A folder of files: whether there is room in it for the largest one, and whether it can be

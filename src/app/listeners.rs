@@ -2,6 +2,7 @@
 //! each dialect that has an address of its own.
 
 use std::fs::{self, Permissions};
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -19,6 +20,7 @@ use super::directory::{DataDirectory, DirectoryError, Holder};
 use crate::config::Http;
 use crate::domain::account::Dialect;
 use crate::http::server::{self, Settings};
+use crate::http::tls::{self, Tls, TlsError};
 
 /// How long a client may take to send the head of a request, and stay idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,6 +38,7 @@ pub struct Bound {
     operators: UnixListener,
     own: Vec<OwnListener>,
     address: SocketAddr,
+    tls: Option<Tls>,
     socket: SocketFile,
 }
 
@@ -70,6 +73,9 @@ pub enum ListenError {
         #[source]
         source: io::Error,
     },
+    /// The files for TLS are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The admin socket cannot be made.
     #[error("cannot create the admin socket {}", path.display())]
     Socket {
@@ -89,6 +95,12 @@ impl Bound {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How URLs of the listeners for clients begin.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Where a dialect is served alone, if that is so.
@@ -113,18 +125,21 @@ impl Drop for SocketFile {
     }
 }
 
-/// Makes the admin socket and the listeners of dialects that have addresses of their own, and says in the lock file where they are.
+/// Makes the admin socket and the listeners of dialects that have addresses of their own, and says
+/// in the lock file where they are.
 pub(super) fn bind(
     clients: TcpListener,
     own: Vec<(Dialect, SocketAddr)>,
+    settings: &Http,
     directory: &mut DataDirectory,
 ) -> Result<Bound, ListenError> {
+    let tls = tls_files(settings).map(Tls::open).transpose()?;
     let address = clients.local_addr().map_err(ListenError::Address)?;
     let own: Vec<_> = own.into_iter().map(bind_own).collect::<Result<_, _>>()?;
     let socket = place_socket(directory)?;
     let operators = bind_socket(&socket.path)
         .map_err(|source| ListenError::Socket { path: socket.path.clone(), source })?;
-    let bound = Bound { clients, operators, own, address, socket };
+    let bound = Bound { clients, operators, own, address, tls, socket };
     directory.announce(&Holder {
         pid: std::process::id(),
         admin_socket: Some(bound.socket.path.clone()),
@@ -134,6 +149,12 @@ pub(super) fn bind(
         keyservice_address: bound.own_address(Dialect::KeyService),
     })?;
     Ok(bound)
+}
+
+/// The files for TLS, if the operator has chosen some.
+pub(super) fn tls_files(settings: &Http) -> Option<tls::Files> {
+    let (certificate, key) = settings.tls()?;
+    Some(tls::Files { certificate: certificate.to_owned(), key: key.to_owned() })
 }
 
 fn bind_own((dialect, address): (Dialect, SocketAddr)) -> Result<OwnListener, ListenError> {
@@ -177,36 +198,50 @@ pub(super) async fn run(
     settings: &Http,
     stop: impl Future<Output = ()>,
 ) {
+    let Bound { clients, operators, own, socket, tls, .. } = bound;
     let for_clients = Settings {
         connections: settings.connections,
         address_connections: settings.address_connections,
         proxies: settings.proxies(),
         head_timeout: HEAD_TIMEOUT,
         stop_timeout: settings.stop_timeout(),
+        tls: tls.clone(),
     };
-    let for_operators = Settings { connections: ADMIN_CONNECTIONS, ..for_clients.clone() };
+    let for_operators =
+        Settings { connections: ADMIN_CONNECTIONS, tls: None, ..for_clients.clone() };
     let (stopping, stopped) = watch::channel(false);
     let signal = || {
         let mut stopped = stopped.clone();
         // The sender lives until both servers are done.
         async move { drop(stopped.wait_for(|stopped| *stopped).await) }
     };
-    let Bound { clients, operators, own, socket, .. } = bound;
     let own = own.into_iter().filter_map(|OwnListener { dialect, listener, .. }| {
         let place = routers.own.iter().position(|(of, _)| *of == dialect)?;
         let (_, router) = routers.own.swap_remove(place);
         Some(server::serve(prompt(listener), router, for_clients.clone(), signal()))
     });
     let own = join_all(own.collect::<Vec<_>>());
-    tokio::join!(
-        server::serve(prompt(clients), routers.clients, for_clients, signal()),
-        server::serve(operators, routers.operators, for_operators, signal()),
-        own,
-        async {
-            stop.await;
-            stopping.send_replace(true);
-        },
-    );
+    let serve = async {
+        tokio::join!(
+            server::serve(prompt(clients), routers.clients, for_clients, signal()),
+            server::serve(operators, routers.operators, for_operators, signal()),
+            own,
+            async {
+                stop.await;
+                stopping.send_replace(true);
+            },
+        );
+    };
+    let follow = async {
+        match &tls {
+            Some(tls) => tls.follow().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = serve => {}
+        () = follow => {}
+    }
     drop(socket);
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Gateway {
     own: Option<App>,
     /// Where clients reach it, or will once it runs.
     address: SocketAddr,
+    /// What they have to call it, where it has a certificate for that name.
+    named: Option<String>,
     /// The path under which bots reach it.
     path_prefix: String,
 }
@@ -64,7 +66,10 @@ impl Gateway {
 
     /// The URL that bots on this machine use.
     pub(super) fn base_url(&self) -> String {
-        format!("http://{}{}", reachable(self.address), self.path_prefix)
+        match &self.named {
+            Some(url) => format!("{url}{}", self.path_prefix),
+            None => format!("http://{}{}", reachable(self.address), self.path_prefix),
+        }
     }
 
     /// Finishes; a gateway of our own is stopped.
@@ -79,6 +84,7 @@ impl Gateway {
             client: AdminClient::Local(app.admin_router()),
             own: Some(app),
             address: config.http.listen,
+            named: named(config),
             path_prefix: config.dialects.mixin.path_prefix.clone(),
         }
     }
@@ -93,9 +99,15 @@ impl Gateway {
             client,
             own: None,
             address: holder.address.unwrap_or(config.http.listen),
+            named: named(config),
             path_prefix: config.dialects.mixin.path_prefix.clone(),
         }))
     }
+}
+
+/// The name in its certificate, as the operator wrote it.
+fn named(config: &Config) -> Option<String> {
+    config.http.tls().map(|_| config.http.public_url.clone())
 }
 
 /// "Every address" is none to connect to: clients on this machine use the loopback.

@@ -62,7 +62,7 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     let mut signals = Signals::watch().map_err(CommandError::Signals)?;
     let data = config.storage.data.display();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %bound.address(), %data, "ready");
-    output::print(&format!("sealpost listening on http://{}", bound.address()))?;
+    output::print(&format!("sealpost listening on {}://{}", bound.scheme(), bound.address()))?;
     if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
         tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
     }
@@ -74,7 +74,7 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     for (name, dialect) in with_own_address {
         if let Some(own) = bound.own_address(dialect) {
             tracing::info!(address = %own, dialect = name, "ready");
-            output::print(&format!("{name} listening on http://{own}"))?;
+            output::print(&format!("{name} listening on {}://{own}", bound.scheme()))?;
         }
     }
     app.run(bound, async move {

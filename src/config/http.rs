@@ -1,6 +1,7 @@
 //! The section `[http]`: where the gateway listens, and how long it waits for whom.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,11 @@ use crate::domain::limits::Networks;
 pub struct Http {
     /// Address and port; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// A file with the certificates for TLS, in PEM; empty where something in front of the gateway
+    /// does that.
+    pub tls_certificate: String,
+    /// The file with their private key, in PEM.
+    pub tls_key: String,
     /// How clients reach the gateway, such as `https://gateway.example`, for the URLs that it gives
     /// away; empty for the `Host` of each request.
     pub public_url: String,
@@ -38,6 +44,8 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_certificate: String::new(),
+            tls_key: String::new(),
             public_url: String::new(),
             trusted_proxies: String::new(),
             body_budget_bytes: 256 * 1024 * 1024,
@@ -63,6 +71,13 @@ impl Http {
         Duration::from_secs(self.stop_seconds)
     }
 
+    /// The files for TLS, certificates and key, if there are any.
+    #[must_use]
+    pub fn tls(&self) -> Option<(&Path, &Path)> {
+        let is_on = !self.tls_certificate.is_empty();
+        is_on.then(|| (Path::new(&self.tls_certificate), Path::new(&self.tls_key)))
+    }
+
     /// The proxies that are believed; none when the setting was not checked before.
     #[must_use]
     pub fn proxies(&self) -> Networks {
@@ -83,6 +98,7 @@ impl Http {
             );
             return Err(ConfigError::Value { key: "http.public_url", reason });
         }
+        self.validate_tls()?;
         if let Err(error) = Networks::parse(&self.trusted_proxies) {
             let reason = format!("cannot be used: {error}");
             return Err(ConfigError::Value { key: "http.trusted_proxies", reason });
@@ -92,6 +108,24 @@ impl Http {
         within("http.sockets", self.sockets.into(), 1, 1_000_000)?;
         within("http.request_seconds", self.request_seconds, 1, 600)?;
         within("http.stop_seconds", self.stop_seconds, 0, 600)
+    }
+
+    fn validate_tls(&self) -> Result<(), ConfigError> {
+        let wrong = |key, reason: &str| {
+            let reason =
+                format!("{reason}, since `http.tls_certificate` and `http.tls_key` go together");
+            Err(ConfigError::Value { key, reason })
+        };
+        match (self.tls_certificate.is_empty(), self.tls_key.is_empty()) {
+            (true, false) => wrong("http.tls_certificate", "is missing"),
+            (false, true) => wrong("http.tls_key", "is missing"),
+            // A certificate is for a name, and the gateway does not know which one clients use.
+            (false, false) if !self.public_url.starts_with("https://") => {
+                let reason = "must begin with `https://` where `http.tls_certificate` is set";
+                Err(ConfigError::Value { key: "http.public_url", reason: reason.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -106,6 +140,26 @@ pub(super) fn is_public_url(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tls_wants_both_files_and_a_name() {
+        let with = |certificate: &str, key: &str, url: &str| {
+            let (tls_certificate, tls_key) = (certificate.to_owned(), key.to_owned());
+            Http { tls_certificate, tls_key, public_url: url.to_owned(), ..Http::default() }
+        };
+        let field = |http: Http| match http.validate() {
+            Ok(()) => "",
+            Err(ConfigError::Value { key, .. }) => key,
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(field(with("a", "b", "https://x")), "");
+        assert_eq!(field(with("", "", "")), "");
+        assert_eq!(field(with("", "b", "https://x")), "http.tls_certificate");
+        assert_eq!(field(with("a", "", "https://x")), "http.tls_key");
+        assert_eq!(field(with("a", "b", "http://x")), "http.public_url");
+        assert_eq!(field(with("a", "b", "")), "http.public_url");
+        assert!(with("", "", "").tls().is_none() && with("a", "b", "").tls().is_some());
+    }
 
     #[test]
     fn a_public_url_is_a_scheme_a_host_and_perhaps_a_path() {

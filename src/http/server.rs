@@ -16,11 +16,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::either::Either;
 use tower::ServiceExt;
 
 use super::peer::{self, Peer, RemoteAddress};
 use super::shares::Shares;
 use super::stream::Bounded;
+use super::tls::Tls;
 use crate::domain::limits::Networks;
 use crate::domain::line::Line;
 
@@ -39,6 +41,8 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// How long requests may take to finish when the listener stops.
     pub stop_timeout: Duration,
+    /// What encrypts connections, unless something in front of the gateway does.
+    pub tls: Option<Tls>,
 }
 
 /// Serves `router` until `stop` is over. Then nothing more is accepted, idle connections close, and
@@ -96,11 +100,18 @@ pub async fn serve<L: Listener>(
             request
         };
         let service = TowerToHyperService::new(router.clone().map_request(with_peer));
-        let io = TokioIo::new(Bounded::new(io, settings.head_timeout, line));
-        let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
-        let connection = graceful.watch(connection);
+        let (builder, watcher) = (builder.clone(), graceful.watcher());
+        let (tls, head_timeout) = (settings.tls.clone(), settings.head_timeout);
         connections.spawn(async move {
-            if let Err(error) = connection.await {
+            let served = async {
+                let io = match tls {
+                    Some(tls) => Either::Right(tls.accept(io).await?),
+                    None => Either::Left(io),
+                };
+                let io = TokioIo::new(Bounded::new(io, head_timeout, line));
+                watcher.watch(builder.serve_connection_with_upgrades(io, service)).await
+            };
+            if let Err(error) = served.await {
                 // Clients go away in the middle of things every day.
                 tracing::trace!(%error, "a connection broke off");
             }
@@ -157,6 +168,7 @@ mod tests {
             proxies: Networks::default(),
             head_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(10),
+            tls: None,
         }
     }
 

@@ -21,6 +21,7 @@ mod delete;
 mod file;
 mod key;
 mod letter;
+mod list;
 mod parameters;
 mod put;
 mod read;

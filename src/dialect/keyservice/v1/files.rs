@@ -18,6 +18,10 @@ use crate::domain::ports::{ByteStream, Incoming};
 /// Bytes of a file that are sealed at once, which takes about a millisecond.
 const PIECE: usize = 64 * 1024;
 
+/// About as many bytes does a piece become. Pieces are made and freed by different threads, and an
+/// allocator keeps memory of each size for each thread, so a buffer should not grow through all sizes.
+const SEALED_PIECE: usize = PIECE / 3 * 8 + 16 * 1024;
+
 /// What a file without a name is called.
 pub(super) const NAMELESS: &str = "file";
 
@@ -82,7 +86,7 @@ async fn seal(
         while !piece.is_empty() {
             let part = piece.split_to(piece.len().min(PIECE));
             let work = move || {
-                let mut out = Vec::new();
+                let mut out = Vec::with_capacity(SEALED_PIECE);
                 sealer.update(&part, &mut out).map(|()| (sealer, out))
             };
             let out;

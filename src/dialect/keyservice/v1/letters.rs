@@ -287,15 +287,13 @@ async fn offer(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use axum::http::header;
 
     use super::*;
 
     #[test]
     fn what_goes_wrong_with_a_letter_is_a_page() {
-        let full = Fault::unavailable("full", Some(Duration::from_secs(5)));
+        let full = Fault::unavailable("full", None);
         let broken = Fault::internal("reading a letter", "a column is missing");
         for (fault, status) in [(full, 503), (broken, 500), (Fault::NotFound { what: LETTER }, 404)]
         {

@@ -5,6 +5,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::list::Encoded;
+
 use crate::domain::dropbox::message::NewDropMessage;
 use crate::domain::dropbox::{DropBox, Form, Letter};
 
@@ -89,8 +91,8 @@ impl Record {
 #[schema(as = KeyServiceMessages)]
 pub(in crate::dialect::keyservice) struct Messages {
     /// The private key, sealed by its owner.
-    #[schema(example = "AAECAwQFBgcICQoL")]
-    pub(super) privatekey: String,
+    #[schema(value_type = String, example = "AAECAwQFBgcICQoL")]
+    pub(super) privatekey: Encoded,
     /// Oldest first.
     pub(super) messages: Vec<Message>,
     /// Whether there are more after these.
@@ -111,16 +113,16 @@ pub(in crate::dialect::keyservice) struct Message {
     #[schema(value_type = String, format = DateTime)]
     expiresat: String,
     /// The sealed key of this message.
-    #[schema(example = "AAECAwQFBgcICQoL")]
-    encryptionkey: String,
+    #[schema(value_type = String, example = "AAECAwQFBgcICQoL")]
+    encryptionkey: Encoded,
     /// The sealed text; a message alone has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "AAECAwQFBgcICQoL")]
-    message: Option<String>,
+    #[schema(value_type = Option<String>, example = "AAECAwQFBgcICQoL")]
+    message: Option<Encoded>,
     /// The sealed name; a file alone has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "AAECAwQFBgcICQoL")]
-    name: Option<String>,
+    #[schema(value_type = Option<String>, example = "AAECAwQFBgcICQoL")]
+    name: Option<Encoded>,
     /// Bytes of the sealed file; a file alone has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<u64>,
@@ -138,18 +140,25 @@ pub(in crate::dialect::keyservice) enum Kind {
 }
 
 impl Message {
-    pub(super) fn of(content: &NewDropMessage) -> Self {
+    pub(super) fn of(content: NewDropMessage) -> Self {
         let is_file = content.form == Form::File;
         Self {
             messageid: content.id.to_string(),
             kind: if is_file { Kind::File } else { Kind::Message },
             createdat: content.created_at.to_string(),
             expiresat: content.ends_at.to_string(),
-            encryptionkey: encoded(&content.encryption_key),
-            message: (!is_file).then(|| encoded(&content.data)),
-            name: is_file.then(|| encoded(&content.name)),
+            encryptionkey: Encoded(content.encryption_key),
+            message: (!is_file).then_some(Encoded(content.data)),
+            name: is_file.then_some(Encoded(content.name)),
             length: content.file.map(|file| file.length),
         }
+    }
+
+    /// About as many bytes does it have in a list, or somewhat less.
+    pub(super) fn length(&self) -> usize {
+        const AROUND: usize = 256;
+        let of = |bytes: &Option<Encoded>| bytes.as_ref().map_or(0, Encoded::length);
+        AROUND + self.encryptionkey.length() + of(&self.message) + of(&self.name)
     }
 }
 

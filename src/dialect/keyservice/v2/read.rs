@@ -4,7 +4,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::answers::{Message, Messages, Record, encoded};
+use super::answers::{Message, Messages, Record};
+use super::list::{self, Encoded};
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::{Call, json};
@@ -31,13 +32,13 @@ pub(super) async fn read(call: &Call) -> Result<Response, Refusal> {
         return Ok(json(StatusCode::OK, &Record::of(&found)));
     };
     let owned = call.owned(token, &key).await?;
-    let list = list(call, &said, &owned).await;
+    let list = answer(call, &said, &owned).await;
     list.map_err(|fault| Refusal::from(fault).until(owned.content.release_at))
 }
 
 /// A list, within the memory that there is for them. What is taken out of the box by reading must
 /// have its place before.
-async fn list(call: &Call, said: &Parameters, owned: &DropBox) -> Result<Response, Fault> {
+async fn answer(call: &Call, said: &Parameters, owned: &DropBox) -> Result<Response, Fault> {
     let transfers = &call.state.transfers;
     let AfterReading { messages_go, box_goes } = owned.content.after_reading;
     let largest = call.state.settings.answer_bytes + call.state.depot.policy().message_bytes;
@@ -46,8 +47,7 @@ async fn list(call: &Call, said: &Parameters, owned: &DropBox) -> Result<Respons
         false => None,
     };
     let messages = messages(call, said, owned).await?;
-    let list = serde_json::to_vec(&messages);
-    let list = list.map_err(|error| Fault::internal("writing a list", error))?;
+    let list = list::write(&messages)?;
     drop(messages);
     let length = list.len() as u64;
     let room = match before {
@@ -76,8 +76,8 @@ async fn messages(call: &Call, said: &Parameters, owned: &DropBox) -> Result<Mes
     };
     let page = call.state.depot.read(owned, stretch).await?;
     Ok(Messages {
-        privatekey: encoded(owned.content.private_key.as_deref().unwrap_or_default()),
-        messages: page.messages.iter().map(|message| Message::of(&message.content)).collect(),
+        privatekey: Encoded(owned.content.private_key.clone().unwrap_or_default()),
+        messages: page.messages.into_iter().map(|message| Message::of(message.content)).collect(),
         more: page.more,
         deletemessagesafterreading: owned.content.after_reading.messages_go,
     })

@@ -7,6 +7,9 @@ use super::super::base64_text::Base64Decoder;
 use super::super::utf16::BYTE_ORDER_MARK;
 use super::super::{Base64Encoder, PassKey, Unreadable};
 
+/// Bytes of an archive that are written as text at once: little memory, which is used again.
+const PART: usize = 3 * 1024;
+
 /// Encrypts an archive that comes in pieces.
 pub(super) struct TextSealer {
     letters: Base64Encoder,
@@ -39,9 +42,11 @@ impl TextSealer {
 
     /// Takes the next bytes of the archive and appends what can be written by now.
     pub(super) fn update(&mut self, archive: &[u8], sealed: &mut Vec<u8>) {
-        let mut text = Zeroizing::new(String::with_capacity(archive.len().div_ceil(3) * 4));
-        self.letters.update(archive, &mut text);
-        self.cipher.update(&widened(&text), sealed);
+        for part in archive.chunks(PART) {
+            let mut text = Zeroizing::new(String::with_capacity(part.len().div_ceil(3) * 4));
+            self.letters.update(part, &mut text);
+            self.cipher.update(&widened(&text), sealed);
+        }
     }
 
     /// Appends the end.
