@@ -75,13 +75,17 @@ async fn an_address_of_its_own_has_nothing_else_and_leads_to_the_page() {
 #[tokio::test]
 async fn version_1_is_off_and_says_so() {
     let app = TestApp::start_for_boxes().await;
-    for target in
-        ["/Service?token=0123456789abcdef", "/Service?v=1", "/SelfDestruct/Read?messageid=1"]
-    {
+    let said = "version 1 is switched off here; append v=2";
+    for target in ["/Service?token=0123456789abcdef", "/Service?v=1"] {
         let answer = app.answer(get(target)).await;
-        let said = "version 1 is switched off here; append v=2";
         assert_eq!((answer.status, answer.json.as_str()), (400, Some(said)), "{target}");
     }
+    let page = app.answer(get("/SelfDestruct/Read?messageid=1")).await;
+    let page = (page.status, page.json.as_str().unwrap_or_default().to_owned());
+    assert!(
+        page.0 == 400 && page.1.contains("<!DOCTYPE html>") && page.1.contains(said),
+        "{page:?}"
+    );
 }
 
 #[tokio::test]
