@@ -26,6 +26,9 @@ const LONGEST_RETRY_AFTER = 60_000;
 /** How long one try may take, a long poll included. All in milliseconds. */
 const TIMEOUT = 90_000;
 
+/** A signature is for one request at one place; a browser adds nothing to it and keeps nothing. */
+const OPTIONS = { cache: "no-store", credentials: "omit", redirect: "error" } as const;
+
 /** The gateway's answer was no. */
 export class Refused extends Error {
   readonly status: number;
@@ -37,6 +40,13 @@ export class Refused extends Error {
     super(description || `the gateway answered with status ${status}`);
     this.status = status;
     this.reason = extra?.reason ?? "";
+  }
+}
+
+/** No answer came at all. */
+export class Unreachable extends Error {
+  constructor(cause: unknown) {
+    super("the gateway cannot be reached", { cause });
   }
 }
 
@@ -64,7 +74,7 @@ export class Gateway {
       request.signal.throwIfAborted();
       if (attempt < ATTEMPTS && pause !== undefined) await sleep(pause);
       else if (answer instanceof Response) return answer;
-      else throw answer;
+      else throw new Unreachable(answer);
     }
   }
 
@@ -73,8 +83,9 @@ export class Gateway {
     const headers = new Headers(request.headers);
     headers.set("Authorization", `Bearer ${await this.#token(request, body)}`);
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT)]);
-    const options = { method: request.method, headers, signal, ...(body.length > 0 && { body }) };
-    return fetch(request.url, options).catch((error: unknown) => error);
+    const { method, url } = request;
+    const options = { ...OPTIONS, method, headers, signal, ...(body.length > 0 && { body }) };
+    return fetch(url, options).catch((error: unknown) => error);
   }
 
   async #token(request: Request, body: Bytes): Promise<string> {

@@ -3,7 +3,7 @@
 import { fromBase64, fromUtf8, type Bytes } from "./bytes.js";
 import type { Directory } from "./directory.js";
 import { open, parse, type WrapKeys } from "./envelope.js";
-import { Refused, backoff, dataOf, sleep, type Gateway, type Schemas } from "./gateway.js";
+import { Refused, Unreachable, backoff, dataOf, sleep, type Gateway, type Schemas } from "./gateway.js";
 import { RecentMap } from "./recent.js";
 
 /** A message whose sender is proved: its key is one that was listed for the account. */
@@ -101,7 +101,7 @@ async function handleOne(
   } catch (error) {
     listener.trouble(`message ${message.message_id}`, error);
     // It is no better when it comes again, unless it was the gateway that could not be asked.
-    return !(error instanceof Refused || error instanceof TypeError);
+    return !(error instanceof Refused || error instanceof Unreachable);
   }
   try {
     await listener.handle(incoming);
