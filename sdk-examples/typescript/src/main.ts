@@ -2,7 +2,7 @@
 
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 
 import { Bot } from "./bot.js";
 import { broadcast, echo, explain, sessionRefresh } from "./stories.js";
@@ -54,9 +54,8 @@ async function linesOf(file: string): Promise<string[]> {
 }
 
 async function waitForEnter(): Promise<void> {
-  const lines = createInterface({ input: process.stdin });
-  await lines.question("");
-  lines.close();
+  console.error("Sign a device in or out now, then press Enter.");
+  for await (const _line of createInterface({ input: process.stdin })) return;
 }
 
 try {
