@@ -39,7 +39,7 @@ onSubmit("echo", async (say) => {
 onSubmit("broadcast", async (say) => {
   const lines = field("broadcast-people").value.split("\n").map((line) => line.trim());
   const people = lines.filter((line) => line !== "");
-  await broadcast(bot, people, field("broadcast-text").value, say);
+  await broadcast(bot, people, field("broadcast-text").value, say, say);
 });
 
 onSubmit("refresh", async (say) => {

@@ -27,8 +27,8 @@ export class Bot {
 
   /** The bot of a keystore's text, at the gateway at `url`, or else where the keystore says. */
   static async fromKeystore(text: string, url?: string): Promise<Bot> {
-    const { userId, sessionId, seed, baseUrl = url } = await readKeystore(text);
-    const address = url ?? baseUrl;
+    const { userId, sessionId, seed, baseUrl } = await readKeystore(text);
+    const address = url || baseUrl;
     if (!address) throw new KeystoreError("the keystore does not say where the gateway is");
     const signing = await SigningKey.fromSeed(seed);
     const pair = await AgreementPair.fromSeed(seed);

@@ -17,6 +17,7 @@ PEOPLE is a file with one user id on each line. The gateway is at SEALPOST_URL w
 otherwise where the keystore says.`;
 
 const say = (line: string) => console.log(line);
+const note = (line: string) => console.error(line);
 
 async function run(command: string | undefined, inputs: string[]): Promise<void> {
   const [first = "", second = "", third = ""] = inputs;
@@ -26,7 +27,7 @@ async function run(command: string | undefined, inputs: string[]): Promise<void>
     case "echo_bot/1":
       return echo(await botOf(first), say, new AbortController().signal);
     case "broadcast/3":
-      return broadcast(await botOf(first), await linesOf(second), third, say);
+      return broadcast(await botOf(first), await linesOf(second), third, say, note);
     case "session_refresh/2":
       return sessionRefresh(await botOf(first), second, waitForEnter, say);
     default:
@@ -54,7 +55,7 @@ async function linesOf(file: string): Promise<string[]> {
 }
 
 async function waitForEnter(): Promise<void> {
-  console.error("Sign a device in or out now, then press Enter.");
+  note("Sign a device in or out now, then press Enter.");
   for await (const _line of createInterface({ input: process.stdin })) return;
 }
 

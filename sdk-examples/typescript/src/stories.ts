@@ -4,8 +4,7 @@ import { parseId } from "./bytes.js";
 import { textTo, type Bot } from "./bot.js";
 import { combine } from "./names.js";
 import { inWords } from "./outcome.js";
-import { textOf } from "./receive.js";
-import type { OnStale } from "./send.js";
+import { textOf, type Incoming } from "./receive.js";
 
 type Say = (line: string) => void;
 
@@ -13,23 +12,26 @@ type Say = (line: string) => void;
 export async function echo(bot: Bot, say: Say, signal: AbortSignal): Promise<void> {
   const trouble = (what: string, error: unknown) => say(`${what}: ${explain(error)}`);
   const ready = () => say("ready");
-  await bot.receive({ handle, ready, trouble }, signal);
-
-  async function handle(message: Parameters<typeof textOf>[0]): Promise<void> {
+  const handle = async (message: Incoming) => {
     const text = textOf(message);
-    if (text === undefined) return;
-    // The answer's id follows from its cause's: a text that comes again is answered once.
-    const id = combine(message.messageId, "echo");
-    const answer = { ...textTo(message.sender, text), id, conversationId: message.conversationId };
-    const [outcome] = await bot.sendAll([answer]);
-    say(`${message.sender} said ${message.content.length} bytes: ${outcome && inWords(outcome)}`);
-  }
+    if (text !== undefined) say(`${message.sender} ${await answer(bot, message, text)}`);
+  };
+  await bot.receive({ handle, ready, trouble }, signal);
 }
 
-/** Sends one text to many people, a line for each. */
-export async function broadcast(bot: Bot, people: string[], text: string, say: Say): Promise<void> {
+/** Sends one text to many people, a line for each; `note` hears of lists that were old. */
+export async function broadcast(
+  bot: Bot,
+  people: string[],
+  text: string,
+  say: Say,
+  note: Say,
+): Promise<void> {
   const users = people.map(parseId);
-  const outcomes = await bot.sendAll(users.map((user) => textTo(user, text)), tellStale(say));
+  const outcomes = await bot.sendAll(
+    users.map((user) => textTo(user, text)),
+    ({ to }, before, after) => note(`${to} stale: ${before} -> ${after}`),
+  );
   for (const [at, outcome] of outcomes.entries()) say(`${users[at]} ${inWords(outcome)}`);
 }
 
@@ -37,16 +39,19 @@ export async function broadcast(bot: Bot, people: string[], text: string, say: S
 export async function sessionRefresh(
   bot: Bot,
   user: string,
-  waitForEnter: () => Promise<void>,
+  change: () => Promise<void>,
   say: Say,
 ): Promise<void> {
   const to = parseId(user);
-  for (const text of ["Hello to all your devices", "Hello to all your devices, again"]) {
-    const outcomes = await bot.sendAll([textTo(to, text)], tellStale(say));
+  const send = async (text: string) => {
+    const outcomes = await bot.sendAll([textTo(to, text)], (_message, before, after) =>
+      say(`stale: ${sessions(before)} -> ${sessions(after)}`),
+    );
     for (const outcome of outcomes) say(inWords(outcome));
-    if (text.endsWith("again")) return;
-    await waitForEnter();
-  }
+  };
+  await send("Before anything has changed");
+  await change();
+  await send("After a device has come");
 }
 
 /** What to tell a person about an error. */
@@ -54,8 +59,15 @@ export function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function tellStale(say: Say): OnStale {
-  return (_message, before, after) => say(`stale: ${sessions(before)} -> ${sessions(after)}`);
+/** Answers a message. What cannot be sent now is an error, so that the message comes again. */
+async function answer(bot: Bot, message: Incoming, text: string): Promise<string> {
+  // The answer's id follows from its cause's: a text that comes again is answered once.
+  const id = combine(message.messageId, "echo");
+  const reply = { ...textTo(message.sender, text), id, conversationId: message.conversationId };
+  const outcomes = await bot.sendAll([reply]);
+  const words = outcomes.map(inWords).join();
+  if (outcomes.some(({ kind }) => kind === "deferred" || kind === "still stale")) throw new Error(words);
+  return words;
 }
 
 function sessions(count: number): string {
