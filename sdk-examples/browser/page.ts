@@ -44,7 +44,6 @@ onSubmit("broadcast", async (say) => {
 
 onSubmit("refresh", async (say) => {
   await sessionRefresh(bot, field("refresh-user").value.trim(), isPressed, say);
-  say("done");
 
   function isPressed(): Promise<void> {
     const button = field("refresh-again");

@@ -134,5 +134,10 @@ async function acknowledge(gateway: Gateway, ids: string[]): Promise<void> {
 
 /** The text of a message, if it is one. */
 export function textOf(message: Incoming): string | undefined {
-  return message.category === "ENCRYPTED_TEXT" ? fromUtf8(message.content) : undefined;
+  if (message.category !== "ENCRYPTED_TEXT") return undefined;
+  try {
+    return fromUtf8(message.content);
+  } catch {
+    return undefined;
+  }
 }
