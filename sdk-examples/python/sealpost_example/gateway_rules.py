@@ -58,7 +58,7 @@ def _add(one, other):
 
 
 def accept_token(token, public, digest, now):
-    """The claims of a token that is good for the request with this digest. `ValueError` otherwise."""
+    """The claims of a token that is good for the request with this digest; or `ValueError`."""
     header, payload, signature = (_part(text) for text in token.split("."))
     if header_fault := _header_fault(json.loads(header)):
         raise ValueError(header_fault)

@@ -52,7 +52,7 @@ class Keystore:
 
     @classmethod
     def read(cls, path):
-        """Reads a keystore; `SEALPOST_URL` in the environment is the gateway's address before it."""
+        """Reads a keystore. The address in `SEALPOST_URL` goes before the one in there."""
         with open(path, encoding="utf-8") as file:
             stored = json.load(file)
         user = stored.get("app_id") or stored.get("client_id") or stored["user_id"]
@@ -68,7 +68,7 @@ class Keystore:
 
 
 def _key(text):
-    """The key of 64 hexadecimal digits, or of 128: then with its public half, as others write it."""
+    """The key of 64 hexadecimal digits, or of 128: others write its public half too."""
     data = bytes.fromhex(text)
     key = Key(data[:32])
     if data[32:] not in (b"", key.signing_public):

@@ -1,8 +1,8 @@
 """Sending until it has arrived: seal for the list that is known, and again for the fresh one.
 
 The gateway compares the checksum of each message with the devices that there are. When it differs,
-nothing is stored and the receipt brings the list as it is now; the message is sealed for that one and
-sent again under the id it had.
+nothing is stored and the receipt brings the list as it is now; the message is sealed for that one
+and sent again under the id it had.
 """
 
 import time
@@ -50,7 +50,7 @@ class Sender:
         """What became of each message, by its id: `delivered`, `gone`, `deferred…`, `rejected…`."""
         outcomes, waiting = {}, list(messages)
         for round_ in range(ROUNDS):
-            # A list that was old once is sealed for again at once; one that stays old is given time.
+            # After a list that was old it goes on at once; one that stays old is given time.
             if waiting and round_ >= 2:
                 time.sleep(backoff(round_))
             waiting = self._round(waiting, outcomes)

@@ -154,11 +154,8 @@ def check_envelope(file):
     for _, seed, public, plaintext, checksum, envelope, devices in file.cases(
         "opens", *names, "devices"
     ):
-        sender, plaintext, envelope = (
-            Key(bytes.fromhex(seed)),
-            bytes.fromhex(plaintext),
-            read_bytes(envelope),
-        )
+        sender, plaintext = Key(bytes.fromhex(seed)), bytes.fromhex(plaintext)
+        envelope = read_bytes(envelope)
         same(write_bytes(sender.agreement_public), public)
         same(session_checksum(parse(envelope).slots), checksum)
         for device in devices:
