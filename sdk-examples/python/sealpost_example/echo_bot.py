@@ -22,7 +22,7 @@ def main(keystore):
         )
         outcome = sender.send([reply])[reply.id]
         print(f"{incoming.sender} {outcome}", flush=True)
-        if outcome.startswith(("deferred", "still")):
+        if outcome.startswith(("deferred", "still", "unknown")):
             raise RuntimeError(outcome)
 
     Inbox(keystore, gateway).listen(answer, on_ready=lambda: print("ready", flush=True))

@@ -72,10 +72,10 @@ def parse(data):
     return Envelope(data[3:HEADER], slots, data[end : end + NONCE], data[end + NONCE :])
 
 
-def open_envelope(data, session, key, senders=None):
+def open_envelope(data, session, key, senders):
     """The plaintext for one of the sessions.
 
-    `senders` are the published X25519 keys of whom the message claims to be from. Without them the
+    `senders` are the published X25519 keys of whom the message claims to be from. With `None` the
     plaintext may come from anybody.
     """
     envelope = parse(data)

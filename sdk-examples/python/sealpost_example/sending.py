@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from sealpost_api.models import OutgoingMessage, SessionReference
+from sealpost_api.models import OutgoingMessage
 
 from .encoding import write_bytes
 from .envelope import EnvelopeError, seal
-from .gateway import backoff, device
+from .gateway import GatewayError, backoff, device
 from .ids import contact_conversation_id, session_checksum
 
 BATCH = 100
@@ -47,7 +47,11 @@ class Sender:
         self._known = {}
 
     def send(self, messages):
-        """What became of each message, by its id: `delivered`, `gone`, `deferred…`, `rejected…`."""
+        """What became of each message, by its id.
+
+        `delivered`, `gone`, `still stale`, or a text that begins with `deferred`, `rejected`, `failed`
+        or `unknown`.
+        """
         outcomes, waiting = {}, list(messages)
         for round_ in range(ROUNDS):
             # After a list that was old it goes on at once; one that stays old is given time.
@@ -61,7 +65,12 @@ class Sender:
         """Takes every message one round further; gives those whose list was old."""
         stale = []
         for batch in _batches(self._sealed(messages, outcomes)):
-            receipts = self._gateway.post([item for _, item in batch])
+            try:
+                receipts = self._gateway.post([item for _, item in batch])
+            except GatewayError as error:
+                # The gateway may have these or not; sending them again under their ids is safe.
+                outcomes.update({message.id: f"unknown: {error}" for message, _ in batch})
+                continue
             for (message, item), receipt in zip(batch, receipts, strict=True):
                 if receipt.message_id != str(item.message_id):
                     raise ValueError("a receipt is for another message")
@@ -91,7 +100,6 @@ class Sender:
 
     def _item(self, message):
         devices = self._known[message.recipient]
-        sessions = [device.session for device in devices]
         conversation = message.conversation or contact_conversation_id(
             self._keystore.user, message.recipient
         )
@@ -101,8 +109,7 @@ class Sender:
             message_id=message.id,
             category="ENCRYPTED_TEXT",
             data_base64=write_bytes(seal(message.text.encode(), self._keystore.key, devices)),
-            checksum=session_checksum(sessions),
-            recipient_sessions=[SessionReference(session) for session in sessions],
+            checksum=session_checksum(device.session for device in devices),
         )
 
     def _learn(self, message, receipt):
