@@ -1,30 +1,31 @@
 """`python -m sealpost_example COMMAND ARGUMENTS`: the commands that each language's example has."""
 
 import sys
+from importlib import import_module
 
-from . import broadcast, echo_bot, session_refresh, vectors
-from .gateway import GatewayError
+from .errors import GatewayError
 
+# The commands, each in the module of its name, and what they take.
 COMMANDS = {
-    "vectors": (vectors.main, ["DIR"]),
-    "echo_bot": (echo_bot.main, ["KEYSTORE"]),
-    "broadcast": (broadcast.main, ["KEYSTORE", "PEOPLE", "TEXT"]),
-    "session_refresh": (session_refresh.main, ["KEYSTORE", "USER"]),
+    "vectors": ["DIR"],
+    "echo_bot": ["KEYSTORE"],
+    "broadcast": ["KEYSTORE", "PEOPLE", "TEXT"],
+    "session_refresh": ["KEYSTORE", "USER"],
 }
 
 
 def usage():
-    lines = [f"  {name} {' '.join(takes)}" for name, (_, takes) in COMMANDS.items()]
+    lines = [f"  {name} {' '.join(takes)}" for name, takes in COMMANDS.items()]
     return "usage: python -m sealpost_example COMMAND ARGUMENTS\n\n" + "\n".join(lines)
 
 
 def main(arguments):
     name, *given = arguments or [""]
-    command, takes = COMMANDS.get(name, (None, []))
-    if command is None or len(given) != len(takes):
-        sys.exit(usage())
+    if name not in COMMANDS or len(given) != len(COMMANDS[name]):
+        print(usage(), file=sys.stderr)
+        sys.exit(2)
     try:
-        command(*given)
+        import_module(f".{name}", __package__).main(*given)
     except GatewayError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

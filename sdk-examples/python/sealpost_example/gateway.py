@@ -17,6 +17,7 @@ from sealpost_api.models import Acknowledgement, AcknowledgementStatus, ErrorBod
 
 from .encoding import read_key
 from .envelope import Device
+from .errors import GatewayError
 from .token import SignedRequests
 
 ATTEMPTS = 6
@@ -27,14 +28,6 @@ TIMEOUT = 90
 # As many accounts as one request may name.
 PER_REQUEST = 500
 MAY_PASS = {429, 500, 502, 503, 504}
-
-
-class GatewayError(Exception):
-    """A request that the gateway refused, or that got no answer: then it may pass."""
-
-    def __init__(self, text, may_pass):
-        super().__init__(text)
-        self.may_pass = may_pass
 
 
 class Gateway:

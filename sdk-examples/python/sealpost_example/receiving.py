@@ -7,7 +7,7 @@ from uuid import UUID
 
 from .encoding import read_bytes, read_id
 from .envelope import open_envelope, parse
-from .gateway import GatewayError
+from .errors import GatewayError
 
 WAIT = 30
 # The gateway holds what it hands out for a minute, so few enough to be answered in that time.

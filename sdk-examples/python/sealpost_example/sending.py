@@ -13,7 +13,8 @@ from sealpost_api.models import OutgoingMessage
 
 from .encoding import write_bytes
 from .envelope import EnvelopeError, seal
-from .gateway import GatewayError, backoff, device
+from .errors import GatewayError
+from .gateway import backoff, device
 from .ids import contact_conversation_id, session_checksum
 
 BATCH = 100
@@ -49,8 +50,8 @@ class Sender:
     def send(self, messages):
         """What became of each message, by its id.
 
-        `delivered`, `gone`, `still stale`, or a text that begins with `deferred`, `rejected`, `failed`
-        or `unknown`.
+        `delivered`, `gone`, `still stale`, or a text that begins with `deferred`, `rejected`,
+        `failed` or `unknown`.
         """
         outcomes, waiting = {}, list(messages)
         for round_ in range(ROUNDS):
