@@ -9,6 +9,7 @@
 //! here and to `prepare_examples` in `scripts/prepare.sh`.
 
 mod broadcast;
+mod browser;
 mod command;
 mod detour;
 mod echo;
@@ -43,6 +44,16 @@ const PYTHON: Language = Language {
 const GO: Language =
     Language { name: "Go", program: || Command::new(variable("SEALPOST_EXAMPLES_GO")) };
 
+const TYPESCRIPT: Language = Language {
+    name: "TypeScript",
+    program: || {
+        let package = variable("SEALPOST_EXAMPLES_NODE");
+        let mut command = Command::new(variable("SEALPOST_NODE"));
+        command.arg(Path::new(&package).join("build/typescript/src/main.js"));
+        command
+    },
+};
+
 /// What `scripts/prepare.sh` says about where something is.
 fn variable(name: &str) -> String {
     let value = std::env::var(name);
@@ -74,4 +85,10 @@ fn python_does_what_every_language_does() {
 #[ignore = "needs a program that scripts/test.sh builds with Go"]
 fn go_does_what_every_language_does() {
     GO.does_it_all();
+}
+
+#[test]
+#[ignore = "needs Node.js and npm packages, which scripts/test.sh prepares"]
+fn typescript_does_what_every_language_does() {
+    TYPESCRIPT.does_it_all();
 }

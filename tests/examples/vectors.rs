@@ -72,9 +72,19 @@ fn count(file: &Value) -> usize {
     lists.sum::<usize>() + usize::from(file["accepted"].is_string())
 }
 
+/// Where the files are.
+pub fn files() -> Vec<PathBuf> {
+    FILES.iter().map(|name| folder().join(name)).collect()
+}
+
+/// How many vectors there are in all of them.
+pub fn number() -> usize {
+    FILES.iter().map(|name| count(&read(name))).sum()
+}
+
 /// Runs the command, and gives the number of vectors.
 pub fn hold(language: &Language) -> usize {
-    let expected: usize = FILES.iter().map(|name| count(&read(name))).sum();
+    let expected = number();
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let said = check(language, elsewhere.path(), &folder()).end_well();
     assert_eq!(said, [format!("{expected} vectors hold")]);
