@@ -81,10 +81,12 @@ async function requireBrowser(): Promise<void> {
     notice.textContent = text;
     notice.hidden = false;
   };
-  if (!isSecureContext) return refuse("Browsers offer cryptography only at addresses that begin with https.");
-  await SigningKey.fromSeed(new Uint8Array(32)).catch(() =>
-    refuse("This browser does not know Ed25519 yet. Use Chrome or Edge 137, Firefox 130, Safari 17, or later."),
-  );
+  if (!isSecureContext) {
+    return refuse("Browsers offer cryptography only at addresses that begin with https.");
+  }
+  const tooOld =
+    "This browser does not know Ed25519 yet. Use Chrome or Edge 137, Firefox 130, Safari 17, or later.";
+  await SigningKey.fromSeed(new Uint8Array(32)).catch(() => refuse(tooOld));
 }
 
 /** An element that the page has. */

@@ -139,6 +139,7 @@ async function withTrueStatus(answer: Response): Promise<Response> {
   if (answer.status !== 202) return answer;
   const text = await answer.text();
   const { error } = JSON.parse(text) as Partial<Schemas["ErrorBody"]>;
-  const status = Number(error?.status);
-  return new Response(text, { status: status >= 400 && status < 600 ? status : 500, headers: answer.headers });
+  const named = Number(error?.status);
+  const status = named >= 400 && named < 600 ? named : 500;
+  return new Response(text, { status, headers: answer.headers });
 }
