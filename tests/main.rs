@@ -7,6 +7,7 @@ mod cli;
 mod documents;
 mod dropboxes;
 mod durability;
+mod examples;
 mod footprint;
 mod harness;
 mod hushnet;

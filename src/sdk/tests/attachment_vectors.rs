@@ -1,8 +1,10 @@
 //! `attachment.json`: encrypted files that open, and changed ones that do not.
 
+use hmac::{Hmac, KeyInit, Mac};
 use sealpost_sdk::attachment::{AttachmentError, AttachmentKey, decrypt, encrypt};
 use sealpost_sdk::base64url;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::generated::{hex, list, rng, text, unhex, vectors};
 
@@ -19,16 +21,89 @@ fn case(plaintext: &[u8], seed: u8) -> Value {
     })
 }
 
+/// A change to a sound file, by name.
+type Change = (&'static str, fn(&mut Vec<u8>));
+
+/// What the MAC finds.
+const CHANGED: [Change; 6] = [
+    ("empty", Vec::clear),
+    ("changed IV", |bytes| bytes[0] ^= 1),
+    ("changed body", |bytes| bytes[20] ^= 1),
+    ("changed MAC", |bytes| *bytes.last_mut().unwrap() ^= 1),
+    ("missing last byte", |bytes| bytes.truncate(bytes.len() - 1)),
+    ("surplus last byte", |bytes| bytes.push(0)),
+];
+
+/// What a right MAC says of IV and body: the sender's own mistakes. The body is one block of
+/// padding, sixteen bytes of 16, which the IV changes.
+const MISTAKEN: [Change; 6] = [
+    ("no block at all", |bytes| bytes.truncate(16)),
+    ("half a block", |bytes| bytes.truncate(24)),
+    ("no whole IV", |bytes| bytes.truncate(15)),
+    ("a padding of 17", |bytes| bytes[15] ^= 16 ^ 17),
+    ("a padding of 0", |bytes| bytes[15] ^= 16),
+    ("a padding of unequal bytes", |bytes| bytes[3] ^= 1),
+];
+
+fn open(case: &Value) -> Result<Vec<u8>, AttachmentError> {
+    let key = AttachmentKey::from_bytes(&unhex(&case["key"]).try_into().unwrap());
+    let digest = unhex(&case["digest"]).try_into().unwrap();
+    decrypt(&base64url::decode(text(case, "bytes")).unwrap(), &key, &digest)
+}
+
+fn refused(name: &str, bytes: &[u8], key: &[u8], digest: &[u8]) -> Value {
+    let case = json!({
+        "name": name,
+        "key": hex(key),
+        "digest": hex(digest),
+        "bytes": base64url::encode(bytes),
+    });
+    assert_eq!(open(&case), Err(AttachmentError), "{name}");
+    case
+}
+
+/// With the digest of what is stored, so that it is the MAC that refuses.
+fn changed((name, change): Change) -> Value {
+    let sealed = encrypt(b"a picture of a cat", &mut rng(2));
+    let mut bytes = sealed.bytes;
+    change(&mut bytes);
+    refused(name, &bytes, sealed.key.to_bytes().as_slice(), &Sha256::digest(&bytes))
+}
+
+fn mistaken((name, change): Change) -> Value {
+    let sealed = encrypt(b"", &mut rng(1));
+    let (key, mut bytes) = (sealed.key.to_bytes(), sealed.bytes);
+    bytes.truncate(16 + 16);
+    change(&mut bytes);
+    let mac = Hmac::<Sha256>::new_from_slice(&key[32..]).unwrap().chain_update(&bytes).finalize();
+    bytes.extend(mac.into_bytes());
+    refused(name, &bytes, key.as_slice(), &Sha256::digest(&bytes))
+}
+
+fn refusals() -> Vec<Value> {
+    let [one, other] = [2, 3].map(|seed| encrypt(b"a picture of a cat", &mut rng(seed)));
+    let key = one.key.to_bytes();
+    let mut exchanged = key.to_vec();
+    exchanged.rotate_left(32);
+    let mut cases = vec![
+        refused("another digest", &one.bytes, key.as_slice(), &other.digest),
+        refused("another key", &one.bytes, other.key.to_bytes().as_slice(), &one.digest),
+        refused("the key's halves exchanged", &one.bytes, &exchanged, &one.digest),
+    ];
+    cases.extend(CHANGED.map(changed));
+    cases.extend(MISTAKEN.map(mistaken));
+    cases
+}
+
 #[test]
 fn attachments_are_those_of_the_file() {
     let cases = [case(b"", 1), case(b"a picture of a cat", 2), case(&[7; 32], 3)];
-    let file = vectors("attachment.json", &json!({ "source": SOURCE, "cases": cases }));
+    let generated = json!({ "source": SOURCE, "cases": cases, "refused": refusals() });
+    let file = vectors("attachment.json", &generated);
     for case in list(&file, "cases") {
-        let key = AttachmentKey::from_bytes(&unhex(&case["key"]).try_into().unwrap());
-        let digest = unhex(&case["digest"]).try_into().unwrap();
-        let mut bytes = base64url::decode(text(case, "bytes")).unwrap();
-        assert_eq!(decrypt(&bytes, &key, &digest), Ok(unhex(&case["plaintext"])));
-        bytes[20] ^= 1;
-        assert_eq!(decrypt(&bytes, &key, &digest), Err(AttachmentError));
+        assert_eq!(open(case), Ok(unhex(&case["plaintext"])));
+    }
+    for case in list(&file, "refused") {
+        assert_eq!(open(case), Err(AttachmentError), "{}", case["name"]);
     }
 }

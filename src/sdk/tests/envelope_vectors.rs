@@ -1,4 +1,5 @@
-//! `envelope_v1.json`: envelopes that open, that do not parse, and that parse but do not open.
+//! `envelope_v1.json`: envelopes that open, that do not parse, that parse but do not open, and sound
+//! ones that are refused to the one who tries.
 
 use sealpost_sdk::base64url;
 use sealpost_sdk::checksum::session_checksum;
@@ -106,6 +107,83 @@ fn unreadable((name, change): Change) -> Value {
     })
 }
 
+/// The kinds of [`OpenError`], as the file names them.
+fn kind(error: OpenError) -> &'static str {
+    match error {
+        OpenError::Parse(_) => "malformed",
+        OpenError::NotForMe { .. } => "not_for_me",
+        OpenError::UnknownSender => "unknown_sender",
+        OpenError::Unreadable => "unreadable",
+    }
+}
+
+/// Opens an envelope as the case says: with this seed, as this session, from one of these senders.
+fn open_case(case: &Value) -> Result<Vec<u8>, OpenError> {
+    let bytes = base64url::decode(text(case, "envelope")).unwrap();
+    let senders: Option<Vec<_>> = case["senders"].as_array().map(|senders| {
+        senders
+            .iter()
+            .map(|key| AgreementKey::from_base64(key.as_str().unwrap()).unwrap())
+            .collect()
+    });
+    let session = text(case, "session_id").parse().unwrap();
+    open(&bytes, session, &key(&case["seed"]).agreement_secret(), senders.as_deref())
+}
+
+/// Who tries to open what: a device's place for its session, another's for its key.
+fn refused(
+    name: &str,
+    change: fn(&mut Vec<u8>),
+    session: &Value,
+    seed: &Value,
+    senders: Option<&[&Value]>,
+) -> Value {
+    let mut case = json!({
+        "name": name,
+        "envelope": base64url::encode(&changed(change)),
+        "session_id": session,
+        "seed": seed,
+        "senders": senders,
+    });
+    case["error"] = kind(open_case(&case).unwrap_err()).into();
+    case
+}
+
+fn refusals() -> Vec<Value> {
+    let base = base();
+    let [one, other] = [&base["devices"][0], &base["devices"][1]];
+    let (session, seed) = (&one["session_id"], &one["seed"]);
+    let (sender, stranger) = (&base["sender_public_key"], &other["public_key"]);
+    let absent = json!(SessionId::random(&mut rng(99)));
+    let same = |_: &mut Vec<u8>| ();
+    vec![
+        refused("a session without a slot", same, &absent, seed, None),
+        refused("the key of another session", same, session, &other["seed"], None),
+        refused("sealed by nobody who is expected", same, session, seed, Some(&[stranger])),
+        refused("nobody is expected", same, session, seed, Some(&[])),
+        // X25519 ignores the topmost bit of a key (RFC 7748), the comparison of keys does not.
+        refused(
+            "the sender's key with its topmost bit set",
+            |bytes| bytes[34] |= 0x80,
+            session,
+            seed,
+            Some(&[sender]),
+        ),
+        refused(
+            "wrapped keys exchanged between slots",
+            |bytes| {
+                let first = bytes[51..99].to_vec();
+                bytes.copy_within(115..163, 51);
+                bytes[115..163].copy_from_slice(&first);
+            },
+            session,
+            seed,
+            Some(&[sender]),
+        ),
+        refused("a changed tag", |bytes| *bytes.last_mut().unwrap() ^= 0x80, session, seed, None),
+    ]
+}
+
 fn generate() -> Value {
     json!({
         "source": SOURCE,
@@ -117,6 +195,7 @@ fn generate() -> Value {
         ],
         "malformed": MALFORMED.map(malformed),
         "unreadable": UNREADABLE.map(unreadable),
+        "refused": refusals(),
     })
 }
 
@@ -167,5 +246,13 @@ fn unreadable_envelopes_parse_and_do_not_open() {
         assert!(parse(&bytes).is_ok(), "{}", case["name"]);
         let opened = open(&bytes, session, &secret, None);
         assert_eq!(opened, Err(OpenError::Unreadable), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn sound_envelopes_open_only_for_those_they_are_for() {
+    for case in list(&file(), "refused") {
+        let error = open_case(case).unwrap_err();
+        assert_eq!(kind(error), text(case, "error"), "{}", case["name"]);
     }
 }

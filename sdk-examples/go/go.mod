@@ -1,0 +1,3 @@
+module sealpost-example
+
+go 1.20
