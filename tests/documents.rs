@@ -15,12 +15,18 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// The Markdown files of the project.
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "docs", "migrations", "sdk-examples", "src/sdk", "tests/vectors"];
-    let examples = ["sdk-examples/go", "sdk-examples/python"];
-    let files = folders
-        .iter()
-        .chain(&examples)
-        .flat_map(|folder| fs::read_dir(root().join(folder)).into_iter().flatten());
+    let folders = [
+        "",
+        "docs",
+        "migrations",
+        "sdk-examples",
+        "sdk-examples/go",
+        "sdk-examples/python",
+        "src/sdk",
+        "tests/vectors",
+    ];
+    let files =
+        folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).into_iter().flatten());
     let mut found: Vec<_> = files
         .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
