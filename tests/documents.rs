@@ -15,7 +15,18 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// The Markdown files of the project.
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "docs", "migrations", "sdk-examples", "src/sdk", "tests/vectors"];
+    let folders = [
+        "",
+        "docs",
+        "migrations",
+        "sdk-examples",
+        "sdk-examples/browser",
+        "sdk-examples/go",
+        "sdk-examples/python",
+        "sdk-examples/typescript",
+        "src/sdk",
+        "tests/vectors",
+    ];
     let files =
         folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).into_iter().flatten());
     let mut found: Vec<_> = files

@@ -56,7 +56,9 @@ async function linesOf(file: string): Promise<string[]> {
 
 async function waitForEnter(): Promise<void> {
   note("Sign a device in or out now, then press Enter.");
-  for await (const _line of createInterface({ input: process.stdin })) return;
+  for await (const _line of createInterface({ input: process.stdin })) break;
+  // Open, it would keep the program from ending.
+  process.stdin.destroy();
 }
 
 try {
