@@ -1,6 +1,7 @@
 //! Drop boxes of the key service: reading one of a hundred messages over HTTP, beside the store's
 //! own range read in the same round.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use tokio::runtime::Builder;
 
 use super::arguments::Arguments;
 use super::gateway_process::Gateway;
-use super::load::{Clients, Outcome};
+use super::load::Connection;
 use super::measure::{Measured, Rounds};
 use super::numbers::{count, float};
 use super::process::own_cpu;
@@ -153,18 +154,43 @@ async fn open(config: &Config) -> App {
 /// Reads through the gateway.
 async fn fetch(copy: &Copy, boxes: &[Filled], reads: usize) -> Measured {
     let gateway = Gateway::serve_with(copy, &SETTINGS);
-    let requests = |count: usize| -> Arc<[Bytes]> {
-        (0..count).map(|place| request(boxes[place % boxes.len()].token)).collect()
-    };
-    let mut clients = Clients::connect(gateway.process.address(), CONNECTIONS).await;
-    all_read(&clients.run(&requests(reads / 5 + 1)).await);
+    let address = gateway.process.address();
+    let whole = read_once(address, boxes).await;
+    fetch_in_turns(address, &whole, reads / 5 + 1).await;
     let (cpu, server_cpu) = (gateway.process.cpu(), copy.server_cpu());
-    let outcome = clients.run(&requests(reads)).await;
+    let start = Instant::now();
+    let times = fetch_in_turns(address, &whole, reads).await;
+    let seconds = start.elapsed().as_secs_f64();
     let (cpu, server_cpu) = (gateway.process.cpu() - cpu, copy.server_cpu() - server_cpu);
-    all_read(&outcome);
-    drop(clients);
     gateway.process.stop();
-    Measured { cpu, server_cpu, ..Measured::of(&outcome, MESSAGES) }
+    let (requests, messages) = (times.len(), times.len() * MESSAGES);
+    Measured { seconds, requests, messages, times, cpu, server_cpu, ..Measured::default() }
+}
+
+/// Each client asks for one box after the other. Answers are not kept: memory for all of them would
+/// cost more than reading them.
+async fn fetch_in_turns(address: SocketAddr, boxes: &Arc<[Whole]>, reads: usize) -> Vec<Duration> {
+    let clients = (0..CONNECTIONS).map(|client| {
+        let boxes = boxes.clone();
+        tokio::spawn(async move {
+            let mut connection = Connection::open(address).await;
+            let mut times = Vec::new();
+            for place in (client..reads).step_by(CONNECTIONS) {
+                let Whole { request, length } = &boxes[place % boxes.len()];
+                let start = Instant::now();
+                let answer = connection.ask_for_length(request).await;
+                times.push(start.elapsed());
+                assert_eq!(answer, (200, *length), "all of the box");
+            }
+            times
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    let mut times = Vec::new();
+    for client in clients {
+        times.extend(client.await.expect("a client does not panic"));
+    }
+    times
 }
 
 fn request(token: BoxToken) -> Bytes {
@@ -176,15 +202,27 @@ fn request(token: BoxToken) -> Bytes {
     head.into()
 }
 
-/// Insists that every answer held every message.
-fn all_read(outcome: &Outcome) {
-    for answer in &outcome.answers {
+/// A box as it is asked for, and how long the answer is that has all of it.
+struct Whole {
+    request: Bytes,
+    length: usize,
+}
+
+/// Reads every box once and insists that every answer holds every message.
+async fn read_once(address: SocketAddr, boxes: &[Filled]) -> Arc<[Whole]> {
+    let mut connection = Connection::open(address).await;
+    let mut whole = Vec::new();
+    for filled in boxes {
+        let request = request(filled.token);
+        let answer = connection.ask(&request).await;
         let text = || String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(answer.status, 200, "{}", text());
         let page: Value = serde_json::from_slice(&answer.body).expect("JSON");
         let found = page["messages"].as_array().map_or(0, Vec::len);
         assert_eq!(found, MESSAGES, "{}", text());
+        whole.push(Whole { request, length: answer.body.len() });
     }
+    whole.into()
 }
 
 /// Reads from the store alone, with as many threads as the gateway has.

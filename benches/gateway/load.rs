@@ -119,6 +119,28 @@ impl Connection {
 
     /// Sends a request and reads the answer to its last byte.
     pub async fn ask(&mut self, request: &[u8]) -> Answer {
+        let (end, fields) = self.head(request).await;
+        let body = match fields.contains("\r\ntransfer-encoding: chunked") {
+            true => self.pieces(end + 4).await,
+            false => {
+                self.rest(end + 4 + content_length(&fields)).await;
+                self.buffer[end + 4..].to_vec()
+            }
+        };
+        let says_when = fields.contains("\r\nretry-after:");
+        Answer { status: self.status(), says_when, body }
+    }
+
+    /// The same for an answer that says how long it is; of its body it keeps that alone.
+    pub async fn ask_for_length(&mut self, request: &[u8]) -> (u16, usize) {
+        let (end, fields) = self.head(request).await;
+        let length = content_length(&fields);
+        self.rest(end + 4 + length).await;
+        (self.status(), length)
+    }
+
+    /// Sends a request; returns where the head of its answer ends, and the head in small letters.
+    async fn head(&mut self, request: &[u8]) -> (usize, String) {
         self.stream.write_all(request).await.expect("the program takes requests");
         self.buffer.clear();
         let end = loop {
@@ -127,20 +149,20 @@ impl Connection {
                 break end;
             }
         };
-        let fields = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
-        let body = match fields.contains("\r\ntransfer-encoding: chunked") {
-            true => self.pieces(end + 4).await,
-            false => {
-                let (head, length) = (end + 4, content_length(&fields));
-                while self.buffer.len() < head + length {
-                    self.fill().await;
-                }
-                self.buffer[head..].to_vec()
-            }
-        };
+        (end, String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase())
+    }
+
+    /// Reads until there are so many bytes.
+    async fn rest(&mut self, length: usize) {
+        self.buffer.reserve(length.saturating_sub(self.buffer.len()));
+        while self.buffer.len() < length {
+            self.fill().await;
+        }
+    }
+
+    fn status(&self) -> u16 {
         let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|it| it.parse().ok());
-        let says_when = fields.contains("\r\nretry-after:");
-        Answer { status: status.unwrap_or_default(), says_when, body }
+        status.unwrap_or_default()
     }
 
     /// A body that comes in pieces, each after a line with its length; none is the end.
@@ -170,7 +192,9 @@ impl Connection {
     }
 
     async fn fill(&mut self) {
-        self.buffer.reserve(16 * 1024);
+        if self.buffer.spare_capacity_mut().is_empty() {
+            self.buffer.reserve(16 * 1024);
+        }
         let read = self.stream.read_buf(&mut self.buffer).await.expect("the program answers");
         assert!(read > 0, "the program closed a connection without an answer");
     }

@@ -126,14 +126,21 @@ async fn fetching(template: &Template, deliveries: usize) -> String {
     let used = Reader::after(template.copy().await, deliveries).await;
     let at_once = compare(&fresh, &used).await;
     let left = used.swept().await;
+    // Requests that come together open connections to the server, among which later ones take
+    // turns, whatever was delivered.
+    for reader in [&fresh, &used] {
+        reader.fetch_together().await;
+    }
     let later = compare(&fresh, &used).await;
     let (fresh, used) = (fresh.started_again(), used.started_again());
     let again = compare(&fresh, &used).await;
     let mut text = format!(
         "Empty fetches of {DEVICES} devices, one after the other, in turns with a gateway that has \
          delivered nothing: at once after {} deliveries, and later, when the sweeper and the \
-         server's vacuum had had their time. {left} of the messages were left then. At last both \
-         gateways were started again: what is left of the difference is the database's.\n\n\
+         server's vacuum had had their time. {left} of the messages were left then. Before that \
+         both gateways were asked for nothing over {CONNECTIONS} connections at the same time, so \
+         that both have as many to the server. At last both were started again: what is left of the \
+         difference is the database's.\n\n\
          | | nothing delivered, p50 ms | p99 | then, p50 ms | p99 |\n|---|---:|---:|---:|---:|\n",
         used.delivered
     );
@@ -225,6 +232,18 @@ impl Reader {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+    }
+
+    /// Fetches nothing over many connections at the same time.
+    async fn fetch_together(&self) {
+        let fetch = |place: usize| {
+            let device = &self.devices[place % self.devices.len()];
+            request("GET", "/messages/pending", Some(device), &Value::Null)
+        };
+        let all: Arc<[Bytes]> = (0..CONNECTIONS * FETCHES).map(fetch).collect();
+        let mut clients = Clients::connect(self.gateway.process.address(), CONNECTIONS).await;
+        let outcome = clients.run(&all).await;
+        assert!(outcome.answers.iter().all(|answer| answer.body == b"[]"), "nothing waits");
     }
 
     async fn fetch_nothing(&self) -> Vec<Duration> {
