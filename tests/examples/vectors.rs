@@ -91,9 +91,12 @@ pub fn hold(language: &Language) -> usize {
     expected
 }
 
+/// What is done to a copy of the vectors that should be noticed, and what it is called.
+type Wrong = (String, Box<dyn Fn(&Path)>);
+
 /// Runs the command over vectors that were changed, which it must notice; gives how many.
 pub fn changes_are_noticed(language: &Language) -> usize {
-    let mut wrong: Vec<(String, Box<dyn Fn(&Path)>)> = Vec::new();
+    let mut wrong: Vec<Wrong> = Vec::new();
     for (name, changes) in CHANGES {
         let changed = move |copy: &Path| change(copy, name, |file| put(file, changes));
         wrong.push((format!("{name}: {changes:?}"), Box::new(changed)));
