@@ -87,9 +87,14 @@ if [ "$fast" = no ]; then
     cargo run --release -- demo
 fi
 
-step "Python and Node.js for the interop tests"
+step "Python and Node.js for the interop tests and for the linter"
 prepare_interop
 prepare_node
+prepare_clients
+
+# The file; that it is what the code says is one of the tests.
+step "the OpenAPI document"
+lint_openapi --config tests/clients/redocly.yaml openapi.yaml
 
 step "PostgreSQL for the tests"
 prepare_postgres
@@ -98,8 +103,7 @@ step "Chromium for the tests of the pages"
 prepare_chromium
 
 # One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
-# what a bare `cargo test` ignores (the interop tests, for which it has no Python packages, the
-# pages', for which it has no browser, and what needs a PostgreSQL server: every store's
+# what a bare `cargo test` ignores (the interop tests, for which it has no Python packages, the pages', for which it has no browser, and what needs a PostgreSQL server: every store's
 # conformance, the comparison of the schemas), and the kill -9 proofs.
 step "tests"
 cargo test --workspace --all-features --no-fail-fast --lib --bins --tests --examples \

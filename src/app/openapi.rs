@@ -1,5 +1,7 @@
 //! The OpenAPI document, put together from every part's own.
 
+mod finish;
+
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
 use crate::dialect::{hushnet, keyservice, mixin, textsecure};
@@ -45,6 +47,7 @@ pub fn openapi_document(path_prefix: &str) -> OpenApi {
     for part in [textsecure::openapi(), keyservice::openapi()].into_iter().chain(gateway) {
         document.merge(part);
     }
+    finish::finish(&mut document);
     document
 }
 

@@ -10,11 +10,13 @@ mod letters;
 mod messages;
 mod original;
 
-use utoipa::openapi::OpenApi as Document;
+use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{OpenApi as Document, Ref};
 
-use crate::http::openapi::{describe, describe_retry_after};
+use crate::http::openapi::{describe, describe_failures, describe_retry_after, text};
+use crate::http::problem;
 
 const TAG: &str = "The key service: drop boxes and letters. These paths are there where the operator \
     switched the dialect on, at the gateway's own address or at one of the dialect's own; their \
@@ -58,4 +60,11 @@ fn add_shared(operation: &mut Operation) {
         describe(operation, status, description);
     }
     describe_retry_after(operation, &["429", "503"]);
+    let problem = Ref::from_schema_name(problem::Document::name()).into();
+    let bodies = [
+        ("application/problem+json", problem),
+        ("application/json", text()),
+        ("application/xml", text()),
+    ];
+    describe_failures(operation, &bodies);
 }

@@ -15,7 +15,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 #[utoipa::path(
-    post, path = "/Service/SelfDestruct", tag = "keyservice", operation_id = "keyservice_leave_letter",
+    post, path = "/Service/SelfDestruct", tag = "keyservice", operation_id = "leave_keyservice_letter",
     summary = "Leave a letter that is gone once it was read",
     description = "In version 2 its writer hands the link over, `/selfdestruct/read#2.<messageid>.<secret>`; the gateway never sees the secret. In version 1 the gateway mails it, or answers it where it sends no mail.",
     request_body(content((NewLetter = "application/json"), (LetterForm = "application/x-www-form-urlencoded"))),
@@ -27,7 +27,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 fn leave() {}
 
 #[utoipa::path(
-    get, path = "/SelfDestruct/Read", tag = "keyservice", operation_id = "keyservice_show_letter",
+    get, path = "/SelfDestruct/Read", tag = "keyservice", operation_id = "show_keyservice_letter",
     summary = "The page of a letter",
     description = "A page with a button. Looking at it destroys nothing.",
     responses((status = 200, body = String, content_type = "text/html", description = "The page")),
@@ -35,7 +35,7 @@ fn leave() {}
 fn show() {}
 
 #[utoipa::path(
-    post, path = "/SelfDestruct/Read", tag = "keyservice", operation_id = "keyservice_take_letter_by_form",
+    post, path = "/SelfDestruct/Read", tag = "keyservice", operation_id = "take_keyservice_letter_by_form",
     summary = "Read a letter of version 1, which is gone then",
     description = "What the button of the page does.",
     responses((status = 200, body = String, content_type = "text/html", description = "The letter")),
@@ -43,7 +43,7 @@ fn show() {}
 fn take_by_form() {}
 
 #[utoipa::path(
-    post, path = "/SelfDestruct/Take", tag = "keyservice", operation_id = "keyservice_take_letter",
+    post, path = "/SelfDestruct/Take", tag = "keyservice", operation_id = "take_keyservice_letter",
     summary = "Read a letter of version 2, which is gone then",
     description = "However many ask at once, one of them gets it. A wrong key destroys nothing.",
     params(
