@@ -1,9 +1,11 @@
 //! The OpenAPI document, put together from every part's own.
 
 mod finish;
+mod reduced;
 
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
+pub use self::reduced::Reduced;
 use crate::dialect::{hushnet, keyservice, mixin, textsecure};
 use crate::http::{blobs, health, openapi, start};
 
@@ -26,6 +28,14 @@ Operators have an API of their own on a Unix socket, spoken by the `sealpost` co
 pub fn openapi_yaml(path_prefix: &str) -> String {
     // The document is made of constants, and a test writes it out.
     openapi_document(path_prefix).to_yaml().unwrap_or_default()
+}
+
+/// The whole document in the words of OpenAPI 3.0, for tools that know nothing newer, and what those
+/// words cannot say.
+#[must_use]
+pub fn openapi_reduced(path_prefix: &str) -> Reduced {
+    // As above.
+    reduced::reduce(serde_json::to_value(openapi_document(path_prefix)).unwrap_or_default())
 }
 
 /// The whole document, for a gateway that serves Mixin's dialect below `path_prefix`.
