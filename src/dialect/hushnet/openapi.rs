@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{OpenApi as Document, Ref};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 
 use super::error::ErrorBody;
 use super::{
@@ -102,5 +102,12 @@ fn add_shared(operation: &mut Operation) {
     }
     describe_retry_after(operation, &["429", "503"]);
     let error = Ref::from_schema_name(ErrorBody::name()).into();
-    describe_failures(operation, &[("application/json", error), ("text/plain", text())]);
+    describe_failures(operation, &[("application/json", error)]);
+    for (status, answer) in &mut operation.responses.responses {
+        let RefOr::T(answer) = answer else { continue };
+        if status.starts_with(['4', '5']) {
+            let plain = || Content::new(Some(text())).into();
+            answer.content.entry("text/plain".to_owned()).or_insert_with(plain);
+        }
+    }
 }

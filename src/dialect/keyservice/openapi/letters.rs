@@ -3,7 +3,7 @@
 
 use utoipa::OpenApi;
 
-use super::bodies::{LetterForm, NewLetter, TakeLetter};
+use super::bodies::{LetterForm, NewLetter, TakeForm, TakeLetter};
 use crate::dialect::keyservice::v2::answers::{LetterLeft, LetterTaken};
 
 /// This file's part of the OpenAPI document.
@@ -38,6 +38,7 @@ fn show() {}
     post, path = "/SelfDestruct/Read", tag = "keyservice", operation_id = "take_keyservice_letter_by_form",
     summary = "Read a letter of version 1, which is gone then",
     description = "What the button of the page does.",
+    request_body(content = TakeForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = String, content_type = "text/html", description = "The letter")),
 )]
 fn take_by_form() {}
