@@ -177,11 +177,13 @@ prepare_node() {
     export SEALPOST_INTEROP_NODE
 }
 
-# The linter of the OpenAPI document. Needs prepare_interop where the system has no Node.js.
+# What makes clients of the OpenAPI document, and what looks at it, in both languages. Needs
+# prepare_interop where the system has no Node.js.
 prepare_clients() {
     find_node
     SEALPOST_CLIENTS_NODE=$(node_packages clients-node tests/clients/node)
-    export SEALPOST_CLIENTS_NODE
+    SEALPOST_CLIENTS_PYTHON=$(virtual_environment clients-python tests/clients/python/requirements.txt)
+    export SEALPOST_CLIENTS_NODE SEALPOST_CLIENTS_PYTHON
 }
 
 # lint_openapi FILE OPTION...: says what is wrong with an OpenAPI document. Needs prepare_clients.
