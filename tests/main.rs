@@ -4,6 +4,7 @@ mod admin;
 mod architecture;
 mod blaze;
 mod cli;
+mod clients;
 mod documents;
 mod dropboxes;
 mod durability;

@@ -1,7 +1,11 @@
 //! The OpenAPI document, put together from every part's own.
 
+mod finish;
+mod reduced;
+
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, Server};
 
+pub use self::reduced::Reduced;
 use crate::dialect::{hushnet, keyservice, mixin, textsecure};
 use crate::http::{blobs, health, openapi, start};
 
@@ -26,6 +30,14 @@ pub fn openapi_yaml(path_prefix: &str) -> String {
     openapi_document(path_prefix).to_yaml().unwrap_or_default()
 }
 
+/// The whole document in the words of OpenAPI 3.0, for tools that know nothing newer, and what those
+/// words cannot say.
+#[must_use]
+pub fn openapi_reduced(path_prefix: &str) -> Reduced {
+    // As above.
+    reduced::reduce(serde_json::to_value(openapi_document(path_prefix)).unwrap_or_default())
+}
+
 /// The whole document, for a gateway that serves Mixin's dialect below `path_prefix`.
 #[must_use]
 pub fn openapi_document(path_prefix: &str) -> OpenApi {
@@ -45,6 +57,7 @@ pub fn openapi_document(path_prefix: &str) -> OpenApi {
     for part in [textsecure::openapi(), keyservice::openapi()].into_iter().chain(gateway) {
         document.merge(part);
     }
+    finish::finish(&mut document);
     document
 }
 

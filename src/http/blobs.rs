@@ -175,7 +175,7 @@ async fn read(
 ///
 /// As `GET` without a range, and without the bytes.
 #[utoipa::path(
-    head, path = "/blobs/{id}", tag = "blobs", operation_id = "head_blob",
+    head, path = "/blobs/{id}", tag = "blobs", operation_id = "measure_blob",
     params(
         ("id" = String, Path, description = "The attachment"),
         ("expires" = u64, Query, description = "Until when the URL is good, seconds since 1970"),

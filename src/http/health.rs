@@ -59,7 +59,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 ///
 /// Says nothing about the database. Restart the gateway when it stays silent.
 #[utoipa::path(
-    get, path = "/healthz", tag = "gateway", operation_id = "alive",
+    get, path = "/healthz", tag = "gateway", operation_id = "check_alive",
     responses((status = 200, description = "The process answers.", body = Health)),
 )]
 async fn alive() -> Json<Health> {
@@ -70,7 +70,7 @@ async fn alive() -> Json<Health> {
 ///
 /// Asks the database. Send no requests while it does not answer 200.
 #[utoipa::path(
-    get, path = "/readyz", tag = "gateway", operation_id = "ready",
+    get, path = "/readyz", tag = "gateway", operation_id = "check_ready",
     responses(
         (status = 200, description = "The gateway can do its work.", body = Health),
         (status = 503, description = "The database does not answer; try again later. \

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{SchemaType, Type};
-use utoipa::openapi::{Header, ObjectBuilder, RefOr, Response};
+use utoipa::openapi::{Content, Header, ObjectBuilder, RefOr, Response, Schema};
 
 use super::problem;
 
@@ -46,18 +46,41 @@ pub fn describe_retry_after(operation: &mut Operation, statuses: &[&str]) {
     }
 }
 
+/// Describes the bodies of an operation's failures, by media type, unless the operation says itself
+/// what it answers then.
+pub fn describe_failures(operation: &mut Operation, bodies: &[(&str, RefOr<Schema>)]) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if !status.starts_with(['4', '5']) || !response.content.is_empty() {
+            continue;
+        }
+        for (media_type, schema) in bodies {
+            let body = Content::new(Some(schema.clone()));
+            response.content.insert((*media_type).to_owned(), body.into());
+        }
+    }
+}
+
+/// A body that is text.
+#[must_use]
+pub fn text() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).into()
+}
+
 /// The path's own part of the document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
-    #[openapi(paths(document))]
+    #[openapi(paths(document), components(schemas(problem::Document)))]
     struct Paths;
     Paths::openapi()
 }
 
 /// This document
+///
+/// All that the gateway speaks, in OpenAPI 3.1; `sealpost openapi --as 3.0` writes an older version.
 #[utoipa::path(
-    get, path = "/openapi.yaml", tag = "gateway", operation_id = "openapi",
+    get, path = "/openapi.yaml", tag = "gateway", operation_id = "read_openapi",
     responses((status = 200, description = "This document.", content_type = "application/yaml",
         body = String)),
 )]

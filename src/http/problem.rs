@@ -11,6 +11,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::fault_log;
 use super::ratelimit::seconds;
@@ -42,21 +43,28 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The document.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What went wrong (RFC 9457). Some problems have more members, which their operation tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
 pub struct Document {
     /// Always `about:blank`: the status says it all, and `code` more.
+    #[schema(example = "about:blank")]
     pub r#type: String,
     /// The status in words.
+    #[schema(example = "Not Found")]
     pub title: String,
     /// The HTTP status.
+    #[schema(example = 404)]
     pub status: u16,
     /// What went wrong, for a person.
+    #[schema(example = "there is no such attachment")]
     pub detail: String,
     /// What went wrong, for a program; never changes.
+    #[schema(example = "not_found")]
     pub code: String,
     /// The field that is at fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "size")]
     pub field: Option<String>,
     /// What was counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +76,7 @@ pub struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// The id under which the log has more.
+    #[schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10")]
     pub request_id: String,
 }
 

@@ -59,8 +59,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// A page for a browser (`Accept: text/html`), otherwise the name, the version and the
 /// gateway's key.
 #[utoipa::path(
-    get, path = "/", tag = "gateway", operation_id = "start",
-    responses((status = 200, description = "Name, version and key.", body = Greeting)),
+    get, path = "/", tag = "gateway", operation_id = "read_greeting",
+    responses((status = 200, description = "Name, version and key.",
+        content((Greeting = "application/json"), (String = "text/html")))),
 )]
 async fn start(State(key): State<Arc<str>>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());

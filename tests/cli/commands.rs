@@ -188,6 +188,15 @@ fn the_document_is_printed() {
 }
 
 #[test]
+fn the_document_of_an_older_version_says_what_it_lacks() {
+    let done = Place::new().run(&["openapi", "--as", "3.0"]);
+    let document: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(document["openapi"], "3.0.3");
+    assert!(document["paths"]["/encrypted_messages"]["post"].is_object());
+    assert_eq!(done.err, "left out: `identifier` at #/info/license\n");
+}
+
+#[test]
 fn an_invitation_is_shown_once_and_listed_without_its_code() {
     let place = Place::new();
     let code = place.good(&["invite", "create", "--uses", "2", "--days", "3"]);

@@ -46,7 +46,7 @@ fn every_commands_help_names_its_options() {
         ("session revoke", &["<SESSION_ID>"]),
         ("session set-aside", &["<SESSION_ID>", "--retry", "--drop"]),
         ("textsecure codes", &["sms", "voice"]),
-        ("openapi", &[]),
+        ("openapi", &["--as", "3.0", "3.1"]),
         ("doctor", &[]),
     ] {
         let mut arguments: Vec<_> = command.split_whitespace().collect();

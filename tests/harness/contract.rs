@@ -69,7 +69,7 @@ pub fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), Strin
         let target = document.pointer(target.trim_start_matches('#')).ok_or("a broken $ref")?;
         return fits(document, target, value);
     }
-    if let Some(choices) = schema["oneOf"].as_array() {
+    if let Some(choices) = choices(schema) {
         let fitting = choices.iter().any(|choice| fits(document, choice, value).is_ok());
         return fitting.then_some(()).ok_or_else(|| format!("{value} is none of {choices:?}"));
     }
@@ -96,6 +96,11 @@ pub fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), Strin
         fits(document, &schema["items"], item).map_err(|why| format!("[{index}]: {why}"))?;
     }
     Ok(())
+}
+
+/// The schemas of which one has to fit.
+pub fn choices(schema: &Value) -> Option<&Vec<Value>> {
+    schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array())
 }
 
 fn is_of_type(names: &Value, value: &Value) -> bool {

@@ -1,5 +1,5 @@
-"""Signs every made-up request as a client of the gateway would: with a keystore's key, or where phones
-ask with the number and password of one that it registers.
+"""Signs every made-up request as a client of the gateway would: with a keystore's key, where phones ask
+with the number and password of one that it registers, and where members do with a device's key.
 
 A module of hooks for schemathesis. What it sends is wrong in other ways; without a good token nothing
 but the authentication would be tried. The keystore's path is in SEALPOST_KEYSTORE, the gateway's address in SEALPOST_GATEWAY.
@@ -44,10 +44,49 @@ def register_phone() -> None:
 register_phone()
 
 
+MEMBER = Ed25519PrivateKey.generate()
+
+
+def standard(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def register_member() -> None:
+    users = f"{os.environ['SEALPOST_GATEWAY']}/hushnet/users"
+    created = requests.post(f"{users}/create", json={"username": "anna"}, timeout=30)
+    created.raise_for_status()
+    user = created.json()["user"]["id"]
+    prekey = os.urandom(32)
+    device = {
+        "user_id": user,
+        "identity_pubkey": standard(MEMBER.public_key().public_bytes_raw()),
+        "prekey_pubkey": standard(os.urandom(32)),
+        "one_time_prekeys": [{"key": standard(os.urandom(32))}],
+        "signed_prekey": {"key": standard(prekey), "signature": standard(MEMBER.sign(prekey))},
+        "device_label": "made up",
+        "push_token": "",
+        "enrollment_token": created.json()["enrollment_token"],
+    }
+    requests.post(f"{users}/{user}/devices", json=device, timeout=30).raise_for_status()
+
+
+register_member()
+
+
+def sign_as_member(request):
+    now = str(int(time.time()))
+    request.headers["X-Identity-Key"] = standard(MEMBER.public_key().public_bytes_raw())
+    request.headers["X-Timestamp"] = now
+    request.headers["X-Signature"] = standard(MEMBER.sign(now.encode()))
+    return request
+
+
 class SignedToken(requests.auth.AuthBase):
     """A token bound to the request, at the moment in which it is sent."""
 
     def __call__(self, request):
+        if request.path_url.startswith("/hushnet/"):
+            return sign_as_member(request)
         if request.path_url.startswith(("/v1/", "/v2/")):
             return requests.auth.HTTPBasicAuth(*PHONE)(request)
         body = request.body or b""

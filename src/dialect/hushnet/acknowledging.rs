@@ -93,7 +93,7 @@ impl From<Receipt> for ReceiptView {
 
 /// `POST /messages/ack`: the device has these messages.
 #[utoipa::path(
-    post, path = "/messages/ack", operation_id = "hushnet_acknowledge", tag = "HushNet",
+    post, path = "/messages/ack", operation_id = "acknowledge_hushnet_messages", tag = "HushNet",
     summary = "Acknowledge messages",
     description = "They wait no more, and their senders hear of it. At most 1000 messages at a time. What is unknown or was never handed out to this device is passed over.",
     request_body = Acknowledgement,
@@ -119,7 +119,7 @@ async fn acknowledge(
 
 /// `GET /messages/{message_id}/receipts`: how far a message got that the caller sent.
 #[utoipa::path(
-    get, path = "/messages/{message_id}/receipts", operation_id = "hushnet_receipts", tag = "HushNet",
+    get, path = "/messages/{message_id}/receipts", operation_id = "read_hushnet_receipts", tag = "HushNet",
     summary = "How far a message got",
     description = "For the member that sent it. Devices that do not have it yet are not listed; nobody's message has no receipts.",
     params(("message_id" = MessageId, Path, description = "The message's id, as the answer to its sender had it")),

@@ -57,7 +57,7 @@ enum List {
 
 /// `GET /chats`: the chats of the member that asks.
 #[utoipa::path(
-    get, path = "/chats", operation_id = "hushnet_chats", tag = "HushNet",
+    get, path = "/chats", operation_id = "list_hushnet_chats", tag = "HushNet",
     summary = "Chats",
     description = "The chats that the caller takes part in, those in which something happened last first. With `user_id` as the documentation has them, without it as the original's server has.",
     params(("user_id" = Option<UserId>, Query, description = "The member that asks; with it the answer is the documentation's")),
@@ -87,7 +87,7 @@ async fn list(
 
 /// `GET /chats/{anything}`: the same list. The original passes over the rest of the path.
 #[utoipa::path(
-    get, path = "/chats/{chat_id}", operation_id = "hushnet_chats_anyway", tag = "HushNet",
+    get, path = "/chats/{chat_id}", operation_id = "list_hushnet_chats_anyway", tag = "HushNet",
     summary = "Chats, whatever the path",
     description = "All chats of the caller: the original passes over the last part of the path.",
     params(("chat_id" = String, Path, description = "Is passed over")),
@@ -123,7 +123,7 @@ struct Devices {
 
 /// `GET /chats/{chat_id}/devices`: whose devices take part.
 #[utoipa::path(
-    get, path = "/chats/{chat_id}/devices", operation_id = "hushnet_chat_devices", tag = "HushNet",
+    get, path = "/chats/{chat_id}/devices", operation_id = "list_hushnet_chat_devices", tag = "HushNet",
     summary = "Devices in a chat",
     description = "All live devices of all members of a chat that the caller takes part in.",
     params(("chat_id" = ConversationId, Path, description = "The chat")),

@@ -115,7 +115,7 @@ async fn listed(
 
 /// `GET /users/{id}/devices`: a user's devices, the newest first.
 #[utoipa::path(
-    get, path = "/users/{id}/devices", operation_id = "hushnet_list_devices", tag = "HushNet",
+    get, path = "/users/{id}/devices", operation_id = "list_hushnet_devices", tag = "HushNet",
     summary = "List a user's devices",
     description = "The newest first, none for nobody. Listing prekeys does not give them out. Needs no credentials.",
     params(("id" = String, Path, description = "The user's id")),
@@ -139,7 +139,7 @@ async fn list(
 
 /// `GET /devices/{user_id}`: the same as the documentation has it.
 #[utoipa::path(
-    get, path = "/devices/{id}", operation_id = "hushnet_list_devices_documented", tag = "HushNet",
+    get, path = "/devices/{id}", operation_id = "list_hushnet_devices_documented", tag = "HushNet",
     summary = "List a user's devices, signed",
     description = "The newest first. Listing prekeys does not give them out.",
     params(("id" = String, Path, description = "The user's id")),
@@ -160,7 +160,7 @@ async fn list_documented(
 
 /// `GET /devices/{id}/user`: whose a device is.
 #[utoipa::path(
-    get, path = "/devices/{id}/user", operation_id = "hushnet_device_owner", tag = "HushNet",
+    get, path = "/devices/{id}/user", operation_id = "find_hushnet_device_owner", tag = "HushNet",
     summary = "Find out whose a device is",
     description = "Needs no credentials. The name of a user of another gateway is its address, so that it is nobody's here.",
     params(("id" = String, Path, description = "The device's id")),
@@ -197,7 +197,7 @@ struct Rename {
 
 /// `PATCH /devices/{id}`: another name for one of the caller's devices.
 #[utoipa::path(
-    patch, path = "/devices/{id}", operation_id = "hushnet_rename_device", tag = "HushNet",
+    patch, path = "/devices/{id}", operation_id = "rename_hushnet_device", tag = "HushNet",
     summary = "Rename a device",
     description = "One of the caller's own.",
     params(("id" = String, Path, description = "The device's id")),
@@ -220,7 +220,7 @@ async fn rename(
 
 /// `DELETE /devices/{id}`: ends one of the caller's devices.
 #[utoipa::path(
-    delete, path = "/devices/{id}", operation_id = "hushnet_end_device", tag = "HushNet",
+    delete, path = "/devices/{id}", operation_id = "end_hushnet_device", tag = "HushNet",
     summary = "End a device",
     description = "One of the caller's own, the calling one included, but not the last one: `DELETE /users/{id}` deletes the account with it. What waits for it is dropped; its key is never good again. Wants the strong signature.",
     params(("id" = String, Path, description = "The device's id")),

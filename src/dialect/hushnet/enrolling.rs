@@ -137,7 +137,7 @@ struct Enrolled {
 
 /// `POST /users/{id}/devices`: enrols a device with a token.
 #[utoipa::path(
-    post, path = "/users/{id}/devices", operation_id = "hushnet_enrol", tag = "HushNet",
+    post, path = "/users/{id}/devices", operation_id = "enrol_hushnet_device", tag = "HushNet",
     summary = "Enrol a device with a token",
     description = "The token is used up when the device was enrolled, and not before. The push token is not kept.",
     params(("id" = String, Path, description = "Does not matter: the body names the user")),
@@ -215,7 +215,7 @@ fn on_file(fault: Fault) -> Refusal {
 
 /// `POST /devices`: enrols a device by the word of a key.
 #[utoipa::path(
-    post, path = "/devices", operation_id = "hushnet_enrol_documented", tag = "HushNet",
+    post, path = "/devices", operation_id = "enrol_hushnet_device_documented", tag = "HushNet",
     summary = "Enrol a device by the word of a key",
     description = "A user's first device is signed for with the new key itself, within ten minutes of the user's beginning; further ones by a device that is there, best with the strong signature: that of the time alone fits any other request for a minute, this one included, and with the strong one the new key's own proof has to be there. The push token is not kept.",
     request_body = DocumentedEnrolment,

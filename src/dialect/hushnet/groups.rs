@@ -88,7 +88,7 @@ impl From<Conversation> for Group {
 
 /// `POST /chats`: makes a group.
 #[utoipa::path(
-    post, path = "/chats", operation_id = "hushnet_make_group", tag = "HushNet",
+    post, path = "/chats", operation_id = "make_hushnet_group", tag = "HushNet",
     summary = "Make a group",
     description = "The caller is its owner, and has a chat with each of the members. All of them see it in their lists of chats.",
     request_body = NewGroup,
@@ -113,7 +113,7 @@ async fn make(
 
 /// `PUT /chats/{chat_id}/members/{user_id}`: adds a member to a group.
 #[utoipa::path(
-    put, path = "/chats/{chat_id}/members/{user_id}", operation_id = "hushnet_add_member", tag = "HushNet",
+    put, path = "/chats/{chat_id}/members/{user_id}", operation_id = "add_hushnet_member", tag = "HushNet",
     summary = "Add a member",
     description = "For the owner, who has a chat with whom they add. Who is a member already stays one.",
     params(
@@ -142,7 +142,7 @@ async fn add(
 
 /// `DELETE /chats/{chat_id}/members/{user_id}`: removes a member from a group.
 #[utoipa::path(
-    delete, path = "/chats/{chat_id}/members/{user_id}", operation_id = "hushnet_remove_member", tag = "HushNet",
+    delete, path = "/chats/{chat_id}/members/{user_id}", operation_id = "remove_hushnet_member", tag = "HushNet",
     summary = "Remove a member, or leave",
     description = "The owner removes anybody, everybody themselves. An owner who leaves is followed by the oldest member.",
     params(

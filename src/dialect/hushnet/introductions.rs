@@ -136,7 +136,7 @@ enum Introduced {
 
 /// `POST /sessions`: leaves introductions for devices.
 #[utoipa::path(
-    post, path = "/sessions", operation_id = "hushnet_introduce", tag = "HushNet",
+    post, path = "/sessions", operation_id = "introduce_hushnet_devices", tag = "HushNet",
     summary = "Begin sessions",
     description = "Leaves an introduction for each device, for all of them or for none, until the devices confirm. The one-time prekeys that are named are used up. With `sessions_init` as the original's server has it, with `recipient_device_id` as the documentation has it. A repetition is the same introduction. Few of one device wait for another: a further one takes the place of the oldest.",
     request_body = AnyIntroduction,
@@ -242,7 +242,7 @@ struct Wanted {
 
 /// `GET /sessions/pending`: what waits for the device to be confirmed.
 #[utoipa::path(
-    get, path = "/sessions/pending", operation_id = "hushnet_pending_sessions", tag = "HushNet",
+    get, path = "/sessions/pending", operation_id = "list_hushnet_pending_sessions", tag = "HushNet",
     summary = "Pending sessions",
     description = "The introductions that wait for the device that signs, the oldest first, as many as fit into an answer. With `device_id` a bare list, in which each has a `state`, as the documentation has it.",
     params(("device_id" = Option<SessionId>, Query, description = "The device that asks; with it the answer is the documentation's bare list")),
@@ -355,7 +355,7 @@ enum Confirmed {
 
 /// `POST /sessions/confirm`: the device takes an introduction.
 #[utoipa::path(
-    post, path = "/sessions/confirm", operation_id = "hushnet_confirm", tag = "HushNet",
+    post, path = "/sessions/confirm", operation_id = "confirm_hushnet_session", tag = "HushNet",
     summary = "Confirm a session",
     description = "The two devices are a pair from then on, and their members have a chat. With the ids of the two devices as the original's server has it: 201. With `chat_id` as the documentation has it: 200.",
     request_body = Confirmation,

@@ -126,7 +126,7 @@ impl From<Bundle> for DeviceKeys {
 
 /// `GET /users/{id}/keys`: what it takes to write to a user.
 #[utoipa::path(
-    get, path = "/users/{id}/keys", operation_id = "hushnet_take_keys", tag = "HushNet",
+    get, path = "/users/{id}/keys", operation_id = "take_hushnet_keys", tag = "HushNet",
     summary = "Take a prekey of each device of a user",
     description = "None for nobody. Needs no credentials. One address gets one-time prekeys of a user ten times a minute, everybody together sixty times; beyond that there are none among the keys.",
     params(("id" = String, Path, description = "The user's id")),
@@ -145,7 +145,7 @@ async fn take(
 
 /// `GET /devices/keys/{username}`: the same by the user's name.
 #[utoipa::path(
-    get, path = "/devices/keys/{username}", operation_id = "hushnet_take_keys_documented", tag = "HushNet",
+    get, path = "/devices/keys/{username}", operation_id = "take_hushnet_keys_documented", tag = "HushNet",
     summary = "Take a prekey of each device of a user, by name",
     description = "Each one-time prekey is given out once. One address gets some of a user ten times a minute, everybody together sixty times; beyond that they are null.",
     params(("username" = String, Path, description = "The user's name")),
@@ -188,7 +188,7 @@ struct Refilled {
 
 /// `POST /devices/{id}/prekeys`: more one-time prekeys of the calling device.
 #[utoipa::path(
-    post, path = "/devices/{id}/prekeys", operation_id = "hushnet_refill", tag = "HushNet",
+    post, path = "/devices/{id}/prekeys", operation_id = "refill_hushnet_prekeys", tag = "HushNet",
     summary = "Leave more one-time prekeys",
     description = "The calling device's own. A device that has none left is told by the event `device`.",
     params(("id" = String, Path, description = "The calling device's id")),
@@ -224,7 +224,7 @@ struct Replacement {
 
 /// `PUT /devices/{id}/signed-prekey`: another signed prekey of the calling device.
 #[utoipa::path(
-    put, path = "/devices/{id}/signed-prekey", operation_id = "hushnet_replace_signed_prekey", tag = "HushNet",
+    put, path = "/devices/{id}/signed-prekey", operation_id = "replace_hushnet_signed_prekey", tag = "HushNet",
     summary = "Replace the signed prekey",
     description = "The calling device's own. Wants the strong signature.",
     params(("id" = String, Path, description = "The calling device's id")),

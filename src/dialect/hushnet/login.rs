@@ -78,7 +78,7 @@ struct LoggedIn {
 
 /// `POST /users/login`: whose key has signed a message.
 #[utoipa::path(
-    post, path = "/users/login", operation_id = "hushnet_login", tag = "HushNet",
+    post, path = "/users/login", operation_id = "log_in_to_hushnet", tag = "HushNet",
     summary = "Find out whose device has a key",
     description = "Whoever has the key signs any message.",
     request_body = Login,
@@ -117,7 +117,7 @@ impl Login {
 
 /// `POST /login`: the device of a user that has a key.
 #[utoipa::path(
-    post, path = "/login", operation_id = "hushnet_login_documented", tag = "HushNet",
+    post, path = "/login", operation_id = "log_in_to_hushnet_documented", tag = "HushNet",
     summary = "Find out which device has a key",
     description = "Proves nothing: each request that needs credentials is signed.",
     request_body = DocumentedLogin,

@@ -132,7 +132,7 @@ struct SentToDevice {
 
 /// `POST /messages`: a message for devices of one member of a chat.
 #[utoipa::path(
-    post, path = "/messages", operation_id = "hushnet_send", tag = "HushNet",
+    post, path = "/messages", operation_id = "send_hushnet_message", tag = "HushNet",
     summary = "Send a message",
     description = "For all devices that it names, or for none. With `payloads` as the original's server has it: 200, and a repetition under the same `logical_msg_id` for the same devices is the same message. With `to_device_id` as the documentation has it: 201.",
     request_body = AnyMessage,

@@ -4,16 +4,18 @@
 
 mod examples;
 
-use utoipa::openapi::OpenApi as Document;
+use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr};
 
+use super::error::ErrorBody;
 use super::{
     acknowledging, chats, devices, enrolling, federation, groups, introductions, keys, login,
     messages, pending, root, socket, users,
 };
-use crate::http::openapi::{describe, describe_retry_after};
+use crate::http::openapi::{describe, describe_failures, describe_retry_after, text};
 
 const TAG: &str = "HushNet's API, as its documentation describes it and as its server and its app \
     use it. These paths are there where the operator switched the dialect on, below \
@@ -99,4 +101,13 @@ fn add_shared(operation: &mut Operation) {
         describe(operation, "422", "A member of the body is missing or cannot be used");
     }
     describe_retry_after(operation, &["429", "503"]);
+    let error = Ref::from_schema_name(ErrorBody::name()).into();
+    describe_failures(operation, &[("application/json", error)]);
+    for (status, answer) in &mut operation.responses.responses {
+        let RefOr::T(answer) = answer else { continue };
+        if status.starts_with(['4', '5']) {
+            let plain = || Content::new(Some(text())).into();
+            answer.content.entry("text/plain".to_owned()).or_insert_with(plain);
+        }
+    }
 }

@@ -145,7 +145,7 @@ struct DocumentedMessage<'m> {
 
 /// `GET /messages/pending`: what waits for the device that asks.
 #[utoipa::path(
-    get, path = "/messages/pending", operation_id = "hushnet_fetch", tag = "HushNet",
+    get, path = "/messages/pending", operation_id = "fetch_hushnet_messages", tag = "HushNet",
     summary = "Fetch messages",
     description = "What waits for the device, the oldest first, as much as fits into an answer. It is held for this reader for a while. It goes with the device's next look, if this answer was written to its end, or by `POST /messages/ack`; otherwise it comes again. When the next look comes over another connection while the first one is still open or broke off, it comes a second time as well.",
     params(
@@ -171,7 +171,7 @@ async fn fetch(
 
 /// `GET /messages/pending/{device_id}`: the same as the documentation has it.
 #[utoipa::path(
-    get, path = "/messages/pending/{device_id}", operation_id = "hushnet_fetch_for_device", tag = "HushNet",
+    get, path = "/messages/pending/{device_id}", operation_id = "fetch_hushnet_messages_for_device", tag = "HushNet",
     summary = "Fetch messages, by the device's id",
     description = "The same as `GET /messages/pending`, in the documentation's shape. The device is the one that signs.",
     params(

@@ -51,7 +51,7 @@ struct Health {
 
 /// `GET /`: what answers here.
 #[utoipa::path(
-    get, path = "/", operation_id = "hushnet_start", tag = "HushNet",
+    get, path = "/", operation_id = "read_hushnet_greeting", tag = "HushNet",
     summary = "What answers here",
     description = "Needs no credentials.",
     responses((status = 200, body = Greeting, description = "A greeting")),
@@ -63,7 +63,7 @@ async fn start() -> Json<Greeting> {
 
 /// `GET /health`: that the gateway is up. Whether it is ready is told by `/readyz`.
 #[utoipa::path(
-    get, path = "/health", operation_id = "hushnet_health", tag = "HushNet",
+    get, path = "/health", operation_id = "check_hushnet_health", tag = "HushNet",
     summary = "That the gateway is up",
     description = "Needs no credentials, and does not ask the database: `/readyz` does.",
     responses((status = 200, body = Health, description = "It is up")),

@@ -93,7 +93,7 @@ struct Seat {
 
 /// `GET /ws/{user_id}`: opens a socket of the server's contract.
 #[utoipa::path(
-    get, path = "/ws/{user_id}", operation_id = "hushnet_open_socket", tag = "HushNet",
+    get, path = "/ws/{user_id}", operation_id = "open_hushnet_socket", tag = "HushNet",
     summary = "Open a socket",
     description = "Tells the member of messages, pending sessions, sessions, devices and receipts, each as `{\"event_type\",\"payload\"}`. Nothing that a client says means anything. Without credentials it opens at an address from which a device of the member signed a request, logged in or was enrolled within ten minutes, or has had a socket until then. Where the user has as many as it may, the oldest one without credentials from the same address ends, or for a handshake with credentials that of any address. It is there at the root of the gateway's own address, too.",
     params(
@@ -125,7 +125,7 @@ async fn open(
 
 /// `GET /ws?user_id=`: opens a socket of the document's contract.
 #[utoipa::path(
-    get, path = "/ws", operation_id = "hushnet_open_documented_socket", tag = "HushNet",
+    get, path = "/ws", operation_id = "open_hushnet_socket_documented", tag = "HushNet",
     summary = "Open a socket, as the documentation has it",
     description = "As `/ws/{user_id}`, with flat events: `{\"type\",…}`. `session` tells of a pending session as well.",
     params(

@@ -101,7 +101,7 @@ struct Created {
 
 /// `GET /users`: this gateway's users.
 #[utoipa::path(
-    get, path = "/users", operation_id = "hushnet_list_users", tag = "HushNet",
+    get, path = "/users", operation_id = "list_hushnet_users", tag = "HushNet",
     summary = "List users",
     description = "The users of this gateway that have a device and are discoverable, in the order in which they were made; 1,000 unless `limit` says otherwise. Needs no credentials.",
     params(
@@ -128,7 +128,7 @@ async fn list(
 
 /// `POST /users/create`: a new user, as the server has it.
 #[utoipa::path(
-    post, path = "/users/create", operation_id = "hushnet_create_user", tag = "HushNet",
+    post, path = "/users/create", operation_id = "create_hushnet_user", tag = "HushNet",
     summary = "Make a user, with a token for a device",
     description = "Needs no credentials. A name whose user never had a device is free again after ten minutes.",
     request_body = NewUser,
@@ -152,7 +152,7 @@ async fn create(
 
 /// `POST /users`: a new user, as the documentation has it.
 #[utoipa::path(
-    post, path = "/users", operation_id = "hushnet_create_user_documented", tag = "HushNet",
+    post, path = "/users", operation_id = "create_hushnet_user_documented", tag = "HushNet",
     summary = "Make a user",
     description = "Needs no credentials. Nobody else is shown the user before there is a device. The first one signs `POST /devices` with its own key, within ten minutes.",
     request_body = NewUser,
@@ -179,7 +179,7 @@ async fn create_documented(
 
 /// `GET /users/{id}`: a user.
 #[utoipa::path(
-    get, path = "/users/{id}", operation_id = "hushnet_show_user", tag = "HushNet",
+    get, path = "/users/{id}", operation_id = "show_hushnet_user", tag = "HushNet",
     summary = "Look a user up",
     description = "With a device's headers as the documentation has it, without them as the server does.",
     params(("id" = String, Path, description = "The user's id")),
@@ -217,7 +217,7 @@ struct Change {
 
 /// `PATCH /users/{id}`: whether the caller is listed.
 #[utoipa::path(
-    patch, path = "/users/{id}", operation_id = "hushnet_change_user", tag = "HushNet",
+    patch, path = "/users/{id}", operation_id = "change_hushnet_user", tag = "HushNet",
     summary = "Choose whether to be listed",
     description = "The caller's own choice; what holds before it is the operator's.",
     params(("id" = String, Path, description = "The caller's own id")),
@@ -248,7 +248,7 @@ fn only_oneself(caller: &Caller, id: UserId) -> Result<(), Fault> {
 
 /// `DELETE /users/{id}`: ends all that a user has here.
 #[utoipa::path(
-    delete, path = "/users/{id}", operation_id = "hushnet_delete_user", tag = "HushNet",
+    delete, path = "/users/{id}", operation_id = "delete_hushnet_user", tag = "HushNet",
     summary = "Delete the caller's account",
     description = "All devices end, what waits for them is dropped, and the name is free. Wants the strong signature.",
     params(("id" = String, Path, description = "The caller's own id")),

@@ -127,6 +127,7 @@ pub(super) struct DocumentedChat {
     owner_id: Option<UserId>,
     /// The members of a group.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"]))]
     members: Option<Vec<UserId>>,
     /// The newest message.
     last_message_id: Option<MessageId>,

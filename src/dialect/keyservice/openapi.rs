@@ -10,11 +10,13 @@ mod letters;
 mod messages;
 mod original;
 
-use utoipa::openapi::OpenApi as Document;
+use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{OpenApi as Document, Ref};
 
-use crate::http::openapi::{describe, describe_retry_after};
+use crate::http::openapi::{describe, describe_failures, describe_retry_after, text};
+use crate::http::problem;
 
 const TAG: &str = "The key service: drop boxes and letters. These paths are there where the operator \
     switched the dialect on, at the gateway's own address or at one of the dialect's own; their \
@@ -46,9 +48,12 @@ pub fn openapi() -> Document {
     document.merge(letters::openapi());
     let tag = TagBuilder::new().name("keyservice").description(Some(TAG)).build();
     document.tags = Some(vec![tag]);
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
-        operations.into_iter().flatten().for_each(add_shared);
+        for operation in operations.into_iter().flatten() {
+            add_shared(operation);
+            describe_bodies(operation, path);
+        }
     }
     document
 }
@@ -58,4 +63,18 @@ fn add_shared(operation: &mut Operation) {
         describe(operation, status, description);
     }
     describe_retry_after(operation, &["429", "503"]);
+}
+
+/// Letters are read by people, who get a page when that fails.
+fn describe_bodies(operation: &mut Operation, path: &str) {
+    let problem = Ref::from_schema_name(problem::Document::name()).into();
+    let mut bodies = vec![
+        ("application/problem+json", problem),
+        ("application/json", text()),
+        ("application/xml", text()),
+    ];
+    if path.starts_with("/SelfDestruct/") {
+        bodies.push(("text/html", text()));
+    }
+    describe_failures(operation, &bodies);
 }

@@ -14,6 +14,8 @@ use crate::domain::error::Fault;
 use crate::domain::session::Scope;
 
 /// Read the calling bot
+///
+/// What the bot says about itself. There is none behind a person, who gets 404.
 #[utoipa::path(
     get,
     path = "/apps/me",

@@ -19,6 +19,8 @@ use crate::domain::session::Scope;
 use crate::http::path::PathPart;
 
 /// Read the caller's account
+///
+/// As `GET /users/{id}` shows it to others; the `relationship` is `ME`.
 #[utoipa::path(
     get,
     path = "/me",

@@ -57,6 +57,9 @@ struct Opened {
     #[schema(example = "7000000000000000001")]
     id_string: String,
     /// Where the bytes go, for an hour.
+    #[schema(
+        example = "https://gateway.example/blobs/6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10?expires=1767323045&signature=c2ln"
+    )]
     location: String,
 }
 
@@ -65,6 +68,9 @@ struct Opened {
 #[schema(as = LocatedAttachment)]
 pub(super) struct Located {
     /// Where the bytes are, for an hour.
+    #[schema(
+        example = "https://gateway.example/blobs/6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10?expires=1767323045&signature=c2ln"
+    )]
     location: String,
 }
 

@@ -100,6 +100,7 @@ struct ShownContact {
     token: String,
     /// The gateway that the phone is at, unless it is this one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "node-b.example")]
     relay: Option<String>,
     /// Whether the phone takes text messages of the protocol.
     #[schema(required = false)]

@@ -23,6 +23,7 @@ use crate::domain::phone::sending::Part;
 pub(super) struct MessageList {
     /// Where the phone is that all of the list is for; of the second edition.
     #[serde(default)]
+    #[schema(example = "node-b.example")]
     pub(super) relay: Option<String>,
     /// When all of it was sent.
     #[schema(example = 1393000000000_i64)]

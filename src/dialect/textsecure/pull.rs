@@ -58,6 +58,7 @@ struct Message {
     #[serde(rename = "type")]
     kind: i32,
     /// The gateway that the sender is at, unless it is this one.
+    #[schema(example = "node-b.example")]
     relay: Option<String>,
     /// When it was sent, milliseconds since 1970.
     #[schema(example = 1393000000000_u64)]
@@ -72,6 +73,7 @@ struct Message {
     #[schema(example = "aGVsbG8=")]
     message: Option<String>,
     /// The same from later clients.
+    #[schema(example = "MwohBQ")]
     content: Option<String>,
 }
 

@@ -105,6 +105,7 @@ impl FromRequest<Arc<TextSecureState>> for Registering {
 pub(super) struct Body {
     /// 32 bytes for AES and 20 for the MAC, in base64: what the device gets is encrypted with them.
     /// One `l`, as the protocol spells it.
+    #[schema(example = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==")]
     signaling_key: String,
     /// Whether it takes text messages of the protocol.
     #[serde(default)]
@@ -119,6 +120,7 @@ pub(super) struct Body {
     registration_id: u32,
     /// What its owner calls it, 50 characters at most.
     #[serde(default)]
+    #[schema(example = "Laptop")]
     name: Option<String>,
 }
 

@@ -25,9 +25,11 @@ pub struct User {
     pub full_name: String,
     /// What the account says about itself.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Writes back within a day"))]
     pub biography: String,
     /// Where its picture is.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub avatar_url: String,
     /// What the account is to the caller: `ME`, `FRIEND`, `STRANGER` or `BLOCKING`.
     #[serde(default)]
@@ -35,6 +37,7 @@ pub struct User {
     pub relationship: String,
     /// Until when the caller has muted it, RFC 3339.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub mute_until: String,
     /// When it was created, RFC 3339.
     #[serde(default)]
@@ -68,9 +71,11 @@ pub struct App {
     pub name: String,
     /// What the bot says about itself.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Answers questions"))]
     pub description: String,
     /// Where its picture is.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub icon_url: String,
     /// Who made the bot: the bot itself, since operators have no account.
     #[serde(default)]
@@ -81,15 +86,19 @@ pub struct App {
     pub category: String,
     /// What the bot may do beside messages; always empty.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = json!([])))]
     pub capabilities: Vec<String>,
     /// Pages that belong to the bot; always empty.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = json!([])))]
     pub resource_patterns: Vec<String>,
     /// The bot's page; always empty.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub home_uri: String,
     /// Where the bot sends people who let it in; always empty.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub redirect_uri: String,
     /// Whether the operator vouches for it.
     #[serde(default)]
@@ -151,6 +160,10 @@ pub struct CreatedAccount {
     pub public_key: String,
     /// The gateway's own Ed25519 public key, in hex.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    )]
     pub server_public_key: String,
     /// When the account was created, RFC 3339.
     #[serde(default)]
@@ -169,6 +182,7 @@ pub struct ProfileChange {
     pub full_name: Option<String>,
     /// A few words, at most 256 characters; empty to have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "Writes back within a day"))]
     pub biography: Option<String>,
     /// Where the picture is: an `https` URL of at most 512 characters; empty to have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,5 +190,6 @@ pub struct ProfileChange {
     pub avatar_url: Option<String>,
     /// A picture itself, which is refused: the gateway keeps none. Empty is as good as missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub avatar_base64: Option<String>,
 }

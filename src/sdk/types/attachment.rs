@@ -27,6 +27,12 @@ pub struct Attachment {
     pub upload_url: Option<String>,
     /// Where the encrypted bytes are read with `GET`, without any other credential, for a limited
     /// time; ask for the attachment again to get a fresh address.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "https://gateway.example/blobs/6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10?expires=1767323045&signature=c2ln"
+        )
+    )]
     pub view_url: String,
     /// When the attachment was made, RFC 3339.
     #[serde(default)]

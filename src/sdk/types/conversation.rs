@@ -22,12 +22,15 @@ pub struct Conversation {
     pub category: String,
     /// A group's name.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Support"))]
     pub name: String,
     /// Where a group's picture is.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub icon_url: String,
     /// A group's announcement.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "Ask anything"))]
     pub announcement: String,
     /// When it was created, RFC 3339.
     #[serde(default)]
@@ -35,6 +38,7 @@ pub struct Conversation {
     pub created_at: String,
     /// The code by which one can join a group; shown to those who take part.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub code_id: String,
     /// The path to `POST` to for joining by that code.
     #[serde(default)]
@@ -45,6 +49,7 @@ pub struct Conversation {
     pub code_url: String,
     /// Until when the caller has muted it, RFC 3339; empty when it is not muted.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = ""))]
     pub mute_until: String,
     /// Seconds after reading until messages disappear; 0 for never.
     #[serde(default)]
@@ -115,15 +120,18 @@ pub struct CreateConversation {
     pub conversation_id: ConversationId,
     /// A group's name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(example = "Support"))]
     pub name: String,
     /// A group's announcement.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(example = "Ask anything"))]
     pub announcement: String,
     /// Who takes part beside the caller.
     #[serde(default)]
     pub participants: Vec<NewParticipant>,
     /// What a group's id was made from, when it was not drawn at random.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub random_id: String,
 }
 
@@ -135,6 +143,7 @@ pub struct NewParticipant {
     pub user_id: UserId,
     /// `ADMIN` or empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(example = "ADMIN"))]
     pub role: String,
 }
 

@@ -27,6 +27,7 @@ pub struct OutgoingMessage {
     pub category: String,
     /// The envelope, or the content of a readable category, base64url without padding.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "SGVsbG8"))]
     pub data_base64: String,
     /// Checksum over the sessions that the envelope covers. A readable category may go without.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -92,14 +93,17 @@ pub struct InboxMessage {
     /// The conversation; not set for a notice that belongs to none.
     #[serde(default, with = "empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub conversation_id: Option<ConversationId>,
     /// The sender; not set for a notice of the gateway.
     #[serde(default, with = "empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub user_id: Option<UserId>,
     /// The sender's session; not set for a notice of the gateway.
     #[serde(default, with = "empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub session_id: Option<SessionId>,
     /// The message, to be acknowledged by this id.
     pub message_id: MessageId,
@@ -108,9 +112,11 @@ pub struct InboxMessage {
     pub category: String,
     /// The payload in standard base64: for an encrypted category an envelope with one slot.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "SGVsbG8="))]
     pub data: String,
     /// The same payload in base64url without padding.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "SGVsbG8"))]
     pub data_base64: String,
     /// `SENT`.
     #[serde(default)]

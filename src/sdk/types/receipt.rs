@@ -26,9 +26,11 @@ pub struct Receipt {
     pub kind: ObjectType,
     /// The item's `message_id` as it was sent, even when it is no valid id.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub message_id: String,
     /// The item's `recipient_id` as it was sent; empty when it had none.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(example = "6b1e2c5e-7f33-4b1a-9d58-2f0c6c1b7a10"))]
     pub recipient_id: String,
     /// Whether the message is stored.
     pub state: ReceiptState,

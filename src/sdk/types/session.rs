@@ -101,8 +101,20 @@ pub struct NewSession {
     #[cfg_attr(feature = "openapi", schema(example = "Android"))]
     pub platform: String,
     /// The new key's signature over the session statement, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc-bRr0lv18FlbviRlUUFDjnoQCw"
+        )
+    )]
     pub signature: String,
     /// The adding session's signature over the session statement, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc-bRr0lv18FlbviRlUUFDjnoQCw"
+        )
+    )]
     pub attestation: String,
     /// The session that this one takes the place of; it is revoked in the same step.
     #[serde(
@@ -137,9 +149,19 @@ pub struct CreatedSession {
     pub platform: String,
     /// The adding session's signature, kept as it came.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc-bRr0lv18FlbviRlUUFDjnoQCw"
+        )
+    )]
     pub attestation: String,
     /// The gateway's own Ed25519 public key, in hex.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    )]
     pub server_public_key: String,
 }
 
@@ -183,6 +205,12 @@ pub struct OwnSession {
     pub added_by: Option<SessionId>,
     /// That session's signature over the statement about this one's key; empty when there is none.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc-bRr0lv18FlbviRlUUFDjnoQCw"
+        )
+    )]
     pub attestation: String,
 }
 

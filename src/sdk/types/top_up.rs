@@ -23,5 +23,11 @@ pub struct TopUpSlot {
     pub session_id: SessionId,
     /// The message's key, wrapped for this session: the 64 bytes of an envelope's slot, session id
     /// first, base64url without padding.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            example = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        )
+    )]
     pub slot_base64: String,
 }

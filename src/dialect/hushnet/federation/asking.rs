@@ -31,7 +31,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 
 /// `GET /s2s/federated/{username}/{node_id}/keys`: prekeys of a member of any gateway.
 #[utoipa::path(
-    get, path = "/s2s/federated/{username}/{node_id}/keys", operation_id = "hushnet_federated_keys", tag = "HushNet",
+    get, path = "/s2s/federated/{username}/{node_id}/keys", operation_id = "take_hushnet_federated_keys", tag = "HushNet",
     summary = "Prekeys of a member of another gateway",
     description = "Prekeys of each of its devices; each one-time prekey is given out once. Devices of other gateways have ids of their own here, by which they are addressed here.",
     params(
@@ -59,7 +59,7 @@ async fn keys(
 
 /// `GET /users/federated/{address}/keys`: the same by address, as the documentation has it.
 #[utoipa::path(
-    get, path = "/users/federated/{address}/keys", operation_id = "hushnet_documented_federated_keys", tag = "HushNet",
+    get, path = "/users/federated/{address}/keys", operation_id = "take_hushnet_federated_keys_documented", tag = "HushNet",
     summary = "Prekeys by address",
     description = "As `/s2s/federated/{username}/{node_id}/keys`, for `name@gateway`.",
     params(("address" = String, Path, description = "Name, `@` and gateway")),

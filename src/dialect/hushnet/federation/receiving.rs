@@ -41,7 +41,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 
 /// `GET /s2s/info`: who this gateway is.
 #[utoipa::path(
-    get, path = "/s2s/info", operation_id = "hushnet_node_info", tag = "HushNet",
+    get, path = "/s2s/info", operation_id = "read_hushnet_node_info", tag = "HushNet",
     summary = "Who this gateway is",
     description = "Between gateways: its name, where it is asked, and the key that signs its requests.",
     responses(
@@ -63,7 +63,7 @@ async fn info(State(state): State<Arc<HushNetState>>) -> Result<Json<Info>, Refu
 
 /// `GET /s2s/users/{username}/devices`: the devices of a member.
 #[utoipa::path(
-    get, path = "/s2s/users/{username}/devices", operation_id = "hushnet_devices_for_node", tag = "HushNet",
+    get, path = "/s2s/users/{username}/devices", operation_id = "list_hushnet_devices_for_node", tag = "HushNet",
     summary = "Devices of a member, for another gateway",
     description = "Between gateways: the live devices of a member of this one. One-time prekeys are given out with the prekeys alone.",
     params(("username" = String, Path, description = "The member's name")),
@@ -88,7 +88,7 @@ async fn devices(
 
 /// `GET /s2s/users/{username}/keys`: prekeys of each of a member's devices.
 #[utoipa::path(
-    get, path = "/s2s/users/{username}/keys", operation_id = "hushnet_keys_for_node", tag = "HushNet",
+    get, path = "/s2s/users/{username}/keys", operation_id = "take_hushnet_keys_for_node", tag = "HushNet",
     summary = "Prekeys of a member, for another gateway",
     description = "Between gateways: prekeys of each live device of a member of this one. Each one-time prekey is given out once.",
     params(("username" = String, Path, description = "The member's name")),
@@ -113,7 +113,7 @@ async fn keys(
 
 /// `POST /s2s/sessions`: introductions for the devices of a member, all of them or none.
 #[utoipa::path(
-    post, path = "/s2s/sessions", operation_id = "hushnet_introduce_from_node", tag = "HushNet",
+    post, path = "/s2s/sessions", operation_id = "introduce_hushnet_devices_from_node", tag = "HushNet",
     summary = "Introductions from another gateway",
     description = "Between gateways: as `POST /sessions`, from a member that the calling gateway speaks for.",
     request_body = Introductions,
@@ -142,7 +142,7 @@ async fn introduce(
 
 /// `POST /s2s/messages`: a message for devices of a member, for all of them or none.
 #[utoipa::path(
-    post, path = "/s2s/messages", operation_id = "hushnet_deliver_from_node", tag = "HushNet",
+    post, path = "/s2s/messages", operation_id = "deliver_hushnet_message_from_node", tag = "HushNet",
     summary = "A message from another gateway",
     description = "Between gateways: as `POST /messages`, from a member that the calling gateway speaks for and that has introduced itself. The chat is that of the two.",
     request_body = Message,
@@ -175,7 +175,7 @@ async fn deliver(
 /// `POST /s2s/ack`: a message that was brought is there. The answer to it said so before, and the id
 /// here is its sender's own, which others may use as well: nothing is dropped for it.
 #[utoipa::path(
-    post, path = "/s2s/ack", operation_id = "hushnet_acknowledge_for_node", tag = "HushNet",
+    post, path = "/s2s/ack", operation_id = "acknowledge_hushnet_message_for_node", tag = "HushNet",
     summary = "A message has arrived",
     description = "Between gateways: the calling gateway has a message that was for it. That is only noted: a message waits here until `/s2s/messages` of the other gateway has taken it.",
     request_body = Acknowledgement,

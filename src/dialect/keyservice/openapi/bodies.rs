@@ -113,3 +113,15 @@ pub(super) struct LetterForm {
     attachment: Option<String>,
     attachmentname: Option<String>,
 }
+
+/// A letter of version 1 that is to be read: what its link has.
+#[derive(ToSchema)]
+#[schema(as = KeyServiceOneTakenLetter)]
+pub(super) struct TakeForm {
+    #[schema(example = "00112233445566778899aabbccddeeff")]
+    messageid: String,
+    #[schema(example = "correct horse")]
+    passphrase: String,
+    /// The text's hash, with which the page tells whether it is the one that was written.
+    hash: Option<String>,
+}

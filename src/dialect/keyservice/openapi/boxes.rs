@@ -41,11 +41,12 @@ enum Found {
 #[schema(as = KeyServiceGone)]
 enum Gone {
     Two(Deleted),
+    #[schema(example = "Deleted.")]
     One(String),
 }
 
 #[utoipa::path(
-    post, path = "/Service", tag = "keyservice", operation_id = "keyservice_create",
+    post, path = "/Service", tag = "keyservice", operation_id = "create_keyservice_box",
     summary = "Make a drop box",
     description = "In version 2 the token follows from `publickey` and `kdf`, so that whoever has it can check both; the same request again finds the same box. In version 1 the gateway makes a key from a passphrase, which it gets to see, or takes one.",
     request_body(content((NewBox = "application/json"), (KeyForm = "application/x-www-form-urlencoded"))),
@@ -58,7 +59,7 @@ enum Gone {
 fn create() {}
 
 #[utoipa::path(
-    post, path = "/Service/Create", tag = "keyservice", operation_id = "keyservice_create_kept",
+    post, path = "/Service/Create", tag = "keyservice", operation_id = "create_kept_keyservice_box",
     summary = "Make a drop box of version 1",
     description = "As `POST /Service`; the original keeps the private key's hash here alone.",
     request_body(content = KeyForm, content_type = "application/x-www-form-urlencoded"),
@@ -67,7 +68,7 @@ fn create() {}
 fn create_kept() {}
 
 #[utoipa::path(
-    get, path = "/Service", tag = "keyservice", operation_id = "keyservice_read",
+    get, path = "/Service", tag = "keyservice", operation_id = "read_keyservice_box",
     summary = "Look at a drop box, or read what is in it",
     description = "Version 2: without `authkey` what writers need to know; with it the messages, oldest first, for the owner. Messages of a box that was made so go as they are read, each to one reader, however many read at once; files go an hour after they were fetched. Version 1: the messages, decrypted with a passphrase or encrypted with the private key's hash.",
     params(
@@ -88,7 +89,7 @@ fn create_kept() {}
 fn read() {}
 
 #[utoipa::path(
-    delete, path = "/Service", tag = "keyservice", operation_id = "keyservice_delete",
+    delete, path = "/Service", tag = "keyservice", operation_id = "delete_keyservice_box",
     summary = "Delete a drop box, or a message in it",
     description = "A `messageid` that is there and cannot be one is refused, and never deletes the box; in version 2 nor does a member of any other name.",
     params(
@@ -107,7 +108,7 @@ fn read() {}
 fn delete() {}
 
 #[utoipa::path(
-    get, path = "/Service/GetToken", tag = "keyservice", operation_id = "keyservice_describe",
+    get, path = "/Service/GetToken", tag = "keyservice", operation_id = "describe_keyservice_box",
     summary = "Look at a drop box of version 1",
     description = "The public part of a key.",
     params(("token" = String, Query, description = "The box")),
@@ -116,7 +117,7 @@ fn delete() {}
 fn describe() {}
 
 #[utoipa::path(
-    get, path = "/keyservice", tag = "keyservice", operation_id = "keyservice_page",
+    get, path = "/keyservice", tag = "keyservice", operation_id = "show_keyservice_page",
     summary = "The page for people",
     description = "Makes boxes, leaves and reads messages; everything is sealed and opened in the browser. The link to a box is `/keyservice#` and its token.",
     responses((status = 200, body = String, content_type = "text/html", description = "The page")),

@@ -15,7 +15,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 #[utoipa::path(
-    put, path = "/Service", tag = "keyservice", operation_id = "keyservice_put",
+    put, path = "/Service", tag = "keyservice", operation_id = "leave_keyservice_message",
     summary = "Leave a message",
     description = "Whoever knows the token may, until the box is locked. In version 1 the gateway encrypts `message` and files, and keeps `encryptedmessage` as it is.",
     request_body(content(
@@ -32,7 +32,7 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 fn put() {}
 
 #[utoipa::path(
-    put, path = "/Service/File", tag = "keyservice", operation_id = "keyservice_put_file",
+    put, path = "/Service/File", tag = "keyservice", operation_id = "leave_keyservice_file",
     summary = "Leave a file",
     description = "Version 2. The sealed bytes of the file, of any length up to the limit; kept whole or not at all.",
     params(
@@ -50,7 +50,7 @@ fn put() {}
 fn put_file() {}
 
 #[utoipa::path(
-    get, path = "/Service/File", tag = "keyservice", operation_id = "keyservice_fetch_file",
+    get, path = "/Service/File", tag = "keyservice", operation_id = "fetch_keyservice_file",
     summary = "Fetch a file",
     description = "Version 2. Where messages go after reading, the file is gone an hour after its last byte was sent; until then it can be fetched again.",
     params(
@@ -67,7 +67,7 @@ fn put_file() {}
 fn fetch() {}
 
 #[utoipa::path(
-    get, path = "/Home/GetFile", tag = "keyservice", operation_id = "keyservice_download",
+    get, path = "/Home/GetFile", tag = "keyservice", operation_id = "download_keyservice_file",
     summary = "Fetch a file of version 1",
     description = "By the id that a list gave for it, for two minutes.",
     params(("fileid" = String, Query, description = "`TemporaryDownloadId`")),
@@ -76,7 +76,7 @@ fn fetch() {}
 fn download() {}
 
 #[utoipa::path(
-    get, path = "/SelfDestruct/GetAttachment", tag = "keyservice", operation_id = "keyservice_download_attachment",
+    get, path = "/SelfDestruct/GetAttachment", tag = "keyservice", operation_id = "download_keyservice_attachment",
     summary = "Fetch the file of a letter of version 1",
     description = "By the id that reading the letter gave for it, for two minutes.",
     params(("fileid" = String, Query, description = "The file")),

@@ -87,8 +87,12 @@ struct WebPush {
     #[schema(example = "https://push.example.org/wp/abc")]
     endpoint: String,
     /// The client's public key, in base64 for URLs; comes with `auth` or not at all.
+    #[schema(
+        example = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+    )]
     p256dh: Option<String>,
     /// Its secret of 16 bytes, in base64 for URLs.
+    #[schema(example = "BTBZMqHH6r4Tts7J_aSIgg")]
     auth: Option<String>,
 }
 
@@ -163,6 +167,9 @@ async fn set_ups(
 #[serde(rename_all = "camelCase")]
 struct WebPushKey {
     /// Its public key, in base64 for URLs.
+    #[schema(
+        example = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+    )]
     application_server_key: String,
 }
 
