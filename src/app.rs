@@ -41,6 +41,7 @@ use crate::domain::account::Dialect;
 use crate::domain::attachment::Files;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::dropbox::Depot;
+use crate::domain::measures::Measures;
 use crate::domain::messenger::Messenger;
 use crate::domain::messenger::federation::Federation;
 use crate::domain::phone::Switchboard;
@@ -166,8 +167,8 @@ impl App {
     ) -> Result<Self, AppError> {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let started_at = clock.now();
-        let limits = config.limits.for_domain();
-        let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits });
+        let (limits, measures) = (config.limits.for_domain(), Measures::default());
+        let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits, measures });
         let seed = own_seed(&gateway).await?;
         let server_public_key = SigningKey::from_seed(&seed).verifying_key().to_hex().into();
         let gate = settings::gate(config, &gateway);

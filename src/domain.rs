@@ -18,6 +18,7 @@ pub mod ids;
 pub mod inbox;
 pub mod limits;
 pub mod line;
+pub mod measures;
 pub mod messenger;
 pub mod password;
 pub mod phone;
