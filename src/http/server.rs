@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use super::peer::{self, Peer, RemoteAddress};
 use super::shares::Shares;
 use super::stream::Bounded;
+use super::traffic::Traffic;
 use crate::domain::limits::Networks;
 use crate::domain::line::Line;
 
@@ -39,6 +40,8 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// How long requests may take to finish when the listener stops.
     pub stop_timeout: Duration,
+    /// Where bytes are counted.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Serves `router` until `stop` is over. Then nothing more is accepted, idle connections close, and
@@ -96,7 +99,8 @@ pub async fn serve<L: Listener>(
             request
         };
         let service = TowerToHyperService::new(router.clone().map_request(with_peer));
-        let io = TokioIo::new(Bounded::new(io, settings.head_timeout, line));
+        let io =
+            TokioIo::new(Bounded::new(io, settings.head_timeout, line, settings.traffic.clone()));
         let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
@@ -157,6 +161,7 @@ mod tests {
             proxies: Networks::default(),
             head_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(10),
+            traffic: Arc::default(),
         }
     }
 

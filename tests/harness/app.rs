@@ -223,6 +223,7 @@ impl TestApp {
             proxies: Networks::default(),
             head_timeout: Duration::from_secs(60),
             stop_timeout: Duration::ZERO,
+            traffic: self.app().traffic().clone(),
         };
         let never = std::future::pending();
         tokio::spawn(server::serve(listener, self.router(), settings, never));
