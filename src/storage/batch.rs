@@ -89,6 +89,7 @@ struct Shared {
     groups: Counter,
     /// The jobs in them.
     jobs: Counter,
+    /// Those that failed, not counting what was tried again.
     failures: Counter,
 }
 
@@ -326,7 +327,10 @@ async fn run<B: Batch>(batch: &mut B, jobs: &[B::Job], shared: &Shared) -> Resul
                 sleep(PAUSE * attempt).await;
                 attempt += 1;
             }
-            outcome => return outcome,
+            outcome => {
+                shared.failures.add(u64::from(outcome.is_err()));
+                return outcome;
+            }
         }
     }
 }
@@ -339,12 +343,9 @@ async fn run_once<B: Batch>(
     // A panic leaves nothing behind but the batch, which opens a new connection after it.
     let outcome = AssertUnwindSafe(batch.run(jobs)).catch_unwind().await;
     let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
-    match outcome {
-        Ok(()) => {
-            shared.groups.add(1);
-            shared.jobs.add(jobs.len() as u64);
-        }
-        Err(_) => shared.failures.add(1),
+    if outcome.is_ok() {
+        shared.groups.add(1);
+        shared.jobs.add(jobs.len() as u64);
     }
     outcome
 }

@@ -39,7 +39,7 @@ pub struct Load {
     pub commit_groups: u64,
     /// The requests in them.
     pub commit_requests: u64,
-    /// Transactions that failed.
+    /// Transactions that failed, not counting those that met another one and were tried again.
     pub commit_failures: u64,
     /// Connections to the database that requests share; those that only write are not among them.
     pub connections: Connections,
