@@ -3,5 +3,5 @@
 mod counting;
 mod dashboard;
 mod places;
-mod text;
+pub mod text;
 mod waiting;

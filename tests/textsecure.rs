@@ -3,6 +3,7 @@
 mod attachments;
 mod code_senders;
 mod codes;
+mod counting;
 mod devices;
 mod directory;
 mod federation;

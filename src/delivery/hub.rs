@@ -62,7 +62,7 @@ struct Line {
 /// What a listener has not heard yet.
 #[derive(Debug, Default)]
 struct News {
-    /// Since when.
+    /// Since when there may be something to look for.
     look: Option<Instant>,
     look_soon: bool,
     ended: bool,

@@ -141,12 +141,12 @@ impl Outcome {
         }
     }
 
-    /// What a refusal of the whole request is to the message in it; `None` when the gateway failed
-    /// and the message may have done nothing wrong.
+    /// What a refusal of the whole request is to the message in it; `None` when that was not looked at:
+    /// because of a limit, or because the gateway failed.
     #[must_use]
     pub fn of_refusal(fault: &Fault) -> Option<Self> {
         match fault {
-            Fault::Unavailable { .. } | Fault::Internal { .. } => None,
+            Fault::Unavailable { .. } | Fault::Internal { .. } | Fault::RateLimited { .. } => None,
             Fault::Deferred { .. } => Some(Self::Deferred),
             Fault::NotFound { .. } => Some(Self::RecipientGone),
             Fault::Stale { .. } => Some(Self::StaleSessions),
@@ -247,6 +247,21 @@ mod tests {
         assert_eq!(places, (0..Outcome::ALL.len()).collect::<Vec<_>>());
         let places: Vec<_> = Dialect::ALL.iter().map(|dialect| *dialect as usize).collect();
         assert_eq!(places, (0..Dialect::ALL.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_not_the_messages_own_fault_is_no_outcome_of_it() {
+        let retry_after = Duration::from_secs(1);
+        let what = "the number of messages";
+        for (fault, outcome) in [
+            (Fault::unavailable("the store", None), None),
+            (Fault::RateLimited { what, retry_after }, None),
+            (Fault::Deferred { retry_after }, Some(Outcome::Deferred)),
+            (Fault::NotFound { what: "user" }, Some(Outcome::RecipientGone)),
+            (Fault::malformed("no JSON"), Some(Outcome::Rejected)),
+        ] {
+            assert_eq!(Outcome::of_refusal(&fault), outcome, "{fault:?}");
+        }
     }
 
     #[test]
