@@ -31,6 +31,7 @@ pub mod session;
 pub mod sign_up;
 pub mod submit;
 pub mod top_up;
+pub mod trace;
 pub mod vault;
 
 pub use error::Fault;

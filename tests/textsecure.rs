@@ -25,6 +25,7 @@ mod socket_protobuf;
 mod socket_provisioning;
 mod stale_phones;
 mod tokens;
+mod traces;
 mod two_phones;
 mod vault;
 mod voice;

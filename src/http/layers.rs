@@ -19,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use super::course::Course;
 use super::leftovers::{Leftovers, Whose, log_late};
@@ -28,6 +29,7 @@ use super::traffic::Traffic;
 use super::upgrade;
 use crate::domain::Fault;
 use crate::domain::ports::Entropy;
+use crate::domain::trace::TraceParent;
 
 /// How long requests may take.
 #[derive(Clone, Copy, Debug)]
@@ -168,12 +170,25 @@ pub fn apply(
     router.layer(from_fn_with_state(entrance, enter))
 }
 
+/// Each line that is logged while a request is worked on has its id, and that of its trace, from the
+/// span around it.
 async fn enter(
     State(entrance): State<Arc<Entrance>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let id = request_id::give(&mut request, &*entrance.entropy);
+    let trace = request_id::trace(request.headers());
+    let trace_id = trace.as_ref().map(TraceParent::trace_id);
+    let span = tracing::error_span!("request", request_id = %id, trace_id);
+    let work = pass(entrance, request, next, id);
+    match trace {
+        None => work.instrument(span).await,
+        Some(trace) => trace.during(work).instrument(span).await,
+    }
+}
+
+async fn pass(entrance: Arc<Entrance>, request: Request, next: Next, id: RequestId) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| AccessLine::begin(&request));
     let response = match entrance.others.of(&request) {
@@ -187,7 +202,7 @@ async fn enter(
     let template = template(path.as_ref(), &response);
     entrance.traffic.answered(template, problem::true_status(&response));
     if let Some(line) = line {
-        line.write(template, &response, &id);
+        line.write(template, &response);
     }
     request_id::echo(&mut response, &id);
     response
@@ -231,11 +246,11 @@ impl AccessLine {
         Self { method: request.method().clone(), start: Instant::now() }
     }
 
-    fn write(&self, path: Option<&str>, response: &Response, id: &RequestId) {
+    fn write(&self, path: Option<&str>, response: &Response) {
         let (Self { method, start }, path) = (self, path.unwrap_or("-"));
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        tracing::debug!(%method, path, status, micros, request_id = %id, "request");
+        tracing::debug!(%method, path, status, micros, "request");
     }
 }
 
