@@ -10,6 +10,7 @@ mod files;
 mod hushnet;
 mod keyservice;
 mod listeners;
+mod metrics;
 mod nodes;
 mod openapi;
 mod outside;
@@ -30,7 +31,8 @@ use zeroize::Zeroizing;
 
 use self::directory::{DataDirectory, DirectoryError};
 use self::entropy::{EntropyError, SystemEntropy};
-use self::listeners::{ListenError, Routers};
+use self::listeners::{ListenError, Purpose, Routers};
+use self::metrics::Sample;
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
 use crate::delivery::notifier::{Dressed, Notifier};
@@ -41,6 +43,7 @@ use crate::domain::account::Dialect;
 use crate::domain::attachment::Files;
 use crate::domain::clock::{Clock, SystemClock, Timestamp};
 use crate::domain::dropbox::Depot;
+use crate::domain::measures::Measures;
 use crate::domain::messenger::Messenger;
 use crate::domain::messenger::federation::Federation;
 use crate::domain::phone::Switchboard;
@@ -50,6 +53,7 @@ use crate::http::blobs::BlobUrls;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::http::traffic::Traffic;
 use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
@@ -78,6 +82,10 @@ pub struct App {
     keyservice: Option<Arc<KeyServiceState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
+    /// What comes in from clients.
+    traffic: Arc<Traffic>,
+    /// What metrics last counted in the database.
+    sample: Arc<Sample>,
     address: OnceLock<SocketAddr>,
     tasks: JoinSet<()>,
     // The last one, so that the lock is held until everything else is gone.
@@ -166,8 +174,8 @@ impl App {
     ) -> Result<Self, AppError> {
         let bus: Arc<dyn Bus> = Arc::new(LocalBus::new());
         let started_at = clock.now();
-        let limits = config.limits.for_domain();
-        let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits });
+        let (limits, measures) = (config.limits.for_domain(), Measures::default());
+        let gateway = Arc::new(Gateway { store, bus, clock, entropy, limits, measures });
         let seed = own_seed(&gateway).await?;
         let server_public_key = SigningKey::from_seed(&seed).verifying_key().to_hex().into();
         let gate = settings::gate(config, &gateway);
@@ -195,6 +203,8 @@ impl App {
             keyservice: None,
             server_public_key,
             started_at,
+            traffic: Arc::default(),
+            sample: Arc::default(),
             address: OnceLock::new(),
             tasks: JoinSet::new(),
             directory,
@@ -313,6 +323,12 @@ impl App {
         &self.files
     }
 
+    /// What is counted of requests and connections.
+    #[must_use]
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
     /// Who waits for messages here.
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
@@ -333,19 +349,20 @@ impl App {
         Ok(())
     }
 
-    /// Makes the admin socket, and the listeners of dialects that have addresses of their own, and
-    /// writes into the lock file where this gateway is reached.
+    /// Makes the admin socket, and the listeners of dialects and metrics that have addresses of their
+    /// own, and writes into the lock file where this gateway is reached.
     ///
     /// # Errors
     /// When one of them cannot be made or the lock file cannot be written.
     pub fn bind(&mut self, listener: TcpListener) -> Result<Bound, AppError> {
         let dialects = &self.config.dialects;
         let own = [
-            (Dialect::TextSecure, dialects.textsecure.own_address()),
-            (Dialect::HushNet, dialects.hushnet.own_address()),
-            (Dialect::KeyService, dialects.keyservice.own_address()),
+            (Purpose::Dialect(Dialect::TextSecure), dialects.textsecure.own_address()),
+            (Purpose::Dialect(Dialect::HushNet), dialects.hushnet.own_address()),
+            (Purpose::Dialect(Dialect::KeyService), dialects.keyservice.own_address()),
+            (Purpose::Metrics, self.config.metrics.address()),
         ];
-        let own = own.into_iter().filter_map(|(dialect, address)| Some((dialect, address?)));
+        let own = own.into_iter().filter_map(|(purpose, address)| Some((purpose, address?)));
         let bound =
             listeners::bind(listener, own.collect(), &self.config.http, &mut self.directory)?;
         self.address = OnceLock::from(bound.address());
@@ -364,7 +381,7 @@ impl App {
             operators: self.admin_router(),
             own: self.own_routers(),
         };
-        listeners::run(bound, routers, &self.config.http, stop).await;
+        listeners::run(bound, routers, &self.config.http, &self.traffic, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
     }
 }

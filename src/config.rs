@@ -9,6 +9,7 @@ pub mod dialects;
 pub mod http;
 pub mod limits;
 pub mod mail;
+pub mod metrics;
 pub mod outbound;
 pub mod rate;
 pub mod secret;
@@ -25,6 +26,7 @@ pub use database::Database;
 pub use dialects::Dialects;
 pub use http::Http;
 pub use limits::Limits;
+pub use metrics::Metrics;
 pub use outbound::Outbound;
 pub use secret::Secret;
 pub use source::{Environment, Flags};
@@ -49,6 +51,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// The protocols.
     pub dialects: Dialects,
+    /// What the gateway counts about itself.
+    pub metrics: Metrics,
     /// Logs.
     pub telemetry: Telemetry,
 }
@@ -128,6 +132,7 @@ impl Config {
         self.outbound.validate()?;
         self.dialects.validate()?;
         self.dialects.keyservice.fits(&self.http, &self.limits.rate)?;
+        self.metrics.validate()?;
         self.telemetry.validate()
     }
 }

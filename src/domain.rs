@@ -18,6 +18,7 @@ pub mod ids;
 pub mod inbox;
 pub mod limits;
 pub mod line;
+pub mod measures;
 pub mod messenger;
 pub mod password;
 pub mod phone;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod sign_up;
 pub mod submit;
 pub mod top_up;
+pub mod trace;
 pub mod vault;
 
 pub use error::Fault;

@@ -20,6 +20,7 @@ mod introducing;
 mod memory;
 mod open;
 mod packed;
+mod pool;
 mod postgres;
 mod records;
 mod seating;

@@ -1,3 +1,4 @@
 //! What the gateway tells its operator about itself.
 
 pub mod logs;
+pub mod metrics;

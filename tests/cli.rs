@@ -2,6 +2,7 @@
 
 mod commands;
 mod doctor;
+mod json_log;
 mod serve;
 mod usage;
 mod world;

@@ -20,6 +20,7 @@ use sealpost::domain::dropbox::{
     SecretDigest, StoredFile, Version,
 };
 use sealpost::domain::ids::AttachmentId;
+use sealpost::domain::measures::Measures;
 use sealpost::domain::ports::{Blobs, ByteStream, Incoming, Written};
 use sealpost::domain::{Fault, Gateway, Limits};
 use sealpost::storage::MemoryStore;
@@ -95,6 +96,7 @@ impl Scene {
             clock: clock.clone(),
             entropy: Arc::new(TestEntropy::new(1)),
             limits: Limits::default(),
+            measures: Measures::default(),
         };
         let depot = Depot::new(Arc::new(gateway), disk.clone(), policy, Notices::none());
         Self { depot, clock, disk }

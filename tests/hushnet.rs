@@ -6,6 +6,7 @@ mod again;
 mod app;
 mod chats;
 mod connections;
+mod counting;
 mod descriptors;
 mod document;
 mod enrolling;

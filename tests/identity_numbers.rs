@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sealpost::bus::LocalBus;
 use sealpost::domain::account::AccountKind;
 use sealpost::domain::clock::{TestClock, Timestamp};
+use sealpost::domain::measures::Measures;
 use sealpost::domain::ports::Entropy;
 use sealpost::domain::{Fault, Gateway, Limits};
 use sealpost::storage::MemoryStore;
@@ -33,6 +34,7 @@ fn gateway(repeats: u64) -> Gateway {
         clock: Arc::new(TestClock::at(Timestamp::from_micros(1))),
         entropy: Arc::new(Unlucky { repeats, draws: AtomicU64::new(0) }),
         limits: Limits::default(),
+        measures: Measures::default(),
     }
 }
 

@@ -27,6 +27,29 @@ async fn no_token_key_or_body_is_ever_logged() {
     }
 }
 
+#[tokio::test]
+async fn every_line_of_a_request_has_its_id_once() {
+    let app = TestApp::start_with(|config| config.storage.busy_seconds = 0).await;
+    let (bot, anna) = (app.bot("news").await, app.person("Anna", 1).await);
+    let item = bot.seal(anna.user, &anna.recipients(), 1, PLAINTEXT);
+    let body = json!([item]).to_string().into_bytes();
+    let mut request = bot.request(Method::POST, "/encrypted_messages", body);
+    request.headers_mut().insert("x-request-id", "an-id-of-its-own".parse().unwrap());
+    let stranger = app.lock_database().await;
+    let log = Log::listen();
+    let answer = app.answer(request).await;
+    let log = log.end();
+    stranger.let_go().await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.headers["x-request-id"], "an-id-of-its-own");
+    for line in ["path=\"/encrypted_messages\"", "the database is locked"] {
+        let line =
+            log.lines().find(|found| found.contains(line) && found.contains("sealpost::http"));
+        let line = line.unwrap_or_else(|| panic!("the line is not in {log}"));
+        assert_eq!(line.matches("request_id=an-id-of-its-own").count(), 1, "{line}");
+    }
+}
+
 /// Sends, reads, signs in, fails; returns what must not be found.
 async fn much_happens() -> Vec<String> {
     let app = TestApp::start_with(|config| config.storage.busy_seconds = 0).await;

@@ -17,6 +17,7 @@ mod interop;
 mod keyservice;
 mod logs;
 mod malformed;
+mod metrics;
 mod mixin;
 mod node_sdk;
 mod openapi;

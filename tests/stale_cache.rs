@@ -14,6 +14,7 @@ use sealpost::domain::conversation::group::{GroupRequest, Named};
 use sealpost::domain::conversation::plan::Wish;
 use sealpost::domain::ids::{ConversationId, SessionId, UserId};
 use sealpost::domain::inbox::{Details, InboxKey};
+use sealpost::domain::measures::Measures;
 use sealpost::domain::ports::Store;
 use sealpost::domain::roster::Roster;
 use sealpost::domain::session::{Session, SessionOwner};
@@ -32,6 +33,7 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Gateway {
         clock: Arc::new(TestClock::at(Timestamp::from_micros(1))),
         entropy: Arc::new(TestEntropy::new(seed)),
         limits: Limits::default(),
+        measures: Measures::default(),
     }
 }
 

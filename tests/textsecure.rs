@@ -3,6 +3,7 @@
 mod attachments;
 mod code_senders;
 mod codes;
+mod counting;
 mod devices;
 mod directory;
 mod federation;
@@ -24,6 +25,7 @@ mod socket_protobuf;
 mod socket_provisioning;
 mod stale_phones;
 mod tokens;
+mod traces;
 mod two_phones;
 mod vault;
 mod voice;

@@ -100,6 +100,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         vec![data_directory(data), disk(data), attachments(config, data), clock(config)];
     findings.extend(drop_box_files(config, data));
     findings.extend(certificate(config));
+    findings.extend(metrics(config));
     findings.extend(gateway(config).await);
     findings
 }
@@ -214,6 +215,18 @@ fn files(
         return Finding::warn(subject, found, format!("make room, or lower {setting}"));
     }
     Finding::ok(subject, format!("{name} can be written"))
+}
+
+/// Where the gateway tells how busy it is, if it does, and whether everybody may hear it.
+fn metrics(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "metrics";
+    let address = config.metrics.address()?;
+    let found = format!("at http://{address}/metrics");
+    if address.ip().is_loopback() || config.metrics.token().is_some() {
+        return Some(Finding::ok(SUBJECT, found));
+    }
+    let found = format!("{found} for whoever can reach that address");
+    Some(Finding::warn(SUBJECT, found, "set metrics.token, unless only the scraper can"))
 }
 
 /// The path itself or its closest parent that exists.
@@ -334,6 +347,20 @@ mod tests {
         let at = |behind| clock_finding(change.minus(Duration::from_secs(behind)), Some(change));
         assert_eq!(at(59).state, State::Ok);
         assert_eq!(at(61).state, State::Fail);
+    }
+
+    #[test]
+    fn metrics_that_strangers_may_reach_deserve_a_look() {
+        let state = |listen: &str, token: &str| {
+            let mut config = Config::default();
+            config.metrics.listen = listen.to_owned();
+            config.metrics.token = token.into();
+            metrics(&config).map(|finding| finding.state)
+        };
+        assert_eq!(state("", ""), None);
+        assert_eq!(state("127.0.0.1:9464", ""), Some(State::Ok));
+        assert_eq!(state("0.0.0.0:9464", ""), Some(State::Warn));
+        assert_eq!(state("0.0.0.0:9464", "a-token-of-some-length"), Some(State::Ok));
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub struct Holder {
     /// Where it serves drop boxes, if that is an address of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyservice_address: Option<SocketAddr>,
+    /// Where it serves metrics, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_address: Option<SocketAddr>,
 }
 
 /// Why a data directory cannot be opened.
@@ -247,6 +250,7 @@ mod tests {
             phones_address: None,
             hushnet_address: None,
             keyservice_address: None,
+            metrics_address: None,
         };
         first.announce(&holder)?;
         assert!(is_held(parent.path()));

@@ -1,5 +1,5 @@
 //! The listeners: TCP for clients, a Unix socket in the data directory for operators, and TCP for
-//! each dialect that has an address of its own.
+//! each dialect that has an address of its own, and for metrics.
 
 use std::fs::{self, Permissions};
 use std::future::pending;
@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +22,7 @@ use crate::config::Http;
 use crate::domain::account::Dialect;
 use crate::http::server::{self, Settings};
 use crate::http::tls::{self, Tls, TlsError};
+use crate::http::traffic::Traffic;
 
 /// How long a client may take to send the head of a request, and stay idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,10 +44,19 @@ pub struct Bound {
     socket: SocketFile,
 }
 
-/// The listener of one dialect.
+/// What an address of its own is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A dialect.
+    Dialect(Dialect),
+    /// Metrics.
+    Metrics,
+}
+
+/// The listener of one dialect, or of metrics.
 #[derive(Debug)]
 struct OwnListener {
-    dialect: Dialect,
+    purpose: Purpose,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -64,7 +75,7 @@ pub enum ListenError {
     /// The address of the listener for clients cannot be read.
     #[error("cannot read the listener's own address")]
     Address(#[source] io::Error),
-    /// The address of a dialect cannot be listened on.
+    /// The address of a dialect, or of metrics, cannot be listened on.
     #[error("cannot listen on {address}")]
     Own {
         /// Which one.
@@ -106,7 +117,17 @@ impl Bound {
     /// Where a dialect is served alone, if that is so.
     #[must_use]
     pub fn own_address(&self, dialect: Dialect) -> Option<SocketAddr> {
-        self.own.iter().find(|own| own.dialect == dialect).map(|own| own.address)
+        self.own_address_for(Purpose::Dialect(dialect))
+    }
+
+    /// Where metrics are served, if they are.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.own_address_for(Purpose::Metrics)
+    }
+
+    fn own_address_for(&self, purpose: Purpose) -> Option<SocketAddr> {
+        self.own.iter().find(|own| own.purpose == purpose).map(|own| own.address)
     }
 }
 
@@ -114,8 +135,8 @@ impl Bound {
 pub(super) struct Routers {
     pub(super) clients: Router,
     pub(super) operators: Router,
-    /// Those of dialects that have an address of their own.
-    pub(super) own: Vec<(Dialect, Router)>,
+    /// Those of dialects, and of metrics, that have an address of their own.
+    pub(super) own: Vec<(Purpose, Router)>,
 }
 
 impl Drop for SocketFile {
@@ -125,11 +146,11 @@ impl Drop for SocketFile {
     }
 }
 
-/// Makes the admin socket and the listeners of dialects that have addresses of their own, and says
-/// in the lock file where they are.
+/// Makes the admin socket and the listeners that have addresses of their own, and says in the lock file
+/// where they are.
 pub(super) fn bind(
     clients: TcpListener,
-    own: Vec<(Dialect, SocketAddr)>,
+    own: Vec<(Purpose, SocketAddr)>,
     settings: &Http,
     directory: &mut DataDirectory,
 ) -> Result<Bound, ListenError> {
@@ -147,6 +168,7 @@ pub(super) fn bind(
         phones_address: bound.own_address(Dialect::TextSecure),
         hushnet_address: bound.own_address(Dialect::HushNet),
         keyservice_address: bound.own_address(Dialect::KeyService),
+        metrics_address: bound.metrics_address(),
     })?;
     Ok(bound)
 }
@@ -157,14 +179,14 @@ pub(super) fn tls_files(settings: &Http) -> Option<tls::Files> {
     Some(tls::Files { certificate: certificate.to_owned(), key: key.to_owned() })
 }
 
-fn bind_own((dialect, address): (Dialect, SocketAddr)) -> Result<OwnListener, ListenError> {
+fn bind_own((purpose, address): (Purpose, SocketAddr)) -> Result<OwnListener, ListenError> {
     let bound = std::net::TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         TcpListener::from_std(listener)
     });
     let listener = bound.map_err(|source| ListenError::Own { address, source })?;
     let address = listener.local_addr().map_err(ListenError::Address)?;
-    Ok(OwnListener { dialect, listener, address })
+    Ok(OwnListener { purpose, listener, address })
 }
 
 /// Where the admin socket goes: into the data directory, or into a private temporary one when the
@@ -196,6 +218,7 @@ pub(super) async fn run(
     bound: Bound,
     mut routers: Routers,
     settings: &Http,
+    traffic: &Arc<Traffic>,
     stop: impl Future<Output = ()>,
 ) {
     let Bound { clients, operators, own, socket, tls, .. } = bound;
@@ -205,26 +228,37 @@ pub(super) async fn run(
         proxies: settings.proxies(),
         head_timeout: HEAD_TIMEOUT,
         stop_timeout: settings.stop_timeout(),
+        traffic: traffic.clone(),
         tls: tls.clone(),
     };
-    let for_operators =
-        Settings { connections: ADMIN_CONNECTIONS, tls: None, ..for_clients.clone() };
+    let for_operators = Settings {
+        connections: ADMIN_CONNECTIONS,
+        // What operators ask is no client's traffic.
+        traffic: Arc::default(),
+        // It does not leave the machine, or is for a program in the operator's own network.
+        tls: None,
+        ..for_clients.clone()
+    };
     let (stopping, stopped) = watch::channel(false);
     let signal = || {
         let mut stopped = stopped.clone();
         // The sender lives until both servers are done.
         async move { drop(stopped.wait_for(|stopped| *stopped).await) }
     };
-    let own = own.into_iter().filter_map(|OwnListener { dialect, listener, .. }| {
-        let place = routers.own.iter().position(|(of, _)| *of == dialect)?;
+    let own = own.into_iter().filter_map(|OwnListener { purpose, listener, .. }| {
+        let place = routers.own.iter().position(|(of, _)| *of == purpose)?;
         let (_, router) = routers.own.swap_remove(place);
-        Some(server::serve(prompt(listener), router, for_clients.clone(), signal()))
+        let settings = match purpose {
+            Purpose::Dialect(_) => for_clients.clone(),
+            Purpose::Metrics => for_operators.clone(),
+        };
+        Some(server::serve(prompt(listener), router, settings, signal()))
     });
     let own = join_all(own.collect::<Vec<_>>());
     let serve = async {
         tokio::join!(
             server::serve(prompt(clients), routers.clients, for_clients, signal()),
-            server::serve(operators, routers.operators, for_operators, signal()),
+            server::serve(operators, routers.operators, for_operators.clone(), signal()),
             own,
             async {
                 stop.await;

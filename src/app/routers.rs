@@ -1,5 +1,5 @@
 //! What is served where: a router for clients, one for operators, one for each dialect that has an
-//! address of its own.
+//! address of its own, one for metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::{from_fn, map_response};
 
+use super::listeners::Purpose;
+use super::metrics::Metrics;
 use super::{App, openapi_yaml, settings};
 use crate::admin::{self, AdminState};
 use crate::dialect::mixin::{self, MixinState};
@@ -15,6 +17,7 @@ use crate::domain::account::Dialect;
 use crate::domain::attachment::upload_patience;
 use crate::http::blobs;
 use crate::http::layers::{self, Guard, Others, Patience, Place};
+use crate::http::metrics::{self, Page};
 use crate::http::{health, problem, start};
 
 /// Above the time that a poll asked for: what finding and writing the last answer may take.
@@ -37,7 +40,7 @@ impl App {
             .merge(self.openapi_router());
         let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
         let others = Others { below: self.beside_others(), sockets: Some(sockets) };
-        layers::apply(router, others, self.gateway.entropy.clone())
+        self.entrance(router, others)
     }
 
     /// What phones may ask where nothing else is served: their protocol, and the bytes of
@@ -45,7 +48,7 @@ impl App {
     pub fn phones_router(&self) -> Option<Router> {
         let phones = textsecure::router(self.phones.clone()?, self.guard());
         let router = phones.merge(self.blobs_router());
-        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+        Some(self.entrance(router, Others::default()))
     }
 
     fn openapi_router(&self) -> Router {
@@ -56,13 +59,13 @@ impl App {
     /// What HushNet's clients may ask where nothing else is served, if that dialect is spoken.
     pub fn hushnet_router(&self) -> Option<Router> {
         let router = hushnet::router(self.hushnet.clone()?, self.guard());
-        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+        Some(self.entrance(router, Others::default()))
     }
 
     /// What the clients of drop boxes may ask where nothing else is served, if there are any.
     pub fn keyservice_router(&self) -> Option<Router> {
         let router = keyservice::router(self.keyservice.clone()?, self.transfer_guard());
-        Some(layers::apply(router, Others::default(), self.gateway.entropy.clone()))
+        Some(self.entrance(router, Others::default()))
     }
 
     /// Dialects at the address of all others, with what their paths are below.
@@ -117,15 +120,49 @@ impl App {
             switchboard: self.switchboard().cloned(),
         };
         let router = admin::router(state).merge(health::router(self.gateway.clone()));
+        let router = router.merge(metrics::router(self.metrics_page(), None));
         let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
-        layers::apply(router, Others::default(), self.gateway.entropy.clone())
+        // What operators ask is no client's traffic.
+        layers::apply(router, Others::default(), self.gateway.entropy.clone(), Arc::default())
     }
 
-    pub(super) fn own_routers(&self) -> Vec<(Dialect, Router)> {
-        let phones = self.phones_router().map(|router| (Dialect::TextSecure, router));
-        let hushnet = self.hushnet_router().map(|router| (Dialect::HushNet, router));
-        let keyservice = self.keyservice_router().map(|router| (Dialect::KeyService, router));
-        phones.into_iter().chain(hushnet).chain(keyservice).collect()
+    /// What may be asked at the address of metrics.
+    pub fn metrics_router(&self) -> Router {
+        let router = metrics::router(self.metrics_page(), self.config.metrics.token());
+        let router = router.fallback(problem::unknown_path);
+        let router = layers::guard(router, self.guard());
+        layers::apply(router, Others::default(), self.gateway.entropy.clone(), Arc::default())
+    }
+
+    fn metrics_page(&self) -> Page {
+        let metrics = Metrics {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            sockets: self.sockets.clone(),
+            traffic: self.traffic.clone(),
+            database: if self.config.database.is_server() { "postgresql" } else { "sqlite" },
+            started_at: self.started_at,
+            sample: self.sample.clone(),
+        };
+        metrics.page()
+    }
+
+    pub(super) fn own_routers(&self) -> Vec<(Purpose, Router)> {
+        let dialects = [
+            (Dialect::TextSecure, self.phones_router()),
+            (Dialect::HushNet, self.hushnet_router()),
+            (Dialect::KeyService, self.keyservice_router()),
+        ];
+        let dialects = dialects
+            .into_iter()
+            .filter_map(|(dialect, router)| Some((Purpose::Dialect(dialect), router?)));
+        dialects.chain([(Purpose::Metrics, self.metrics_router())]).collect()
+    }
+
+    /// Puts around a router of clients what all share.
+    fn entrance(&self, router: Router, others: Others) -> Router {
+        layers::apply(router, others, self.gateway.entropy.clone(), self.traffic.clone())
     }
 
     fn mixin_state(&self) -> MixinState {

@@ -205,6 +205,7 @@ mod tests {
     use crate::domain::Limits;
     use crate::domain::clock::TestClock;
     use crate::domain::inbox::SYSTEM_GAP;
+    use crate::domain::measures::Measures;
     use crate::domain::phone::{CodePurpose, CodeTry, NewCode, PhoneNumber, Window};
     use crate::domain::ports::Hint;
     use crate::domain::session::Session;
@@ -236,6 +237,7 @@ mod tests {
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy::new().unwrap()),
             limits: Limits::default(),
+            measures: Measures::default(),
         };
         (gateway, clock, phone)
     }

@@ -158,6 +158,7 @@ mod tests {
     use crate::bus::LocalBus;
     use crate::domain::Limits;
     use crate::domain::clock::{TestClock, Timestamp};
+    use crate::domain::measures::Measures;
     use crate::storage::MemoryStore;
 
     /// A database, and the folder beside it.
@@ -177,6 +178,7 @@ mod tests {
                 clock: Arc::new(TestClock::at(Timestamp::from_micros(0))),
                 entropy: Arc::new(SystemEntropy::new().unwrap()),
                 limits: Limits::default(),
+                measures: Measures::default(),
             };
             Self { gateway, config, parent: tempfile::tempdir().unwrap() }
         }

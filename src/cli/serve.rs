@@ -16,7 +16,7 @@ use crate::telemetry::logs;
 /// Works without any configuration: it listens on 127.0.0.1:8080 and keeps its data in
 /// ./sealpost-data, which it makes. Once it is ready it prints one line to standard output,
 /// `sealpost listening on http://ADDRESS:PORT`, and one more for each dialect that has an address
-/// of its own; its log goes to standard error. Ctrl-C and SIGTERM
+/// of its own and for metrics; its log goes to standard error. Ctrl-C and SIGTERM
 /// stop it gently: requests under way are answered first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -76,6 +76,10 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
             tracing::info!(address = %own, dialect = name, "ready");
             output::print(&format!("{name} listening on {}://{own}", bound.scheme()))?;
         }
+    }
+    if let Some(own) = bound.metrics_address() {
+        tracing::info!(address = %own, "metrics are shown");
+        output::print(&format!("metrics listening on http://{own}/metrics"))?;
     }
     app.run(bound, async move {
         let name = signals.next().await;

@@ -51,6 +51,7 @@ pub async fn poll(
     request: ChangesPoll,
 ) -> Result<RosterChanges, Fault> {
     request.after.check(gateway.store.newest_change().await?)?;
+    let _present = gateway.measures.polls.enter();
     let mut listener = hub.listen(request.number);
     let mut rosters = hub.rosters();
     let deadline = Instant::now() + request.wait;

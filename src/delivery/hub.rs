@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use crate::domain::acknowledge::Notice;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
+use crate::domain::measures::Histogram;
 use crate::domain::ports::{Hint, HintStream};
 
 use members::MemberLines;
@@ -38,6 +40,8 @@ pub struct Hub {
     rosters: watch::Sender<()>,
     /// Whether this node is shutting down.
     closed: watch::Sender<bool>,
+    /// How long it took until readers that were woken looked.
+    wakes: Histogram,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +62,8 @@ struct Line {
 /// What a listener has not heard yet.
 #[derive(Debug, Default)]
 struct News {
-    look: bool,
+    /// Since when there may be something to look for.
+    look: Option<Instant>,
     look_soon: bool,
     ended: bool,
     closing: bool,
@@ -137,6 +142,12 @@ impl Hub {
         drop(self.closed.subscribe().wait_for(|closed| *closed).await);
     }
 
+    /// How long it took from a hint about new messages until each of those who read here looked.
+    #[must_use]
+    pub fn wakes(&self) -> &Histogram {
+        &self.wakes
+    }
+
     /// How many sessions somebody listens for.
     #[must_use]
     pub fn sessions(&self) -> usize {
@@ -169,7 +180,8 @@ impl Hub {
         match hint {
             Hint::Wake(sessions) => {
                 let woken = sessions.iter().filter_map(|it| lines.by_session.get(it)).flatten();
-                tell(woken, |news| news.look = true);
+                let now = Instant::now();
+                tell(woken, |news| news.look = news.look.or(Some(now)));
             }
             Hint::SessionEnded(session) => {
                 let ended = lines.by_session.get(session).into_iter().flatten();
@@ -233,7 +245,7 @@ impl News {
         if !self.taken.is_empty() {
             return Some(Wake::Taken(std::mem::take(&mut self.taken)));
         }
-        if std::mem::take(&mut self.look) {
+        if self.look.take().is_some() {
             self.look_soon = false;
             return Some(Wake::Look);
         }
@@ -250,7 +262,13 @@ impl Listener {
     pub async fn wake(&mut self) -> Wake {
         loop {
             // Not held while waiting.
-            let next = self.line.news().next();
+            let (since, next) = {
+                let mut news = self.line.news();
+                (news.look, news.next())
+            };
+            if let (Some(Wake::Look), Some(since)) = (&next, since) {
+                self.hub.wakes.observe(since.elapsed());
+            }
             if let Some(wake) = next {
                 return wake;
             }

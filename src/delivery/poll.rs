@@ -39,6 +39,7 @@ pub async fn poll(
     hub: &Arc<Hub>,
     request: Poll,
 ) -> Result<Vec<Waiting>, Fault> {
+    let _present = gateway.measures.polls.enter();
     let deadline = Instant::now() + request.wait;
     let page = Window { items: request.limit, bytes: u64::MAX };
     let manner = Manner { window: page, page, max_age: request.max_age, idle: LOOK_AGAIN };

@@ -29,6 +29,9 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Mixin, Self::TextSecure, Self::HushNet, Self::KeyService];
+
     /// The name under which the store keeps it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -43,8 +46,7 @@ impl Dialect {
     /// The dialect of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Mixin, Self::TextSecure, Self::HushNet, Self::KeyService];
-        all.into_iter().find(|dialect| dialect.as_str() == name)
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
     }
 }
 

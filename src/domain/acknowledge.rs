@@ -10,6 +10,7 @@ use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, MessageId, SessionId, UserId};
 use super::inbox::{InboxKey, Stretch, Waiting};
+use super::measures::Stage;
 use super::ports::Hint;
 use super::session::SessionOwner;
 
@@ -89,7 +90,8 @@ impl Gateway {
             return Ok(Vec::new());
         }
         self.note_seen(inbox.session).await;
-        let removed = self.store.acknowledge(inbox, ids).await?;
+        let removed = self.timed(Stage::Acknowledge, self.store.acknowledge(inbox, ids)).await?;
+        self.measures.acknowledged.add(removed.len() as u64);
         if !removed.is_empty() {
             let ids = removed.iter().map(|gone| gone.message_id).collect();
             self.bus.publish(Hint::Taken { session: inbox.session, ids });

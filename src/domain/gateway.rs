@@ -6,6 +6,7 @@ use std::time::Duration;
 use sealpost_sdk::ids::Id;
 
 use super::clock::Clock;
+use super::measures::Measures;
 use super::ports::{Bus, Entropy, Store};
 
 /// Everything that the rules work with. The methods stand beside the things that they are about:
@@ -21,6 +22,8 @@ pub struct Gateway {
     pub entropy: Arc<dyn Entropy>,
     /// How much is allowed.
     pub limits: Limits,
+    /// What is counted.
+    pub measures: Measures,
 }
 
 /// How much the gateway takes, and for how long it keeps it.

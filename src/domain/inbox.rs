@@ -303,7 +303,9 @@ impl Gateway {
             isolation: self.isolation(in_vain),
         };
         self.note_seen(inbox.session).await;
-        self.store.lease(request).await
+        let leased = self.store.lease(request).await?;
+        self.count_deliveries(&leased);
+        Ok(leased)
     }
 
     /// Frees leases before their time, and tells whoever else reads the inbox.

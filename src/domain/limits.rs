@@ -17,6 +17,7 @@ use moka::sync::Cache;
 use super::clock::{Clock, Timestamp};
 use super::error::Fault;
 use super::ids::AccountNumber;
+use super::measures::Counter;
 pub use bucket::Bucket;
 pub use buckets::Buckets;
 pub use networks::{NetworkError, Networks, network_of};
@@ -200,6 +201,13 @@ impl Limiter {
         self.addresses.require(address, Kind::Strangers, 1, self.clock.now())
     }
 
+    /// How often somebody was told to come again later for this.
+    #[must_use]
+    pub fn refused(&self, kind: Kind) -> u64 {
+        let of = |refused: &[Counter; Kind::ALL.len()]| refused[kind as usize].value();
+        of(&self.accounts.refused) + of(&self.addresses.refused)
+    }
+
     /// Where an account stands, for each kind that is limited.
     #[must_use]
     pub fn standing(&self, account: AccountNumber) -> Vec<Standing> {
@@ -213,13 +221,15 @@ type BucketsOfOne = Arc<Mutex<[Bucket; Kind::ALL.len()]>>;
 struct Meter<Key> {
     quotas: Quotas,
     buckets: Cache<Key, BucketsOfOne>,
+    /// How often each kind was refused.
+    refused: [Counter; Kind::ALL.len()],
 }
 
 impl<Key: Copy + Eq + Hash + Send + Sync + 'static> Meter<Key> {
     fn new(quotas: Quotas) -> Self {
         // After a window without a request all buckets are full, and as good as new ones.
         let buckets = Cache::builder().max_capacity(REMEMBERED).time_to_idle(2 * WINDOW).build();
-        Self { quotas, buckets }
+        Self { quotas, buckets, refused: Default::default() }
     }
 
     fn with<T>(
@@ -266,7 +276,10 @@ impl<Key: Copy + Eq + Hash + Send + Sync + 'static> Meter<Key> {
             return Err(Fault::TooLarge { what: kind.counted(), actual: amount, limit });
         }
         let missing = self.with(key, now, |buckets| ask(&mut buckets[kind as usize]));
-        missing.map_err(|retry_after| Fault::RateLimited { what: kind.counted(), retry_after })
+        missing.map_err(|retry_after| {
+            self.refused[kind as usize].add(1);
+            Fault::RateLimited { what: kind.counted(), retry_after }
+        })
     }
 
     fn give_back(&self, key: Key, kind: Kind, amount: u64, now: Timestamp) {

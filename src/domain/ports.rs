@@ -11,6 +11,7 @@ mod nodes;
 mod outside;
 mod phones;
 mod relays;
+mod reports;
 mod sign_ups;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub use nodes::{
 pub use outside::{CodeDelivery, CodeMessage, CodeSender, Notification, Notifier, Push, Pushed};
 pub use phones::{Codes, Phones, Prekeys};
 pub use relays::{RelayAnswer, RelayError, RelayRequest, Relays};
+pub use reports::{Backlog, Connections, Load, MOST_COUNTED, Soundness, Statistics};
 pub use sign_ups::SignUps;
 
 /// Accounts by their public names. An account has one dialect, and nothing is bridged: whoever asks
@@ -407,39 +409,17 @@ pub trait Store:
     /// What the store says about itself.
     async fn statistics(&self) -> Result<Statistics, Fault>;
 
+    /// How much waits in all inboxes, counted up to `most`: never more than a look at so many rows.
+    async fn backlog(&self, most: u32) -> Result<Backlog, Fault>;
+
+    /// What the store does at this moment, without asking the database.
+    fn load(&self) -> Load;
+
     /// Looks for damage in what is kept, for at most about `patience`. Requests go on beside it.
     async fn check(&self, patience: Duration) -> Result<Soundness, Fault>;
 
     /// Finishes what was taken and closes the files.
     async fn close(&self);
-}
-
-/// Numbers for operators and tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Transactions that were committed since the store was opened. Requests that come together
-    /// share one.
-    pub commit_groups: u64,
-    /// Requests that wait for their transaction.
-    pub waiting_writes: u64,
-    /// The size of the database without the log beside it; 0 when it is no file.
-    pub database_bytes: u64,
-    /// When the newest message was accepted, of those that are still kept.
-    pub newest_message: Option<Timestamp>,
-    /// Messages that are set aside, counted up to [`MOST_COUNTED`].
-    pub set_aside: u64,
-}
-
-/// How far things are counted for operators.
-pub const MOST_COUNTED: u32 = 10_000;
-
-/// What a look for damage found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Soundness {
-    /// Whether everything was looked at before time ran out.
-    pub complete: bool,
-    /// What is wrong, in the words of the database; only the first few things.
-    pub damage: Vec<String>,
 }
 
 /// Randomness fit for keys.

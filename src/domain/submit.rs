@@ -21,11 +21,13 @@ use sealpost_sdk::types::MESSAGE_ID_USED;
 
 use self::desk::Desk;
 use self::digest::digest_of;
+use super::account::Dialect;
 use super::audience::Audience;
 use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{ConversationId, MessageId, SessionId, UserId};
 use super::inbox::Details;
+use super::measures::Outcome;
 use super::roster::Difference;
 use super::session::SessionOwner;
 
@@ -127,6 +129,21 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// As what it is counted.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Accepted(_) => Outcome::Accepted,
+            Self::AcceptedForSome(_) => Outcome::AcceptedForSome,
+            Self::Duplicate(_) => Outcome::Duplicate,
+            Self::StaleSessions(_) => Outcome::StaleSessions,
+            Self::RecipientGone => Outcome::RecipientGone,
+            Self::Rejected(_) => Outcome::Rejected,
+            Self::Deferred { .. } => Outcome::Deferred,
+        }
+    }
+}
+
 /// A stale list, and what is wrong with it.
 #[derive(Debug)]
 pub struct Stale {
@@ -163,7 +180,12 @@ impl Gateway {
             verdicts.iter_mut().filter(|verdict| !is_stored(verdict)).for_each(|it| *it = None);
         }
         let undecided = || Verdict::Deferred { after: Duration::from_secs(1) };
-        Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(undecided)).collect())
+        let verdicts: Vec<Verdict> =
+            verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(undecided)).collect();
+        for verdict in &verdicts {
+            self.measures.message(Dialect::Mixin, verdict.outcome());
+        }
+        Ok(verdicts)
     }
 
     async fn decide(

@@ -1,5 +1,8 @@
 //! The one place where a failed request is logged.
 
+use tracing::Span;
+use tracing::field::display;
+
 use super::request_id::RequestId;
 use crate::domain::Fault;
 
@@ -11,8 +14,10 @@ pub fn log(fault: &Fault, id: &RequestId) {
         return;
     }
     let chain = chain(fault);
+    // The span around a request says it already; on a socket there is none.
+    let request_id = Span::current().is_none().then(|| display(id));
     match fault {
-        Fault::Unavailable { .. } => tracing::warn!(request_id = %id, "{chain}"),
-        _ => tracing::error!(request_id = %id, "{chain}"),
+        Fault::Unavailable { .. } => tracing::warn!(request_id, "{chain}"),
+        _ => tracing::error!(request_id, "{chain}"),
     }
 }

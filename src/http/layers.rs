@@ -19,14 +19,17 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use super::course::Course;
 use super::leftovers::{Leftovers, Whose, log_late};
 use super::problem::{self, Problem};
 use super::request_id::{self, RequestId};
+use super::traffic::Traffic;
 use super::upgrade;
 use crate::domain::Fault;
 use crate::domain::ports::Entropy;
+use crate::domain::trace::TraceParent;
 
 /// How long requests may take.
 #[derive(Clone, Copy, Debug)]
@@ -152,21 +155,41 @@ impl Others {
 struct Entrance {
     entropy: Arc<dyn Entropy>,
     others: Others,
+    traffic: Arc<Traffic>,
 }
 
 /// Puts around everything what all share: the request's id, the log, problem documents for what no
-/// protocol has shaped. What is for one of the others goes to it.
-pub fn apply(router: Router, others: Others, entropy: Arc<dyn Entropy>) -> Router {
-    let entrance = Arc::new(Entrance { entropy, others });
+/// protocol has shaped, the count of answers. What is for one of the others goes to it.
+pub fn apply(
+    router: Router,
+    others: Others,
+    entropy: Arc<dyn Entropy>,
+    traffic: Arc<Traffic>,
+) -> Router {
+    let entrance = Arc::new(Entrance { entropy, others, traffic });
     router.layer(from_fn_with_state(entrance, enter))
 }
 
+/// Each line that is logged while a request is worked on has its id, and that of its trace, from the
+/// span around it.
 async fn enter(
     State(entrance): State<Arc<Entrance>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let id = request_id::give(&mut request, &*entrance.entropy);
+    let trace = request_id::trace(request.headers());
+    let trace_id = trace.as_ref().map(TraceParent::trace_id);
+    let span = tracing::error_span!("request", request_id = %id, trace_id);
+    let work = pass(entrance, request, next, id);
+    match trace {
+        None => work.instrument(span).await,
+        Some(trace) => trace.during(work).instrument(span).await,
+    }
+}
+
+async fn pass(entrance: Arc<Entrance>, request: Request, next: Next, id: RequestId) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| AccessLine::begin(&request));
     let response = match entrance.others.of(&request) {
         Some(other) => {
@@ -176,8 +199,10 @@ async fn enter(
         None => next.run(request).await,
     };
     let mut response = problem::shape(response, &id);
+    let template = template(path.as_ref(), &response);
+    entrance.traffic.answered(template, problem::true_status(&response));
     if let Some(line) = line {
-        line.write(&response, &id);
+        line.write(template, &response);
     }
     request_id::echo(&mut response, &id);
     response
@@ -203,28 +228,29 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedPath(pub &'static str);
 
+/// The template of the route that an answer comes from: of the request's path, or as a router that is
+/// one of the others notes it with the answer.
+fn template<'a>(path: Option<&'a MatchedPath>, response: &'a Response) -> Option<&'a str> {
+    let matched = path.or_else(|| response.extensions().get()).map(MatchedPath::as_str);
+    matched.or_else(|| response.extensions().get::<LoggedPath>().map(|path| path.0))
+}
+
 /// One line for a request, without its query: that may hold what is nobody else's business.
 struct AccessLine {
     method: Method,
-    path: Option<MatchedPath>,
     start: Instant,
 }
 
 impl AccessLine {
     fn begin(request: &Request) -> Self {
-        let path = request.extensions().get::<MatchedPath>().cloned();
-        Self { method: request.method().clone(), path, start: Instant::now() }
+        Self { method: request.method().clone(), start: Instant::now() }
     }
 
-    fn write(&self, response: &Response, id: &RequestId) {
-        let Self { method, path, start } = self;
-        // A router that is one of the others notes its path with the answer.
-        let matched = path.as_ref().or_else(|| response.extensions().get());
-        let noted = || response.extensions().get::<LoggedPath>().map_or("-", |path| path.0);
-        let path = matched.map_or_else(noted, MatchedPath::as_str);
+    fn write(&self, path: Option<&str>, response: &Response) {
+        let (Self { method, start }, path) = (self, path.unwrap_or("-"));
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        tracing::debug!(%method, path, status, micros, request_id = %id, "request");
+        tracing::debug!(%method, path, status, micros, "request");
     }
 }
 
@@ -252,7 +278,7 @@ mod tests {
         let patience = Patience { request: seconds(30), poll: seconds(90) };
         let leftovers = Arc::new(Leftovers::new(1, seconds(30)));
         let bounds = Guard { patience, leftovers, is_trusting: false };
-        apply(guard(router, bounds), Others::default(), Arc::new(Zeros))
+        apply(guard(router, bounds), Others::default(), Arc::new(Zeros), Arc::default())
     }
 
     async fn answer(router: Router, path: &str, id: Option<&str>) -> Response {

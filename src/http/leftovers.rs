@@ -16,12 +16,14 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::course::Course;
 use super::fault_log::chain;
 use super::shares::{Share, Shares};
 use crate::domain::Fault;
 use crate::domain::ids::AccountNumber;
+use crate::domain::trace;
 
 /// Whatever is finished without its client.
 #[derive(Debug)]
@@ -133,7 +135,11 @@ impl Leftovers {
                 tracing::warn!("broke off work whose client has gone, and which took too long");
             }
         };
-        tasks.spawn_on(in_time, &runtime);
+        // What is logged of it still belongs to its request, and so does whom it asks.
+        match trace::current() {
+            None => tasks.spawn_on(in_time.in_current_span(), &runtime),
+            Some(trace) => tasks.spawn_on(trace.during(in_time).in_current_span(), &runtime),
+        };
     }
 
     /// A place for one more piece of an account's work, if there is any; nobody's needs none.

@@ -146,6 +146,17 @@ pub fn take(response: &mut Response) -> Option<Arc<Fault>> {
     response.extensions_mut().remove()
 }
 
+/// The status that an answer would have if its protocol did not tell its clients another one; among the
+/// answer's extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct TrueStatus(pub StatusCode);
+
+/// What became of a request, whatever its client is told.
+#[must_use]
+pub fn true_status(response: &Response) -> StatusCode {
+    response.extensions().get::<TrueStatus>().map_or(response.status(), |truth| truth.0)
+}
+
 /// Writes the document of a handler's [`Problem`]; other answers stay as they are.
 #[must_use]
 pub fn shape(mut response: Response, id: &RequestId) -> Response {

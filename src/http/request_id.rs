@@ -1,14 +1,16 @@
-//! The id of a request: the caller's own or one that we make, echoed in the answer and in the log.
+//! The id of a request: the caller's own or one that we make, echoed in the answer and in the log. And
+//! the trace to which its caller says that it belongs.
 
 use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use uuid::fmt::Hyphenated;
 
 use crate::domain::ports::Entropy;
+use crate::domain::trace::{TRACEPARENT, TraceParent};
 
 /// The header that carries it, both ways.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,6 +58,15 @@ pub(super) fn give(request: &mut Request, entropy: &dyn Entropy) -> RequestId {
     let id = claimed.unwrap_or_else(|| RequestId::random(entropy));
     request.extensions_mut().insert(id.clone());
     id
+}
+
+/// The trace of a request, if it names one, and names it as it must.
+pub(super) fn trace(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut named = headers.get_all(TRACEPARENT).iter();
+    match (named.next(), named.next()) {
+        (Some(only), None) => TraceParent::parse(only.to_str().ok()?),
+        _ => None,
+    }
 }
 
 /// Gives the answer the id of its request.

@@ -23,6 +23,7 @@ use super::peer::{self, Peer, RemoteAddress};
 use super::shares::Shares;
 use super::stream::Bounded;
 use super::tls::Tls;
+use super::traffic::Traffic;
 use crate::domain::limits::Networks;
 use crate::domain::line::Line;
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// What encrypts connections, unless something in front of the gateway does.
     pub tls: Option<Tls>,
+    /// Where bytes are counted.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Serves `router` until `stop` is over. Then nothing more is accepted, idle connections close, and
@@ -102,13 +105,14 @@ pub async fn serve<L: Listener>(
         let service = TowerToHyperService::new(router.clone().map_request(with_peer));
         let (builder, watcher) = (builder.clone(), graceful.watcher());
         let (tls, head_timeout) = (settings.tls.clone(), settings.head_timeout);
+        let traffic = settings.traffic.clone();
         connections.spawn(async move {
             let served = async {
                 let io = match tls {
                     Some(tls) => Either::Right(tls.accept(io).await?),
                     None => Either::Left(io),
                 };
-                let io = TokioIo::new(Bounded::new(io, head_timeout, line));
+                let io = TokioIo::new(Bounded::new(io, head_timeout, line, traffic));
                 watcher.watch(builder.serve_connection_with_upgrades(io, service)).await
             };
             if let Err(error) = served.await {
@@ -169,6 +173,7 @@ mod tests {
             head_timeout: Duration::from_secs(10),
             stop_timeout: Duration::from_secs(10),
             tls: None,
+            traffic: Arc::default(),
         }
     }
 

@@ -6,12 +6,14 @@
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::traffic::Traffic;
 use crate::domain::line::Line;
 
 /// How soon after the last piece of an answer a client hangs up that has read it. One that was
@@ -36,17 +38,22 @@ pub(super) struct Bounded<Io> {
     wrote_at: Option<Instant>,
     /// Whoever cares hears of its end there.
     line: Line,
+    /// Where its bytes are counted.
+    traffic: Arc<Traffic>,
 }
 
 impl<Io> Bounded<Io> {
     /// Bounds both by `limit`.
-    pub(super) fn new(io: Io, limit: Duration, line: Line) -> Self {
+    pub(super) fn new(io: Io, limit: Duration, line: Line, traffic: Arc<Traffic>) -> Self {
         let timer = Box::pin(sleep(limit));
-        Self { io, limit, timer, preface: Some(0), stuck: false, wrote_at: None, line }
+        Self { io, limit, timer, preface: Some(0), stuck: false, wrote_at: None, line, traffic }
     }
 
     /// Something was written.
-    fn wrote(&mut self) {
+    fn wrote(&mut self, done: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = done {
+            self.traffic.sent.add(*bytes as u64);
+        }
         self.stuck = false;
         self.wrote_at = Some(Instant::now());
     }
@@ -93,6 +100,7 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Bounded<Io> {
                 if buffer.filled().len() == before && buffer.remaining() > 0 {
                     this.hang_up();
                 }
+                this.traffic.received.add((buffer.filled().len() - before) as u64);
                 this.look_at(&buffer.filled()[before..]);
                 Poll::Ready(Ok(()))
             }
@@ -111,7 +119,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Bounded<Io> {
         match Pin::new(&mut this.io).poll_write(context, bytes) {
             Poll::Pending => this.wait_for_reader(context),
             done => {
-                this.wrote();
+                this.wrote(&done);
                 done
             }
         }
@@ -126,7 +134,7 @@ impl<Io: AsyncWrite + Unpin> AsyncWrite for Bounded<Io> {
         match Pin::new(&mut this.io).poll_write_vectored(context, slices) {
             Poll::Pending => this.wait_for_reader(context),
             done => {
-                this.wrote();
+                this.wrote(&done);
                 done
             }
         }
@@ -161,7 +169,7 @@ mod tests {
     async fn a_peer_that_says_nothing_or_only_begins_is_given_up() -> io::Result<()> {
         for beginning in ["", "P", "PRI * HTTP/2.0"] {
             let (mut peer, ours) = duplex(64);
-            let mut ours = Bounded::new(ours, LIMIT, Line::default());
+            let mut ours = Bounded::new(ours, LIMIT, Line::default(), Arc::default());
             peer.write_all(beginning.as_bytes()).await?;
             let mut text = vec![0; beginning.len()];
             ours.read_exact(&mut text).await?;
@@ -176,7 +184,7 @@ mod tests {
     async fn once_the_version_is_known_the_library_keeps_the_time() -> io::Result<()> {
         for beginning in ["GET / HTTP", "PRI x", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
             let (mut peer, ours) = duplex(64);
-            let mut ours = Bounded::new(ours, LIMIT, Line::default());
+            let mut ours = Bounded::new(ours, LIMIT, Line::default(), Arc::default());
             peer.write_all(beginning.as_bytes()).await?;
             let mut text = vec![0; beginning.len()];
             ours.read_exact(&mut text).await?;
@@ -189,7 +197,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_reads_nothing_is_given_up_and_a_slow_one_is_not() -> io::Result<()> {
         let (mut peer, ours) = duplex(4);
-        let mut ours = Bounded::new(ours, LIMIT, Line::default());
+        let mut ours = Bounded::new(ours, LIMIT, Line::default(), Arc::default());
         let slow = async {
             for _ in 0..4 {
                 sleep(LIMIT / 2).await;
@@ -211,7 +219,7 @@ mod tests {
         for (writes, pause, expected) in [(true, 0, true), (true, 3, false), (false, 0, false)] {
             let line = Line::default();
             let (peer, ours) = duplex(64);
-            let mut ours = Bounded::new(ours, limit, line.clone());
+            let mut ours = Bounded::new(ours, limit, line.clone(), Arc::default());
             if writes {
                 ours.write_all(b"answer").await?;
             }

@@ -86,7 +86,7 @@ mod tests {
         let request = request.body(Body::empty()).unwrap_or_default();
         let other = Router::new().route("/v1/socket", get(async || StatusCode::ACCEPTED));
         let others = Others { below: vec![Place::below("/v1", other)], sockets: Some(sockets) };
-        let router = layers::apply(page, others, Arc::new(Zeros));
+        let router = layers::apply(page, others, Arc::new(Zeros), Arc::default());
         let answer = router.oneshot(request).await;
         answer.unwrap_or_else(|never| match never {}).status()
     }

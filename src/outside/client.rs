@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::reach::{Reach, ReachError};
+use crate::domain::trace::{self, TRACEPARENT};
 
 /// The largest answer that is read. Those that are waited for have some hundred bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
@@ -223,7 +224,7 @@ impl Client {
         let client = self.for_scheme(&url)?;
         // Nobody closes it.
         let _place = self.places.acquire().await;
-        let request = client.request(method, url).headers(post.headers).body(post.body);
+        let request = client.request(method, url).headers(traced(post.headers)).body(post.body);
         let response = request.send().await.map_err(failed)?;
         read(response, self.largest_answer).await
     }
@@ -243,6 +244,13 @@ impl Client {
             false => Ok(client),
         }
     }
+}
+
+/// The headers with the trace of the request for whose sake somebody is asked.
+fn traced(mut headers: HeaderMap) -> HeaderMap {
+    let trace = trace::current().and_then(|trace| HeaderValue::from_str(trace.as_str()).ok());
+    headers.extend(trace.map(|trace| (HeaderName::from_static(TRACEPARENT), trace)));
+    headers
 }
 
 /// Fails when the program installed a provider already, and then that one is used.

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -30,6 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::error::StoreError;
+use crate::domain::measures::Counter;
+use crate::domain::ports::{Connections, Load};
 
 /// What does the work of a group.
 pub(super) trait Batch: Send + 'static {
@@ -84,7 +86,11 @@ pub(super) struct Writer<Job> {
 #[derive(Default)]
 struct Shared {
     waiting_bytes: AtomicUsize,
-    groups: AtomicU64,
+    groups: Counter,
+    /// The jobs in them.
+    jobs: Counter,
+    /// Those that failed, not counting what was tried again.
+    failures: Counter,
 }
 
 struct Queued<Job> {
@@ -195,7 +201,19 @@ impl<Job: Send + Sync + 'static> Writer<Job> {
 
     /// How many transactions were committed.
     pub(super) fn groups(&self) -> u64 {
-        self.shared.groups.load(Ordering::Relaxed)
+        self.shared.groups.value()
+    }
+
+    /// What there is to do, and was done.
+    pub(super) fn load(&self) -> Load {
+        Load {
+            waiting_writes: self.waiting() as u64,
+            waiting_bytes: self.shared.waiting_bytes.load(Ordering::Relaxed) as u64,
+            commit_groups: self.groups(),
+            commit_requests: self.shared.jobs.value(),
+            commit_failures: self.shared.failures.value(),
+            connections: Connections::default(),
+        }
     }
 
     /// Takes no more jobs, finishes those that were taken, and lets go of the database.
@@ -219,7 +237,7 @@ async fn work<B: Batch>(
     shared: Arc<Shared>,
 ) {
     while let Some(group) = next_group(&queue, bounds).await {
-        let done = commit(&mut batch, group, &shared.groups).await;
+        let done = commit(&mut batch, group, &shared).await;
         shared.waiting_bytes.fetch_sub(done.bytes, Ordering::Relaxed);
         // Letting go of thousands of messages takes time, which the next group has not.
         drop(tokio::spawn(async move { drop(done) }));
@@ -275,9 +293,9 @@ impl<Job> Group<Job> {
 async fn commit<B: Batch>(
     batch: &mut B,
     mut group: Group<B::Job>,
-    groups: &AtomicU64,
+    shared: &Shared,
 ) -> Group<B::Job> {
-    let together = run(batch, &group.jobs, groups).await;
+    let together = run(batch, &group.jobs, shared).await;
     let apart =
         group.jobs.len() > 1 && together.as_ref().is_err_and(StoreError::may_be_one_jobs_fault);
     if !apart {
@@ -286,7 +304,7 @@ async fn commit<B: Batch>(
     }
     let mut held = 0;
     for at in 0..group.jobs.len() {
-        let alone = run(batch, std::slice::from_ref(&group.jobs[at]), groups).await;
+        let alone = run(batch, std::slice::from_ref(&group.jobs[at]), shared).await;
         held += u32::from(alone.as_ref().is_err_and(StoreError::waited));
         let alone = alone.map_err(Arc::new);
         if held >= MOST_HELD {
@@ -301,19 +319,18 @@ async fn commit<B: Batch>(
 }
 
 /// Runs jobs in one transaction, again if it met another one.
-async fn run<B: Batch>(
-    batch: &mut B,
-    jobs: &[B::Job],
-    groups: &AtomicU64,
-) -> Result<(), StoreError> {
+async fn run<B: Batch>(batch: &mut B, jobs: &[B::Job], shared: &Shared) -> Result<(), StoreError> {
     let mut attempt = 1;
     loop {
-        match run_once(batch, jobs, groups).await {
+        match run_once(batch, jobs, shared).await {
             Err(error) if error.met_another() && attempt < ATTEMPTS => {
                 sleep(PAUSE * attempt).await;
                 attempt += 1;
             }
-            outcome => return outcome,
+            outcome => {
+                shared.failures.add(u64::from(outcome.is_err()));
+                return outcome;
+            }
         }
     }
 }
@@ -321,13 +338,14 @@ async fn run<B: Batch>(
 async fn run_once<B: Batch>(
     batch: &mut B,
     jobs: &[B::Job],
-    groups: &AtomicU64,
+    shared: &Shared,
 ) -> Result<(), StoreError> {
     // A panic leaves nothing behind but the batch, which opens a new connection after it.
     let outcome = AssertUnwindSafe(batch.run(jobs)).catch_unwind().await;
     let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
     if outcome.is_ok() {
-        groups.fetch_add(1, Ordering::Relaxed);
+        shared.groups.add(1);
+        shared.jobs.add(jobs.len() as u64);
     }
     outcome
 }

@@ -17,6 +17,7 @@ mod phones;
 mod remembered;
 mod sending;
 mod sign_up;
+mod whole;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -39,9 +40,7 @@ use crate::domain::inbox::{
     MessageDigest, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::phone::{Phone, PhoneNumber};
-use crate::domain::ports::{
-    Accounts, FreshId, Inbox, Rosters, Sessions, Soundness, Statistics, Store,
-};
+use crate::domain::ports::{Accounts, FreshId, Inbox, Rosters, Sessions, Store};
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
 use remembered::Remembered;
@@ -423,28 +422,5 @@ impl Inbox for CachedStore {
 
     async fn forget_seen(&self, before: Timestamp, limit: u32) -> Result<u64, Fault> {
         self.inner.forget_seen(before, limit).await
-    }
-}
-
-#[async_trait]
-impl Store for CachedStore {
-    async fn ping(&self) -> Result<(), Fault> {
-        self.inner.ping().await
-    }
-
-    async fn setting_or(&self, name: &'static str, fresh: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        self.inner.setting_or(name, fresh).await
-    }
-
-    async fn statistics(&self) -> Result<Statistics, Fault> {
-        self.inner.statistics().await
-    }
-
-    async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {
-        self.inner.check(patience).await
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
     }
 }

@@ -138,6 +138,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         older_messages_can_be_left_where_they_are;
     browse:
         what_waits_is_found_handed_out_or_not,
+        what_waits_in_all_inboxes_is_counted_up_to_a_bound,
         an_inbox_is_looked_through_in_stretches,
         any_message_can_be_withdrawn,
         what_is_set_aside_is_found_elsewhere,

@@ -45,7 +45,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{MessageDigest, Waiting};
 use crate::domain::phone::{CodePurpose, ContactToken, PhoneNumber};
-use crate::domain::ports::{Accounts, Rosters, Soundness, Statistics, Store};
+use crate::domain::ports::{Accounts, Backlog, Load, Rosters, Soundness, Statistics, Store};
 use crate::domain::relationship::Relation;
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::session::{ApiToken, Session, TokenHash};
@@ -262,6 +262,21 @@ impl Store for MemoryStore {
             newest_message: newest.map(|(_, payload)| payload.message.accepted_at),
             ..Statistics::default()
         })
+    }
+
+    async fn backlog(&self, most: u32) -> Result<Backlog, Fault> {
+        let state = self.state();
+        let waiting = state.inbox.values().filter(|row| row.set_aside_at.is_none());
+        let mut messages = state.payloads.iter().filter(|(order, _)| order.0 > 0);
+        Ok(Backlog {
+            waiting: waiting.take(most as usize).count() as u64,
+            oldest: messages.next().map(|(_, payload)| payload.message.accepted_at),
+        })
+    }
+
+    /// Nobody waits for a transaction.
+    fn load(&self) -> Load {
+        Load { commit_groups: self.state().changes, ..Load::default() }
     }
 
     async fn check(&self, _patience: Duration) -> Result<Soundness, Fault> {

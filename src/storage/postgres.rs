@@ -73,8 +73,9 @@ use tokio::time::timeout;
 use super::batch::{Bounds, Writer};
 use super::cached::CacheConfig;
 use super::open::OpenError;
+use super::pool::connections;
 use crate::domain::Fault;
-use crate::domain::ports::{Soundness, Statistics, Store};
+use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 use forget::SeenKey;
 use fronts::Fronts;
 use link::Statements;
@@ -198,6 +199,14 @@ impl Store for PostgresStore {
 
     async fn statistics(&self) -> Result<Statistics, Fault> {
         Ok(self.numbers().await?)
+    }
+
+    async fn backlog(&self, most: u32) -> Result<Backlog, Fault> {
+        Ok(self.what_waits(most).await?)
+    }
+
+    fn load(&self) -> Load {
+        Load { connections: connections(&self.pool), ..self.writer.load() }
     }
 
     async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {

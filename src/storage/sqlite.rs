@@ -71,8 +71,9 @@ use sqlx::{SqliteConnection, query};
 use super::batch::{Answer, Bounds, Writer};
 use super::error::{StoreError, during};
 use super::open::{OpenError, Progress, StorageConfig};
+use super::pool::connections;
 use crate::domain::Fault;
-use crate::domain::ports::{Soundness, Statistics, Store};
+use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 use fresh::Fresh;
 use leases::Leases;
 use rows::value;
@@ -199,6 +200,14 @@ impl Store for SqliteStore {
 
     async fn statistics(&self) -> Result<Statistics, Fault> {
         Ok(self.numbers().await?)
+    }
+
+    async fn backlog(&self, most: u32) -> Result<Backlog, Fault> {
+        Ok(self.what_waits(most).await?)
+    }
+
+    fn load(&self) -> Load {
+        Load { connections: connections(&self.readers), ..self.writer.load() }
     }
 
     async fn check(&self, patience: Duration) -> Result<Soundness, Fault> {

@@ -29,7 +29,8 @@ pub fn install(settings: &Telemetry) -> Result<(), LogError> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let begun = match settings.log_format {
         LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        // The span is the request; what spans there may be around it is nobody's business.
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     begun.map_err(LogError::Installed)
 }

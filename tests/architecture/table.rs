@@ -13,14 +13,24 @@ pub struct Row {
 }
 
 /// The crates that decide what a module can do: talk HTTP, talk SQL, run tasks.
-const HTTP: &[&str] = &["axum", "hyper", "tower", "tower_http", "reqwest"];
+const HTTP: &[&str] = &["axum", "hyper", "tower", "tower_http", "reqwest", "prometheus_client"];
 
 /// The table. A module without a row may be named by nobody and may name nothing.
 pub const TABLE: &[Row] = &[
     Row {
         module: "domain",
         may_use: &["sdk"],
-        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio", "utoipa"],
+        never: &[
+            "axum",
+            "hyper",
+            "tower",
+            "tower_http",
+            "reqwest",
+            "sqlx",
+            "tokio",
+            "utoipa",
+            "prometheus_client",
+        ],
         why: "the rules can be read and tested without a server and without a database",
     },
     Row {
@@ -32,25 +42,25 @@ pub const TABLE: &[Row] = &[
     Row {
         module: "bus",
         may_use: &["domain", "config"],
-        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "prometheus_client"],
         why: "a hint may be lost, so nothing but the domain's hints may pass here",
     },
     Row {
         module: "delivery",
         may_use: &["domain", "sdk"],
-        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx"],
+        never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "prometheus_client"],
         why: "waking a reader is the same for every protocol and every database",
     },
     Row {
         module: "http",
         may_use: &["domain"],
-        never: &["reqwest", "sqlx"],
+        never: &["reqwest", "sqlx", "prometheus_client"],
         why: "what all protocols share must not lean on one of them",
     },
     Row {
         module: "dialect",
         may_use: &["domain", "sdk", "http", "delivery"],
-        never: &["reqwest", "sqlx"],
+        never: &["reqwest", "sqlx", "prometheus_client"],
         why: "a dialect translates, the domain decides, and only the store talks to the database",
     },
     Row {
@@ -75,7 +85,7 @@ pub const TABLE: &[Row] = &[
         module: "telemetry",
         may_use: &["domain", "config"],
         never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx"],
-        why: "logging must never be the reason that something else is built",
+        why: "logs and metrics must never be the reason that something else is built",
     },
     Row {
         module: "demo",
@@ -104,7 +114,7 @@ pub const TABLE: &[Row] = &[
             "storage",
             "telemetry",
         ],
-        never: &["sqlx", "reqwest"],
+        never: &["sqlx", "reqwest", "prometheus_client"],
         why: "the composition root knows every type, and still does nothing itself",
     },
     Row {

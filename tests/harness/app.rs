@@ -224,6 +224,7 @@ impl TestApp {
             head_timeout: Duration::from_secs(60),
             stop_timeout: Duration::ZERO,
             tls: None,
+            traffic: self.app().traffic().clone(),
         };
         let never = std::future::pending();
         tokio::spawn(server::serve(listener, self.router(), settings, never));

@@ -8,6 +8,7 @@ use sealpost::bus::LocalBus;
 use sealpost::domain::account::Account;
 use sealpost::domain::clock::TestClock;
 use sealpost::domain::inbox::{Acceptance, Accepted, Gap, GapReason, SYSTEM_GAP, Waiting};
+use sealpost::domain::measures::Measures;
 use sealpost::domain::ports::{Hint, Inbox};
 use sealpost::domain::session::{NewSession, Session};
 use sealpost::domain::{Gateway, Limits};
@@ -47,6 +48,7 @@ impl Story {
             clock: Arc::new(TestClock::at(START)),
             entropy: Arc::new(SystemEntropy::new().unwrap()),
             limits: Limits::default(),
+            measures: Measures::default(),
         };
         Self { schema, store, gateway, scene, bot, old, account, replacing }
     }

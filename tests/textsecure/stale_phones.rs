@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sealpost::bus::LocalBus;
 use sealpost::domain::clock::{TestClock, Timestamp};
+use sealpost::domain::measures::Measures;
 use sealpost::domain::phone::sending::{Content, Letter, Origin, Part, Posted};
 use sealpost::domain::phone::{
     ContactToken, Device, DeviceNumber, NewDevice, NewPhone, PasswordHash, Phone, PhoneLimit,
@@ -62,6 +63,7 @@ fn node(store: Arc<dyn Store>, seed: u64) -> Switchboard {
             clock: clock.clone(),
             entropy: Arc::new(TestEntropy::new(seed)),
             limits: Limits::default(),
+            measures: Measures::default(),
         }),
         vault: Vault::derive(&[1; 32]),
         codes: Arc::new(Nobody),

@@ -10,6 +10,7 @@ use crate::delivery::hub::Hub;
 use crate::domain::Limits;
 use crate::domain::clock::{Clock, TestClock};
 use crate::domain::ids::MessageId;
+use crate::domain::measures::Measures;
 use crate::domain::ports::{Entropy, Hint};
 use crate::domain::reader::Credential;
 use crate::domain::session::Session;
@@ -48,6 +49,7 @@ impl World {
             clock: clock.clone(),
             entropy: Arc::new(Sevens),
             limits: Limits::default(),
+            measures: Measures::default(),
         });
         let hub = Arc::new(Hub::default());
         tokio::spawn(hub.clone().run(gateway.bus.subscribe()));

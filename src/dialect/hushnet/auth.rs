@@ -23,6 +23,7 @@ use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, SessionId, UserId};
 use crate::domain::inbox::InboxKey;
 use crate::domain::limits::Visitor;
+use crate::domain::measures::Stage;
 use crate::domain::messenger::{DeviceOwner, Member, MemberDevice};
 use crate::http::course::Course;
 use crate::sdk::keys::VerifyingKey;
@@ -90,6 +91,13 @@ impl FromRequestParts<Arc<HushNetState>> for Caller {
         parts: &mut Parts,
         state: &Arc<HushNetState>,
     ) -> Result<Self, Refusal> {
+        let known = Self::known(parts, state);
+        state.messenger.gateway.timed(Stage::Auth, known).await
+    }
+}
+
+impl Caller {
+    async fn known(parts: &Parts, state: &HushNetState) -> Result<Self, Refusal> {
         let claim = Claim::of(parts, state)?;
         claim.compare(parts, b"").map_err(|refusal| claim.counted(state, refusal))?;
         let owner = claim.owner(state).await?.ok_or_else(|| claim.unknown(state))?;

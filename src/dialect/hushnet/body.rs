@@ -17,6 +17,7 @@ use super::contract::{Contract, Style};
 use super::error::Refusal;
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
+use crate::domain::measures::Stage;
 use crate::domain::messenger::DeviceOwner;
 use crate::http::body;
 use crate::http::course::Course;
@@ -128,7 +129,8 @@ impl Heard {
         body: &mut Option<Body>,
         needs_device: bool,
     ) -> Result<Self, Refusal> {
-        let (claim, owner) = Self::begin(parts, state, needs_device).await?;
+        let begun = Self::begin(parts, state, needs_device);
+        let (claim, owner) = state.messenger.gateway.timed(Stage::Auth, begun).await?;
         let address = claim.address;
         let (caller, bytes, room);
         match owner {

@@ -26,6 +26,7 @@ use super::auth::{Caller, authenticate, bearer};
 use super::error::refusal;
 use crate::domain::error::Fault;
 use crate::domain::limits::Visitor;
+use crate::domain::measures::Stage;
 use crate::domain::session::Scope;
 use crate::http::fault_log;
 use crate::http::places::Place;
@@ -107,7 +108,8 @@ struct Guest {
 async fn identify(state: &MixinState, request: &Request<()>) -> Result<Guest, Fault> {
     let address = state.gate.address(request.extensions(), request.headers());
     state.gate.may_knock(address)?;
-    let caller = state.gate.judged(credential(state, request).await, address)?;
+    let known = state.gateway.timed(Stage::Auth, credential(state, request)).await;
+    let caller = state.gate.judged(known, address)?;
     caller.require(Scope::Receive)?;
     let visitor = Visitor { account: Some(caller.owner.account.number), address };
     state.gate.socket(&visitor)?;

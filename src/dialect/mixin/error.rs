@@ -19,7 +19,7 @@ use super::MixinState;
 use super::auth::{bearer, looks_signed};
 use crate::domain::error::Fault;
 use crate::http::fault_log;
-use crate::http::problem::{self, Problem};
+use crate::http::problem::{self, Problem, TrueStatus};
 use crate::http::ratelimit;
 use crate::http::request_id::RequestId;
 
@@ -120,7 +120,9 @@ fn shaped(error: ApiError, style: ErrorStyle) -> Response {
         ErrorStyle::Accepted if !must_be_true => StatusCode::ACCEPTED,
         ErrorStyle::Accepted | ErrorStyle::True => truth,
     };
-    (status, Json(ErrorBody { error })).into_response()
+    let mut response = (status, Json(ErrorBody { error })).into_response();
+    response.extensions_mut().insert(TrueStatus(truth));
+    response
 }
 
 /// The answer for a path that nobody knows.

@@ -12,7 +12,9 @@ use super::answer::{self, Answer};
 use super::outgoing::{self, Door, Label, Rules};
 use super::receipts;
 use super::request::SignedRequest;
+use crate::domain::account::Dialect;
 use crate::domain::error::Fault;
+use crate::domain::measures::Outcome;
 use crate::domain::session::{Scope, SessionOwner};
 use crate::domain::submit::{OnStale, Submission, Verdict};
 
@@ -150,6 +152,8 @@ pub async fn decide(
     let taken = batch.into_iter().zip(verdicts);
     let mut decided: Vec<Decided> =
         taken.map(|(item, verdict)| Decided { item: Ok(item), verdict }).collect();
+    let unreadable = state.gateway.measures.messages(Dialect::Mixin, Outcome::Rejected);
+    unreadable.add(refused.len() as u64);
     for (index, label, fault) in refused {
         let verdict = Verdict::Rejected(fault);
         // Ascending, so each finds its place among those before it.

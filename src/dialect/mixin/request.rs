@@ -17,6 +17,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::inbox::IDS_REMEMBERED;
 use crate::domain::limits::Visitor;
+use crate::domain::measures::Stage;
 use crate::domain::sign_up::UsedToken;
 use crate::http::body;
 use crate::http::course::Course;
@@ -147,7 +148,8 @@ async fn check(state: &MixinState, parts: &Parts, body: Body) -> Result<SignedRe
     let gate = &state.gate;
     let address = gate.address(&parts.extensions, &parts.headers);
     gate.may_knock(address)?;
-    let authenticated = gate.judged(credential(state, parts).await, address)?;
+    let known = state.gateway.timed(Stage::Auth, credential(state, parts)).await;
+    let authenticated = gate.judged(known, address)?;
     let visitor = gate.request(&parts.extensions, authenticated.account(), address)?;
 
     let limit = state.settings.body_limit;

@@ -23,6 +23,7 @@ use super::TextSecureState;
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionNumber;
 use crate::domain::limits::Visitor;
+use crate::domain::measures::Stage;
 use crate::domain::password;
 use crate::domain::phone::{Device, DeviceNumber, PasswordHash, Phone, PhoneNumber};
 use crate::domain::ports::Entropy;
@@ -144,6 +145,7 @@ impl FromRequestParts<Arc<TextSecureState>> for Caller {
             let credentials = Credentials::of(&parts.headers)?;
             state.verified.check(state, credentials).await
         };
+        let known = state.switchboard.gateway.timed(Stage::Auth, known);
         let (phone, device) = gate.judge(known, address).await?;
         let visitor = gate.request(&parts.extensions, phone.account, address)?;
         Ok(Self { phone, device, visitor })

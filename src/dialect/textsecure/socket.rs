@@ -33,6 +33,7 @@ use super::provisioning::{self, Lobby};
 use crate::domain::error::Fault;
 use crate::domain::ids::SessionNumber;
 use crate::domain::limits::Visitor;
+use crate::domain::measures::Stage;
 use crate::http::places::{Place, Places};
 use crate::http::problem::Problem;
 use crate::http::upgrade::{self, Upgrade, asks_for_socket};
@@ -175,6 +176,7 @@ async fn identify(
         let none = || Fault::unauthorized("there are no credentials in the query");
         state.verified.check(state, credentials.ok_or_else(none)?).await
     };
+    let known = state.switchboard.gateway.timed(Stage::Auth, known);
     let (phone, device) = state.gate.judge(known, address).await?;
     let visitor = Visitor { account: Some(phone.account), address };
     state.gate.socket(&visitor)?;

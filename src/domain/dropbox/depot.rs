@@ -25,9 +25,11 @@ use super::{
     AfterReading, BoxToken, CreatedBox, DropBox, DropBoxPolicy, DropId, DropMessage, DropPage,
     Ending, Form, NewDropBox, Put, PutOutcome, ReadDrop, StoredFile, Taking, Version,
 };
+use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
+use crate::domain::measures::Outcome;
 use crate::domain::ports::Blobs;
 
 pub use letters::NewLetter;
@@ -226,6 +228,24 @@ impl Depot {
     /// nothing any more, [`Fault::TooLarge`] when it, or all boxes, are full or a message is too
     /// large, [`Fault::RateLimited`].
     pub async fn put(
+        &self,
+        to: &DropBox,
+        from: Option<IpAddr>,
+        drops: Vec<Drop>,
+    ) -> Result<Vec<NewDropMessage>, Fault> {
+        let count = drops.len() as u64;
+        let put = self.put_uncounted(to, from, drops).await;
+        let outcome = match &put {
+            Ok(_) => Some(Outcome::Accepted),
+            Err(fault) => Outcome::of_refusal(fault),
+        };
+        if let Some(outcome) = outcome {
+            self.gateway.measures.messages(Dialect::KeyService, outcome).add(count);
+        }
+        put
+    }
+
+    async fn put_uncounted(
         &self,
         to: &DropBox,
         from: Option<IpAddr>,

@@ -135,7 +135,9 @@ impl Messenger {
                 .map(|after| Timestamp::from_micros(after.as_micros().saturating_add(1))),
             isolation: never,
         };
-        gateway.store.lease(request).await
+        let leased = gateway.store.lease(request).await?;
+        gateway.count_deliveries(&leased);
+        Ok(leased)
     }
 
     /// The messages of members among what was handed out; the rest means nothing to this reader and

@@ -16,6 +16,7 @@ use super::chat::LatestMessage;
 use super::content::{HUSHNET, Sealed, Shared};
 use super::event::MemberEvent;
 use super::member::Member;
+use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
 use crate::domain::conversation::Conversation;
 use crate::domain::error::Fault;
@@ -23,6 +24,7 @@ use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::inbox::{
     Acceptance, Accepted, Details, FULL_RETRY, Guard, MessageDigest, Slot, WhenFull,
 };
+use crate::domain::measures::Outcome;
 
 /// How often a message is compared again when its recipient changes under it.
 const ROUNDS: usize = 3;
@@ -87,10 +89,24 @@ impl Messenger {
     /// [`Fault::Deferred`] when too much waits for a device, [`Fault::Unauthorized`] when the sending
     /// one has ended.
     pub async fn send(&self, from: Actor, message: &Outgoing) -> Result<Sent, Fault> {
+        let sent = self.send_uncounted(from, message).await;
+        let outcome = match &sent {
+            Ok(sent) if sent.is_new => Some(Outcome::Accepted),
+            Ok(_) => Some(Outcome::Duplicate),
+            Err(fault) => Outcome::of_refusal(fault),
+        };
+        if let Some(outcome) = outcome {
+            self.gateway.measures.message(Dialect::HushNet, outcome);
+        }
+        sent
+    }
+
+    async fn send_uncounted(&self, from: Actor, message: &Outgoing) -> Result<Sent, Fault> {
         self.check(message)?;
         let id = message_id(from, message);
         for round in 0..ROUNDS {
             let fresh = round > 0;
+            let began = self.gateway.clock.now();
             let passed = match self.pass(from, message, fresh).await {
                 Ok(passed) => passed,
                 Err(fault) if fault.is_ours() => return Err(fault),
@@ -104,7 +120,7 @@ impl Messenger {
                 return Ok(self.sent(id));
             }
             let acceptance = self.acceptance(from, message, &passed, id);
-            match self.gateway.store.accept(vec![acceptance]).await?.pop() {
+            match self.gateway.accept(began, vec![acceptance]).await?.pop() {
                 Some(Accepted::Stored(_)) => return Ok(self.stored(&passed, id)),
                 Some(Accepted::Duplicate | Accepted::MessageIdUsed) => return Ok(self.sent(id)),
                 Some(Accepted::Full) => return Err(Fault::Deferred { retry_after: FULL_RETRY }),

@@ -13,11 +13,14 @@ use bytes::Bytes;
 use super::device::{Device, DeviceNumber, Phone};
 use super::number::PhoneNumber;
 use super::switchboard::Switchboard;
+use crate::domain::account::Dialect;
+use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Details, FULL_RETRY, Guard, MessageDigest, Slot, WhenFull,
 };
+use crate::domain::measures::Outcome;
 use crate::domain::ports::Hint;
 
 /// The category of everything that phones send.
@@ -92,6 +95,18 @@ pub enum Posted {
     },
 }
 
+impl Posted {
+    /// As what it is counted.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Stored => Outcome::Accepted,
+            Self::Unreachable => Outcome::RecipientGone,
+            Self::OtherDevices { .. } | Self::StaleDevices(_) => Outcome::StaleSessions,
+            Self::Deferred { .. } => Outcome::Deferred,
+        }
+    }
+}
+
 /// A letter that may go to the store.
 struct Passed {
     index: usize,
@@ -136,7 +151,12 @@ impl Switchboard {
             }
         }
         let undecided = || Posted::Deferred { after: MOVED_RETRY };
-        Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(undecided)).collect())
+        let posted: Vec<Posted> =
+            outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(undecided)).collect();
+        for posted in &posted {
+            self.gateway.measures.message(Dialect::TextSecure, posted.outcome());
+        }
+        Ok(posted)
     }
 
     /// One round over the letters that are not decided. What speaks against a letter counts only
@@ -148,6 +168,7 @@ impl Switchboard {
         fresh: bool,
         outcomes: &mut [Option<Posted>],
     ) -> Result<(), Fault> {
+        let began = self.gateway.clock.now();
         let mut passed = Vec::new();
         for (index, letter) in letters.iter().enumerate() {
             if outcomes[index].is_some() {
@@ -164,7 +185,7 @@ impl Switchboard {
                 Err(refusal) => outcomes[index] = Some(refusal),
             }
         }
-        self.store_letters(from, passed, outcomes).await
+        self.store_letters(from, began, passed, outcomes).await
     }
 
     async fn reachable(
@@ -183,6 +204,7 @@ impl Switchboard {
     async fn store_letters(
         &self,
         from: Option<Origin>,
+        began: Timestamp,
         passed: Vec<Passed>,
         outcomes: &mut [Option<Posted>],
     ) -> Result<(), Fault> {
@@ -190,7 +212,7 @@ impl Switchboard {
             return Ok(());
         }
         let acceptances = passed.iter().map(|pass| self.acceptance(from, pass)).collect();
-        let results = self.gateway.store.accept(acceptances).await?;
+        let results = self.gateway.accept(began, acceptances).await?;
         let mut woken = Vec::new();
         for (pass, result) in passed.iter().zip(results) {
             outcomes[pass.index] = match result {

@@ -8,6 +8,7 @@ use super::addressees::{self, Address, Known, Refusal, Target};
 use super::compare::{self, Objection};
 use super::{Content, Stale, Submission, Verdict, digest_of, message_id_used};
 use crate::domain::audience::Audience;
+use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{ContactPair, Conversation};
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
@@ -34,6 +35,8 @@ const ROWS_AT_ONCE: usize = 8192;
 pub(super) struct Desk<'a> {
     gateway: &'a Gateway,
     sender: &'a SessionOwner,
+    /// When this round began.
+    began: Timestamp,
     /// Whether all of this comes straight from the database.
     fresh: bool,
     conversations: HashMap<ConversationId, Conversation>,
@@ -59,6 +62,7 @@ impl<'a> Desk<'a> {
         open: &[usize],
         fresh: bool,
     ) -> Result<Self, Fault> {
+        let began = gateway.clock.now();
         let items = || open.iter().filter_map(|index| batch.get(*index));
         let addresses: HashSet<Address> = items().map(Address::of).collect();
         let ids = distinct(addresses.iter().map(|address| address.conversation));
@@ -84,7 +88,7 @@ impl<'a> Desk<'a> {
         let represented = distinct(represented.filter(|it| *it != me));
         let companions = companions(gateway, sender, represented).await?;
         let own = rosters.get(&me).cloned();
-        Ok(Self { gateway, sender, fresh, conversations, own, targets, companions })
+        Ok(Self { gateway, sender, began, fresh, conversations, own, targets, companions })
     }
 
     /// Fills in verdicts; returns the items that another look has to decide: those whose audience
@@ -157,9 +161,11 @@ impl<'a> Desk<'a> {
         verdicts: &mut [Option<Verdict>],
     ) -> Result<Vec<usize>, Fault> {
         let mut moved = Vec::new();
+        let mut began = self.began;
         while !passed.is_empty() {
             let later = passed.split_off(at_once(passed.iter().map(|it| it.target.audience.len())));
-            moved.extend(self.store_part(batch, passed, verdicts).await?);
+            moved.extend(self.store_part(batch, began, passed, verdicts).await?);
+            began = self.gateway.clock.now();
             passed = later;
         }
         Ok(moved)
@@ -168,6 +174,7 @@ impl<'a> Desk<'a> {
     async fn store_part(
         &self,
         batch: &[Submission],
+        began: Timestamp,
         passed: Vec<Passed<'_>>,
         verdicts: &mut [Option<Verdict>],
     ) -> Result<Vec<usize>, Fault> {
@@ -175,7 +182,7 @@ impl<'a> Desk<'a> {
         let acceptances = (passed.iter().zip(numbers))
             .map(|(pass, number)| self.acceptance(&batch[pass.index], pass, number))
             .collect();
-        let results = self.gateway.store.accept(acceptances).await?;
+        let results = self.gateway.accept(began, acceptances).await?;
         let mut moved = Vec::new();
         let mut woken = Vec::new();
         for (pass, result) in passed.into_iter().zip(results) {

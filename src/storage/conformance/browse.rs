@@ -4,6 +4,7 @@ use super::phone_scene::number;
 use super::scene::{START, Scene, at, ids, inbox_of, message_ids};
 use crate::domain::ids::MessageId;
 use crate::domain::inbox::{Release, SYSTEM_GAP, Stretch};
+use crate::domain::ports::Backlog;
 use crate::domain::session::Session;
 
 const ALL: Stretch = Stretch { after: None, limit: 10, max_bytes: u64::MAX };
@@ -37,6 +38,22 @@ pub(super) async fn what_waits_is_found_handed_out_or_not(scene: Scene) {
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([1, 3, 4]), "unharmed");
     scene.acknowledge(&phone, &[1, 3, 4]).await;
     assert_eq!(scene.browse(&phone, ALL).await, []);
+}
+
+pub(super) async fn what_waits_in_all_inboxes_is_counted_up_to_a_bound(scene: Scene) {
+    let (bot, phone) = (scene.device(1).await, scene.device(2).await);
+    let laptop = scene.device(3).await;
+    assert_eq!(scene.store.backlog(10).await.unwrap(), Backlog::default());
+    for n in 1..=3 {
+        scene.send(&bot, &[&phone, &laptop], n).await;
+    }
+    let oldest = scene.store.browse(inbox_of(&phone), ALL).await.unwrap()[0].accepted_at;
+    let found = scene.store.backlog(10).await.unwrap();
+    assert_eq!(found, Backlog { waiting: 6, oldest: Some(oldest) });
+    assert_eq!(scene.store.backlog(4).await.unwrap().waiting, 4);
+    scene.lease(&phone, START).await;
+    scene.acknowledge(&phone, &[1, 2]).await;
+    assert_eq!(scene.store.backlog(10).await.unwrap().waiting, 4);
 }
 
 pub(super) async fn an_inbox_is_looked_through_in_stretches(scene: Scene) {

@@ -9,7 +9,7 @@ use super::link::{Link, begin};
 use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
-use crate::domain::ports::{MOST_COUNTED, Soundness, Statistics};
+use crate::domain::ports::{Backlog, MOST_COUNTED, Soundness, Statistics};
 use crate::storage::error::{StoreError, during};
 
 /// The newest message is the newest of all shards, each found at the end of its range.
@@ -25,6 +25,20 @@ const NUMBERS: &str = "
         (SELECT count(*) FROM (
             SELECT 1 FROM inbox WHERE set_aside_at IS NOT NULL LIMIT $1
         ) AS set_aside) AS set_aside";
+
+/// The oldest message is the oldest of all shards, each found at the beginning of its range.
+const BACKLOG: &str = "
+    SELECT
+        (SELECT count(*) FROM (
+            SELECT 1 FROM inbox WHERE set_aside_at IS NULL LIMIT $1
+        ) AS waiting) AS waiting,
+        (SELECT min(oldest.accepted_at)
+            FROM generate_series(0, 1023) AS shards (shard)
+            CROSS JOIN LATERAL (
+                SELECT accepted_at FROM payloads
+                WHERE payloads.shard = shards.shard AND number > 0
+                ORDER BY number LIMIT 1
+            ) AS oldest) AS oldest";
 
 /// It waits as short for a lock as for an answer.
 const PINGING: &str = concat!(
@@ -67,6 +81,13 @@ impl PostgresStore {
             set_aside: count(&row, "set_aside")?,
             newest_message: value::<Option<i64>>(&row, "newest")?.map(Timestamp::from_micros),
         })
+    }
+
+    pub(super) async fn what_waits(&self, most: u32) -> Result<Backlog, StoreError> {
+        let row = query(BACKLOG).bind(i64::from(most)).fetch_one(&mut self.reader().await?).await;
+        let row = row.map_err(during("counting what waits"))?;
+        let oldest = value::<Option<i64>>(&row, "oldest")?.map(Timestamp::from_micros);
+        Ok(Backlog { waiting: count(&row, "waiting")?, oldest })
     }
 
     /// Reads every row of every table, whole, and asks for blocks whose checksum was found wrong.

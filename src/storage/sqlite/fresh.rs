@@ -164,6 +164,11 @@ impl Fresh {
         self.lock().rows_of(inbox).take(most).count()
     }
 
+    /// How many rows there are, of all inboxes; those that are being committed included.
+    pub(super) fn rows(&self) -> usize {
+        self.lock().rows.len()
+    }
+
     /// The last message that has rows here, or had.
     pub(super) fn last(&self) -> i64 {
         self.lock().last

@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection, query};
 use super::SqliteStore;
 use super::rows::{count, value};
 use crate::domain::clock::Timestamp;
-use crate::domain::ports::{MOST_COUNTED, Soundness, Statistics};
+use crate::domain::ports::{Backlog, MOST_COUNTED, Soundness, Statistics};
 use crate::storage::error::{StoreError, during};
 
 const NUMBERS: &str = "
@@ -54,6 +54,25 @@ impl SqliteStore {
         // It has only read: there is nothing that closing could lose.
         let _ = connection.close().await;
         outcome
+    }
+}
+
+const BACKLOG: &str = "
+    SELECT
+        (SELECT count(*) FROM (
+            SELECT 1 FROM inbox WHERE set_aside_at IS NULL LIMIT ?1
+        )) AS waiting,
+        (SELECT accepted_at FROM payloads WHERE number > 0 ORDER BY number LIMIT 1) AS oldest";
+
+impl SqliteStore {
+    /// Rows that are in their table, and those that are in memory.
+    pub(super) async fn what_waits(&self, most: u32) -> Result<Backlog, StoreError> {
+        let fresh = self.fresh.rows() as u64;
+        let row = query(BACKLOG).bind(most).fetch_one(&self.readers).await;
+        let row = row.map_err(during("counting what waits"))?;
+        let waiting = count(&row, "waiting")?.saturating_add(fresh);
+        let oldest = value::<Option<i64>>(&row, "oldest")?.map(Timestamp::from_micros);
+        Ok(Backlog { waiting: waiting.min(most.into()), oldest })
     }
 }
 

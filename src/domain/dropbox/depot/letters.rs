@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Depot, GRACE};
+use crate::domain::account::Dialect;
 use crate::domain::dropbox::letter::TakeLetter;
 use crate::domain::dropbox::stock;
 use crate::domain::dropbox::tries::Lock;
 use crate::domain::dropbox::{DropId, Form, Letter, SecretDigest, StoredFile, Version};
 use crate::domain::error::Fault;
+use crate::domain::measures::Outcome;
 
 /// A letter, before it has an id and times.
 #[derive(Clone, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl Depot {
         };
         self.gateway.store.keep_letter(letter.clone()).await?;
         self.stock.add(bytes);
+        self.gateway.measures.message(Dialect::KeyService, Outcome::Accepted);
         Ok(letter)
     }
 

@@ -14,6 +14,7 @@ use crate::dialect::hushnet::error::Contract;
 use crate::domain::clock::TestClock;
 use crate::domain::ids::{ConversationId, SessionNumber};
 use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
+use crate::domain::measures::Measures;
 use crate::domain::messenger::allowance::Allowances;
 use crate::domain::messenger::chatting::Latest;
 use crate::domain::messenger::enrolment::EnrolmentKey;
@@ -54,6 +55,7 @@ impl World {
             clock: Arc::new(TestClock::at(START)),
             entropy: Arc::new(Zeros),
             limits: Limits::default(),
+            measures: Measures::default(),
         });
         let hub = Arc::new(Hub::default());
         tokio::spawn(hub.clone().run(gateway.bus.subscribe()));

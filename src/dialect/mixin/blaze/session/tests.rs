@@ -23,6 +23,7 @@ use crate::dialect::mixin::{MixinSettings, MixinState};
 use crate::domain::attachment::{FileLimits, Files};
 use crate::domain::clock::TestClock;
 use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
+use crate::domain::measures::Measures;
 use crate::domain::ports::Entropy;
 use crate::domain::reader::Credential;
 use crate::domain::session::{Scopes, Session};
@@ -64,6 +65,7 @@ impl World {
             clock: Arc::new(TestClock::at(START)),
             entropy: Arc::new(Zeros),
             limits: Limits::default(),
+            measures: Measures::default(),
         });
         let hub = Arc::new(Hub::default());
         tokio::spawn(hub.clone().run(gateway.bus.subscribe()));

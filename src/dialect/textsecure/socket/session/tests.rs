@@ -24,6 +24,7 @@ use crate::dialect::textsecure::socket::language::Language;
 use crate::domain::attachment::{FileLimits, Files};
 use crate::domain::clock::TestClock;
 use crate::domain::limits::{Limiter, Networks, Quotas, Visitor};
+use crate::domain::measures::Measures;
 use crate::domain::phone::registration::Attributes;
 use crate::domain::phone::sending::{Content, Letter};
 use crate::domain::phone::{
@@ -138,6 +139,7 @@ fn state(outside: &Arc<Outside>) -> TextSecureState {
         clock: Arc::new(TestClock::at(START)),
         entropy: Arc::new(Counting::default()),
         limits: Limits::default(),
+        measures: Measures::default(),
     });
     let hub = Arc::new(Hub::default());
     tokio::spawn(hub.clone().run(gateway.bus.subscribe()));
