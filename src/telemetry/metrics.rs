@@ -89,10 +89,10 @@ impl Readings {
         build.encode_info(&[("version", self.version), ("database", self.database)])?;
         page.gauge(
             ("process_start_time", "When it opened its data directory, since 1970", SECONDS),
-            seconds(self.started_at.as_micros()),
+            &seconds(self.started_at.as_micros()),
         )?;
         let Some(bytes) = self.resident_bytes else { return Ok(()) };
-        page.gauge(("process_resident_memory", "The memory that the process has", BYTES), bytes)
+        page.gauge(("process_resident_memory", "The memory that the process has", BYTES), &bytes)
     }
 
     fn requests(&self, page: &mut Page<'_>) -> Result<(), fmt::Error> {
@@ -140,18 +140,18 @@ impl Readings {
     }
 
     fn readers(&self, page: &mut Page<'_>) -> Result<(), fmt::Error> {
-        page.gauge(("sealpost_sockets", "Sockets that are open", None), self.sockets)?;
-        page.gauge(("sealpost_long_polls", "Polls that wait", None), self.polls)?;
+        page.gauge(("sealpost_sockets", "Sockets that are open", None), &self.sockets)?;
+        page.gauge(("sealpost_long_polls", "Polls that wait", None), &self.polls)?;
         let Some(backlog) = self.backlog else { return Ok(()) };
         page.gauge(
             ("sealpost_inbox_messages", "What waits in all inboxes, counted so far", None),
-            backlog.waiting,
+            &backlog.waiting,
         )?;
         let age =
             backlog.oldest.map_or(0, |at| self.now.as_micros().saturating_sub(at.as_micros()));
         page.gauge(
             ("sealpost_inbox_oldest_age", "The age of the oldest message that is kept", SECONDS),
-            seconds(age.max(0)),
+            &seconds(age.max(0)),
         )
     }
 
@@ -171,11 +171,11 @@ impl Readings {
         )?;
         page.gauge(
             ("sealpost_write_queue_requests", "Requests that wait for their transaction", None),
-            self.load.waiting_writes,
+            &self.load.waiting_writes,
         )?;
         page.gauge(
             ("sealpost_write_queue", "About what they hold in memory", BYTES),
-            self.load.waiting_bytes,
+            &self.load.waiting_bytes,
         )?;
         let busy = connections.open.saturating_sub(connections.idle);
         let mut open = page.metric(
@@ -187,7 +187,7 @@ impl Readings {
         }
         page.gauge(
             ("sealpost_database_connections_limit", "How many there may be", None),
-            connections.most,
+            &connections.most,
         )
     }
 }
@@ -230,9 +230,9 @@ impl Page<'_> {
     fn gauge(
         &mut self,
         heading: Heading,
-        value: impl prometheus_client::encoding::EncodeGaugeValue,
+        value: &impl prometheus_client::encoding::EncodeGaugeValue,
     ) -> Result<(), fmt::Error> {
-        self.metric(heading, MetricType::Gauge)?.encode_gauge(&value)
+        self.metric(heading, MetricType::Gauge)?.encode_gauge(value)
     }
 }
 

@@ -131,7 +131,7 @@ impl Reduction {
     fn content(&mut self, content: &mut Value) {
         self.below(content, "schema", Self::schema);
         self.each(content, "encoding", |it, encoding| {
-            it.each(encoding, "headers", Self::parameter)
+            it.each(encoding, "headers", Self::parameter);
         });
     }
 
