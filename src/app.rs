@@ -18,6 +18,7 @@ mod phones;
 mod relays;
 mod routers;
 mod settings;
+pub mod telling;
 mod upkeep;
 mod vault;
 

@@ -6,6 +6,8 @@
 
 pub mod client;
 pub mod codes;
+#[cfg(feature = "otel")]
+pub mod collector;
 pub mod mail;
 pub mod nodes;
 pub mod push;

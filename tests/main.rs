@@ -27,6 +27,8 @@ mod schema_parity;
 mod sdk;
 mod simulation;
 mod sockets;
+#[cfg(feature = "otel")]
+mod spans;
 mod stale_cache;
 mod stop;
 mod storage;

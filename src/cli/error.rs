@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::admin::client::CallError;
 use crate::app::AppError;
+use crate::app::telling::TellingError;
 use crate::config::ConfigError;
 use crate::sdk::keystore::KeystoreError;
 use crate::telemetry::logs::LogError;
@@ -18,6 +19,9 @@ pub(super) enum CommandError {
     /// Logging cannot begin.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Neither logging nor what tells of requests can begin.
+    #[error(transparent)]
+    Telling(#[from] TellingError),
     /// The runtime cannot be built.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),

@@ -7,9 +7,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::error::CommandError;
 use super::output;
 use crate::app::App;
+use crate::app::telling::Telling;
 use crate::config::Config;
 use crate::domain::account::Dialect;
-use crate::telemetry::logs;
 
 /// Serve clients until stopped
 ///
@@ -27,10 +27,16 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(config: &Config) -> Result<(), CommandError> {
-    logs::install(&config.telemetry)?;
-    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(CommandError::Runtime)?.block_on(serve(config))
+    let runtime = runtime.map_err(CommandError::Runtime)?;
+    let telling = {
+        let _current = runtime.enter();
+        Telling::begin(&config.telemetry)?
+    };
+    raise_file_limit();
+    let served = runtime.block_on(serve(config));
+    telling.end();
+    served
 }
 
 /// Every connection is an open file, and the usual limit of 1024 is made for programs that cannot

@@ -67,6 +67,18 @@ impl TraceParent {
         self.0.get(3..35).unwrap_or_default()
     }
 
+    /// The span in it from which the request comes, 16 digits.
+    #[must_use]
+    pub fn span_id(&self) -> &str {
+        self.0.get(36..52).unwrap_or_default()
+    }
+
+    /// Whether the caller keeps what is said of this trace.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.0.ends_with("01")
+    }
+
     /// Does `work` for the sake of a request of this trace.
     pub fn during<Work: Future>(self, work: Work) -> During<Work> {
         During { trace: self, work: Some(Box::pin(work)) }
@@ -136,6 +148,9 @@ mod tests {
         let trace = TraceParent::parse(GOOD).unwrap();
         assert_eq!(trace.as_str(), GOOD);
         assert_eq!(trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!((trace.span_id(), trace.is_sampled()), ("00f067aa0ba902b7", true));
+        let not_kept = TraceParent::parse(&GOOD.replace("-01", "-00")).unwrap();
+        assert!(!not_kept.is_sampled());
     }
 
     #[test]

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::course::Course;
 use super::leftovers::{Leftovers, Whose, log_late};
@@ -30,6 +31,17 @@ use super::upgrade;
 use crate::domain::Fault;
 use crate::domain::ports::Entropy;
 use crate::domain::trace::TraceParent;
+
+/// The methods that routes here have, and those that browsers ask beside them.
+const METHODS: [Method; 7] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+];
 
 /// How long requests may take.
 #[derive(Clone, Copy, Debug)]
@@ -180,16 +192,52 @@ async fn enter(
     let id = request_id::give(&mut request, &*entrance.entropy);
     let trace = request_id::trace(request.headers());
     let trace_id = trace.as_ref().map(TraceParent::trace_id);
-    let span = tracing::error_span!("request", request_id = %id, trace_id);
-    let work = pass(entrance, request, next, id);
-    match trace {
-        None => work.instrument(span).await,
-        Some(trace) => trace.during(work).instrument(span).await,
+    // Nothing happens before it is asked for: that is when the trace is current.
+    let work = async {
+        let span = span(&id, trace_id);
+        pass(entrance, request, next, id).instrument(span).await
+    };
+    match trace.clone() {
+        None => work.await,
+        Some(trace) => trace.during(work).await,
+    }
+}
+
+/// The span around a request. What stands behind the ids is known once there is an answer.
+fn span(id: &RequestId, trace_id: Option<&str>) -> Span {
+    tracing::error_span!(
+        "request",
+        request_id = %id,
+        trace_id,
+        otel.name = Empty,
+        otel.kind = Empty,
+        otel.status_code = Empty,
+        http.request.method = Empty,
+        http.route = Empty,
+        http.response.status_code = Empty,
+    )
+}
+
+/// Says for whoever collects spans what the request was and what became of it.
+fn describe(method: &Method, template: Option<&str>, status: StatusCode) {
+    let span = Span::current();
+    // Neither a method nor a path that a stranger made up is a name.
+    let method = if METHODS.contains(method) { method.as_str() } else { "_OTHER" };
+    let name = template.map_or_else(|| method.to_owned(), |path| format!("{method} {path}"));
+    span.record("otel.name", name).record("otel.kind", "server");
+    span.record("http.request.method", method);
+    span.record("http.response.status_code", status.as_u16());
+    if let Some(template) = template {
+        span.record("http.route", template);
+    }
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
     }
 }
 
 async fn pass(entrance: Arc<Entrance>, request: Request, next: Next, id: RequestId) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
+    let method = cfg!(feature = "otel").then(|| request.method().clone());
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| AccessLine::begin(&request));
     let response = match entrance.others.of(&request) {
         Some(other) => {
@@ -200,7 +248,11 @@ async fn pass(entrance: Arc<Entrance>, request: Request, next: Next, id: Request
     };
     let mut response = problem::shape(response, &id);
     let template = template(path.as_ref(), &response);
-    entrance.traffic.answered(template, problem::true_status(&response));
+    let status = problem::true_status(&response);
+    entrance.traffic.answered(template, status);
+    if let Some(method) = &method {
+        describe(method, template, status);
+    }
     if let Some(line) = line {
         line.write(template, &response);
     }

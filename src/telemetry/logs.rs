@@ -2,7 +2,9 @@
 
 use std::io;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::telemetry::{LogFormat, Telemetry};
 
@@ -20,17 +22,35 @@ pub enum LogError {
 /// The driver quotes the lines of a file of passwords that it cannot read; that is nobody's business.
 const NEVER: &str = "sqlx_postgres::options=off";
 
+/// What receives the log.
+pub(super) type Receiver = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Sends what the program logs to standard error, as the settings say.
 ///
 /// # Errors
 /// When the filter cannot be read, and when logging began before.
 pub fn install(settings: &Telemetry) -> Result<(), LogError> {
+    install_with(settings, Vec::new())
+}
+
+/// The same, and what is let through goes to others as well.
+pub(super) fn install_with(
+    settings: &Telemetry,
+    mut receivers: Vec<Receiver>,
+) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(&settings.log_level)?.add_directive(NEVER.parse()?);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    let begun = match settings.log_format {
-        LogFormat::Text => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
+    receivers.push(lines(settings.log_format));
+    let begun = tracing_subscriber::registry().with(receivers).with(filter).try_init();
+    begun.map_err(|error| LogError::Installed(error.into()))
+}
+
+fn lines(format: LogFormat) -> Receiver {
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    match format {
+        LogFormat::Text => {
+            lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed()
+        }
         // The span is the request; what spans there may be around it is nobody's business.
-        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
-    };
-    begun.map_err(LogError::Installed)
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+    }
 }
