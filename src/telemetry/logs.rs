@@ -47,9 +47,7 @@ pub(super) fn install_with(
 fn lines(format: LogFormat) -> Receiver {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     match format {
-        LogFormat::Text => {
-            lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed()
-        }
+        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).boxed(),
         // The span is the request; what spans there may be around it is nobody's business.
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     }
