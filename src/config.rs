@@ -138,6 +138,7 @@ impl Config {
         self.dialects.keyservice.fits(&self.http, &self.limits.rate)?;
         self.metrics.validate()?;
         self.console.validate()?;
+        self.console.fits(&self.dialects)?;
         self.telemetry.validate()
     }
 }

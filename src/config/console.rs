@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, Secret};
+use super::{ConfigError, Dialects, Secret};
 
 /// What is shorter than this can be guessed.
 const SHORTEST_PASSWORD: usize = 12;
 
 /// A token that is shorter than this can be guessed by a machine.
 const SHORTEST_TOKEN: usize = 16;
+
+/// Where the page to try the gateway with is.
+const TRY_IT: &str = "/try";
 
 /// Pages for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,22 @@ impl Console {
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.password.is_empty() || !self.token.is_empty()
+    }
+
+    /// Refuses settings that have something else where the page to try the gateway with is.
+    pub(super) fn fits(&self, dialects: &Dialects) -> Result<(), ConfigError> {
+        let prefixes = [
+            ("dialects.mixin.path_prefix", dialects.mixin.path_prefix.as_str()),
+            ("dialects.hushnet.path_prefix", dialects.hushnet.mounted_at()),
+        ];
+        let is_there = |path: &str| path == TRY_IT || path.starts_with(&format!("{TRY_IT}/"));
+        match prefixes.into_iter().find(|(_, path)| self.try_it && is_there(path)) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let reason = format!("is where console.try_it has its page, {TRY_IT}");
+                Err(ConfigError::Value { key, reason })
+            }
+        }
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -57,6 +76,18 @@ mod tests {
         let token = Console { token: "0123456789abcdef".into(), ..Console::default() };
         assert!(password.is_on() && password.validate().is_ok());
         assert!(token.is_on() && token.validate().is_ok());
+    }
+
+    #[test]
+    fn nothing_else_is_where_the_page_to_try_it_is() {
+        let with = |try_it, prefix: &str| {
+            let mut dialects = Dialects::default();
+            dialects.mixin.path_prefix = prefix.to_owned();
+            Console { try_it, ..Console::default() }.fits(&dialects)
+        };
+        assert!(with(true, "").is_ok() && with(true, "/tryst").is_ok());
+        assert!(with(true, "/try").is_err() && with(true, "/try/it").is_err());
+        assert!(with(false, "/try").is_ok());
     }
 
     #[test]
