@@ -45,7 +45,7 @@ impl Stage {
     /// Somebody who came in under a name.
     async fn person(&self, name: &str) -> Person {
         let person = self.visitor().await;
-        person.page.fills("#name", name).await;
+        person.page.fills("#guest-name", name).await;
         person.page.types("Enter").await;
         person.page.reads("#me-name", name).await;
         person

@@ -66,12 +66,12 @@ async function begin() {
 }
 
 function showDoor() {
-  element("name").value = NAMES[Math.floor(Math.random() * NAMES.length)];
+  element("guest-name").value = NAMES[Math.floor(Math.random() * NAMES.length)];
   element("door").hidden = false;
 }
 
 async function comeIn() {
-  const person = await enter(gateway, about.server_public_key, element("name").value);
+  const person = await enter(gateway, about.server_public_key, element("guest-name").value);
   await isMine(person.userId);
   await settleIn(person);
   tell({

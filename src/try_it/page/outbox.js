@@ -38,7 +38,7 @@ export async function send({ gateway, directory, person }, message, tell) {
       return sessions.length;
     }
     requireStale(receipt, message);
-    tellOfRefusal(receipt, sessions, sent, tell);
+    tellOfRefusal(receipt, sent, tell);
     directory.learn(message.to, receipt.sessions);
   }
   throw new Failure(`The devices of ${message.toName} change faster than one can seal.`);
@@ -82,7 +82,7 @@ function requireStale({ outcome, sessions, error, retry_after: after }, { toName
   throw new Failure(`${toName} cannot be reached now. Try again ${when}.`);
 }
 
-function tellOfRefusal(receipt, sealedFor, sent, tell) {
+function tellOfRefusal(receipt, sent, tell) {
   tell({
     kind: "refused",
     title: "Refused: the list is stale, and nothing was stored",
@@ -96,10 +96,8 @@ function tellOfRefusal(receipt, sealedFor, sent, tell) {
     kind: "fresh",
     title: `The fresh list came with the refusal: ${devices(receipt.sessions)}`,
     facts: [
-      ["Missing", ids(receipt.missing ?? [])],
+      ["Signed in", ids(receipt.missing ?? [])],
       ["Signed out", ids(receipt.deleted ?? [])],
-      ["Was", ids(sealedFor.map((session) => session.session_id))],
-      ["Is", ids(receipt.sessions.map((session) => session.session_id))],
     ],
   });
 }

@@ -15,7 +15,7 @@ const SIGNS = {
   stored: "✓",
   came: "↓",
   opened: "○",
-  "signed-in": "⚿",
+  "signed-in": "◆",
   trouble: "!",
 };
 
