@@ -10,6 +10,7 @@ use sealpost::sdk::keystore::Keystore;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::http;
 use crate::program::{self, Program};
 
 /// A gateway with the bot, and a person with a device.
@@ -25,8 +26,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let program = Program::serve_with(&folder.path().join("data"), "127.0.0.1:0", &[ON]);
         let url = format!("http://{}", program.address());
-        let http = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        Self { program, folder, http, url }
+        Self { program, folder, http: http(Vec::new()), url }
     }
 
     /// The same with a certificate of `localhost`'s.
@@ -37,12 +37,12 @@ impl Stage {
             ON,
             ("SEALPOST_HTTP__TLS_CERTIFICATE", certificate.to_str().unwrap()),
             ("SEALPOST_HTTP__TLS_KEY", key.to_str().unwrap()),
+            ("SEALPOST_HTTP__PUBLIC_URL", "https://localhost:4433"),
         ];
         let program = Program::serve_with(&folder.path().join("data"), "127.0.0.1:0", &settings);
         let url = format!("https://localhost:{}", program.address().port());
         let authority = Certificate::from_pem(&fs::read(vector("authority.pem")).unwrap());
-        let http = Client::builder().no_proxy().tls_certs_only([authority.unwrap()]).build();
-        Self { program, folder, http: http.unwrap(), url }
+        Self { program, folder, http: http(vec![authority.unwrap()]), url }
     }
 
     async fn echo(&self) -> UserId {

@@ -148,8 +148,8 @@ async fn two_windows_talk_and_one_meets_a_stale_list_when_the_other_signs_in_aga
     let sums = ben.page.evaluates(sums).await;
     let (sent, now) = (sums[0].as_str().unwrap(), sums[1].as_str().unwrap());
     assert_ne!(sent, now);
-    ben.page.reads(".exchange.pointed-at, .exchange", sent).await;
-    ben.page.reads(".exchange", now).await;
+    ben.page.reads(".exchange dd", sent).await;
+    ben.page.reads(".exchange dd", now).await;
     anna.is_photographed("signed-in-again").await;
     ben.is_photographed("stale").await;
 

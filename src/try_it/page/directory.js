@@ -21,8 +21,8 @@ export class Directory {
   }
 
   /** Asks for the sessions of an account afresh. */
-  async fetch(person, user, about) {
-    const sessions = await this.#gateway.ask(person, "POST", "/sessions/fetch", [user], { about });
+  async fetch(person, user) {
+    const sessions = await this.#gateway.ask(person, "POST", "/sessions/fetch", [user]);
     this.learn(user, sessions);
     return sessions;
   }

@@ -5,11 +5,15 @@ import { short } from "./bytes.js";
 /** Characters of sealed bytes that are shown outside of the whole body. */
 const GLIMPSE = 72;
 
-/** `{ pairs, verdict, isGood }`: names and values, and in a word what came of it. */
+/**
+ * `{ pairs, verdict, isGood, messages }`: names and values, in a word what came of it, and the ids
+ * of the messages in it.
+ */
 export function summary(exchange) {
   const { session } = exchange;
-  const { pairs, verdict = "done", isGood = true } = refusal(exchange) ?? found(exchange);
-  return { pairs: [["From device", session && short(session)], ...pairs], verdict, isGood };
+  const usual = { verdict: "done", isGood: true, messages: [] };
+  const { pairs, ...rest } = refusal(exchange) ?? found(exchange);
+  return { ...usual, ...rest, pairs: [["From device", session && short(session)], ...pairs] };
 }
 
 /** What is said of a request that failed as a whole, if it did. */
@@ -26,7 +30,7 @@ function found({ path, request, answer }) {
     case "encrypted_messages":
       return ofMessage(request[0], data[0]);
     case "inbox":
-      return { pairs: data.flatMap(ofWaiting), verdict: `${data.length} handed out` };
+      return ofInbox(data);
     case "fetch":
       return ofLookUp(request, data);
     case "acknowledgements":
@@ -73,7 +77,13 @@ function ofMessage(item, receipt) {
     ["Receipt", `${receipt.state}, ${receipt.outcome}`],
     ["Fresh list", isGood ? "" : receipt.sessions.map((one) => short(one.session_id)).join(", ")],
   ];
-  return { pairs, verdict: receipt.outcome.replace("_", " "), isGood };
+  const verdict = receipt.outcome.replace("_", " ");
+  return { pairs, verdict, isGood, messages: [item.message_id] };
+}
+
+function ofInbox(data) {
+  const messages = data.map((message) => message.message_id);
+  return { pairs: data.flatMap(ofWaiting), verdict: `${data.length} handed out`, messages };
 }
 
 function ofWaiting(message) {

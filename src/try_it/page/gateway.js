@@ -22,16 +22,15 @@ export class Gateway {
    * Asks something in the name of a person, by a request that its device signs; gives the `data` of
    * the answer.
    *
-   * `about` is the id of the message that it is for. `isShown` tells by the answer whether anybody
-   * wants to see it.
+   * `isShown` tells by the answer whether anybody wants to see it.
    */
-  async ask(person, method, path, body, { about, signal, isShown = () => true } = {}) {
+  async ask(person, method, path, body, { signal, isShown = () => true } = {}) {
     const text = body === undefined ? "" : JSON.stringify(body);
     const token = await requestToken(person, method, this.#api + path, text);
     const { status, answer } = await exchange(method, this.#api + path, text, token, signal);
     if (isShown(answer)) {
       const session = person.sessionId;
-      this.#show({ method, path, session, request: body, status, answer, about });
+      this.#show({ method, path, session, request: body, status, answer });
     }
     return dataOf(status, answer);
   }

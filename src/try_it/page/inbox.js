@@ -96,7 +96,7 @@ export class Inbox {
     const size = ["Envelope", `${envelope.length} bytes, with one slot: this device's`];
     tell({ kind: "came", title, facts: [size] });
     try {
-      const isProved = await this.#proves(person, from, senderKeyOf(envelope), id, tell);
+      const isProved = await this.#proves(person, from, senderKeyOf(envelope), tell);
       const text = fromUtf8(await open(envelope, person.sessionId, person.keys));
       tell({ kind: "opened", title: "Opened with this device's key", facts: [] });
       this.#hear.message({ id, from, text, isProved });
@@ -108,9 +108,9 @@ export class Inbox {
   }
 
   /** Whether the key that sealed a message is one that was listed for the account it is from. */
-  async #proves(person, from, key, about, tell) {
+  async #proves(person, from, key, tell) {
     if (this.#directory.hasKey(from, key)) return true;
-    await this.#directory.fetch(person, from, about);
+    await this.#directory.fetch(person, from);
     const isListed = this.#directory.hasKey(from, key);
     const title = isListed
       ? "The key that sealed it was new here: it is on the sender's list"
@@ -121,8 +121,7 @@ export class Inbox {
 
   async #acknowledge(person, ids) {
     const body = ids.map((id) => ({ message_id: id, status: "READ" }));
-    const options = { about: ids[0] };
-    await this.#gateway.ask(person, "POST", "/acknowledgements", body, options);
+    await this.#gateway.ask(person, "POST", "/acknowledgements", body);
     const title = "Acknowledged: the gateway deletes this device's copy";
     for (const id of ids) {
       this.#hear.step(id, { kind: "stored", title, facts: [["Message", short(id)]] });

@@ -45,10 +45,10 @@ export async function send({ gateway, directory, person }, message, tell) {
 }
 
 /** The list to seal for: the remembered one, as long as nobody says that it is old. */
-async function devicesOf(directory, person, { id, to, toName }, round, tell) {
+async function devicesOf(directory, person, { to, toName }, round, tell) {
   let sessions = directory.known(to);
   if (sessions === undefined || sessions.length === 0) {
-    sessions = await directory.fetch(person, to, id);
+    sessions = await directory.fetch(person, to);
     if (sessions.length === 0) throw new Failure(`${toName} is signed in nowhere at the moment.`);
     const title = `Asked which devices ${toName} has: ${sessions.length}`;
     tell({ kind: "looked-up", title, facts: [["Checksum", checksumOf(sessions)]] });
@@ -69,7 +69,7 @@ async function post(gateway, person, { id, to }, sessions, envelope, sum) {
     recipient_sessions: sessions.map(({ session_id }) => ({ session_id })),
     data_base64: base64url(envelope),
   };
-  const receipts = await gateway.ask(person, "POST", "/encrypted_messages", [item], { about: id });
+  const receipts = await gateway.ask(person, "POST", "/encrypted_messages", [item]);
   return receipts[0];
 }
 

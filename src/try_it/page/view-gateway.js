@@ -7,11 +7,11 @@ import { timeOfDay } from "./words.js";
 /** How many exchanges are kept. */
 const MOST = 100;
 
-/** Shows an exchange: `{ method, path, session, request, status, answer, about }`. */
+/** Shows an exchange: `{ method, path, session, request, status, answer }`. */
 export function show(exchange) {
   const item = copyOf("exchange-template");
-  const { pairs, verdict, isGood } = summary(exchange);
-  item.dataset.about = exchange.about ?? "";
+  const { pairs, verdict, isGood, messages } = summary(exchange);
+  item.dataset.messages = messages.join(" ");
   item.querySelector(".what").textContent = `${exchange.method} ${exchange.path}`;
   const badge = item.querySelector(".verdict");
   badge.textContent = verdict;
@@ -23,14 +23,14 @@ export function show(exchange) {
   append(element("exchanges"), item, MOST);
 }
 
-/** Leads to the last exchange about a message, and points at it. */
+/** Points at all that the gateway was given of a message, and leads there. */
 export function pointAt(message) {
-  const about = [...element("exchanges").children].filter((item) => item.dataset.about === message);
-  for (const old of document.querySelectorAll(".pointed-at")) old.classList.remove("pointed-at");
-  if (about.length === 0) return;
-  for (const item of about) item.classList.add("pointed-at");
-  about[0].scrollIntoView({ block: "nearest", behavior: "smooth" });
-  about[0].focus({ preventScroll: true });
+  const all = [...element("exchanges").children];
+  const found = all.filter((item) => item.dataset.messages.split(" ").includes(message));
+  for (const item of all) item.classList.toggle("pointed-at", found.includes(item));
+  const [first] = found;
+  first?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  first?.focus({ preventScroll: true });
 }
 
 function written(body) {
