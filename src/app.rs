@@ -19,6 +19,7 @@ mod relays;
 mod routers;
 mod settings;
 pub mod telling;
+mod try_it;
 mod upkeep;
 mod vault;
 
@@ -58,6 +59,7 @@ use crate::http::traffic::Traffic;
 use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
+use crate::try_it::TryIt;
 
 pub use self::listeners::Bound;
 pub use self::openapi::{Reduced, openapi_document, openapi_reduced, openapi_yaml};
@@ -81,6 +83,8 @@ pub struct App {
     hushnet: Option<Arc<HushNetState>>,
     /// The key service, if it is spoken.
     keyservice: Option<Arc<KeyServiceState>>,
+    /// The page to try the gateway with, if it is served.
+    try_it: Option<Arc<TryIt>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
     /// What comes in from clients.
@@ -132,6 +136,9 @@ pub enum AppError {
     /// Another gateway cannot be asked.
     #[error(transparent)]
     Relays(#[from] Box<PeerError>),
+    /// The guests of the page to try the gateway with cannot be found out.
+    #[error("cannot find out which guests there are")]
+    Guests(#[source] Fault),
     /// A listener cannot begin.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -202,6 +209,7 @@ impl App {
             phones: None,
             hushnet: None,
             keyservice: None,
+            try_it: None,
             server_public_key,
             started_at,
             traffic: Arc::default(),
@@ -218,7 +226,23 @@ impl App {
         }
         app.open_hushnet(&seed)?;
         app.open_keyservice(&seed)?;
+        app.open_try_it(&seed).await.map_err(AppError::Guests)?;
         Ok(app)
+    }
+
+    /// The same for the page to try the gateway with.
+    async fn open_try_it(&mut self, seed: &[u8; 32]) -> Result<(), Fault> {
+        let parts = try_it::Parts {
+            gateway: self.gateway.clone(),
+            hub: self.hub.clone(),
+            gate: self.gate.clone(),
+            server_public_key: self.server_public_key.clone(),
+        };
+        self.try_it = parts.state(&self.config, seed).await?;
+        if let Some(state) = &self.try_it {
+            try_it::follow(&mut self.tasks, state);
+        }
+        Ok(())
     }
 
     /// The same for HushNet's members.
@@ -362,6 +386,7 @@ impl App {
             (Purpose::Dialect(Dialect::HushNet), dialects.hushnet.own_address()),
             (Purpose::Dialect(Dialect::KeyService), dialects.keyservice.own_address()),
             (Purpose::Metrics, self.config.metrics.address()),
+            (Purpose::Echo, self.try_it.as_ref().map(|_| try_it::ECHO)),
         ];
         let own = own.into_iter().filter_map(|(purpose, address)| Some((purpose, address?)));
         let bound =
@@ -377,11 +402,9 @@ impl App {
             // Readers that wait for messages would hold up everything else.
             self.hub.close();
         };
-        let routers = Routers {
-            clients: self.router(),
-            operators: self.admin_router(),
-            own: self.own_routers(),
-        };
+        let (clients, mut own) = (self.router(), self.own_routers());
+        own.push((Purpose::Echo, clients.clone()));
+        let routers = Routers { clients, operators: self.admin_router(), own };
         listeners::run(bound, routers, &self.config.http, &self.traffic, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
     }

@@ -4,6 +4,7 @@
 //! beats the default. Every setting has a default, so a gateway runs without any of them.
 
 pub mod attachments;
+pub mod console;
 pub mod database;
 pub mod dialects;
 pub mod http;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use attachments::Attachments;
+pub use console::Console;
 pub use database::Database;
 pub use dialects::Dialects;
 pub use http::Http;
@@ -53,6 +55,8 @@ pub struct Config {
     pub dialects: Dialects,
     /// What the gateway counts about itself.
     pub metrics: Metrics,
+    /// Pages for people.
+    pub console: Console,
     /// Logs.
     pub telemetry: Telemetry,
 }
@@ -133,6 +137,8 @@ impl Config {
         self.dialects.validate()?;
         self.dialects.keyservice.fits(&self.http, &self.limits.rate)?;
         self.metrics.validate()?;
+        self.console.validate()?;
+        self.console.fits(&self.dialects)?;
         self.telemetry.validate()
     }
 }

@@ -6,6 +6,7 @@
 //! the public halves alone, and the last act looks for plaintext in the files that it wrote.
 
 mod cast;
+pub mod echo;
 mod print;
 mod story;
 
@@ -90,6 +91,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let mut config = Config::default();
     config.storage.data = options.data.clone().unwrap_or_else(|| temporary.path().join("data"));
     config.dialects.textsecure.enabled = true;
+    config.console.try_it = options.keep;
 
     let start = tokio::time::Instant::now();
     let mut app = App::open_here(&config).await?;
@@ -98,6 +100,7 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         listener.map_err(|source| DemoError::Listen { address: options.listen, source })?;
     let bound = app.bind(listener)?;
     let url = format!("http://{}", bound.address());
+    let echo = bound.echo_address();
     print::opening(&url, &config.storage.data, start.elapsed());
 
     let admin = AdminClient::Local(app.admin_router());
@@ -108,12 +111,16 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
             print::what_to_try(&url, &cast.written(&config.storage.data)?);
             stop.await;
         }
+        if told.is_ok() && !options.keep {
+            print::how_to_try();
+        }
         // Nobody listens only if the gateway is gone already.
         let _ = finished.send(());
         told.map(drop)
     };
     let serve = app.run(bound, async { drop(story_is_over.await) });
-    let (told, ()) = tokio::join!(tell, serve);
+    let play = async { tokio::join!(tell, serve).0 };
+    let told = echo::beside(play, &app, echo).await;
     app.close().await;
     told
 }

@@ -13,6 +13,7 @@ pub mod conversation;
 pub mod dropbox;
 pub mod error;
 pub mod gateway;
+pub mod guest;
 pub mod idempotency;
 pub mod ids;
 pub mod inbox;

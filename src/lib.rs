@@ -11,7 +11,8 @@
 //! - [`delivery`] hands out what waits; [`outside`] asks others to wake phones and to hand codes over.
 //! - [`app`] puts it all together; [`config`] and [`telemetry`] are what it is told and what it
 //!   tells.
-//! - [`admin`] is the operator's API, [`cli`] the command, [`demo`] a story to watch.
+//! - [`admin`] is the operator's API, [`cli`] the command, [`demo`] a story to watch, [`try_it`] a
+//!   page to try the gateway with.
 //!
 //! Who may import whom is written in `ARCHITECTURE.md` and held by `tests/architecture.rs`.
 
@@ -28,6 +29,7 @@ pub mod http;
 pub mod outside;
 pub mod storage;
 pub mod telemetry;
+pub mod try_it;
 
 pub use sealpost_sdk as sdk;
 

@@ -34,4 +34,5 @@ mod stop;
 mod storage;
 mod textsecure;
 mod tls;
+mod try_it;
 mod walkthrough;

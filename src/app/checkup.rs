@@ -101,6 +101,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(drop_box_files(config, data));
     findings.extend(certificate(config));
     findings.extend(metrics(config));
+    findings.extend(try_it(config));
     findings.extend(gateway(config).await);
     findings
 }
@@ -227,6 +228,20 @@ fn metrics(config: &Config) -> Option<Finding> {
     }
     let found = format!("{found} for whoever can reach that address");
     Some(Finding::warn(SUBJECT, found, "set metrics.token, unless only the scraper can"))
+}
+
+/// Whether whoever reaches the gateway becomes a guest, and whether that may be anybody.
+fn try_it(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "try-it page";
+    if !config.console.try_it {
+        return None;
+    }
+    let address = config.http.listen;
+    if address.ip().is_loopback() && config.http.public_url.is_empty() {
+        return Some(Finding::ok(SUBJECT, format!("at /try, for this machine ({address})")));
+    }
+    let found = "at /try, where whoever reaches this gateway gets an account for a while";
+    Some(Finding::warn(SUBJECT, found, "leave console.try_it out, unless that is what you want"))
 }
 
 /// The path itself or its closest parent that exists.
@@ -361,6 +376,21 @@ mod tests {
         assert_eq!(state("127.0.0.1:9464", ""), Some(State::Ok));
         assert_eq!(state("0.0.0.0:9464", ""), Some(State::Warn));
         assert_eq!(state("0.0.0.0:9464", "a-token-of-some-length"), Some(State::Ok));
+    }
+
+    #[test]
+    fn a_page_to_try_it_that_strangers_may_reach_deserves_a_look() {
+        let state = |listen: &str, public_url: &str, is_on| {
+            let mut config = Config::default();
+            config.http.listen = listen.parse().unwrap();
+            config.http.public_url = public_url.to_owned();
+            config.console.try_it = is_on;
+            try_it(&config).map(|finding| finding.state)
+        };
+        assert_eq!(state("0.0.0.0:8080", "", false), None);
+        assert_eq!(state("127.0.0.1:8080", "", true), Some(State::Ok));
+        assert_eq!(state("0.0.0.0:8080", "", true), Some(State::Warn));
+        assert_eq!(state("127.0.0.1:8080", "https://gateway.example", true), Some(State::Warn));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The listeners: TCP for clients, a Unix socket in the data directory for operators, and TCP for
-//! each dialect that has an address of its own, and for metrics.
+//! each dialect that has an address of its own, for metrics, and for the echo bot of this process.
 
 use std::fs::{self, Permissions};
 use std::future::pending;
@@ -51,6 +51,9 @@ pub(super) enum Purpose {
     Dialect(Dialect),
     /// Metrics.
     Metrics,
+    /// The echo bot of the page to try the gateway with, a client of this process: what all others
+    /// are served, without TLS.
+    Echo,
 }
 
 /// The listener of one dialect, or of metrics.
@@ -124,6 +127,12 @@ impl Bound {
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.own_address_for(Purpose::Metrics)
+    }
+
+    /// Where the echo bot of the page to try the gateway with is served, if there is one.
+    #[must_use]
+    pub fn echo_address(&self) -> Option<SocketAddr> {
+        self.own_address_for(Purpose::Echo)
     }
 
     fn own_address_for(&self, purpose: Purpose) -> Option<SocketAddr> {
@@ -251,6 +260,7 @@ pub(super) async fn run(
         let settings = match purpose {
             Purpose::Dialect(_) => for_clients.clone(),
             Purpose::Metrics => for_operators.clone(),
+            Purpose::Echo => Settings { tls: None, ..for_clients.clone() },
         };
         Some(server::serve(prompt(listener), router, settings, signal()))
     });

@@ -89,6 +89,7 @@ impl App {
             let places = keyservice::PLACES;
             below.extend(places.map(|place| Place::below_in_any_case(place, router.clone())));
         }
+        below.extend(self.try_it_place());
         below
     }
 
@@ -181,7 +182,7 @@ impl App {
         }
     }
 
-    fn guard(&self) -> Guard {
+    pub(super) fn guard(&self) -> Guard {
         let (patience, leftovers) = (self.patience(), self.leftovers.clone());
         Guard { patience, leftovers, is_trusting: false }
     }

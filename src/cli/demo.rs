@@ -16,7 +16,7 @@ use crate::demo::{self, Options};
 /// list, the retry. Needs no configuration and reads none.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Go on serving when the story is told, and print what to try next
+    /// Go on serving when the story is told, and print what to try next, such as the page at /try
     #[arg(long)]
     keep: bool,
     /// Address and port to listen on; port 0 takes any free one

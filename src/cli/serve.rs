@@ -9,6 +9,7 @@ use super::output;
 use crate::app::App;
 use crate::app::telling::Telling;
 use crate::config::Config;
+use crate::demo::echo;
 use crate::domain::account::Dialect;
 
 /// Serve clients until stopped
@@ -16,7 +17,7 @@ use crate::domain::account::Dialect;
 /// Works without any configuration: it listens on 127.0.0.1:8080 and keeps its data in
 /// ./sealpost-data, which it makes. Once it is ready it prints one line to standard output,
 /// `sealpost listening on http://ADDRESS:PORT`, and one more for each dialect that has an address
-/// of its own and for metrics; its log goes to standard error. Ctrl-C and SIGTERM
+/// of its own, for metrics and for the page to try it with; its log goes to standard error. Ctrl-C and SIGTERM
 /// stop it gently: requests under way are answered first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -87,11 +88,19 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
         tracing::info!(address = %own, "metrics are shown");
         output::print(&format!("metrics listening on http://{own}/metrics"))?;
     }
-    app.run(bound, async move {
+    let echo = bound.echo_address();
+    if echo.is_some() {
+        if !address.ip().is_loopback() {
+            tracing::warn!("`console.try_it`: whoever reaches this gateway gets an account");
+        }
+        let place = format!("{}://{}/try", bound.scheme(), bound.address());
+        output::print(&format!("to try it, open {place} in two windows"))?;
+    }
+    let stop = async move {
         let name = signals.next().await;
         tracing::info!(signal = name, "stopping");
-    })
-    .await;
+    };
+    echo::beside(app.run(bound, stop), app, echo).await;
     Ok(())
 }
 

@@ -41,10 +41,17 @@ pub fn ending() {
     println!("\nEvery message reached every device, and only them.");
 }
 
+/// What to do after the story.
+pub fn how_to_try() {
+    println!("\nTo chat with a bot, and between two windows of a browser:");
+    println!("    cargo run --release -- demo --keep");
+}
+
 /// What to do while the gateway goes on.
 pub fn what_to_try(url: &str, keystore: &Path) {
     let keystore = keystore.display();
     println!("\nThe gateway goes on serving at {url}; ctrl-c ends it. Try:");
+    println!("    {url}/try in two windows of a browser");
     println!("    curl {url}/openapi.yaml");
     println!("    cargo run -p sealpost-examples --bin echo_bot -- {keystore}");
 }

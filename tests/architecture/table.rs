@@ -88,6 +88,12 @@ pub const TABLE: &[Row] = &[
         why: "logs and metrics must never be the reason that something else is built",
     },
     Row {
+        module: "try_it",
+        may_use: &["domain", "sdk", "http", "delivery"],
+        never: &["reqwest", "sqlx", "prometheus_client"],
+        why: "the page's cryptography runs in browsers; here are its files and the guests' door",
+    },
+    Row {
         module: "demo",
         may_use: &["sdk", "admin", "app"],
         never: &["axum", "sqlx"],
@@ -113,6 +119,7 @@ pub const TABLE: &[Row] = &[
             "sdk",
             "storage",
             "telemetry",
+            "try_it",
         ],
         never: &["sqlx", "reqwest", "prometheus_client"],
         why: "the composition root knows every type, and still does nothing itself",

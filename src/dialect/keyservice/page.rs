@@ -1,75 +1,18 @@
 //! The pages for people: drop boxes at `/keyservice`, and letters that destroy themselves.
 //!
 //! Everything is sealed and opened in the browser, by the modules beside this file; the gateway
-//! hands them out and sees what any other client would send. The policy lets a page talk to this
-//! gateway only, and lets nothing become a script that is not one of these files.
+//! hands them out and sees what any other client would send.
 
 use std::sync::LazyLock;
 
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+
+use crate::http::asset::{Asset, HTML, PICTURE, SCRIPT, STYLE};
 
 /// Where the page for drop boxes is; its modules are below it.
 pub const PAGE: &str = "/keyservice";
-
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// One file that browsers are given.
-struct Asset {
-    /// Below [`PAGE`]; empty for the page itself.
-    name: &'static str,
-    content_type: &'static str,
-    text: &'static str,
-    /// Of the content, in quotes (RFC 9110, section 8.8.3).
-    tag: HeaderValue,
-}
-
-impl Asset {
-    fn new(name: &'static str, content_type: &'static str, text: &'static str) -> Self {
-        let digest = Sha256::digest(text.as_bytes());
-        let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let tag = format!("\"{digits}\"");
-        // Digits in quotes are always a header's value.
-        let tag = HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { name, content_type, text, tag }
-    }
-
-    fn answer(&self, asked: &HeaderMap) -> Response {
-        let text = HeaderValue::from_static;
-        let headers = [
-            (CONTENT_TYPE, text(self.content_type)),
-            (CONTENT_SECURITY_POLICY, text(POLICY)),
-            (X_CONTENT_TYPE_OPTIONS, text("nosniff")),
-            (REFERRER_POLICY, text("no-referrer")),
-            (HeaderName::from_static("cross-origin-opener-policy"), text("same-origin")),
-            (HeaderName::from_static("cross-origin-resource-policy"), text("same-origin")),
-            // Kept, and asked for again each time: modules of two releases never meet.
-            (CACHE_CONTROL, text("no-cache")),
-            (ETAG, self.tag.clone()),
-        ];
-        if is_known(asked, &self.tag) {
-            return (StatusCode::NOT_MODIFIED, headers).into_response();
-        }
-        (headers, self.text).into_response()
-    }
-}
-
-/// Whether the browser has this content already. A proxy may have weakened the tag.
-fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
-    let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == *tag)
-}
 
 /// Every module is in this list, as `name` and as the file of that name.
 macro_rules! modules {
@@ -81,8 +24,8 @@ macro_rules! modules {
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let mut assets = vec![
         Asset::new("", HTML, include_str!("page/index.html")),
-        Asset::new("style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
-        Asset::new("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+        Asset::new("style.css", STYLE, include_str!("page/style.css")),
+        Asset::new("icon.svg", PICTURE, include_str!("page/icon.svg")),
     ];
     assets.extend(modules![
         "aead.js",
@@ -160,8 +103,8 @@ mod tests {
         answer(path, &HeaderMap::new())
     }
 
-    fn header<'a>(response: &'a Response, name: &HeaderName) -> &'a str {
-        response.headers()[name].to_str().unwrap()
+    fn place(response: &Response) -> &str {
+        response.headers()[LOCATION].to_str().unwrap()
     }
 
     /// What stands between `start` and the next quote, for each `start` in `text`.
@@ -214,40 +157,14 @@ mod tests {
     fn a_slash_at_the_end_leads_to_the_page() {
         let response = get("/keyservice/").unwrap();
         assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
-        assert_eq!(header(&response, &LOCATION), "../keyservice");
-        for (path, place) in
+        assert_eq!(place(&response), "../keyservice");
+        for (path, leads_to) in
             [("/SelfDestruct/Read/", "../read"), ("/selfdestruct/read//", "../../read")]
         {
             let response = letter(path, &HeaderMap::new());
             assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT, "{path}");
-            assert_eq!(header(&response, &LOCATION), place);
+            assert_eq!(place(&response), leads_to);
         }
-        assert_eq!(header(&from_root(), &LOCATION), "keyservice");
-    }
-
-    #[test]
-    fn a_page_is_bound_to_its_own_gateway() {
-        for response in
-            [get("/keyservice").unwrap(), letter("/selfdestruct/read", &HeaderMap::new())]
-        {
-            assert_eq!(header(&response, &CONTENT_TYPE), HTML);
-            assert_eq!(header(&response, &CONTENT_SECURITY_POLICY), POLICY);
-            assert_eq!(header(&response, &X_CONTENT_TYPE_OPTIONS), "nosniff");
-            assert_eq!(header(&response, &REFERRER_POLICY), "no-referrer");
-            assert_eq!(header(&response, &CACHE_CONTROL), "no-cache");
-        }
-    }
-
-    #[test]
-    fn a_browser_that_has_the_content_is_not_sent_it_again() {
-        let tag = get("/keyservice").unwrap().headers()[ETAG].clone();
-        let weak = format!("\"other\", W/{}", tag.to_str().unwrap());
-        for known in [tag, HeaderValue::from_str(&weak).unwrap()] {
-            let asked = HeaderMap::from_iter([(IF_NONE_MATCH, known)]);
-            let response = answer("/keyservice", &asked).unwrap();
-            assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
-        }
-        let asked = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("\"old\""))]);
-        assert_eq!(answer("/keyservice", &asked).unwrap().status(), StatusCode::OK);
+        assert_eq!(place(&from_root()), "keyservice");
     }
 }

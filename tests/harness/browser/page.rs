@@ -171,10 +171,16 @@ impl Page {
     /// Keeps what is on the screen, as a PNG file in the build's folder, for whoever looks for the
     /// cause of a failure.
     pub async fn photographs(&self) -> PathBuf {
+        self.keeps_picture(Path::new(&format!("{}.png", self.session))).await
+    }
+
+    /// The same under a name of its own, as an artefact to look at.
+    pub async fn keeps_picture(&self, name: &Path) -> PathBuf {
         let arguments = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.call("Page.captureScreenshot", &arguments).await;
         let picture = BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", self.session));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, picture).unwrap();
         path
     }
