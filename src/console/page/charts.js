@@ -28,6 +28,9 @@ const CHARTS = [
   ["Readers", amount, [["sockets", "sockets"], ["polls", "polls"]]],
 ];
 
+/** Steps along an axis of times, in seconds. */
+const ROUND_TIMES = [1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200, 864_000];
+
 /** Dashes tell lines apart for whoever does not see their colours. */
 const DASHES = [[], [8, 4], [2, 4]];
 
@@ -121,8 +124,11 @@ class Chart {
       stroke: color(`--line-${place}`),
       dash: DASHES[place],
       width: 2,
+      // Where there were no messages there is no time that they took, nor a share of them.
+      spanGaps: true,
     }));
     const values = (_, splits) => splits.map((value) => short(value, this.#write));
+    const steps = this.#write === lasting ? { incrs: ROUND_TIMES } : {};
     return {
       width,
       height: this.#place.clientHeight,
@@ -133,7 +139,7 @@ class Chart {
         x: { range: (_, least, most) => [Math.min(least, most - 300), most] },
         y: { range: (_, least, most) => [0, most > 0 ? most * 1.15 : 1] },
       },
-      axes: [{ ...axis, values: clock }, { ...axis, size: 68, values }],
+      axes: [{ ...axis, size: 34, values: clock }, { ...axis, size: 68, values, ...steps }],
       series: [{}, ...series],
     };
   }
@@ -150,7 +156,6 @@ function clock(_, splits) {
 /** A value beside an axis. */
 function short(value, write) {
   if (value === null) return "";
-  if (write === lasting) return value >= 3600 ? `${amount(value / 3600)} h` : `${amount(value)} s`;
-  if (write === brief) return value >= 1000 ? `${amount(value / 1000)} s` : `${amount(value)} ms`;
-  return write === share ? `${amount(value)} %` : amount(value);
+  if (write === rate) return amount(value);
+  return write === brief && value < 1000 ? `${amount(value)} ms` : write(value);
 }

@@ -57,11 +57,16 @@ export function when(time) {
   return date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/** The same as an element, which is not broken into lines. */
+export function moment(time) {
+  return make("time", { dateTime: time ?? "" }, when(time));
+}
+
 const UNITS = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-  ["second", 1],
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+  ["s", 1],
 ];
 
 /** A time in seconds in its largest two units. */
@@ -71,9 +76,9 @@ export function lasting(seconds) {
   for (const [unit, length] of UNITS) {
     const count = Math.floor(left / length);
     left -= count * length;
-    if (count > 0) words.push(`${count} ${unit}${count === 1 ? "" : "s"}`);
+    if (count > 0) words.push(`${count} ${unit}`);
   }
-  return words.slice(0, 2).join(" ") || "0 seconds";
+  return words.slice(0, 2).join(" ") || "0 s";
 }
 
 /** A time in milliseconds. */

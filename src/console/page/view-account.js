@@ -1,6 +1,6 @@
 // One account: its sessions, what waits for each, and what is set aside there.
 
-import { amount, element, isSure, make, pairs, row, shown, when } from "./dom.js";
+import { amount, element, isSure, make, moment, pairs, row, shown, when } from "./dom.js";
 import * as gateway from "./gateway.js";
 
 let attempt;
@@ -61,19 +61,23 @@ function setAside({ session_id: session, set_aside: count }, messages) {
     const drop = make("button", { type: "button", className: "danger" }, "Drop");
     again.addEventListener("click", () => attempt(() => deliver(session, message.message_id)));
     drop.addEventListener("click", () => attempt(() => remove(session, message.message_id)));
-    return row(
+    const made = row(
       make("code", {}, message.message_id),
       message.category,
       make("a", { href: `#accounts/${message.user_id}` }, message.user_id),
       message.reason,
-      when(message.set_aside_at),
+      moment(message.set_aside_at),
       make("div", { className: "buttons" }, again, drop),
     );
+    // On a narrow screen each cell is a line of its own, and says what it is.
+    [...made.cells].forEach((cell, place) => (cell.dataset.name = heads[place]));
+    return made;
   });
   const isAll = messages.length >= count;
   const words = isAll ? "Set aside" : `Set aside: the first ${messages.length} of ${amount(count)}`;
   const caption = make("caption", {}, words);
-  const table = make("table", {}, caption, make("thead", {}, head), make("tbody", {}, ...rows));
+  const parts = [caption, make("thead", {}, head), make("tbody", {}, ...rows)];
+  const table = make("table", { className: "stack" }, ...parts);
   return make("div", { className: "scroll" }, table);
 }
 

@@ -1,6 +1,6 @@
 // Accounts: a page of them after the other, and a search.
 
-import { element, make, row, shown, when } from "./dom.js";
+import { element, make, moment, row, shown } from "./dom.js";
 import * as gateway from "./gateway.js";
 
 /** What is looked for, and from where on. */
@@ -46,6 +46,6 @@ function line(account) {
     make("a", { href: `#accounts/${account.user_id}` }, shown(account.full_name) || "(no name)"),
     account.kind === "bot" ? "bot" : "person",
     account.identity_number,
-    when(account.created_at),
+    moment(account.created_at),
   );
 }

@@ -1,7 +1,19 @@
 // How the gateway is: numbers, stuck inboxes, charts, and the switch.
 
 import { Charts } from "./charts.js";
-import { amount, element, isSure, lasting, make, number, pairs, row, shown, size, when } from "./dom.js";
+import {
+  amount,
+  element,
+  isSure,
+  lasting,
+  make,
+  moment,
+  number,
+  pairs,
+  row,
+  shown,
+  size,
+} from "./dom.js";
 import * as gateway from "./gateway.js";
 
 /** Between two looks, in milliseconds. */
@@ -52,7 +64,7 @@ function showTiles(status, point) {
     ...pairs([
       ["Running for", lasting(status.uptime_seconds)],
       ["Sockets", amount(status.sockets)],
-      ["Messages waiting", waiting === null ? "not known" : amount(waiting)],
+      ["Waiting", waiting === null ? "not known" : amount(waiting)],
       ["Oldest message", oldest === null ? "none" : lasting(oldest)],
       ["Set aside", amount(storage.set_aside ?? 0)],
       ["Writes waiting", amount(storage.waiting_writes ?? 0)],
@@ -71,7 +83,7 @@ function showStuck(inboxes) {
       make("a", { href: `#accounts/${inbox.user_id}` }, name),
       make("code", {}, inbox.session_id),
       number(inbox.messages),
-      when(inbox.since),
+      moment(inbox.since),
     );
   });
   element("stuck").replaceChildren(...rows);
