@@ -94,6 +94,7 @@ impl Document {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
             Fault::Unavailable { retry_after, .. }
+            | Fault::Closed { retry_after, .. }
             | Fault::Deferred { retry_after }
             | Fault::RateLimited { retry_after, .. } => {
                 Self { retry_after: Some(seconds(*retry_after).max(1)), ..document }
@@ -201,7 +202,9 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Fault::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Unavailable { .. } | Fault::Closed { .. } | Fault::Deferred { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -220,6 +223,7 @@ fn code(fault: &Fault) -> &'static str {
         Fault::TooLarge { .. } => "too_large",
         Fault::RateLimited { .. } => "rate_limited",
         Fault::Unavailable { .. } => "unavailable",
+        Fault::Closed { .. } => "closed",
         Fault::Deferred { .. } => "deferred",
         Fault::Internal { .. } => "internal",
     }
