@@ -11,6 +11,7 @@ mod hushnet;
 mod keyservice;
 mod listeners;
 mod metrics;
+pub mod moving;
 mod nodes;
 mod openapi;
 mod outside;
@@ -31,7 +32,7 @@ use zeroize::Zeroizing;
 
 use self::directory::{DataDirectory, DirectoryError};
 use self::entropy::{EntropyError, SystemEntropy};
-use self::listeners::{ListenError, Purpose, Routers};
+use self::listeners::{Purpose, Routers};
 use self::metrics::Sample;
 use crate::bus::LocalBus;
 use crate::delivery::hub::Hub;
@@ -58,7 +59,7 @@ use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
 use crate::storage;
 
-pub use self::listeners::Bound;
+pub use self::listeners::{Bound, ListenError};
 pub use self::openapi::{Reduced, openapi_document, openapi_reduced, openapi_yaml};
 pub use self::outside::OutsideError;
 pub use self::vault::VaultError;

@@ -21,6 +21,7 @@ use crate::app::{App, AppError, Config};
 use crate::sdk::client::{BuildError, ReceiveError, RequestError, SendError};
 use crate::sdk::keystore::KeystoreError;
 use cast::Cast;
+pub use print::Stage;
 
 /// How the demo is run.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Go on serving when the story is told.
     pub keep: bool,
+    /// Who watches.
+    pub stage: Stage,
 }
 
 /// Why the story could not be told to its end.
@@ -98,14 +101,15 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
         listener.map_err(|source| DemoError::Listen { address: options.listen, source })?;
     let bound = app.bind(listener)?;
     let url = format!("http://{}", bound.address());
-    print::opening(&url, &config.storage.data, start.elapsed());
+    let stage = options.stage;
+    stage.opening(&url, &config.storage.data, start.elapsed());
 
     let admin = AdminClient::Local(app.admin_router());
     let (finished, story_is_over) = tokio::sync::oneshot::channel();
     let tell = async {
-        let told = tell(&admin, &url, &config).await;
+        let told = tell(&admin, &url, &config, stage).await;
         if let (Ok(cast), true) = (&told, options.keep) {
-            print::what_to_try(&url, &cast.written(&config.storage.data)?);
+            stage.what_to_try(&url, &cast.written(&config.storage.data)?);
             stop.await;
         }
         // Nobody listens only if the gateway is gone already.
@@ -118,10 +122,15 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     told
 }
 
-async fn tell(admin: &AdminClient, url: &str, config: &Config) -> Result<Cast, DemoError> {
+async fn tell(
+    admin: &AdminClient,
+    url: &str,
+    config: &Config,
+    stage: Stage,
+) -> Result<Cast, DemoError> {
     let mut cast = Cast::hire(admin, url).await?;
-    story::tell(&mut cast).await?;
-    story::search_for_plaintext(&config.storage.data)?;
-    print::ending();
+    story::tell(&mut cast, stage).await?;
+    story::search_for_plaintext(&config.storage.data, stage)?;
+    stage.ending();
     Ok(cast)
 }
