@@ -250,19 +250,17 @@ fn of_sending(error: &SendError, who: &Speaker) -> Option<String> {
 }
 
 fn of_request(error: &RequestError, who: &Speaker) -> Option<String> {
-    let Speaker { account, url } = who;
+    let url = &who.url;
     match error {
-        RequestError::SessionEnded { .. } => Some(format!(
-            "on the gateway's machine `sealpost session list {account}` shows its live sessions, \
-             and `sealpost session add {account} --out FILE` makes a new keystore"
-        )),
+        RequestError::SessionEnded { .. } => Some(of_session(who)),
         RequestError::Transport { .. } | RequestError::Socket(_) => Some(format!(
             "is the gateway at {url} running? `sealpost serve` starts one; --url names another one"
         )),
         RequestError::Api { error, retry_after, .. } => match error.status {
-            401 => {
-                Some("compare this machine's clock with the gateway's: tokens carry times".into())
-            }
+            401 => Some(format!(
+                "{}; or the clocks of this machine and the gateway's differ",
+                of_session(who)
+            )),
             429 | 503 => {
                 let seconds = retry_after.map_or(1, |wait| wait.as_secs().max(1));
                 Some(format!("try again in {seconds} seconds"))
@@ -276,6 +274,15 @@ fn of_request(error: &RequestError, who: &Speaker) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// The gateway does not take the session.
+fn of_session(who: &Speaker) -> String {
+    let account = who.account;
+    format!(
+        "the session was revoked or is another gateway's: there `sealpost session list {account}` \
+         shows the live ones, and `sealpost session add {account} --out FILE` makes a new keystore"
+    )
 }
 
 fn of_table(error: &csv::Error) -> Option<String> {
