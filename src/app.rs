@@ -12,6 +12,7 @@ mod hushnet;
 mod keyservice;
 mod listeners;
 mod metrics;
+pub mod moving;
 mod nodes;
 mod openapi;
 mod outside;
@@ -34,7 +35,7 @@ use zeroize::Zeroizing;
 
 use self::directory::{DataDirectory, DirectoryError};
 use self::entropy::{EntropyError, SystemEntropy};
-use self::listeners::{ListenError, Purpose, Routers};
+use self::listeners::{Purpose, Routers};
 use self::metrics::Sample;
 use crate::bus::LocalBus;
 use crate::console::ConsoleState;
@@ -64,7 +65,7 @@ use crate::sdk::keys::SigningKey;
 use crate::storage;
 use crate::try_it::TryIt;
 
-pub use self::listeners::Bound;
+pub use self::listeners::{Bound, ListenError};
 pub use self::openapi::{Reduced, openapi_document, openapi_reduced, openapi_yaml};
 pub use self::outside::OutsideError;
 pub use self::vault::VaultError;

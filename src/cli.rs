@@ -1,19 +1,30 @@
 //! The `sealpost` command: one file for each noun.
 //!
 //! What a command finds or makes goes to standard output, what there is to say about it to
-//! standard error. It ends with 0 when all went well, 1 when something failed, 2 when it was called
+//! standard error, both for people or, with `--json`, for programs ([`output`]). It ends with 0 when all went well, 1 when something failed, 2 when it was called
 //! in a way that it does not know.
 
+mod admin;
 mod bot;
+mod broadcast;
+mod completions;
 mod demo;
 mod doctor;
 mod error;
+mod export;
 mod gateway;
+mod hint;
+mod import;
+mod inbox;
 mod invite;
+mod keystore;
 mod keystores;
 mod migrate;
+mod new_file;
 mod openapi;
 mod output;
+mod progress;
+mod send;
 mod serve;
 mod session;
 mod set_aside;
@@ -23,9 +34,11 @@ mod user;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::error::CommandError;
+use self::output::Output;
+use crate::config::telemetry::LogFormat;
 use crate::config::{Config, Environment, Flags, Telemetry};
 use crate::telemetry::logs;
 
@@ -36,6 +49,9 @@ defaults; the first that has a value wins. A variable is called SEALPOST_ and th
 with a double underscore between its parts: SEALPOST_DIALECTS__MIXIN__ERROR_STATUS=always-true is
 `error_status` in the section [dialects.mixin]. SEALPOST_CONFIG, SEALPOST_DATA and SEALPOST_LISTEN
 are short names.
+
+With --json a result is one object on one line, a list one line for each item, and a failure
+{\"error\":…,\"because\":[…],\"hint\":…} on standard error.
 
 Exit status: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.";
 
@@ -62,6 +78,9 @@ struct Common {
     /// ./sealpost-data]
     #[arg(long, global = true, value_name = "DIR", display_order = 101)]
     data: Option<PathBuf>,
+    /// Write for programs: JSON objects, one on each line, failures and log included
+    #[arg(long, global = true, display_order = 102)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,9 +92,14 @@ enum Command {
     /// `serve` and every other command do so by themselves; this one does nothing else, for those
     /// who want to see it succeed before they start a new version.
     Migrate,
-    /// Make bots and the tokens that act for them
+    Export(export::Arguments),
+    Import(import::Arguments),
+    /// Make bots and the tokens that act for them, and speak for a bot
     #[command(subcommand)]
     Bot(bot::Command),
+    /// Look into an inbox
+    #[command(subcommand)]
+    Inbox(inbox::Command),
     /// Make users
     #[command(subcommand)]
     User(user::Command),
@@ -88,7 +112,11 @@ enum Command {
     /// See the codes with which phones register
     #[command(subcommand)]
     Textsecure(textsecure::Command),
+    /// See what the operator's console shows
+    #[command(subcommand)]
+    Admin(admin::Command),
     Openapi(openapi::Arguments),
+    Completions(completions::Arguments),
     /// Check configuration, data directory, disk, clock and database
     ///
     /// Prints one line for each check and, where something is wrong, what to do about it. Ends with
@@ -96,55 +124,115 @@ enum Command {
     Doctor,
 }
 
+/// Every command with its arguments, as help and completions know them.
+#[must_use]
+pub fn commands() -> clap::Command {
+    Cli::command()
+}
+
 /// Parses the arguments, runs one command and prints the reason if it fails.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    match execute(cli) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && asks_for_json() => {
+            Output::Json.usage(&error);
+            return ExitCode::from(WRONG_USAGE);
+        }
+        // Help and version too are such errors, of another status.
+        Err(error) => error.exit(),
+    };
+    let out = if cli.common.json { Output::Json } else { Output::Text };
+    match execute(cli, out) {
         Ok(code) => code,
         Err(error) => {
-            output::print_chain(&error);
+            out.failure(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-fn execute(cli: Cli) -> Result<ExitCode, CommandError> {
+/// The exit status of a command that was called in a way that it does not know.
+const WRONG_USAGE: u8 = 2;
+
+/// Whether arguments that cannot be understood ask for JSON.
+fn asks_for_json() -> bool {
+    std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+fn execute(cli: Cli, out: Output) -> Result<ExitCode, CommandError> {
     let mut flags = Flags { config: cli.common.config, data: cli.common.data, listen: None };
     let environment = Environment::of_process();
     match cli.command {
-        Command::Openapi(arguments) => openapi::run(&arguments)?,
-        Command::Doctor => return doctor::run(&flags, &environment),
-        Command::Demo(arguments) => demo::run(&arguments, flags.data)?,
+        Command::Openapi(arguments) => openapi::run(&arguments, out)?,
+        Command::Completions(arguments) => completions::run(&arguments, out)?,
+        Command::Doctor => return doctor::run(&flags, &environment, out),
+        Command::Demo(arguments) => demo::run(&arguments, flags.data, out)?,
         Command::Serve(arguments) => {
             flags.listen = arguments.listen;
-            serve::run(&Config::load(&flags, &environment)?)?;
+            serve::run(&settings(&flags, &environment, out)?, out)?;
+        }
+        // Clients like any other: no setting of a gateway is theirs.
+        Command::Inbox(command) => {
+            logs::install(&logged(Telemetry::default(), QUIET, out))?;
+            runtime()?.block_on(inbox::run(command, out))?;
+        }
+        Command::Bot(command) if command.is_a_clients() => {
+            logs::install(&logged(Telemetry::default(), QUIET, out))?;
+            runtime()?.block_on(bot::run(command, &Config::default(), out))?;
         }
         command => {
-            let config = Config::load(&flags, &environment)?;
-            logs::install(&quiet(&config))?;
-            runtime()?.block_on(change(command, &config))?;
+            let config = settings(&flags, &environment, out)?;
+            let level = match command {
+                Command::Migrate | Command::Import(_) => migrate::LOGGED,
+                _ => QUIET,
+            };
+            logs::install(&logged(config.telemetry.clone(), level, out))?;
+            runtime()?.block_on(change(command, &config, out))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The commands that work on the data, their own or a running gateway's.
-async fn change(command: Command, config: &Config) -> Result<(), CommandError> {
+async fn change(command: Command, config: &Config, out: Output) -> Result<(), CommandError> {
     match command {
-        Command::Migrate => migrate::run(config).await,
-        Command::Bot(command) => bot::run(command, config).await,
-        Command::User(command) => user::run(command, config).await,
-        Command::Session(command) => session::run(command, config).await,
-        Command::Invite(command) => invite::run(command, config).await,
-        Command::Textsecure(command) => textsecure::run(command, config).await,
-        Command::Serve(_) | Command::Demo(_) | Command::Openapi(_) | Command::Doctor => Ok(()),
+        Command::Migrate => migrate::run(config, out).await,
+        Command::Export(arguments) => export::run(&arguments, config, out).await,
+        Command::Import(arguments) => import::run(&arguments, config, out).await,
+        Command::Bot(command) => bot::run(command, config, out).await,
+        Command::User(command) => user::run(command, config, out).await,
+        Command::Session(command) => session::run(command, config, out).await,
+        Command::Invite(command) => invite::run(command, config, out).await,
+        Command::Textsecure(command) => textsecure::run(command, config, out).await,
+        Command::Admin(command) => admin::run(command, config, out).await,
+        Command::Serve(_)
+        | Command::Demo(_)
+        | Command::Openapi(_)
+        | Command::Completions(_)
+        | Command::Inbox(_)
+        | Command::Doctor => Ok(()),
     }
 }
 
 /// A command that is done in a moment logs what is wrong and nothing else.
-fn quiet(config: &Config) -> Telemetry {
-    Telemetry { log_level: "warn".to_owned(), ..config.telemetry.clone() }
+const QUIET: &str = "warn";
+
+/// The settings; whoever reads JSON gets the log in JSON too.
+fn settings(flags: &Flags, environment: &Environment, out: Output) -> Result<Config, CommandError> {
+    let mut config = Config::load(flags, environment)?;
+    if out == Output::Json {
+        config.telemetry.log_format = LogFormat::Json;
+    }
+    Ok(config)
+}
+
+fn logged(telemetry: Telemetry, level: &str, out: Output) -> Telemetry {
+    let log_format = match out {
+        Output::Json => LogFormat::Json,
+        Output::Text => telemetry.log_format,
+    };
+    Telemetry { log_level: level.to_owned(), log_format }
 }
 
 /// A runtime for commands that are done in a moment.
@@ -155,8 +243,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -22,6 +22,7 @@ use crate::app::{App, AppError, Config};
 use crate::sdk::client::{BuildError, ReceiveError, RequestError, SendError};
 use crate::sdk::keystore::KeystoreError;
 use cast::Cast;
+pub use print::Stage;
 
 /// How the demo is run.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// Go on serving when the story is told.
     pub keep: bool,
+    /// Who watches.
+    pub stage: Stage,
 }
 
 /// Why the story could not be told to its end.
@@ -101,18 +104,19 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let bound = app.bind(listener)?;
     let url = format!("http://{}", bound.address());
     let echo = bound.echo_address();
-    print::opening(&url, &config.storage.data, start.elapsed());
+    let stage = options.stage;
+    stage.opening(&url, &config.storage.data, start.elapsed());
 
     let admin = AdminClient::Local(app.admin_router());
     let (finished, story_is_over) = tokio::sync::oneshot::channel();
     let tell = async {
-        let told = tell(&admin, &url, &config).await;
+        let told = tell(&admin, &url, &config, stage).await;
         if let (Ok(cast), true) = (&told, options.keep) {
-            print::what_to_try(&url, &cast.written(&config.storage.data)?);
+            stage.what_to_try(&url, &cast.written(&config.storage.data)?);
             stop.await;
         }
         if told.is_ok() && !options.keep {
-            print::how_to_try();
+            stage.how_to_try();
         }
         // Nobody listens only if the gateway is gone already.
         let _ = finished.send(());
@@ -125,10 +129,15 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     told
 }
 
-async fn tell(admin: &AdminClient, url: &str, config: &Config) -> Result<Cast, DemoError> {
+async fn tell(
+    admin: &AdminClient,
+    url: &str,
+    config: &Config,
+    stage: Stage,
+) -> Result<Cast, DemoError> {
     let mut cast = Cast::hire(admin, url).await?;
-    story::tell(&mut cast).await?;
-    story::search_for_plaintext(&config.storage.data)?;
-    print::ending();
+    story::tell(&mut cast, stage).await?;
+    story::search_for_plaintext(&config.storage.data, stage)?;
+    stage.ending();
     Ok(cast)
 }

@@ -69,6 +69,48 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn every_command_is_in_the_table_with_its_options_and_no_other_is() {
+    let manual = read("docs/command-line.md");
+    let table = manual.split("## All of them").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows: Vec<_> =
+        table.unwrap_or_default().lines().filter(|line| line.starts_with("| `")).collect();
+    let mut commands = Vec::new();
+    collect_commands(&sealpost::cli::commands(), "sealpost", &mut commands);
+    assert!(commands.len() > 20, "only {} commands", commands.len());
+    for (path, options) in &commands {
+        let is_its = |row: &&&str| {
+            let rest = row.strip_prefix("| `").and_then(|rest| rest.strip_prefix(path.as_str()));
+            rest.is_some_and(|rest| {
+                rest.starts_with('`') || rest.strip_prefix(' ').is_some_and(is_argument)
+            })
+        };
+        let row = rows.iter().find(is_its);
+        let row = row.unwrap_or_else(|| panic!("docs/command-line.md says nothing of `{path}`"));
+        for option in options {
+            assert!(row.contains(&format!("`--{option}")), "{path}: no --{option} in {row}");
+        }
+    }
+    assert_eq!(rows.len(), commands.len(), "a row for each command, and none besides");
+}
+
+/// Whether what follows a command are its arguments, and not another word of another command.
+fn is_argument(rest: &str) -> bool {
+    rest.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+/// Every command that does something, with the options that are its own.
+fn collect_commands(command: &clap::Command, path: &str, found: &mut Vec<(String, Vec<String>)>) {
+    if !command.has_subcommands() {
+        let own = command.get_arguments().filter(|argument| !argument.is_global_set());
+        let options = own.filter_map(|argument| argument.get_long()).map(ToOwned::to_owned);
+        found.push((path.to_owned(), options.collect()));
+    }
+    for below in command.get_subcommands() {
+        collect_commands(below, &format!("{path} {}", below.get_name()), found);
+    }
+}
+
+#[test]
 fn every_setting_is_in_the_table_with_its_default() {
     let manual = read("docs/operation.md");
     let defaults = toml::Table::try_from(Config::default()).expect("settings are plain values");

@@ -11,6 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
 use super::directory::{self, Holder};
 use super::listeners;
 use super::{Config, settings};
@@ -35,7 +37,7 @@ const BEHIND: Duration = Duration::from_secs(60);
 const CLOCK_ADVICE: &str = "set the clock, best by NTP: tokens and leases depend on it";
 
 /// What one look found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What was looked at.
     pub subject: &'static str,
@@ -44,11 +46,13 @@ pub struct Finding {
     /// What was found.
     pub found: String,
     /// What to do about it; empty when all is well.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub advice: String,
 }
 
 /// How something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// As it should be.
     Ok,

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
-use super::keystores::{Draft, finish_all};
-use super::output::{self, NewFile};
+use super::keystores::{Draft, Made, finish_all};
+use super::new_file::NewFile;
+use super::output::Output;
+use super::{broadcast, send};
 use crate::admin::types::{CreateAccount, CreateToken, CreatedAccount, CreatedToken};
 use crate::app::Config;
 use crate::sdk::ids::SessionId;
@@ -20,6 +23,15 @@ pub(super) enum Command {
     Create(Create),
     Token(Token),
     RevokeTokens(RevokeTokens),
+    Send(send::Arguments),
+    Broadcast(broadcast::Arguments),
+}
+
+impl Command {
+    /// Whether it talks to a gateway as a bot does, and so may run anywhere.
+    pub(super) fn is_a_clients(&self) -> bool {
+        matches!(self, Self::Send(_) | Self::Broadcast(_))
+    }
 }
 
 /// Make a bot and its keystore
@@ -78,15 +90,21 @@ pub(super) struct RevokeTokens {
 
 const SCOPES: [&str; 3] = ["send", "receive", "read"];
 
-pub(super) async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+pub(super) async fn run(
+    command: Command,
+    config: &Config,
+    out: Output,
+) -> Result<(), CommandError> {
     match command {
-        Command::Create(arguments) => create(arguments, config).await,
-        Command::Token(arguments) => token(arguments, config).await,
-        Command::RevokeTokens(arguments) => revoke_tokens(arguments, config).await,
+        Command::Create(arguments) => create(arguments, config, out).await,
+        Command::Token(arguments) => token(arguments, config, out).await,
+        Command::RevokeTokens(arguments) => revoke_tokens(arguments, config, out).await,
+        Command::Send(arguments) => send::run(arguments, out).await,
+        Command::Broadcast(arguments) => broadcast::run(arguments, out).await,
     }
 }
 
-async fn create(arguments: Create, config: &Config) -> Result<(), CommandError> {
+async fn create(arguments: Create, config: &Config, out: Output) -> Result<(), CommandError> {
     let file = arguments.out.as_deref().map(NewFile::create).transpose()?;
     let draft = Draft::new(&arguments.platform)?;
     let gateway = Gateway::find(config).await?;
@@ -100,15 +118,14 @@ async fn create(arguments: Create, config: &Config) -> Result<(), CommandError> 
     gateway.close().await;
     let created = created.map_err(while_("create the bot"))?;
     let keystores = finish_all(vec![draft], &created, &base_url)?;
-    if let [keystore] = keystores.as_slice() {
-        output::deliver(&keystore.to_json()?, file)?;
-    }
+    // One draft was asked for, and there are as many as that.
+    let [keystore] = keystores.as_slice() else { return Err(CommandError::Answer) };
     let CreatedAccount { user_id, identity_number, .. } = created;
-    output::remark(&format!("created bot {user_id}, identity number {identity_number}"));
-    Ok(())
+    let remark = format!("created bot {user_id}, identity number {identity_number}");
+    Made::of(user_id, Some(&identity_number)).deliver(keystore, file, &remark, out)
 }
 
-async fn token(arguments: Token, config: &Config) -> Result<(), CommandError> {
+async fn token(arguments: Token, config: &Config, out: Output) -> Result<(), CommandError> {
     let Some(session) = named_session(arguments.session, arguments.keystore)? else {
         return Ok(());
     };
@@ -118,12 +135,16 @@ async fn token(arguments: Token, config: &Config) -> Result<(), CommandError> {
     let created = gateway.client.post::<CreatedToken>(&path, &request).await;
     gateway.close().await;
     let created = created.map_err(while_("create the token"))?;
-    output::print(&created.token)?;
-    output::remark(&format!("works until {}; it is shown this once", created.expires_at));
+    out.print(&created.token, &created)?;
+    out.about(&format!("works until {}; it is shown this once", created.expires_at));
     Ok(())
 }
 
-async fn revoke_tokens(arguments: RevokeTokens, config: &Config) -> Result<(), CommandError> {
+async fn revoke_tokens(
+    arguments: RevokeTokens,
+    config: &Config,
+    out: Output,
+) -> Result<(), CommandError> {
     let Some(session) = named_session(arguments.session, arguments.keystore)? else {
         return Ok(());
     };
@@ -131,8 +152,8 @@ async fn revoke_tokens(arguments: RevokeTokens, config: &Config) -> Result<(), C
     let revoked = gateway.client.delete(&format!("/admin/v1/sessions/{session}/tokens")).await;
     gateway.close().await;
     revoked.map_err(while_("revoke the tokens"))?;
-    output::remark(&format!("session {session} has no API tokens any more"));
-    Ok(())
+    let document = json!({ "session_id": session, "tokens_revoked": true });
+    out.done(&format!("session {session} has no API tokens any more"), &document)
 }
 
 /// The session, named by its id or by its keystore; clap lets nobody through who gives neither.

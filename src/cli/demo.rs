@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::error::CommandError;
-use super::output;
+use super::output::Output;
 use super::serve::Signals;
-use crate::demo::{self, Options};
+use crate::demo::{self, Options, Stage};
 
 /// Play through the whole thing in a few seconds
 ///
@@ -24,14 +24,22 @@ pub(super) struct Arguments {
     listen: SocketAddr,
 }
 
-pub(super) fn run(arguments: &Arguments, data: Option<PathBuf>) -> Result<(), CommandError> {
+pub(super) fn run(
+    arguments: &Arguments,
+    data: Option<PathBuf>,
+    out: Output,
+) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let options = Options { listen: arguments.listen, data, keep: arguments.keep };
+    let stage = match out {
+        Output::Text => Stage::Prose,
+        Output::Json => Stage::Json,
+    };
+    let options = Options { listen: arguments.listen, data, keep: arguments.keep, stage };
     runtime.map_err(CommandError::Runtime)?.block_on(async {
         let mut signals = Signals::watch().map_err(CommandError::Signals)?;
         let stop = async move {
             let signal = signals.next().await;
-            output::remark(&format!("{signal}: stopping"));
+            out.remark(&format!("{signal}: stopping"));
         };
         Ok(demo::run(options, stop).await?)
     })

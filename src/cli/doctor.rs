@@ -4,12 +4,17 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use super::error::CommandError;
-use super::{output, runtime};
+use super::output::Output;
+use super::runtime;
 use crate::app::checkup::{self, Finding, State};
 use crate::app::{Config, chain};
 use crate::config::{Environment, Flags};
 
-pub(super) fn run(flags: &Flags, environment: &Environment) -> Result<ExitCode, CommandError> {
+pub(super) fn run(
+    flags: &Flags,
+    environment: &Environment,
+    out: Output,
+) -> Result<ExitCode, CommandError> {
     let mut findings = Vec::new();
     for variable in environment.ignored() {
         let found = format!("{variable} names no setting and is ignored");
@@ -26,7 +31,10 @@ pub(super) fn run(flags: &Flags, environment: &Environment) -> Result<ExitCode, 
             findings.push(Finding::fail("configuration", chain(&error), advice));
         }
     }
-    output::print(&table(&findings))?;
+    match out {
+        Output::Text => out.print(&table(&findings), &())?,
+        Output::Json => findings.iter().try_for_each(|finding| out.print("", finding))?,
+    }
     let worst = findings.iter().map(|finding| finding.state).max();
     Ok(if worst == Some(State::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use crate::admin::client::CallError;
 use crate::app::AppError;
+use crate::app::moving::MovingError;
 use crate::app::telling::TellingError;
 use crate::config::ConfigError;
+use crate::sdk::client::{BuildError, RequestError, SendError};
+use crate::sdk::ids::{MessageId, UserId};
 use crate::sdk::keystore::KeystoreError;
 use crate::telemetry::logs::LogError;
 
@@ -57,7 +60,7 @@ pub(super) enum CommandError {
         /// The process.
         pid: u32,
     },
-    /// A file for a keystore cannot be made or written.
+    /// A new file cannot be made or written.
     #[error("cannot write {}", path.display())]
     Write {
         /// The file.
@@ -81,6 +84,109 @@ pub(super) enum CommandError {
     /// The gateway did something else than it was asked for: another version runs there.
     #[error("the running gateway's answer does not fit; is it of another version?")]
     Answer,
+    /// A look at the database found damage, which was printed.
+    #[error("the database is damaged")]
+    Damaged,
+    /// The database was not written into a file, or not filled from one.
+    #[error("cannot move the database")]
+    Moving(#[from] MovingError),
+    /// The file to fill a database from cannot be opened.
+    #[error("cannot read {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No client can be made of a keystore.
+    #[error("cannot speak for the keystore")]
+    Client(#[from] BuildError),
+    /// The text on standard input cannot be read.
+    #[error("cannot read the text from standard input")]
+    Input(#[source] io::Error),
+    /// There is nothing to send.
+    #[error("the text is empty")]
+    NoText,
+    /// A request of a bot came to nothing.
+    #[error("cannot {doing}")]
+    Request {
+        /// What the request was for.
+        doing: &'static str,
+        /// Who asked.
+        who: Speaker,
+        /// Why.
+        #[source]
+        source: RequestError,
+    },
+    /// A message could not be put before the gateway.
+    #[error("cannot send the message")]
+    Send {
+        /// Who sent it.
+        who: Speaker,
+        /// Why.
+        #[source]
+        source: SendError,
+    },
+    /// The gateway did not take a message.
+    #[error("message {message} was not delivered: {why}")]
+    Undelivered {
+        /// The message.
+        message: MessageId,
+        /// Why.
+        why: String,
+        /// Whether the same may succeed later.
+        later: bool,
+    },
+    /// A table cannot be read.
+    #[error("cannot read {}", path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: csv::Error,
+    },
+    /// A table lacks a column.
+    #[error("{} has no column `{column}`; its first line names {found}", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The columns that it has.
+        found: String,
+    },
+    /// The gateway became out of reach in the middle of a broadcast.
+    #[error("the broadcast stopped at line {line} (rows left: {left})")]
+    Stopped {
+        /// Where.
+        line: u64,
+        /// How many rows are left.
+        left: u64,
+        /// Who sent it.
+        who: Speaker,
+        /// Why.
+        #[source]
+        source: SendError,
+    },
+    /// Some rows of a broadcast were not delivered.
+    #[error("{failed} of {rows} rows were not delivered")]
+    FailedRows {
+        /// Those.
+        failed: u64,
+        /// All.
+        rows: u64,
+    },
+}
+
+/// For whom a request was made, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Speaker {
+    /// The account.
+    pub(super) account: UserId,
+    /// The gateway's URL.
+    pub(super) url: String,
 }
 
 /// Says what a failed request was for.

@@ -1,10 +1,11 @@
 //! `sealpost invite …`.
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
-use super::output;
+use super::output::Output;
 use crate::admin::types::{CreateInvite, CreatedInvite, InviteInfo, InvitePage};
 use crate::app::Config;
 use crate::config::dialects::SignUp;
@@ -45,30 +46,34 @@ pub(super) struct Create {
     days: u64,
 }
 
-pub(super) async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+pub(super) async fn run(
+    command: Command,
+    config: &Config,
+    out: Output,
+) -> Result<(), CommandError> {
     match command {
-        Command::Create(arguments) => create(arguments, config).await,
-        Command::List => list(config).await,
-        Command::Revoke { invite } => revoke(invite, config).await,
+        Command::Create(arguments) => create(arguments, config, out).await,
+        Command::List => list(config, out).await,
+        Command::Revoke { invite } => revoke(invite, config, out).await,
     }
 }
 
-async fn create(arguments: Create, config: &Config) -> Result<(), CommandError> {
+async fn create(arguments: Create, config: &Config, out: Output) -> Result<(), CommandError> {
     let gateway = Gateway::find(config).await?;
     let request = CreateInvite { uses: arguments.uses, life_seconds: arguments.days * DAY };
     let created = gateway.client.post::<CreatedInvite>("/admin/v1/invites", &request).await;
     gateway.close().await;
     let created = created.map_err(while_("create the invitation"))?;
-    output::print(&created.code)?;
+    out.print(&created.code, &created)?;
     let CreatedInvite { invite_id, expires_at, .. } = created;
-    output::remark(&format!("invitation {invite_id}, until {expires_at}; shown this once"));
+    out.about(&format!("invitation {invite_id}, until {expires_at}; shown this once"));
     if config.dialects.mixin.sign_up != SignUp::Invite {
-        output::remark("by these settings `dialects.mixin.sign_up` is not `invite`");
+        out.remark("by these settings `dialects.mixin.sign_up` is not `invite`");
     }
     Ok(())
 }
 
-async fn list(config: &Config) -> Result<(), CommandError> {
+async fn list(config: &Config, out: Output) -> Result<(), CommandError> {
     let gateway = Gateway::find(config).await?;
     let mut path = "/admin/v1/invites".to_owned();
     let mut invites = Vec::new();
@@ -85,17 +90,17 @@ async fn list(config: &Config) -> Result<(), CommandError> {
     };
     gateway.close().await;
     outcome.map_err(while_("list the invitations"))?;
-    for InviteInfo { invite_id, uses, used, expires_at, .. } in invites {
-        output::print(&format!("{invite_id}  {used} of {uses}  {expires_at}"))?;
-    }
-    Ok(())
+    invites.iter().try_for_each(|invite| {
+        let InviteInfo { invite_id, uses, used, expires_at, .. } = invite;
+        out.print(&format!("{invite_id}  {used} of {uses}  {expires_at}"), invite)
+    })
 }
 
-async fn revoke(invite: InviteId, config: &Config) -> Result<(), CommandError> {
+async fn revoke(invite: InviteId, config: &Config, out: Output) -> Result<(), CommandError> {
     let gateway = Gateway::find(config).await?;
     let revoked = gateway.client.delete(&format!("/admin/v1/invites/{invite}")).await;
     gateway.close().await;
     revoked.map_err(while_("revoke the invitation"))?;
-    output::remark(&format!("revoked invitation {invite}"));
-    Ok(())
+    let document = json!({ "invite_id": invite, "revoked": true });
+    out.done(&format!("revoked invitation {invite}"), &document)
 }

@@ -1,7 +1,7 @@
 //! `sealpost openapi`.
 
 use super::error::CommandError;
-use super::output;
+use super::output::Output;
 use crate::app;
 
 /// Print the OpenAPI document
@@ -10,7 +10,7 @@ use crate::app;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Version of OpenAPI: 3.1 is all of it, as YAML; 3.0 is for tools that know nothing newer, as
-    /// JSON, and what it cannot say is listed on standard error
+    /// JSON, and what it cannot say is listed on standard error. With --json both are JSON
     #[arg(long = "as", value_name = "VERSION", value_enum, default_value_t = Version::Three1)]
     version: Version,
 }
@@ -23,15 +23,15 @@ enum Version {
     Three0,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+pub(super) fn run(arguments: &Arguments, out: Output) -> Result<(), CommandError> {
     match arguments.version {
-        Version::Three1 => output::print(&app::openapi_yaml("")),
+        Version::Three1 => out.print(&app::openapi_yaml(""), &app::openapi_document("")),
         Version::Three0 => {
             let reduced = app::openapi_reduced("");
             for lost in &reduced.lost {
-                output::remark(&format!("left out: {lost}"));
+                out.remark(&format!("left out: {lost}"));
             }
-            output::print(&format!("{:#}", reduced.document))
+            out.print(&format!("{:#}", reduced.document), &reduced.document)
         }
     }
 }

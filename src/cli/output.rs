@@ -1,15 +1,135 @@
-//! Where results go: standard output, or a new file that only its owner may read.
+//! How a command speaks: to a person, or in JSON to a program.
+//!
+//! Results go to standard output, what there is to say about them to standard error. In JSON a result
+//! is one object on one line, a list is one such line for each of its items, and standard error has
+//! nothing but objects either: `note` for a remark, `error` for a failure.
 
 use std::error::Error;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::json;
 
 use super::error::CommandError;
+use super::hint;
 
-/// Prints a result.
-pub(super) fn print(text: &str) -> Result<(), CommandError> {
+/// For whom a command writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// Prints a result: a text, or what a program gets in its place.
+    pub(super) fn print(self, text: &str, document: &impl Serialize) -> Result<(), CommandError> {
+        match self {
+            Self::Text => print(text),
+            Self::Json => print_json(document),
+        }
+    }
+
+    /// Says that something was done, which to a program is a result.
+    pub(super) fn done(self, remark: &str, document: &impl Serialize) -> Result<(), CommandError> {
+        match self {
+            Self::Text => {
+                say(remark);
+                Ok(())
+            }
+            Self::Json => print_json(document),
+        }
+    }
+
+    /// Says what a program reads in the result itself.
+    pub(super) fn about(self, text: &str) {
+        if self == Self::Text {
+            say(text);
+        }
+    }
+
+    /// Says something beside a result.
+    pub(super) fn remark(self, text: &str) {
+        match self {
+            Self::Text => say(text),
+            Self::Json => say(&json!({ "note": text }).to_string()),
+        }
+    }
+
+    /// Says why a command failed, and what to do next.
+    pub(super) fn failure(self, error: &CommandError) {
+        let because = causes(error);
+        let hint = hint::of(error);
+        match self {
+            Self::Text => {
+                say(&format!("error: {error}"));
+                because.iter().for_each(|cause| say(&format!("  because: {cause}")));
+                hint.iter().for_each(|hint| say(&format!("hint: {hint}")));
+            }
+            Self::Json => {
+                let failure = Failure { error: error.to_string(), because, hint };
+                say(&failure.line());
+            }
+        }
+    }
+
+    /// Says how a command was called in a way that it does not know.
+    pub(super) fn usage(self, error: &clap::Error) {
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default();
+        let failure = Failure {
+            error: first.strip_prefix("error: ").unwrap_or(first).to_owned(),
+            because: lines.map(ToOwned::to_owned).collect(),
+            hint: Some("`sealpost help` lists the commands, and `--help` explains each".to_owned()),
+        };
+        match self {
+            // It knows where there are colours. Whoever closed standard error does not want to know.
+            Self::Text => drop(error.print()),
+            Self::Json => say(&failure.line()),
+        }
+    }
+}
+
+/// A failure, for programs.
+#[derive(Serialize)]
+struct Failure {
+    /// What failed.
+    error: String,
+    /// Why, from the closest cause to the last one.
+    because: Vec<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn line(&self) -> String {
+        // Texts alone, which always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A text from somebody else on one line that changes nothing on a terminal.
+pub(super) fn on_one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push_str("\\n"),
+            '\t' => shown.push(' '),
+            // Those that turn the direction of a line would show it in another order.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                shown.extend(character.escape_unicode());
+            }
+            character if character.is_control() => shown.extend(character.escape_unicode()),
+            character => shown.push(character),
+        }
+    }
+    shown
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| match text.ends_with('\n') {
         true => Ok(()),
@@ -18,106 +138,51 @@ pub(super) fn print(text: &str) -> Result<(), CommandError> {
     written.and_then(|()| out.flush()).map_err(CommandError::Print)
 }
 
-/// Says something about a result. Whoever closed standard error does not want to know.
-pub(super) fn remark(text: &str) {
+/// Without a copy of its own: a keystore may be in it.
+fn print_json(document: &impl Serialize) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    let written = serde_json::to_writer(&mut out, document).map_err(io::Error::from);
+    let written = written.and_then(|()| out.write_all(b"\n"));
+    written.and_then(|()| out.flush()).map_err(CommandError::Print)
+}
+
+/// Whoever closed standard error does not want to know.
+fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes a keystore into its file, or to standard output when there is none.
-pub(super) fn deliver(keystore: &str, file: Option<NewFile>) -> Result<(), CommandError> {
-    match file {
-        Some(file) => file.write(keystore),
-        None => print(keystore),
-    }
-}
-
-/// Prints why a command failed, each cause on a line of its own.
-pub(super) fn print_chain(error: &dyn Error) {
-    remark(&format!("error: {error}"));
+/// The causes of an error. Some libraries repeat their cause in their own message.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes = Vec::new();
     let mut last = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        // Some libraries repeat their cause in their own message.
         if !last.contains(&text) {
-            remark(&format!("  because: {text}"));
+            causes.push(text.clone());
         }
         last = text;
         next = cause.source();
     }
-}
-
-/// A new file that only its owner may read. It is made before the gateway is asked for anything, so
-/// that no key is lost because there is no place for it; unless it is written, it goes again.
-#[derive(Debug)]
-pub(super) struct NewFile {
-    path: PathBuf,
-    file: File,
-    written: bool,
-}
-
-impl NewFile {
-    /// Makes the file; one that exists is never touched.
-    pub(super) fn create(path: &Path) -> Result<Self, CommandError> {
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        match opened {
-            Ok(file) => Ok(Self { path: path.to_owned(), file, written: false }),
-            Err(source) => Err(CommandError::Write { path: path.to_owned(), source }),
-        }
-    }
-
-    /// Writes the text and keeps the file.
-    pub(super) fn write(mut self, text: &str) -> Result<(), CommandError> {
-        let written =
-            writeln!(self.file, "{}", text.trim_end()).and_then(|()| self.file.sync_all());
-        self.written = written.is_ok();
-        written.map_err(|source| CommandError::Write { path: self.path.clone(), source })
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if !self.written {
-            // Empty or half a keystore: of no use to anybody.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+    causes
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
-    type Outcome = Result<(), Box<dyn Error>>;
-
     #[test]
-    fn a_written_file_stays_and_is_its_owners_alone() -> Outcome {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path().join("bot.json");
-        NewFile::create(&path)?.write("{}")?;
-        assert_eq!(fs::read_to_string(&path)?, "{}\n");
-        assert_eq!(fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
-        Ok(())
+    fn what_others_wrote_cannot_move_the_cursor() {
+        assert_eq!(on_one_line("one\ntwo\tthree"), "one\\ntwo three");
+        assert_eq!(on_one_line("\u{1b}[2Jgone"), "\\u{1b}[2Jgone");
+        assert_eq!(on_one_line("\u{202e}txt.exe"), "\\u{202e}txt.exe");
+        assert_eq!(on_one_line("größer \u{1f600}"), "größer \u{1f600}");
     }
 
     #[test]
-    fn a_file_that_was_not_written_goes_again() -> Outcome {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path().join("bot.json");
-        drop(NewFile::create(&path)?);
-        assert!(!path.exists());
-        Ok(())
-    }
-
-    #[test]
-    fn a_file_that_exists_is_never_touched() -> Outcome {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path().join("bot.json");
-        fs::write(&path, "the only copy")?;
-        assert!(NewFile::create(&path).is_err());
-        assert_eq!(fs::read_to_string(&path)?, "the only copy");
-        Ok(())
+    fn a_cause_that_its_effect_has_told_is_not_told_again() {
+        let inner = io::Error::other("the disk is gone");
+        let error = CommandError::Print(inner);
+        assert_eq!(causes(&error), ["the disk is gone"]);
     }
 }

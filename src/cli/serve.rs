@@ -1,11 +1,12 @@
 //! `sealpost serve`.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::error::CommandError;
-use super::output;
+use super::output::Output;
 use crate::app::App;
 use crate::app::telling::Telling;
 use crate::config::Config;
@@ -17,7 +18,8 @@ use crate::domain::account::Dialect;
 /// Works without any configuration: it listens on 127.0.0.1:8080 and keeps its data in
 /// ./sealpost-data, which it makes. Once it is ready it prints one line to standard output,
 /// `sealpost listening on http://ADDRESS:PORT`, and one more for each dialect that has an address
-/// of its own, for metrics and for the page to try it with; its log goes to standard error. Ctrl-C and SIGTERM
+/// of its own, for metrics and for the page to try it with (with --json: `{"name":…,"url":…}`); its log
+/// goes to standard error. Ctrl-C and SIGTERM
 /// stop it gently: requests under way are answered first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -27,7 +29,7 @@ pub(super) struct Arguments {
     pub(super) listen: Option<String>,
 }
 
-pub(super) fn run(config: &Config) -> Result<(), CommandError> {
+pub(super) fn run(config: &Config, out: Output) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(CommandError::Runtime)?;
     let telling = {
@@ -35,7 +37,7 @@ pub(super) fn run(config: &Config) -> Result<(), CommandError> {
         Telling::begin(&config.telemetry)?
     };
     raise_file_limit();
-    let served = runtime.block_on(serve(config));
+    let served = runtime.block_on(serve(config, out));
     telling.end();
     served
 }
@@ -50,9 +52,9 @@ fn raise_file_limit() {
     }
 }
 
-async fn serve(config: &Config) -> Result<(), CommandError> {
+async fn serve(config: &Config, out: Output) -> Result<(), CommandError> {
     let mut app = App::open_here(config).await?;
-    let served = listen(&mut app, config).await;
+    let served = listen(&mut app, config, out).await;
     app.close().await;
     if served.is_ok() {
         tracing::info!("stopped");
@@ -60,7 +62,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
     served
 }
 
-async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
+async fn listen(app: &mut App, config: &Config, out: Output) -> Result<(), CommandError> {
     let address = config.http.listen;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|source| CommandError::Bind { address, source })?;
@@ -69,7 +71,7 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     let mut signals = Signals::watch().map_err(CommandError::Signals)?;
     let data = config.storage.data.display();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %bound.address(), %data, "ready");
-    output::print(&format!("sealpost listening on {}://{}", bound.scheme(), bound.address()))?;
+    listening(out, "sealpost", format!("{}://{}", bound.scheme(), bound.address()))?;
     if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
         tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
     }
@@ -81,12 +83,12 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     for (name, dialect) in with_own_address {
         if let Some(own) = bound.own_address(dialect) {
             tracing::info!(address = %own, dialect = name, "ready");
-            output::print(&format!("{name} listening on {}://{own}", bound.scheme()))?;
+            listening(out, name, format!("{}://{own}", bound.scheme()))?;
         }
     }
     if let Some(own) = bound.metrics_address() {
         tracing::info!(address = %own, "metrics are shown");
-        output::print(&format!("metrics listening on http://{own}/metrics"))?;
+        listening(out, "metrics", format!("http://{own}/metrics"))?;
     }
     let echo = bound.echo_address();
     if echo.is_some() {
@@ -94,7 +96,7 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
             tracing::warn!("`console.try_it`: whoever reaches this gateway gets an account");
         }
         let place = format!("{}://{}/try", bound.scheme(), bound.address());
-        output::print(&format!("to try it, open {place} in two windows"))?;
+        listening(out, "try it", place)?;
     }
     let stop = async move {
         let name = signals.next().await;
@@ -102,6 +104,11 @@ async fn listen(app: &mut App, config: &Config) -> Result<(), CommandError> {
     };
     echo::beside(app.run(bound, stop), app, echo).await;
     Ok(())
+}
+
+fn listening(out: Output, name: &str, url: String) -> Result<(), CommandError> {
+    let text = format!("{name} listening on {url}");
+    out.print(&text, &json!({ "name": name, "url": url }))
 }
 
 /// The signals that stop a gateway.

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
-use super::keystores::Draft;
-use super::output::{self, NewFile};
+use super::keystores::{Draft, Made};
+use super::new_file::NewFile;
+use super::output::{Output, on_one_line};
 use super::set_aside;
 use crate::admin::types::{AddedSession, SessionInfo, SessionList};
 use crate::app::Config;
@@ -58,16 +60,20 @@ pub(super) struct Add {
     url: Option<String>,
 }
 
-pub(super) async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+pub(super) async fn run(
+    command: Command,
+    config: &Config,
+    out: Output,
+) -> Result<(), CommandError> {
     match command {
-        Command::Add(arguments) => add(arguments, config).await,
-        Command::List { user } => list(user, config).await,
-        Command::Revoke { session } => revoke(session, config).await,
-        Command::SetAside(arguments) => set_aside::run(arguments, config).await,
+        Command::Add(arguments) => add(arguments, config, out).await,
+        Command::List { user } => list(user, config, out).await,
+        Command::Revoke { session } => revoke(session, config, out).await,
+        Command::SetAside(arguments) => set_aside::run(arguments, config, out).await,
     }
 }
 
-async fn add(arguments: Add, config: &Config) -> Result<(), CommandError> {
+async fn add(arguments: Add, config: &Config, out: Output) -> Result<(), CommandError> {
     let file = arguments.out.as_deref().map(NewFile::create).transpose()?;
     let draft = Draft::new(&arguments.platform)?;
     let gateway = Gateway::find(config).await?;
@@ -79,29 +85,32 @@ async fn add(arguments: Add, config: &Config) -> Result<(), CommandError> {
     let added = added.map_err(while_("add the session"))?;
     let session = added.session_id;
     let keystore = draft.finish(&added, &base_url)?;
-    output::deliver(&keystore.to_json()?, file)?;
-    output::remark(&format!("added session {session}"));
-    Ok(())
+    let remark = format!("added session {session}");
+    Made::of(added.user_id, None).deliver(&keystore, file, &remark, out)
 }
 
-async fn list(user: UserId, config: &Config) -> Result<(), CommandError> {
+/// Also `sealpost admin sessions`.
+pub(super) async fn list(user: UserId, config: &Config, out: Output) -> Result<(), CommandError> {
     let gateway = Gateway::find(config).await?;
     let path = format!("/admin/v1/accounts/{user}/sessions");
     let found = gateway.client.get::<SessionList>(&path).await;
     gateway.close().await;
     let SessionList { sessions } = found.map_err(while_("list the sessions"))?;
-    for SessionInfo { session_id, created_at, platform, waiting, set_aside, .. } in sessions {
-        let inbox = format!("{waiting} waiting, {set_aside} set aside");
-        output::print(&format!("{session_id}  {created_at}  {inbox}  {platform}"))?;
-    }
-    Ok(())
+    sessions.iter().try_for_each(|session| out.print(&line(session), session))
 }
 
-async fn revoke(session: SessionId, config: &Config) -> Result<(), CommandError> {
+/// A session on one line.
+pub(super) fn line(session: &SessionInfo) -> String {
+    let SessionInfo { session_id, created_at, platform, waiting, set_aside, .. } = session;
+    let platform = on_one_line(platform);
+    format!("{session_id}  {created_at}  {waiting} waiting, {set_aside} set aside  {platform}")
+}
+
+async fn revoke(session: SessionId, config: &Config, out: Output) -> Result<(), CommandError> {
     let gateway = Gateway::find(config).await?;
     let revoked = gateway.client.delete(&format!("/admin/v1/sessions/{session}")).await;
     gateway.close().await;
     revoked.map_err(while_("revoke the session"))?;
-    output::remark(&format!("revoked session {session}"));
-    Ok(())
+    let document = json!({ "session_id": session, "revoked": true });
+    out.done(&format!("revoked session {session}"), &document)
 }

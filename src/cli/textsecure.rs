@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
-use super::output;
+use super::output::Output;
 use crate::admin::types::{CodeInfo, CodeList};
 use crate::app::Config;
 use crate::config::dialects::textsecure::codes::{Fallback, Sender};
@@ -19,26 +19,31 @@ pub(super) enum Command {
     Codes,
 }
 
-pub(super) async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+pub(super) async fn run(
+    command: Command,
+    config: &Config,
+    out: Output,
+) -> Result<(), CommandError> {
     match command {
-        Command::Codes => codes(config).await,
+        Command::Codes => codes(config, out).await,
     }
 }
 
-async fn codes(config: &Config) -> Result<(), CommandError> {
+async fn codes(config: &Config, out: Output) -> Result<(), CommandError> {
     let gateway = Gateway::find(config).await?;
     let list = gateway.client.get::<CodeList>("/admin/v1/textsecure/codes").await;
     gateway.close().await;
     let CodeList { codes, more } = list.map_err(while_("list the codes"))?;
-    for CodeInfo { number, transport, code, expires_at } in codes {
-        output::print(&format!("{number}  {transport}  {code}  {expires_at}"))?;
+    for info in &codes {
+        let CodeInfo { number, transport, code, expires_at } = info;
+        out.print(&format!("{number}  {transport}  {code}  {expires_at}"), info)?;
     }
     if more {
-        output::remark("there are more");
+        out.remark("there are more");
     }
     let ways = &config.dialects.textsecure.codes;
     if ways.sender != Sender::Outbox && ways.fallback != Fallback::Outbox {
-        output::remark("by these settings codes go another way: `dialects.textsecure.codes`");
+        out.remark("by these settings codes go another way: `dialects.textsecure.codes`");
     }
     Ok(())
 }

@@ -5,15 +5,14 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use zeroize::Zeroizing;
 
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
-use super::keystores::{Draft, finish_all};
-use super::output::{self, NewFile};
+use super::keystores::{Draft, Made, finish_all};
+use super::new_file::NewFile;
+use super::output::Output;
 use crate::admin::types::{CreateAccount, CreatedAccount};
 use crate::app::Config;
-use crate::sdk::keystore::Keystore;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -44,12 +43,16 @@ pub(super) struct Create {
     url: Option<String>,
 }
 
-pub(super) async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+pub(super) async fn run(
+    command: Command,
+    config: &Config,
+    out: Output,
+) -> Result<(), CommandError> {
     let Command::Create(arguments) = command;
-    create(arguments, config).await
+    create(arguments, config, out).await
 }
 
-async fn create(arguments: Create, config: &Config) -> Result<(), CommandError> {
+async fn create(arguments: Create, config: &Config, out: Output) -> Result<(), CommandError> {
     let files = match &arguments.out_dir {
         Some(directory) => Some(new_files(directory, arguments.devices)?),
         None => None,
@@ -67,13 +70,9 @@ async fn create(arguments: Create, config: &Config) -> Result<(), CommandError> 
     gateway.close().await;
     let created = created.map_err(while_("create the user"))?;
     let keystores = finish_all(drafts, &created, &base_url)?;
-    match files {
-        Some(files) => write_all(files, &keystores)?,
-        None => output::print(&array(&keystores)?)?,
-    }
     let CreatedAccount { user_id, identity_number, .. } = created;
-    output::remark(&format!("created user {user_id}, identity number {identity_number}"));
-    Ok(())
+    let remark = format!("created user {user_id}, identity number {identity_number}");
+    Made::of(user_id, Some(&identity_number)).deliver_all(&keystores, files, &remark, out)
 }
 
 fn new_files(directory: &Path, count: u16) -> Result<Vec<NewFile>, CommandError> {
@@ -81,23 +80,4 @@ fn new_files(directory: &Path, count: u16) -> Result<Vec<NewFile>, CommandError>
     made.map_err(|source| CommandError::Write { path: directory.to_owned(), source })?;
     let file = |number| NewFile::create(&directory.join(format!("device-{number}.json")));
     (1..=count).map(file).collect()
-}
-
-fn write_all(files: Vec<NewFile>, keystores: &[Keystore]) -> Result<(), CommandError> {
-    for (file, keystore) in files.into_iter().zip(keystores) {
-        file.write(&keystore.to_json()?)?;
-    }
-    Ok(())
-}
-
-fn array(keystores: &[Keystore]) -> Result<Zeroizing<String>, CommandError> {
-    let mut text = Zeroizing::new(String::from("[\n"));
-    for (place, keystore) in keystores.iter().enumerate() {
-        if place > 0 {
-            text.push_str(",\n");
-        }
-        text.push_str(keystore.to_json()?.trim_end());
-    }
-    text.push_str("\n]");
-    Ok(text)
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::DemoError;
 use super::cast::{Cast, DEVICES, Person};
-use super::print;
+use super::print::{self, Stage};
 use crate::sdk::client::{Bot, ItemOutcome, Message, Outcome, Text};
 
 /// Messages in one batch.
@@ -26,30 +26,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TABLET: usize = 1;
 
 /// Plays all acts.
-pub async fn tell(cast: &mut Cast) -> Result<(), DemoError> {
-    print::cast(cast);
-    print::act("The bot posts a batch of 100 encrypted messages, 50 for each person.");
-    broadcast(cast).await?;
-    read_all(cast).await?;
+pub async fn tell(cast: &mut Cast, stage: Stage) -> Result<(), DemoError> {
+    stage.cast(cast);
+    stage.act("The bot posts a batch of 100 encrypted messages, 50 for each person.");
+    broadcast(cast, stage).await?;
+    read_all(cast, stage).await?;
 
-    print::act("Anna signs in again on her tablet. The bot does not know yet.");
-    let old_tablet = sign_in_again(cast).await?;
+    stage.act("Anna signs in again on her tablet. The bot does not know yet.");
+    let old_tablet = sign_in_again(cast, stage).await?;
 
-    print::act("The bot posts the next 100, sealed for the sessions that it remembers.");
-    broadcast(cast).await?;
-    show_refresh(cast)?;
-    read_all(cast).await?;
+    stage.act("The bot posts the next 100, sealed for the sessions that it remembers.");
+    broadcast(cast, stage).await?;
+    show_refresh(cast, stage)?;
+    read_all(cast, stage).await?;
     match old_tablet.me().await {
         Ok(_) => Err(DemoError::Surprise("a revoked session was let in".to_owned())),
         Err(error) if error.status() == Some(401) => {
-            print::line("the tablet's old session is turned away with 401");
+            stage.line("the tablet's old session is turned away with 401");
             Ok(())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn broadcast(cast: &Cast) -> Result<(), DemoError> {
+async fn broadcast(cast: &Cast, stage: Stage) -> Result<(), DemoError> {
     let people = cast.people.iter().cycle().take(BATCH);
     let messages = people.enumerate().map(|(number, person)| {
         Message::to(&person.user, Text::new(format!("{number}: {PHRASE}, {}", person.name)))
@@ -58,7 +58,7 @@ async fn broadcast(cast: &Cast) -> Result<(), DemoError> {
     let outcomes = cast.bot.send_all(messages).await;
     let took = start.elapsed();
     let slices = slices(&outcomes)?;
-    print::line(&format!(
+    stage.line(&format!(
         "{} of {BATCH} are on disk as {slices} slices, one for each device, after {}",
         outcomes.len(),
         print::time(took),
@@ -83,7 +83,7 @@ fn slices(outcomes: &[ItemOutcome]) -> Result<usize, DemoError> {
 }
 
 /// Every device reads and opens what waits for it: half a batch each.
-async fn read_all(cast: &Cast) -> Result<(), DemoError> {
+async fn read_all(cast: &Cast, stage: Stage) -> Result<(), DemoError> {
     let start = Instant::now();
     let readers = cast.people.iter().flat_map(|person| {
         person.devices.iter().zip(DEVICES).map(|(device, name)| read(person, device, name))
@@ -94,7 +94,7 @@ async fn read_all(cast: &Cast) -> Result<(), DemoError> {
     if opened != expected {
         return Err(DemoError::Surprise(format!("{opened} of {expected} slices were opened")));
     }
-    print::line(&format!(
+    stage.line(&format!(
         "{devices} devices opened {opened} of {expected} slices in {}",
         print::time(start.elapsed()),
     ));
@@ -126,7 +126,7 @@ async fn read(person: &Person, device: &Bot, device_name: &str) -> Result<usize,
 }
 
 /// Gives Anna's tablet a new session in the place of its old one, which is returned.
-async fn sign_in_again(cast: &mut Cast) -> Result<Bot, DemoError> {
+async fn sign_in_again(cast: &mut Cast, stage: Stage) -> Result<Bot, DemoError> {
     let key = cast.fresh_key();
     let missing = || DemoError::Surprise("Anna has no tablet".to_owned());
     let anna = cast.people.first_mut().ok_or_else(missing)?;
@@ -134,7 +134,7 @@ async fn sign_in_again(cast: &mut Cast) -> Result<Bot, DemoError> {
     let added = tablet.replace_session(&key, "tablet").await?;
     let new = Bot::builder(added.keystore).build()?;
     let old = std::mem::replace(tablet, new);
-    print::line(&format!(
+    stage.line(&format!(
         "session {} is revoked, session {} takes its place",
         print::short(old.session_id()),
         print::short(tablet.session_id()),
@@ -143,29 +143,29 @@ async fn sign_in_again(cast: &mut Cast) -> Result<Bot, DemoError> {
 }
 
 /// Shows what the gateway answered to the messages that were sealed for the old list.
-fn show_refresh(cast: &Cast) -> Result<(), DemoError> {
+fn show_refresh(cast: &Cast, stage: Stage) -> Result<(), DemoError> {
     let refreshed = cast.refreshed.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(first) = refreshed.first() else {
         return Err(DemoError::Surprise("no message met the stale list".to_owned()));
     };
-    print::line(&format!(
+    stage.line(&format!(
         "on the way, {} messages for Anna came back: their checksum was of an old list",
         refreshed.len(),
     ));
     let ids = |ids: &[_]| ids.iter().copied().map(print::short).collect::<Vec<_>>().join(", ");
-    print::line(&format!("  the fresh list came with them: {}", ids(&first.sessions)));
-    print::line(&format!(
+    stage.line(&format!("  the fresh list came with them: {}", ids(&first.sessions)));
+    stage.line(&format!(
         "  missing from the envelope {}, no longer signed in {}",
         ids(&first.missing),
         ids(&first.deleted),
     ));
-    print::line("  the bot sealed those messages again and sent them again, under the same ids");
+    stage.line("  the bot sealed those messages again and sent them again, under the same ids");
     Ok(())
 }
 
 /// Looks through everything that the gateway has written.
-pub fn search_for_plaintext(data: &Path) -> Result<(), DemoError> {
-    print::act("What does the gateway know?");
+pub fn search_for_plaintext(data: &Path, stage: Stage) -> Result<(), DemoError> {
+    stage.act("What does the gateway know?");
     let mut searched = 0;
     for entry in fs::read_dir(data).map_err(DemoError::Files)? {
         let path = entry.map_err(DemoError::Files)?.path();
@@ -178,7 +178,7 @@ pub fn search_for_plaintext(data: &Path) -> Result<(), DemoError> {
             return Err(DemoError::Surprise(format!("plaintext stands in {}", path.display())));
         }
     }
-    print::line(&format!(
+    stage.line(&format!(
         "the messages' words are nowhere in the {searched} bytes that it has written"
     ));
     Ok(())

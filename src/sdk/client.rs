@@ -34,6 +34,7 @@
 //! | send | [`Bot::send`], [`Bot::send_all`], [`Bot::send_to_conversation`], [`Message`] |
 //! | say what need not be secret, take back | [`Bot::send_readable`], [`Readable`] |
 //! | listen | [`Bot::run`], [`Bot::listening`], [`Bot::live_messages`], [`Bot::messages`] |
+//! | look without listening | [`Bot::look`], [`Bot::acknowledge`] |
 //! | hold groups | [`Bot::create_group`], [`Bot::conversation`] and their neighbours |
 //! | transfer files | [`Bot::upload`], [`Bot::download_to_file`], [`Bot::download`], [`File`] |
 //! | be a person's client | [`Device`], [`SignUp`] |
@@ -76,6 +77,7 @@ mod http_date;
 mod inbox;
 mod incoming;
 mod listening;
+mod look;
 mod message;
 mod messages;
 mod outcome;

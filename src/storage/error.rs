@@ -105,6 +105,22 @@ impl StoreError {
         error.is_unique_violation()
     }
 
+    /// What whoever runs the gateway can do about it.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        match self.kind() {
+            Kind::Locked | Kind::Held => Some(
+                "another program holds the database: end it (a shell, a backup), then try again",
+            ),
+            Kind::Full => Some("make room on the disk, or raise storage.max_bytes"),
+            Kind::Unreachable => Some(
+                "look whether the disk, or the server that database.url names, can be reached and \
+                 lets this user in",
+            ),
+            Kind::Overloaded => Some("try again when the gateway has less to do"),
+            Kind::MetAnother | Kind::Ours => None,
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Database { source, .. } => database_kind(source),

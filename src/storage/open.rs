@@ -168,6 +168,30 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What to do about it, where the message does not say so itself.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Url { .. } => Some("it begins like postgres://USER:PASSWORD@HOST:5432/DATABASE"),
+            Self::Server { .. } => {
+                Some("name a newer server in database.url, or leave that out for a file")
+            }
+            Self::Database { source, .. } => source
+                .advice()
+                .or(Some("`sealpost doctor` looks at it; restore a backup if it is damaged")),
+            Self::Changed { .. } => {
+                Some("start the build that made it, or name another directory with --data")
+            }
+            Self::Migration { .. } => Some(
+                "nothing was changed: see to the cause and run `sealpost migrate`, or go back to \
+                 the version before",
+            ),
+            Self::File { .. } | Self::NotDurable { .. } | Self::Newer { .. } => None,
+        }
+    }
+}
+
 /// What a commit does with this value of `synchronous_commit`.
 fn not_waited_for(found: &str) -> &'static str {
     match found {

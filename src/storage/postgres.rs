@@ -44,6 +44,7 @@ mod one_time_keys;
 mod phones;
 #[cfg(test)]
 mod plans;
+mod portable;
 mod prekeys;
 mod receipts;
 mod relationships;
@@ -79,6 +80,7 @@ use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 use forget::SeenKey;
 use fronts::Fronts;
 use link::Statements;
+pub(super) use portable::PostgresPort;
 use rooms::Rooms;
 use writer::{Job, PgWriter};
 

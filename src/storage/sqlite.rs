@@ -43,6 +43,7 @@ mod one_time_keys;
 mod phones;
 #[cfg(test)]
 mod plans;
+mod portable;
 mod prekeys;
 mod receipts;
 mod relationships;
@@ -76,6 +77,7 @@ use crate::domain::Fault;
 use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 use fresh::Fresh;
 use leases::Leases;
+pub(super) use portable::SqlitePort;
 use rows::value;
 pub use seen::SeenIds;
 use seen::{Seen, SeenWriter, Sizes};

@@ -23,6 +23,18 @@ fn wrong_usage_ends_with_2_and_a_word_about_it() {
         &["session", "revoke", "no-id"],
         &["session", "set-aside", "no-id"],
         &["textsecure"],
+        &["bot", "send", "x.json", "hi"],
+        &["bot", "broadcast", "x.json"],
+        &["bot", "broadcast", "x.json", "--csv", "y", "--text", "hi", "--column", "z"],
+        &["inbox", "tail"],
+        &["inbox", "tail", "x.json", "--follow"],
+        &["inbox", "tail", "x.json", "--ack", "--peek"],
+        &["inbox", "tail", "x.json", "--once", "--follow", "--ack"],
+        &["admin"],
+        &["admin", "account"],
+        &["export"],
+        &["import"],
+        &["completions", "tcsh"],
         &["session", "set-aside", id, "--retry", id, "--drop", id],
     ] {
         let done = Place::new().run(arguments);
@@ -47,7 +59,14 @@ fn every_commands_help_names_its_options() {
         ("session set-aside", &["<SESSION_ID>", "--retry", "--drop"]),
         ("textsecure codes", &["sms", "voice"]),
         ("openapi", &["--as", "3.0", "3.1"]),
-        ("doctor", &[]),
+        ("bot send", &["<KEYSTORE>", "[TEXT]", "--to", "--id", "--url"]),
+        ("bot broadcast", &["<KEYSTORE>", "--csv", "--text", "--column", "--name", "--report"]),
+        ("inbox tail", &["<KEYSTORE>", "--once", "--follow", "--ack", "--peek"]),
+        ("admin account", &["<USER_ID>"]),
+        ("export", &["<FILE>"]),
+        ("import", &["<FILE>"]),
+        ("completions", &["<SHELL>", "bash", "zsh", "fish", "elvish", "powershell"]),
+        ("doctor", &["--json"]),
     ] {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
         arguments.push("--help");

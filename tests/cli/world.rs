@@ -160,3 +160,8 @@ impl Drop for Served {
 pub fn text<'a>(keystore: &'a Value, member: &str) -> &'a str {
     keystore[member].as_str().unwrap()
 }
+
+/// Another empty database for the same place, when databases are to be on a server.
+pub fn other_schema() -> Option<Schema> {
+    postgres::is_asked_for().then(Schema::create)
+}

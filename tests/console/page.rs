@@ -1,6 +1,7 @@
 //! The console in a real browser, against a gateway that listens. Pictures of each view are left in
 //! the build's folder.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;

@@ -13,7 +13,7 @@ use super::error::RequestError;
 use super::gateway::{Call, Gateway};
 
 /// How many acknowledgements one request may hold.
-const BATCH_LIMIT: usize = 100;
+pub(super) const BATCH_LIMIT: usize = 100;
 /// How many may wait before the handler has to.
 const QUEUE_LENGTH: usize = 1000;
 

@@ -41,18 +41,23 @@ impl Malformed {
 
 /// Waits until something is there, or as long as a gateway waits.
 pub(super) async fn poll(core: Arc<Core>) -> Result<Vec<Item>, RequestError> {
-    let wait = core.poll_wait;
-    let path = format!("/inbox?wait={}&limit={POLL_LIMIT}", wait.as_secs());
-    let timeout = wait.saturating_add(core.gateway.timeout);
     let asked_at = core.clock.now();
-    let call = Call::get(path).with_timeout(timeout).once();
-    let items: Vec<Value> = core.gateway.call(call).await?;
+    let items = fetch(&core, core.poll_wait).await?;
     if items.is_empty() {
         let took = core.clock.now().duration_since(asked_at).unwrap_or_default();
         core.clock.sleep(SHORTEST_EMPTY_POLL.saturating_sub(took)).await;
     }
+    Ok(items)
+}
+
+/// One page of what is there within that time.
+pub(super) async fn fetch(core: &Core, wait: Duration) -> Result<Vec<Item>, RequestError> {
+    let path = format!("/inbox?wait={}&limit={POLL_LIMIT}", wait.as_secs());
+    let timeout = wait.saturating_add(core.gateway.timeout);
+    let call = Call::get(path).with_timeout(timeout).once();
+    let items: Vec<Value> = core.gateway.call(call).await?;
     let items: Vec<Item> = items.into_iter().map(read).collect();
-    warm_up(&core, &items).await;
+    warm_up(core, &items).await;
     Ok(items)
 }
 

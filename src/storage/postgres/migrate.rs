@@ -1,12 +1,15 @@
 //! Bringing the tables up to date.
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use std::time::Instant;
+
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, SqlSafeStr, query};
 
 use super::connect::place;
 use super::rows::value;
 use crate::storage::error::{StoreError, during};
+use crate::storage::migrations;
 use crate::storage::open::{OpenError, Progress};
 
 macro_rules! migration {
@@ -62,10 +65,7 @@ pub(super) async fn migrate(
     waiting.map_err(during(MIGRATING)).map_err(unusable)?;
     let locked = query(LOCK).persistent(false).execute(&mut *transaction).await;
     locked.map_err(during(MIGRATING)).map_err(unusable)?;
-    let mut migrator = Migrator::with_migrations(steps().to_vec());
-    migrator.set_locking(false);
-    let outcome = migrator.run(&mut *transaction).await;
-    outcome.map_err(|error| match error {
+    run(&mut transaction).await.map_err(|error| match error {
         MigrateError::VersionMissing(found) => {
             OpenError::Newer { path: path(), found, known: KNOWN }
         }
@@ -74,6 +74,26 @@ pub(super) async fn migrate(
     })?;
     transaction.commit().await.map_err(during(MIGRATING)).map_err(unusable)
 }
+
+/// One after the other, and tells of each.
+async fn run(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    connection.ensure_migrations_table(HISTORY_TABLE).await?;
+    let done = connection.list_applied_migrations(HISTORY_TABLE).await?;
+    let mut migrator = Migrator::with_migrations(steps().to_vec());
+    migrator.set_locking(false);
+    for step in steps() {
+        if done.iter().any(|one| one.version == step.version) {
+            continue;
+        }
+        let begun = Instant::now();
+        migrator.run_to(step.version, &mut *connection).await?;
+        migrations::tell(step.version, KNOWN, &step.description, begun.elapsed());
+    }
+    // Looks once more whether all that the database has run is known, and unchanged.
+    migrator.run(connection).await
+}
+
+const HISTORY_TABLE: &str = "_sqlx_migrations";
 
 const MIGRATING: &str = "bringing the tables up to date";
 

@@ -1,11 +1,13 @@
 //! Bringing a database file up to date.
 
 use std::path::Path;
+use std::time::Instant;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, SqliteConnection, SqlitePool, query};
 
 use super::super::error::{StoreError, during};
+use super::super::migrations;
 use super::super::open::{OpenError, Progress};
 use super::rows::value;
 
@@ -46,14 +48,32 @@ pub(super) async fn migrate(
     path: &Path,
 ) -> Result<(), OpenError> {
     let known = KNOWN;
-    let outcome = Migrator::with_migrations(steps().to_vec()).run(connection).await;
     let path = path.to_owned();
-    outcome.map_err(|error| match error {
+    run(connection).await.map_err(|error| match error {
         MigrateError::VersionMissing(found) => OpenError::Newer { path, found, known },
         MigrateError::VersionMismatch(number) => OpenError::Changed { path, number },
         source => OpenError::Migration { path, source },
     })
 }
+
+/// One after the other, and tells of each.
+async fn run(connection: &mut SqliteConnection) -> Result<(), MigrateError> {
+    connection.ensure_migrations_table(HISTORY_TABLE).await?;
+    let done = connection.list_applied_migrations(HISTORY_TABLE).await?;
+    let migrator = Migrator::with_migrations(steps().to_vec());
+    for step in steps() {
+        if done.iter().any(|one| one.version == step.version) {
+            continue;
+        }
+        let begun = Instant::now();
+        migrator.run_to(step.version, &mut *connection).await?;
+        migrations::tell(step.version, KNOWN, &step.description, begun.elapsed());
+    }
+    // Looks once more whether all that the database has run is known, and unchanged.
+    migrator.run(connection).await
+}
+
+const HISTORY_TABLE: &str = "_sqlx_migrations";
 
 const HAS_HISTORY: &str = "
     SELECT name FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";

@@ -26,6 +26,7 @@ mod ledger;
 mod load;
 mod measured;
 mod newest;
+mod portable;
 mod records;
 mod runs;
 mod steps;
@@ -47,6 +48,7 @@ use entry::{Key, Secret};
 pub(super) use forget::ForgetJob;
 use index::{Found, Ids, Index};
 pub use measured::SeenIds;
+pub(super) use portable::{count_all, read_all, write_group};
 pub(super) use writer::SeenWriter;
 
 /// All statements but those over `seen_runs`, which is as long as there are runs.

@@ -371,3 +371,21 @@ async fn a_bot_may_run_on_a_task_of_its_own() {
     task.await.unwrap().unwrap();
     assert_eq!(world.state().acknowledged, [message_id(1)]);
 }
+
+#[tokio::test]
+async fn a_look_acknowledges_nothing_until_it_is_told_to() {
+    let world = World::new().await;
+    let alice = world.account(1);
+    world.deliver(vec![
+        world.sealed(alice, 1, "one"),
+        world.item(alice, 2, "ENCRYPTED_TEXT", "not base64!"),
+    ]);
+    let bot = world.bot();
+    let found = bot.look().await.unwrap();
+    assert_eq!(found[0].as_ref().unwrap().text(), Some("one"));
+    assert!(matches!(found[1], Err(ReceiveError::Unreadable { .. })));
+    assert_eq!(found.len(), 2);
+    assert!(world.requests("/acknowledgements").is_empty());
+    bot.acknowledge(&[message_id(1)]).await.unwrap();
+    assert_eq!(world.state().acknowledged, [message_id(1)]);
+}

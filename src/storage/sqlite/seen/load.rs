@@ -25,9 +25,7 @@ pub(super) async fn load(
     connection: &mut SqliteConnection,
     sizes: &Sizes,
 ) -> Result<Loaded, StoreError> {
-    let secret = query(SECRET).fetch_one(&mut *connection).await;
-    let secret = secret.map_err(during("reading where message ids have their places"))?;
-    let secret = Secret::from_bytes(array(&secret, "value")?);
+    let secret = secret(connection).await?;
     let records = records::all(connection).await?;
     let fold = records.iter().find(|it| it.folds_to.is_some());
     let (newest, frozen, last) = newest_ids(connection, fold, secret).await?;
@@ -35,6 +33,13 @@ pub(super) async fn load(
     let mut index = Index::new(sizes.held, newest, frozen);
     add_runs(connection, &ledger, &mut index, sizes).await?;
     Ok(Loaded { secret, ledger, index })
+}
+
+/// What places ids in their order.
+pub(super) async fn secret(connection: &mut SqliteConnection) -> Result<Secret, StoreError> {
+    let row = query(SECRET).fetch_one(connection).await;
+    let row = row.map_err(during("reading where message ids have their places"))?;
+    Ok(Secret::from_bytes(array(&row, "value")?))
 }
 
 /// The newest ids, those that are being moved into a run, and what there is to say of the newest.
