@@ -14,6 +14,7 @@ mod keystores;
 mod migrate;
 mod openapi;
 mod output;
+mod ready;
 mod serve;
 mod session;
 mod set_aside;
@@ -89,6 +90,11 @@ enum Command {
     #[command(subcommand)]
     Textsecure(textsecure::Command),
     Openapi(openapi::Arguments),
+    /// Ask the running gateway whether it can do its work
+    ///
+    /// For health checks: prints `ready`, or ends with status 1 when no gateway serves the data
+    /// directory or its database does not answer. It opens nothing itself.
+    Ready,
     /// Check configuration, data directory, disk, clock and database
     ///
     /// Prints one line for each check and, where something is wrong, what to do about it. Ends with
@@ -138,6 +144,7 @@ async fn change(command: Command, config: &Config) -> Result<(), CommandError> {
         Command::Session(command) => session::run(command, config).await,
         Command::Invite(command) => invite::run(command, config).await,
         Command::Textsecure(command) => textsecure::run(command, config).await,
+        Command::Ready => ready::run(config).await,
         Command::Serve(_) | Command::Demo(_) | Command::Openapi(_) | Command::Doctor => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 mod commands;
 mod doctor;
 mod json_log;
+mod ready;
 mod serve;
 mod usage;
 mod world;

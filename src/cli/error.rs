@@ -53,6 +53,12 @@ pub(super) enum CommandError {
         /// The process.
         pid: u32,
     },
+    /// Nobody serves the data directory.
+    #[error("no gateway serves the data directory {}", path.display())]
+    NoGateway {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A file for a keystore cannot be made or written.
     #[error("cannot write {}", path.display())]
     Write {

@@ -47,6 +47,7 @@ fn every_commands_help_names_its_options() {
         ("session set-aside", &["<SESSION_ID>", "--retry", "--drop"]),
         ("textsecure codes", &["sms", "voice"]),
         ("openapi", &["--as", "3.0", "3.1"]),
+        ("ready", &[]),
         ("doctor", &[]),
     ] {
         let mut arguments: Vec<_> = command.split_whitespace().collect();
