@@ -49,6 +49,8 @@ impl Machine {
         if let Some(url) = &database {
             shell.set("SEALPOST_DATABASE__URL", url);
         }
+        // The tests' own client speaks no TLS here, and asks for somebody who could all the same.
+        let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().build().expect("a client");
         let mut machine = Self { shell, gateway: None, database, http };
         machine.start();
@@ -219,34 +221,35 @@ async fn a_new_version_goes_on_with_the_old_ones_messages() {
 }
 
 /// The server of the tests, with databases of this test's own.
-struct Server {
+pub struct Server {
     /// `postgres://user:password@host:port`.
     base: String,
 }
 
 impl Server {
-    fn of_the_tests() -> Self {
+    pub fn of_the_tests() -> Self {
         let url = postgres::server();
         let (base, _) = url.rsplit_once('/').expect("a URL with a database");
         Self { base: base.to_owned() }
     }
 
     /// What a database is called here.
-    fn name(&self, name: &str) -> String {
+    pub fn name(&self, name: &str) -> String {
         format!("{name}_{}", std::process::id())
     }
 
-    fn url(&self, name: &str) -> String {
+    /// Where it is.
+    pub fn url(&self, name: &str) -> String {
         format!("{}/{}", self.base, self.name(name))
     }
 
     /// The programs of this server's version, which ask this server.
-    fn set_in(&self, shell: &mut Shell) {
+    pub fn set_in(&self, shell: &mut Shell) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/postgres.sh");
         let found = Command::new(script).arg("find").output().expect("a script");
         let folder = String::from_utf8(found.stdout).expect("a folder");
         let folder = folder.trim();
-        for name in ["pg_dump", "pg_restore", "psql"] {
+        for name in ["createdb", "pg_dump", "pg_restore", "psql"] {
             shell.install(name, &format!("exec '{folder}/{name}' \"$@\""));
         }
         let parts = self.base.strip_prefix("postgres://").and_then(|rest| rest.split_once('@'));
@@ -261,7 +264,7 @@ impl Server {
     }
 
     /// Runs a statement that is in no transaction.
-    fn runs(&self, statement: &str) {
+    pub fn runs(&self, statement: &str) {
         let mut shell = Shell::new();
         self.set_in(&mut shell);
         shell.run(&format!("psql --quiet --dbname=postgres --command='{statement}'"));

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sealpost::config::Config;
+use sealpost::sdk::keystore::Keystore;
 use serde_json::Value;
 
+use crate::backup::Server;
 use crate::markdown;
 use crate::program::Program;
 use crate::shell::Shell;
@@ -250,4 +252,55 @@ fn the_commands_make_secrets_that_the_gateway_reads() {
     let looked = String::from_utf8_lossy(&looked.stdout).into_owned();
     assert!(looked.starts_with("ok    configuration   readable"), "{looked}");
     assert!(looked.contains("sealpost on database") && !looked.contains(password), "{looked}");
+}
+
+/// Stands in for docker: what is to run within a container is run here, and for the rest it says that
+/// it was asked.
+const DOCKER: &str = "case \"$*\" in
+'compose exec --no-TTY '*) shift 4; exec \"$@\" ;;
+'compose cp '*) exec cp -a \"$3\" \"$4\" ;;
+'exec sealpost '*) shift 2; exec \"$@\" ;;
+*) echo \"$*\" >>\"$HOME/asked\" ;;
+esac";
+
+#[test]
+#[ignore = "needs a PostgreSQL server, which scripts/test.sh starts"]
+fn what_the_commands_run_within_containers_works() {
+    let (server, mut shell) = (Server::of_the_tests(), Shell::new());
+    let (database, restored) = (server.name("contained"), server.name("contained_restored"));
+    server.runs(&format!("CREATE DATABASE {database}"));
+    server.set_in(&mut shell);
+    shell.install("docker", DOCKER);
+    shell.set("SEALPOST_DATA", shell.path("data").to_str().expect("a path in Unicode"));
+    shell.replace("sealpost_restored", &restored);
+    shell.replace("custom sealpost >", format!("custom {database} >"));
+    shell.replace("gateway:/var/lib/sealpost", shell.path("data"));
+    let url = server.url("contained");
+    let settings = [("SEALPOST_DATABASE__URL", url.as_str())];
+    let gateway = Program::serve_with(&shell.path("data"), "127.0.0.1:0", &settings);
+    let page = markdown::read(SECRETS.0);
+    let sections = [SECRETS.1, "## In a container alone"];
+    let blocks = sections.map(|heading| markdown::commands_below(&page, heading)).concat();
+    for block in blocks.iter().filter(|block| block.starts_with("docker ")) {
+        markdown::commands(block).iter().for_each(|command| drop(shell.run(command)));
+        if block.contains("gateway.example") {
+            let bot = Keystore::from_file(shell.path("echo.json")).expect("a keystore");
+            assert_eq!(bot.base_url.as_deref(), Some("https://gateway.example"));
+        }
+    }
+    assert!(shell.path("gateway-data/blobs").exists());
+    let accounts = format!("psql --tuples-only --no-align --dbname={restored}");
+    let accounts = format!("{accounts} --command='SELECT count(*) FROM accounts'");
+    assert_eq!(shell.run(&accounts).trim(), "1", "the bot of before the backup");
+    let asked = fs::read_to_string(shell.path("asked")).expect("commands that were asked for");
+    let expected = [
+        "compose up --detach --build --wait",
+        "compose stop gateway",
+        "build --tag sealpost .",
+        "run --detach --name sealpost --publish 127.0.0.1:8080:8080 --volume \
+         sealpost:/var/lib/sealpost --read-only --tmpfs /tmp sealpost",
+    ];
+    assert_eq!(asked.lines().collect::<Vec<_>>(), expected);
+    gateway.stop();
+    [database, restored].iter().for_each(|name| server.runs(&format!("DROP DATABASE {name}")));
 }

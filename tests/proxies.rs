@@ -5,7 +5,7 @@ mod behind;
 mod upstream;
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -114,8 +114,8 @@ impl Proxy {
             text.replace("\ngateway.example {\n", &format!("\n{site}"))
                 .replace("127.0.0.1:8080", &upstream.to_string())
         };
-        let run = format!("caddy run --config {file} --adapter caddyfile");
-        Self::start(shell, port, SECTIONS[1], "etc/caddy/Caddyfile", &edit, &run)
+        let run = "caddy run --config /etc/caddy/Caddyfile --adapter caddyfile";
+        Self::start(shell, port, SECTIONS[1], "etc/caddy/Caddyfile", &edit, run)
     }
 
     /// Follows the page: installs, puts in what is this machine's own, has it looked at, starts the
@@ -144,7 +144,7 @@ impl Proxy {
         let said = File::create(shell.path("said")).expect("a writable folder");
         let mut command = shell.command(&format!("exec {run}"));
         let child = command.stdout(Stdio::null()).stderr(said).spawn().expect("bash starts");
-        let proxy = Self { shell, child, port };
+        let mut proxy = Self { shell, child, port };
         proxy.waits();
         proxy.shell.run(reload);
         proxy.waits();
@@ -152,11 +152,13 @@ impl Proxy {
     }
 
     /// Waits until somebody listens.
-    fn waits(&self) {
+    fn waits(&mut self) {
         let begun = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.child.try_wait().expect("the child was started here");
             let said = || fs::read_to_string(self.shell.path("said")).unwrap_or_default();
-            assert!(begun.elapsed() < PATIENCE, "the proxy does not listen: {}", said());
+            let is_over = ended.is_some() || begun.elapsed() > PATIENCE;
+            assert!(!is_over, "the proxy does not listen: {}", said());
             thread::sleep(PAUSE);
         }
     }

@@ -23,6 +23,8 @@ pub struct Page {
     endless: &'static [&'static str],
     /// What the commands print, among other things.
     prints: &'static [&'static str],
+    /// What those that do not come to an end say in the end.
+    says: &'static [&'static str],
 }
 
 /// All pages that a test of this module follows.
@@ -38,6 +40,7 @@ const README: Page = Page {
         "cargo run --release -p sealpost-examples --bin echo_bot -- echo.json",
     ],
     prints: &[],
+    says: &[],
 };
 
 const RUST: Page = Page {
@@ -50,6 +53,7 @@ const RUST: Page = Page {
         "cargo run --release -p sealpost-examples --bin echo_bot -- ~/try-sealpost/echo.json",
     ],
     prints: &["delivered to 1 of 1 people", "ENCRYPTED_TEXT", "\"full_name\":\"echo\""],
+    says: &["said 12 bytes"],
 };
 
 const METRICS: Page = Page {
@@ -59,6 +63,7 @@ const METRICS: Page = Page {
     settings: &[],
     endless: &[],
     prints: &["sealpost_build_info{", "# EOF"],
+    says: &[],
 };
 
 const BOXES: Page = Page {
@@ -81,6 +86,7 @@ const BOXES: Page = Page {
         "the cat sleeps",
         "selfdestruct/read/?messageId=",
     ],
+    says: &[],
 };
 
 const PHONES: Page = Page {
@@ -98,6 +104,7 @@ const PHONES: Page = Page {
         "good evening",
         "{\"missingDevices\":[2],\"extraDevices\":[]}",
     ],
+    says: &[],
 };
 
 const HUSHNET: Page = Page {
@@ -124,12 +131,18 @@ const HUSHNET: Page = Page {
         "204\n[{\"id\":",
         "the short form is good no longer",
     ],
+    says: &[],
 };
 
 /// Where `cargo test` puts the programs of the workspace.
 pub fn programs() -> PathBuf {
     let sealpost = Path::new(env!("CARGO_BIN_EXE_sealpost"));
     sealpost.parent().expect("a folder").to_owned()
+}
+
+/// A command that waits until one that goes on beside it has said something.
+fn waits_for(text: &str) -> String {
+    format!("timeout 60 sh -c 'until grep -q \"{text}\" \"$HOME/beside\"; do sleep 0.05; done'\n")
 }
 
 /// Stands in for cargo: whatever it would build was built with the tests.
@@ -185,7 +198,8 @@ impl Page {
         let script = script
             .replace("127.0.0.1:8080", &address.to_string())
             .replace("(\"127.0.0.1\", 8080)", &format!("(\"127.0.0.1\", {port})"));
-        format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}")
+        let waits: String = self.says.iter().map(|text| waits_for(text)).collect();
+        format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}{waits}")
     }
 
     /// Runs them beside a gateway that serves already.
