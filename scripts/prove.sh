@@ -21,6 +21,7 @@ Runs the named proofs, or all of them:
   broadcast   one text to ten thousand people, of whom some have signed in again
   fuzz        ten minutes of fuzzing for each target in fuzz/
   properties  the SDK's properties with many more cases than in an ordinary test run
+  book        the manual as a book, by mdbook
 
 Environment:
   SEALPOST_KILLS     rounds of kill -9 (default 100)
@@ -154,11 +155,21 @@ prove_properties() {
         --all-features --lib --tests
 }
 
+prove_book() {
+    step "the manual as a book"
+    if ! have mdbook; then
+        echo "NOT DONE: the book needs mdbook (cargo install --locked mdbook)."
+        not_done="$not_done book"
+        return 0
+    fi
+    mdbook build docs
+}
+
 not_done=""
 proofs=()
 for argument in "$@"; do
     case $argument in
-        kills | postgres-kills | sockets | simulation | hushnet | keyservice | malformed | schema | broadcast | fuzz | properties)
+        kills | postgres-kills | sockets | simulation | hushnet | keyservice | malformed | schema | broadcast | fuzz | properties | book)
             proofs+=("$argument")
             ;;
         --help | -h) usage && exit 0 ;;
@@ -166,7 +177,7 @@ for argument in "$@"; do
     esac
 done
 if [ ${#proofs[@]} -eq 0 ]; then
-    proofs=(kills postgres-kills sockets simulation hushnet keyservice malformed schema broadcast properties fuzz)
+    proofs=(kills postgres-kills sockets simulation hushnet keyservice malformed schema broadcast properties book fuzz)
 fi
 
 require_rust

@@ -154,6 +154,8 @@ sqlite_only=(
     --skip architecture:: --skip clients:: --skip documents:: --skip interop:: --skip openapi::
     --skip schema_parity::
     --skip keyservice::page::  # what a browser sees is the same
+    --skip backup::  # which says itself which database it is about
+    --skip containers:: --skip markdown:: --skip proxies:: --skip systemd::
     --skip examples::  # and what clients in other languages see
     --skip the_status_counts_the_commits  # of everything; on a server those of messages are counted
     --skip a_full_disk_claims_nothing  # by storage.max_bytes

@@ -24,6 +24,7 @@ mod new_file;
 mod openapi;
 mod output;
 mod progress;
+mod ready;
 mod send;
 mod serve;
 mod session;
@@ -117,6 +118,11 @@ enum Command {
     Admin(admin::Command),
     Openapi(openapi::Arguments),
     Completions(completions::Arguments),
+    /// Ask the running gateway whether it can do its work
+    ///
+    /// For health checks: prints `ready`, or ends with status 1 when no gateway serves the data
+    /// directory or its database does not answer. It opens nothing itself.
+    Ready,
     /// Check configuration, data directory, disk, clock and database
     ///
     /// Prints one line for each check and, where something is wrong, what to do about it. Ends with
@@ -206,6 +212,7 @@ async fn change(command: Command, config: &Config, out: Output) -> Result<(), Co
         Command::Invite(command) => invite::run(command, config, out).await,
         Command::Textsecure(command) => textsecure::run(command, config, out).await,
         Command::Admin(command) => admin::run(command, config, out).await,
+        Command::Ready => ready::run(config, out).await,
         Command::Serve(_)
         | Command::Demo(_)
         | Command::Openapi(_)

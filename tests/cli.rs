@@ -10,6 +10,7 @@ mod inbox;
 mod json;
 mod json_log;
 mod moving;
+mod ready;
 mod send;
 mod serve;
 mod usage;

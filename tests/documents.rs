@@ -1,9 +1,14 @@
 //! The documents say what is so: their commands, their links, their table of settings.
 
+mod book;
+mod commands;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use sealpost::config::Config;
+
+use crate::markdown;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,12 +43,16 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// The targets of a document's links, `](…)`, without those to other hosts and to its own parts.
-fn links(text: &str) -> Vec<&str> {
+/// The targets of a document's links, `](…)`, but for those to other hosts: a path, which is empty for
+/// the document itself, and what stands behind `#`.
+fn links(text: &str) -> Vec<(&str, Option<&str>)> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets
-        .filter(|target| !target.contains("://") && !target.starts_with('#'))
-        .map(|target| target.split('#').next().unwrap_or(target))
+        .filter(|target| !target.contains("://"))
+        .map(|target| match target.split_once('#') {
+            Some((path, anchor)) => (path, Some(anchor)),
+            None => (target, None),
+        })
         .collect()
 }
 
@@ -61,11 +70,61 @@ fn links_between_documents_lead_somewhere() {
     assert!(documents.len() > 8, "only {documents:?}");
     for document in documents {
         let text = read(&document);
-        for link in links(&text) {
-            let target = document.parent().expect("a folder").join(link);
-            assert!(target.exists(), "{} links to {link}", document.display());
+        for (path, anchor) in links(&text) {
+            let name = document.display();
+            let target = match path {
+                "" => document.clone(),
+                path => document.parent().expect("a folder").join(path),
+            };
+            assert!(target.exists(), "{name} links to {path}");
+            let Some(anchor) = anchor else { continue };
+            let headings = markdown::headings(&read(&target));
+            let there = headings.iter().any(|heading| markdown::anchor(heading) == anchor);
+            assert!(there, "{name} links to {path}#{anchor}, and there is no such heading");
         }
     }
+}
+
+/// The text of the first block of a kind.
+fn block(document: &str, kind: &str) -> String {
+    let blocks = markdown::blocks(&read(document));
+    let found = blocks.into_iter().find(|block| block.kind == kind);
+    found.unwrap_or_else(|| panic!("{document} has no block of {kind}")).text
+}
+
+#[test]
+fn the_bots_of_the_readme_are_those_that_are_run() {
+    assert_eq!(block("README.md", "python"), block("docs/tutorial.md", "python"));
+    assert!(block("README.md", "python").lines().count() <= 12, "about ten lines");
+    let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    let program = lines(&read("sdk-examples/rust/src/bin/echo_bot.rs"));
+    let shown = lines(&block("README.md", "rust"));
+    let is_there = program.windows(shown.len()).any(|window| window == shown);
+    assert!(is_there, "the README shows another bot than echo_bot.rs: {shown:#?}");
+}
+
+#[test]
+fn the_readme_asks_for_the_versions_that_the_scripts_want() {
+    let (readme, prepare) = (read("README.md"), read("scripts/prepare.sh"));
+    let postgres = read("scripts/postgres.sh");
+    for (name, script, variable) in [
+        ("Rust", &prepare, "least_rust"),
+        ("Python", &prepare, "least_python"),
+        ("Go", &prepare, "least_go"),
+        ("Node.js", &prepare, "least_node"),
+        ("Chromium", &prepare, "least_chromium"),
+        ("PostgreSQL", &postgres, "least_postgres"),
+    ] {
+        let line =
+            script.lines().find_map(|line| line.strip_prefix(&format!("readonly {variable}=")));
+        let version = line.unwrap_or_else(|| panic!("no script says {variable}"));
+        assert!(
+            readme.contains(&format!("{name} {version}")),
+            "the README does not say {name} {version}"
+        );
+    }
+    let rust = env!("CARGO_PKG_RUST_VERSION");
+    assert!(prepare.contains(&format!("readonly least_rust={rust}\n")));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod admin;
 mod architecture;
+mod backup;
 mod blaze;
 mod cli;
 mod clients;
 mod console;
+mod containers;
 mod documents;
 mod dropboxes;
 mod durability;
@@ -18,14 +20,17 @@ mod interop;
 mod keyservice;
 mod logs;
 mod malformed;
+mod markdown;
 mod metrics;
 mod mixin;
 mod node_sdk;
 mod openapi;
 mod outside;
 mod program;
+mod proxies;
 mod schema_parity;
 mod sdk;
+mod shell;
 mod simulation;
 mod sockets;
 #[cfg(feature = "otel")]
@@ -33,6 +38,7 @@ mod spans;
 mod stale_cache;
 mod stop;
 mod storage;
+mod systemd;
 mod textsecure;
 mod tls;
 mod try_it;

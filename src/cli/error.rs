@@ -60,6 +60,12 @@ pub(super) enum CommandError {
         /// The process.
         pid: u32,
     },
+    /// Nobody serves the data directory.
+    #[error("no gateway serves the data directory {}", path.display())]
+    NoGateway {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A new file cannot be made or written.
     #[error("cannot write {}", path.display())]
     Write {

@@ -66,6 +66,7 @@ fn every_commands_help_names_its_options() {
         ("export", &["<FILE>"]),
         ("import", &["<FILE>"]),
         ("completions", &["<SHELL>", "bash", "zsh", "fish", "elvish", "powershell"]),
+        ("ready", &[]),
         ("doctor", &["--json"]),
     ] {
         let mut arguments: Vec<_> = command.split_whitespace().collect();

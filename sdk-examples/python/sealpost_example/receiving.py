@@ -38,8 +38,8 @@ class Inbox:
         self._handled = OrderedDict()
         self._keys = {}
 
-    def listen(self, handle, on_ready):
-        """Calls `handle` for each text, for ever. One that it fails for comes again."""
+    def listen(self, handle, on_ready=lambda: None, until=lambda: False):
+        """Calls `handle` for each text until `until()`. One that it fails for comes again."""
         messages = self._gateway.read_inbox(0, LIMIT)
         on_ready()
         while True:
@@ -47,6 +47,8 @@ class Inbox:
             try:
                 if done:
                     self._gateway.acknowledge(done)
+                if until():
+                    return
                 messages = self._gateway.read_inbox(WAIT, LIMIT)
             except GatewayError as error:
                 # A bot outlives its gateway's restart.
