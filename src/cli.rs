@@ -239,7 +239,7 @@ fn logged(telemetry: Telemetry, level: &str, out: Output) -> Telemetry {
         Output::Json => LogFormat::Json,
         Output::Text => telemetry.log_format,
     };
-    Telemetry { log_level: level.to_owned(), log_format }
+    Telemetry { log_level: level.to_owned(), log_format, ..telemetry }
 }
 
 /// A runtime for commands that are done in a moment.
