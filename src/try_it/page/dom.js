@@ -18,11 +18,14 @@ export function copyOf(template) {
   return element(template).content.firstElementChild.cloneNode(true);
 }
 
+/** Ids, keys and words of the protocol, one or several. */
+const CODE = /^[\w…-]+(, [\w-]+)*$/;
+
 /** A list of names and values; what has no value is left out. */
 export function facts(list, pairs) {
   const parts = [];
   for (const [name, value] of pairs) {
-    if (value) parts.push(made("dt", name), made("dd", value));
+    if (value) parts.push(made("dt", name), made("dd", value, CODE.test(value) ? "code" : ""));
   }
   list.replaceChildren(...parts);
   list.hidden = parts.length === 0;
