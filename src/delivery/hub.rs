@@ -4,6 +4,7 @@
 //! before they wait and from time to time, so a lost or doubled hint costs time, never a message.
 //! Notices for senders are the one thing that a hint itself carries; they may get lost.
 
+mod door;
 mod members;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
 use crate::domain::measures::Histogram;
 use crate::domain::ports::{Hint, HintStream};
 
+use door::Door;
 use members::MemberLines;
 
 pub use members::{MemberListener, Told};
@@ -50,15 +52,6 @@ struct Lines {
     /// Only those that want notices.
     by_account: HashMap<AccountNumber, Vec<Arc<Line>>>,
     door: Door,
-}
-
-/// Why nobody may listen.
-#[derive(Clone, Copy, Debug, Default)]
-struct Door {
-    /// This node is shutting down.
-    closed: bool,
-    /// Others are to serve whoever would listen, for now.
-    away: bool,
 }
 
 /// From the hub to one listener.
@@ -239,12 +232,6 @@ fn tell<'a>(lines: impl Iterator<Item = &'a Arc<Line>>, mut what: impl FnMut(&mu
     for line in lines {
         what(&mut line.news());
         line.ring.notify_one();
-    }
-}
-
-impl Door {
-    fn is_shut(self) -> bool {
-        self.closed || self.away
     }
 }
 

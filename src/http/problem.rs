@@ -163,6 +163,8 @@ pub fn true_status(response: &Response) -> StatusCode {
 pub fn shape(mut response: Response, id: &RequestId) -> Response {
     let Some(fault) = take(&mut response) else { return response };
     let mut document = respond(&fault, id);
+    // Which route it was, for the log.
+    document.extensions_mut().extend(std::mem::take(response.extensions_mut()));
     // What the path has said beside it: when to come again, or who may read the answer.
     let said = response.headers().iter().filter(|(name, _)| *name != CONTENT_LENGTH);
     for (name, value) in said {

@@ -139,7 +139,7 @@ async fn drained_every_protocol_refuses_in_its_own_shape() {
     assert_eq!((refusal(&phones), &phones.json), (DRAINING, &json!("")));
     let members = app.hush_stranger(Method::GET, "/users", &Value::Null).await;
     assert_eq!((refusal(&members), &members.json["code"]), (DRAINING, &json!("CLOSED")));
-    let boxes = two(Method::POST, "/Service/GetToken?token=0").body("".into()).unwrap();
+    let boxes = two(Method::GET, "/Service/GetToken?token=0").body("".into()).unwrap();
     let boxes = app.call(boxes).await;
     assert_eq!((refusal(&boxes), &boxes.json["code"]), (DRAINING, &json!("closed")));
     assert_eq!(refusal(&looks(&app, "/blobs/x").await), DRAINING);

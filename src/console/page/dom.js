@@ -46,7 +46,8 @@ export function pairs(facts) {
 
 /** A number, as people write it. */
 export function amount(value) {
-  const format = { maximumFractionDigits: Math.abs(value) < 10 ? 2 : 0 };
+  const isSmall = Math.abs(value) < 10;
+  const format = isSmall ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 };
   return new Intl.NumberFormat(undefined, format).format(value);
 }
 

@@ -52,6 +52,8 @@ export const settings = () => ask("GET", "api/settings");
 
 export const status = () => admin("GET", "status");
 
+export const mode = () => admin("GET", "mode");
+
 export const setMode = (mode) => admin("PUT", "mode", mode);
 
 export const stuck = () => admin("GET", "stuck");

@@ -51,6 +51,7 @@ async function look() {
   if (element("overview").hidden) return;
   charts.add(figures.points, figures.step_seconds);
   element("charts-none").hidden = charts.last() > 0;
+  element("charts").hidden = charts.last() === 0;
   showTiles(status, charts.newest());
   showStuck(stuck.inboxes);
   showMode(status.mode);
@@ -92,8 +93,9 @@ function showStuck(inboxes) {
 function showMode(now) {
   mode = now;
   const [badge, readOnly, drain] = ["mode", "read-only", "drain"].map(element);
-  badge.hidden = !mode.read_only && !mode.draining;
-  badge.textContent = mode.draining ? "Draining" : "Read-only";
+  const words = [mode.read_only && "Read-only", mode.draining && "Draining"].filter(Boolean);
+  badge.hidden = words.length === 0;
+  badge.textContent = words.join(", ");
   readOnly.textContent = mode.read_only ? "Take changes again" : "Make read-only";
   drain.textContent = mode.draining ? "Let clients in again" : "Drain";
   drain.classList.toggle("danger", !mode.draining);
@@ -115,5 +117,7 @@ async function turnDrain() {
 
 async function turn(question, yes, change) {
   if (!(await isSure(question, yes))) return;
-  showMode(await gateway.setMode({ ...mode, ...change }));
+  // Somebody else may have turned the other half since this page looked.
+  const now = await gateway.mode();
+  showMode(await gateway.setMode({ ...now, ...change }));
 }

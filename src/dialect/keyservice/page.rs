@@ -97,14 +97,7 @@ fn led_to(place: String, status: StatusCode) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::header::{
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-        X_CONTENT_TYPE_OPTIONS,
-    };
-    use axum::http::{HeaderName, HeaderValue};
-
     use super::*;
-    use crate::http::asset::POLICY;
 
     fn get(path: &str) -> Option<Response> {
         answer(path, &HeaderMap::new())
