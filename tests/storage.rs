@@ -2,6 +2,7 @@
 
 mod durability;
 mod fresh;
+mod portable;
 mod postgres;
 mod postgres_members;
 mod postgres_races;

@@ -297,4 +297,24 @@ mod tests {
         missing.retain(|name| !TABLES.iter().any(|table| table.name() == name));
         assert_eq!(missing, Vec::<String>::new());
     }
+
+    #[tokio::test]
+    async fn whoever_refers_to_a_table_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StorageConfig::at(folder.path().join("x.db"));
+        let mut port = SqlitePort::writing(&config).await.unwrap();
+        let mut before: Vec<&str> = Vec::new();
+        let mut references = 0;
+        for table in TABLES {
+            let list = query("SELECT \"table\" AS name FROM pragma_foreign_key_list(?1)");
+            let rows = list.bind(table.name()).fetch_all(&mut port.connection).await.unwrap();
+            for row in rows {
+                let to: String = value(&row, "name").unwrap();
+                assert!(before.contains(&to.as_str()), "{} refers to {to}", table.name());
+                references += 1;
+            }
+            before.push(table.name());
+        }
+        assert!(references > 20, "only {references} references");
+    }
 }
