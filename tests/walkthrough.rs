@@ -19,11 +19,9 @@ pub struct Page {
     blocks: usize,
     /// What the gateway of the page is set to.
     settings: &'static [(&'static str, &'static str)],
-    /// Commands that do not come to an end; a gateway serves already where one of them is to start it.
-    endless: &'static [&'static str],
     /// What the commands print, among other things.
     prints: &'static [&'static str],
-    /// What those that do not come to an end say in the end.
+    /// What those say that do not come to an end.
     says: &'static [&'static str],
 }
 
@@ -35,10 +33,6 @@ const README: Page = Page {
     heading: "## Five minutes with it",
     blocks: 3,
     settings: &[],
-    endless: &[
-        "cargo run --release -- serve",
-        "cargo run --release -p sealpost-examples --bin echo_bot -- echo.json",
-    ],
     prints: &[],
     says: &[],
 };
@@ -48,10 +42,6 @@ const RUST: Page = Page {
     heading: "# Getting started",
     blocks: 7,
     settings: &[],
-    endless: &[
-        "sealpost serve",
-        "cargo run --release -p sealpost-examples --bin echo_bot -- ~/try-sealpost/echo.json",
-    ],
     prints: &["delivered to 1 of 1 people", "ENCRYPTED_TEXT", "\"full_name\":\"echo\""],
     says: &["said 12 bytes"],
 };
@@ -61,7 +51,6 @@ const METRICS: Page = Page {
     heading: "## Metrics",
     blocks: 1,
     settings: &[],
-    endless: &[],
     prints: &["sealpost_build_info{", "# EOF"],
     says: &[],
 };
@@ -74,7 +63,6 @@ const BOXES: Page = Page {
         ("SEALPOST_DIALECTS__KEYSERVICE__ENABLED", "true"),
         ("SEALPOST_DIALECTS__KEYSERVICE__V1", "true"),
     ],
-    endless: &[],
     prints: &[
         "\"deletekeyafterreading\":false}",
         "\"kdf\":\"argon2id:m=65536,t=3,p=1:",
@@ -94,7 +82,6 @@ const PHONES: Page = Page {
     heading: "## Two phones, with curl",
     blocks: 9,
     settings: &[("SEALPOST_DIALECTS__TEXTSECURE__ENABLED", "true")],
-    endless: &["sealpost serve"],
     prints: &[
         "\"keyId\":1,",
         "{\"needsSync\":false}",
@@ -115,7 +102,6 @@ const HUSHNET: Page = Page {
         ("SEALPOST_DIALECTS__HUSHNET__ENABLED", "true"),
         ("SEALPOST_DIALECTS__HUSHNET__LIMITS", "relaxed"),
     ],
-    endless: &["sealpost serve"],
     prints: &[
         "\"username\":\"anna\"",
         "{\"status\":\"session confirmed\"}",
@@ -140,6 +126,18 @@ pub fn programs() -> PathBuf {
     sealpost.parent().expect("a folder").to_owned()
 }
 
+/// A line of the commands, with its end, as it is run.
+fn in_its_place(line: &str) -> String {
+    match line {
+        // A gateway serves already.
+        line if line.ends_with(" serve") => ":\n".to_owned(),
+        line if line.contains("--bin echo_bot ") || line.ends_with(" demo --keep") => {
+            format!("{line} >>\"$HOME/beside\" 2>&1 &\n")
+        }
+        line => format!("{line}\n"),
+    }
+}
+
 /// A command that waits until one that goes on beside it has said something.
 fn waits_for(text: &str) -> String {
     format!("timeout 60 sh -c 'until grep -q \"{text}\" \"$HOME/beside\"; do sleep 0.05; done'\n")
@@ -153,7 +151,7 @@ fn cargo() -> String {
         "#!/bin/sh
 case \"$*\" in
 'build --release'*) exec test -x '{programs}/sealpost' ;;
-'run --release -- demo') exec '{programs}/sealpost' demo ;;
+'run --release -- '*) shift 3; exec '{programs}/sealpost' \"$@\" ;;
 'run --release -p sealpost-examples --bin '*)
     program='{programs}'/$6
     shift 7
@@ -185,16 +183,7 @@ impl Page {
     /// do not come to an end beside the rest.
     fn script(&self, gateway: &Program) -> String {
         let (address, port) = (gateway.address(), gateway.address().port());
-        let mut script = self.commands();
-        for endless in self.endless {
-            let line = format!("{endless}\n");
-            assert!(script.contains(&line), "{} has no command {endless}", self.file);
-            let instead = match endless.ends_with(" serve") {
-                true => ":\n".to_owned(),
-                false => format!("{endless} >>\"$HOME/beside\" 2>&1 &\n"),
-            };
-            script = script.replacen(&line, &instead, 1);
-        }
+        let script: String = self.commands().lines().map(in_its_place).collect();
         let script = script
             .replace("127.0.0.1:8080", &address.to_string())
             .replace("(\"127.0.0.1\", 8080)", &format!("(\"127.0.0.1\", {port})"));
