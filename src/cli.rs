@@ -5,6 +5,7 @@
 //! in a way that it does not know.
 
 mod admin;
+mod admin_switch;
 mod bot;
 mod broadcast;
 mod completions;
