@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
 
 use crate::markdown;
 
@@ -46,6 +50,44 @@ fn the_book_is_made_of_this_folder() {
     assert_eq!(settings["build"]["create-missing"].as_bool(), Some(false));
     let folder = settings["build"]["build-dir"].as_str().expect("a folder");
     assert!(folder.starts_with("../target/"), "{folder} is no place for what is built");
+}
+
+/// What the preprocessor of the book makes of a page; other versions of mdBook have other names around
+/// it.
+fn preprocessed(page: &str) -> String {
+    let settings: Value =
+        toml::from_str(&markdown::read("docs/book.toml")).expect("settings are plain values");
+    let chapter = json!({"Chapter": {"name": "A page", "content": page, "sub_items": []}});
+    let given = json!([{"config": settings}, {"items": [chapter], "__non_exhaustive": null}]);
+    let command = settings["preprocessor"]["outside"]["command"].as_str().expect("a command");
+    let mut words = command.split(' ');
+    let mut child = Command::new(words.next().expect("a program"))
+        .args(words)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python 3");
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(given.to_string().as_bytes()).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("the child was started here");
+    let book: Value = serde_json::from_slice(&output.stdout).expect("a book");
+    assert!(book.get("__non_exhaustive").is_some(), "nothing else is left out: {book}");
+    book["items"][0]["Chapter"]["content"].as_str().expect("a page").to_owned()
+}
+
+#[test]
+fn links_out_of_the_book_lead_to_the_source() {
+    let page =
+        "[a](../deploy/nginx.conf) [b](proxy.md#nginx) ![c](way.svg) [d](https://e.org/../f)";
+    let repository = env!("CARGO_PKG_REPOSITORY");
+    let expected = page.replace("../deploy", &format!("{repository}/blob/main/deploy"));
+    assert_eq!(preprocessed(page), expected);
+    for page in pages() {
+        let text = markdown::read(Path::new("docs").join(&page));
+        assert!(!preprocessed(&text).contains("](../"), "{page} leads out of the book");
+    }
 }
 
 #[test]
