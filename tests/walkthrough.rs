@@ -26,7 +26,7 @@ pub struct Page {
 }
 
 /// All pages that a test of this module follows.
-pub const PAGES: [&Page; 6] = [&PHONES, &HUSHNET, &BOXES, &README, &RUST, &METRICS];
+pub const PAGES: [&Page; 7] = [&PHONES, &HUSHNET, &BOXES, &README, &RUST, &METRICS, &SWITCH];
 
 const README: Page = Page {
     file: "README.md",
@@ -52,6 +52,15 @@ const METRICS: Page = Page {
     blocks: 1,
     settings: &[],
     prints: &["sealpost_build_info{", "# EOF"],
+    says: &[],
+};
+
+const SWITCH: Page = Page {
+    file: "docs/operation.md",
+    heading: "## Read-only and drained",
+    blocks: 1,
+    settings: &[],
+    prints: &["read-only\ndrained, and read-only after that\nread-only\ntakes everything"],
     says: &[],
 };
 
@@ -244,6 +253,11 @@ fn every_command_of_the_page_about_drop_boxes_works() {
 #[test]
 fn the_command_that_shows_metrics_works() {
     METRICS.works();
+}
+
+#[test]
+fn the_commands_of_the_switch_work() {
+    SWITCH.works();
 }
 
 #[test]

@@ -44,6 +44,30 @@ const COVERED: &[Covered] = &[
         "SEALPOST_DATABASE__URL=",
         "backup::what_waited_on_a_server_waits_after_a_restore",
     ),
+    covered(
+        "docs/command-line.md",
+        "sealpost bot send ",
+        "cli::send::a_text_goes_to_every_device_and_each_can_read_it",
+    ),
+    covered(
+        "docs/command-line.md",
+        "df -h | sealpost bot send ",
+        "cli::send::a_pipe_is_read_without_the_line_break_at_its_end",
+    ),
+    covered(
+        "docs/command-line.md",
+        "sealpost bot broadcast ",
+        "cli::broadcast::rows_that_fail_are_told_with_line_and_reason_and_hold_up_no_other",
+    ),
+    covered(
+        "docs/command-line.md",
+        "sealpost completions ",
+        "cli::completions::each_shell_gets_a_script_that_knows_the_commands",
+    ),
+    covered("docs/operation.md", "systemctl ", MOVING),
+    covered("docs/operation.md", "sealpost export ", MOVING),
+    covered("docs/operation.md", "export SEALPOST_DATABASE__URL=", MOVING),
+    covered("docs/operation.md", "sealpost import ", MOVING),
     // No container runs where the tests do.
     covered("docs/installation.md", "docker ", DOCKER),
     // A host on the internet.
@@ -103,6 +127,7 @@ const COVERED: &[Covered] = &[
     covered("sdk-examples/browser/README.md", "node build/browser/serve.js ", PAGE),
 ];
 
+const MOVING: &str = "cli::moving::it_moves_from_a_file_to_a_server_and_back";
 const PYTHON: &str = "examples::python_does_what_every_language_does";
 const PYTHON_SET_UP: &str = "examples::python_tutorial::every_command_of_the_tutorial_works";
 const GO: &str = "examples::go_does_what_every_language_does";
