@@ -153,7 +153,7 @@ sqlite_only=(
     --skip storage::  # conformance, which the first run did on every store
     --skip architecture:: --skip clients:: --skip documents:: --skip interop:: --skip openapi::
     --skip schema_parity::
-    --skip keyservice::page::  # what a browser sees is the same
+    --skip keyservice::page:: --skip try_it::page::  # what a browser sees is the same
     --skip examples::  # and what clients in other languages see
     --skip the_status_counts_the_commits  # of everything; on a server those of messages are counted
     --skip a_full_disk_claims_nothing  # by storage.max_bytes
