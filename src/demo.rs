@@ -111,12 +111,13 @@ pub async fn run(options: Options, stop: impl Future<Output = ()>) -> Result<(),
     let (finished, story_is_over) = tokio::sync::oneshot::channel();
     let tell = async {
         let told = tell(&admin, &url, &config, stage).await;
-        if let (Ok(cast), true) = (&told, options.keep) {
-            stage.what_to_try(&url, &cast.written(&config.storage.data)?);
-            stop.await;
-        }
-        if told.is_ok() && !options.keep {
-            stage.how_to_try();
+        match &told {
+            Ok(cast) if options.keep => {
+                stage.what_to_try(&url, &cast.written(&config.storage.data)?);
+                stop.await;
+            }
+            Ok(_) => stage.how_to_try(),
+            Err(_) => {}
         }
         // Nobody listens only if the gateway is gone already.
         let _ = finished.send(());

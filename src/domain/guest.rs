@@ -205,7 +205,7 @@ impl Guests {
         let book = self.book();
         let here = book.guests.values().filter(|guest| guest.heard_at >= earliest);
         let mut here: Vec<_> = here.cloned().collect();
-        here.sort_by(|one, other| (&one.full_name, one.user).cmp(&(&other.full_name, other.user)));
+        here.sort_by_cached_key(|guest| (guest.full_name.clone(), guest.user));
         here
     }
 

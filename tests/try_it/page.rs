@@ -21,13 +21,21 @@ struct Stage {
 /// Somebody at a window.
 struct Person {
     page: Page,
-    _visitor: Visitor,
+    visitor: Visitor,
 }
 
 impl Stage {
     async fn open() -> Self {
+        Self::open_below("").await
+    }
+
+    /// The same, with the bot API below a path.
+    async fn open_below(prefix: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = [("SEALPOST_CONSOLE__TRY_IT", "true")];
+        let settings = [
+            ("SEALPOST_CONSOLE__TRY_IT", "true"),
+            ("SEALPOST_DIALECTS__MIXIN__PATH_PREFIX", prefix),
+        ];
         let program = Program::serve_with(&folder.path().join("data"), "127.0.0.1:0", &settings);
         let origin = format!("http://{}", program.address());
         Self { origin, browser: Browser::start().await, program, _folder: folder }
@@ -39,7 +47,7 @@ impl Stage {
         let page = visitor.opens(&format!("{}/try", self.origin)).await;
         page.uses_screen(1440, 900, "light").await;
         page.sees("document.documentElement.dataset.ready").await;
-        Person { page, _visitor: visitor }
+        Person { page, visitor }
     }
 
     /// Somebody who came in under a name.
@@ -210,6 +218,37 @@ async fn a_reload_keeps_the_person_and_whoever_leaves_is_gone() {
     ben.page.reads(".message.own .state", "Anna").await;
     ben.page.reads(".step.trouble .title", "Anna").await;
     stage.ends_in_peace(&[&anna, &ben]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, which scripts/test.sh installs"]
+async fn a_window_that_the_browser_copied_is_nobody_as_long_as_the_first_is_open() {
+    let stage = Stage::open().await;
+    let anna = stage.person("Anna").await;
+    let address = format!("{}/try", stage.origin);
+    let copy = anna.visitor.opens(&address).await;
+    let kept = anna.page.evaluates("sessionStorage.getItem('sealpost try')").await;
+    copy.applies("(kept) => sessionStorage.setItem('sealpost try', kept)", &kept).await;
+    copy.goes_to(&address).await;
+    copy.sees("document.documentElement.dataset.ready").await;
+    assert!(copy.shows("#door").await && !copy.shows("#panels").await);
+    assert_eq!(copy.evaluates("sessionStorage.length").await, 0);
+    // The first one stays who it is.
+    anna.turns_to("Echo").await;
+    anna.sends("only one of me").await;
+    stage.ends_in_peace(&[&anna]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, which scripts/test.sh installs"]
+async fn the_page_finds_a_bot_api_that_is_below_a_path() {
+    let stage = Stage::open_below("/mixin").await;
+    let anna = stage.person("Anna").await;
+    anna.turns_to("Echo").await;
+    anna.sends("is this the way?").await;
+    anna.reads("is this the way?").await;
+    anna.page.reads(".exchange .what", "POST /mixin/encrypted_messages").await;
+    stage.ends_in_peace(&[&anna]);
 }
 
 #[tokio::test]

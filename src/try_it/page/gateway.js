@@ -24,10 +24,11 @@ export class Gateway {
    *
    * `isShown` tells by the answer whether anybody wants to see it.
    */
-  async ask(person, method, path, body, { signal, isShown = () => true } = {}) {
+  async ask(person, method, below, body, { signal, isShown = () => true } = {}) {
     const text = body === undefined ? "" : JSON.stringify(body);
-    const token = await requestToken(person, method, this.#api + path, text);
-    const { status, answer } = await exchange(method, this.#api + path, text, token, signal);
+    const path = this.#api + below;
+    const token = await requestToken(person, method, path, text);
+    const { status, answer } = await exchange(method, path, text, token, signal);
     if (isShown(answer)) {
       const session = person.sessionId;
       this.#show({ method, path, session, request: body, status, answer });
