@@ -1,5 +1,6 @@
 //! What every protocol shares: the listener, the layers around a request, problem documents.
 
+pub mod asset;
 pub mod blobs;
 pub mod body;
 pub mod cors;
