@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod rate;
 pub mod secret;
+pub mod shown;
 mod source;
 pub mod storage;
 pub mod telemetry;
