@@ -58,6 +58,7 @@ pub fn router(state: AdminState) -> Router {
             "/admin/v1/sessions/{session_id}/tokens",
             post(tokens::create).delete(tokens::revoke),
         )
+        .route("/admin/v1/stuck", get(set_aside::stuck))
         .route("/admin/v1/sessions/{session_id}/set_aside", get(set_aside::list))
         .route("/admin/v1/sessions/{session_id}/set_aside/{message_id}", delete(set_aside::drop))
         .route(

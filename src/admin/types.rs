@@ -131,6 +131,29 @@ pub struct SetAsideList {
     pub messages: Vec<SetAsideMessage>,
 }
 
+/// `GET /admin/v1/stuck`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StuckList {
+    /// Those that are longest so first; at most 100.
+    pub inboxes: Vec<StuckInboxInfo>,
+}
+
+/// An inbox in which something is set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StuckInboxInfo {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The name shown to others; absent for an account that the list of accounts does not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    /// The session that does not get past it.
+    pub session_id: SessionId,
+    /// How many messages are set aside.
+    pub messages: u64,
+    /// When the first of them was, RFC 3339.
+    pub since: String,
+}
+
 /// `POST /admin/v1/sessions/{session_id}/tokens`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateToken {
