@@ -23,6 +23,7 @@ pub mod server;
 pub mod shares;
 pub mod start;
 mod stream;
+pub mod switch;
 pub mod tls;
 pub mod traffic;
 pub mod upgrade;

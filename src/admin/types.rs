@@ -246,9 +246,22 @@ pub struct Status {
     /// How many sockets are open at this moment.
     #[serde(default)]
     pub sockets: u64,
+    /// What clients are let do.
+    #[serde(default)]
+    pub mode: Mode,
     /// What the store says about itself; absent from a gateway that does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageStatus>,
+}
+
+/// `GET` and `PUT /admin/v1/mode`: what clients are let do, for as long as the process lives. The
+/// operator's own requests are always taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mode {
+    /// Whether what would change something for others is refused; reading and acknowledging go on.
+    pub read_only: bool,
+    /// Whether everything is refused, `/readyz` fails, and sockets are closed.
+    pub draining: bool,
 }
 
 /// The store's numbers in [`Status`].
