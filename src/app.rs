@@ -4,6 +4,7 @@
 //! all of it in order. Commands, the demo and the tests begin here.
 
 pub mod checkup;
+mod console;
 pub mod directory;
 pub mod entropy;
 mod files;
@@ -34,6 +35,7 @@ use self::entropy::{EntropyError, SystemEntropy};
 use self::listeners::{ListenError, Purpose, Routers};
 use self::metrics::Sample;
 use crate::bus::LocalBus;
+use crate::console::ConsoleState;
 use crate::delivery::hub::Hub;
 use crate::delivery::notifier::{Dressed, Notifier};
 use crate::dialect::hushnet::HushNetState;
@@ -83,6 +85,8 @@ pub struct App {
     keyservice: Option<Arc<KeyServiceState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
+    /// The operator's console, if there is one.
+    console: Option<Arc<ConsoleState>>,
     /// What clients are let do.
     switch: Arc<Switch>,
     /// What comes in from clients.
@@ -204,6 +208,7 @@ impl App {
             phones: None,
             hushnet: None,
             keyservice: None,
+            console: None,
             server_public_key,
             started_at,
             switch: Arc::default(),
@@ -222,6 +227,7 @@ impl App {
         }
         app.open_hushnet(&seed)?;
         app.open_keyservice(&seed)?;
+        app.open_console();
         Ok(app)
     }
 

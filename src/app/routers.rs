@@ -69,7 +69,7 @@ impl App {
         Some(self.entrance(router, Others::default()))
     }
 
-    /// Dialects at the address of all others, with what their paths are below.
+    /// Dialects at the address of all others, and the console, with what their paths are below.
     fn beside_others(&self) -> Vec<Place> {
         let mut below = Vec::new();
         let dialects = &self.config.dialects;
@@ -90,6 +90,7 @@ impl App {
             let places = keyservice::PLACES;
             below.extend(places.map(|place| Place::below_in_any_case(place, router.clone())));
         }
+        below.extend(self.console_place());
         below
     }
 
