@@ -36,7 +36,7 @@ export class Gateway {
     return dataOf(status, answer);
   }
 
-  /** Posts something to the page's own part of the gateway, with a token or without one. */
+  /** Posts something to the page's own part of the gateway. */
   async post(path, body, token) {
     const { status, answer } = await exchange("POST", path, JSON.stringify(body), token);
     this.#show({ method: "POST", path, request: body, status, answer });
