@@ -47,7 +47,7 @@ async fn collected(more: &[(&str, &str)]) -> Vec<Handed> {
     let folder = tempfile::tempdir().unwrap();
     let program = Program::serve_with(&folder.path().join("data"), "127.0.0.1:0", &settings);
     let url = |path: &str| format!("http://{}{path}", program.address());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let traced = client.get(url("/me")).header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
     let traced = traced.header("x-request-id", "my-own-id").send().await.unwrap();
     assert_eq!(traced.headers()["x-request-id"], "my-own-id");
@@ -59,6 +59,11 @@ async fn collected(more: &[(&str, &str)]) -> Vec<Handed> {
         all.push(one);
     }
     all
+}
+
+fn client() -> reqwest::Client {
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -130,7 +135,7 @@ async fn a_collector_that_does_not_answer_costs_nothing_but_spans() {
     // Nobody listens there.
     let settings = [("SEALPOST_TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:9/v1/traces")];
     let program = Program::serve_with(&folder.path().join("data"), "127.0.0.1:0", &settings);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let url = format!("http://{}/healthz", program.address());
     assert_eq!(client.get(url).send().await.unwrap().status(), 200);
     tokio::task::spawn_blocking(move || program.stop()).await.unwrap();
