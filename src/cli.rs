@@ -5,7 +5,6 @@
 //! in a way that it does not know.
 
 mod admin;
-mod admin_switch;
 mod bot;
 mod broadcast;
 mod completions;

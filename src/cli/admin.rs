@@ -3,7 +3,6 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::admin_switch::{self, Turn};
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
 use super::output::{Output, on_one_line};
@@ -39,26 +38,6 @@ pub(super) enum Command {
         user: UserId,
     },
     SetAside(set_aside::SetAside),
-    /// List the inboxes in which something is set aside
-    ///
-    /// One line for each of at most 100, those that are longest so first: session, since when, how many
-    /// messages, account, name.
-    Stuck,
-    /// Refuse new messages and other changes, or take them again
-    ///
-    /// Looking up, fetching and acknowledging go on meanwhile. It lasts until the gateway stops.
-    ReadOnly {
-        /// From now on, or no more
-        turn: Turn,
-    },
-    /// Send all clients away, or let them in again
-    ///
-    /// What is under way is finished, sockets are closed and `ready` fails, so that clients go on at
-    /// another gateway. It lasts until the gateway stops.
-    Drain {
-        /// From now on, or no more
-        turn: Turn,
-    },
 }
 
 pub(super) async fn run(
@@ -73,13 +52,6 @@ pub(super) async fn run(
         Command::Account { user } => account(user, config, out).await,
         Command::Sessions { user } => session::list(user, config, out).await,
         Command::SetAside(arguments) => set_aside::run(arguments, config, out).await,
-        Command::Stuck => admin_switch::stuck(config, out).await,
-        Command::ReadOnly { turn } => {
-            admin_switch::turn(config, out, |mode| mode.read_only = turn == Turn::On).await
-        }
-        Command::Drain { turn } => {
-            admin_switch::turn(config, out, |mode| mode.draining = turn == Turn::On).await
-        }
     }
 }
 
@@ -100,7 +72,6 @@ fn table(status: &Status) -> String {
         ("version", status.version.clone()),
         ("serving", serving),
         ("own key", status.server_public_key.clone()),
-        ("clients", admin_switch::words(status.mode).to_owned()),
         ("open sockets", status.sockets.to_string()),
     ];
     if let Some(storage) = &status.storage {

@@ -53,25 +53,3 @@ fn a_database_without_damage_is_called_sound() {
     place.bot();
     assert_eq!(place.good(&["admin", "check"]).trim_end(), "the database is sound");
 }
-
-#[test]
-fn the_switch_is_turned_one_half_at_a_time_where_a_gateway_runs() {
-    let place = Place::new();
-    let nobody = place.run(&["admin", "drain", "on"]);
-    assert_eq!(nobody.code, 1);
-    assert!(nobody.err.contains("no gateway serves the data directory"), "{nobody:?}");
-    let _served = place.serve();
-    let turned = |arguments: &[&str]| place.good(arguments).trim_end().to_owned();
-    assert_eq!(turned(&["admin", "read-only", "on"]), "read-only");
-    assert_eq!(turned(&["admin", "drain", "on"]), "drained, and read-only after that");
-    assert_eq!(place.run(&["ready"]).code, 1, "who is drained is not ready");
-    assert_eq!(turned(&["admin", "read-only", "off"]), "drained");
-    assert!(place.good(&["admin", "status"]).contains("clients         drained"));
-    let mode = turned(&["admin", "drain", "off", "--json"]);
-    assert_eq!(
-        serde_json::from_str::<Value>(&mode).unwrap(),
-        serde_json::json!({ "read_only": false, "draining": false })
-    );
-    assert_eq!(turned(&["ready"]), "ready");
-    assert_eq!(turned(&["admin", "stuck"]), "");
-}

@@ -63,7 +63,6 @@ fn every_commands_help_names_its_options() {
         ("bot broadcast", &["<KEYSTORE>", "--csv", "--text", "--column", "--name", "--report"]),
         ("inbox tail", &["<KEYSTORE>", "--once", "--follow", "--ack", "--peek"]),
         ("admin account", &["<USER_ID>"]),
-        ("admin drain", &["<TURN>", "on", "off"]),
         ("export", &["<FILE>"]),
         ("import", &["<FILE>"]),
         ("completions", &["<SHELL>", "bash", "zsh", "fish", "elvish", "powershell"]),
