@@ -45,9 +45,6 @@ pub(super) fn of(error: &CommandError) -> Option<String> {
         CommandError::Open { source, .. } if source.kind() == ErrorKind::NotFound => {
             fixed("name the file that `sealpost export FILE` wrote")
         }
-        CommandError::NoGateway { .. } => {
-            fixed("start it with `sealpost serve`, or name its data directory with --data")
-        }
         CommandError::Damaged => fixed(
             "stop the gateway and restore the last backup; keep the damaged files for a while",
         ),
