@@ -113,7 +113,7 @@ pub(super) enum CommandError {
         who: Speaker,
         /// Why.
         #[source]
-        source: RequestError,
+        source: Box<RequestError>,
     },
     /// A message could not be put before the gateway.
     #[error("cannot send the message")]
