@@ -2,7 +2,7 @@
 //! programs with the token.
 //!
 //! What it shows of accounts, and what it changes, is the operator's API ([`crate::admin`]), of which
-//! it hands out the part that oversees. Beside that it has figures over time ([`figures`]) and the
+//! it hands out the part that oversees. Beside that it has figures over time ([`mod@figures`]) and the
 //! settings in force. Whoever may come in is decided in [`login`]; nobody is asked for anything but
 //! the page and its modules before that.
 

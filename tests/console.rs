@@ -2,6 +2,7 @@
 
 mod figures;
 mod login;
+mod oversight;
 mod page;
 mod settings;
 mod switch;

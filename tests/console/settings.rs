@@ -32,5 +32,7 @@ async fn the_settings_in_force_are_shown_without_secrets() {
     assert_eq!(of("http.stop_seconds"), ("10", false));
     assert_eq!(of("console.password"), ("(not shown)", true));
     assert_eq!(of("dialects.textsecure.codes.webhook.url"), ("(not shown)", true));
-    assert_eq!(of("database.url"), ("", false));
+    // There is one where these tests run on a server.
+    let (url, is_set) = of("database.url");
+    assert_eq!(url, if is_set { "(not shown)" } else { "" });
 }

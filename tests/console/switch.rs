@@ -1,5 +1,7 @@
 //! What the operator's switch does to clients of each protocol.
 
+use std::slice;
+
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,7 +33,7 @@ async fn read_only_mixins_clients_read_and_acknowledge_and_send_nothing() {
     bot.sends(&app, &anna, 1, "before").await;
     turns(&app, true, false).await;
     let item = bot.seal(anna.user, &anna.recipients(), 2, "after");
-    let refused = bot.send(&app, &[item.clone()]).await;
+    let refused = bot.send(&app, slice::from_ref(&item)).await;
     assert_eq!(refusal(&refused), READ_ONLY);
     let error = &refused.json["error"];
     assert_eq!(error["extra"]["reason"], "the gateway is read-only");
