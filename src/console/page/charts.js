@@ -139,7 +139,7 @@ class Chart {
         x: { range: (_, least, most) => [Math.min(least, most - 300), most] },
         y: { range: (_, least, most) => [0, most > 0 ? most * 1.15 : 1] },
       },
-      axes: [{ ...axis, size: 34, values: clock }, { ...axis, size: 68, values, ...steps }],
+      axes: [{ ...axis, size: 34, values: clock }, { ...axis, size: 76, values, ...steps }],
       series: [{}, ...series],
     };
   }
