@@ -4,6 +4,7 @@
 //! all of it in order. Commands, the demo and the tests begin here.
 
 pub mod checkup;
+mod console;
 pub mod directory;
 pub mod entropy;
 mod files;
@@ -35,6 +36,7 @@ use self::entropy::{EntropyError, SystemEntropy};
 use self::listeners::{Purpose, Routers};
 use self::metrics::Sample;
 use crate::bus::LocalBus;
+use crate::console::ConsoleState;
 use crate::delivery::hub::Hub;
 use crate::delivery::notifier::{Dressed, Notifier};
 use crate::dialect::hushnet::HushNetState;
@@ -54,6 +56,7 @@ use crate::http::blobs::BlobUrls;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::http::switch::Switch;
 use crate::http::traffic::Traffic;
 use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
@@ -83,6 +86,10 @@ pub struct App {
     keyservice: Option<Arc<KeyServiceState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
+    /// The operator's console, if there is one.
+    console: Option<Arc<ConsoleState>>,
+    /// What clients are let do.
+    switch: Arc<Switch>,
     /// What comes in from clients.
     traffic: Arc<Traffic>,
     /// What metrics last counted in the database.
@@ -202,8 +209,10 @@ impl App {
             phones: None,
             hushnet: None,
             keyservice: None,
+            console: None,
             server_public_key,
             started_at,
+            switch: Arc::default(),
             traffic: Arc::default(),
             sample: Arc::default(),
             address: OnceLock::new(),
@@ -211,6 +220,7 @@ impl App {
             directory,
         };
         app.tasks.spawn(app.hub.clone().run(app.gateway.bus.subscribe()));
+        app.tasks.spawn(follow(app.switch.clone(), app.hub.clone()));
         app.tasks.spawn(upkeep::run(app.gateway.clone()));
         app.tasks.spawn(files::run(app.files.clone()));
         if app.config.dialects.textsecure.enabled {
@@ -218,6 +228,7 @@ impl App {
         }
         app.open_hushnet(&seed)?;
         app.open_keyservice(&seed)?;
+        app.open_console();
         Ok(app)
     }
 
@@ -384,6 +395,23 @@ impl App {
         };
         listeners::run(bound, routers, &self.config.http, &self.traffic, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
+    }
+}
+
+/// Sends readers away, and lets them in again, as the switch says; the caller ends it by dropping it.
+async fn follow(switch: Arc<Switch>, hub: Arc<Hub>) {
+    let mut told = switch.follow();
+    loop {
+        let draining = told.borrow_and_update().draining;
+        if draining {
+            hub.send_away()
+        } else {
+            hub.let_in()
+        }
+        // The switch is here, so it is never gone.
+        if told.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -11,7 +11,8 @@
 //! - [`delivery`] hands out what waits; [`outside`] asks others to wake phones and to hand codes over.
 //! - [`app`] puts it all together; [`config`] and [`telemetry`] are what it is told and what it
 //!   tells.
-//! - [`admin`] is the operator's API, [`cli`] the command, [`demo`] a story to watch.
+//! - [`admin`] is the operator's API, [`console`] its pages, [`cli`] the command, [`demo`] a story to
+//!   watch.
 //!
 //! Who may import whom is written in `ARCHITECTURE.md` and held by `tests/architecture.rs`.
 
@@ -20,6 +21,7 @@ pub mod app;
 pub mod bus;
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod delivery;
 pub mod demo;
 pub mod dialect;

@@ -24,6 +24,7 @@ fn documents() -> Vec<PathBuf> {
         "sdk-examples/go",
         "sdk-examples/python",
         "sdk-examples/typescript",
+        "src/console/vendor/uplot",
         "src/sdk",
         "tests/vectors",
     ];

@@ -5,6 +5,7 @@ mod architecture;
 mod blaze;
 mod cli;
 mod clients;
+mod console;
 mod documents;
 mod dropboxes;
 mod durability;

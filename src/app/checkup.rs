@@ -105,6 +105,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(drop_box_files(config, data));
     findings.extend(certificate(config));
     findings.extend(metrics(config));
+    findings.extend(console(config));
     findings.extend(gateway(config).await);
     findings
 }
@@ -231,6 +232,25 @@ fn metrics(config: &Config) -> Option<Finding> {
     }
     let found = format!("{found} for whoever can reach that address");
     Some(Finding::warn(SUBJECT, found, "set metrics.token, unless only the scraper can"))
+}
+
+/// Whether the password of the console can be read on its way, if there is a console.
+fn console(config: &Config) -> Option<Finding> {
+    const SUBJECT: &str = "console";
+    let address = config.http.listen;
+    let look = || {
+        if super::console::is_secure(config) {
+            return Finding::ok(SUBJECT, "at /console, over TLS");
+        }
+        if address.ip().is_loopback() {
+            return Finding::ok(SUBJECT, format!("at http://{address}/console, on this machine"));
+        }
+        let found = format!("at http://{address}/console: the password can be read on its way");
+        let advice = "set http.tls_certificate and http.tls_key, or have a proxy do TLS and set \
+                      http.public_url to https://…";
+        Finding::warn(SUBJECT, found, advice)
+    };
+    config.console.is_on().then(look)
 }
 
 /// The path itself or its closest parent that exists.
@@ -365,6 +385,22 @@ mod tests {
         assert_eq!(state("127.0.0.1:9464", ""), Some(State::Ok));
         assert_eq!(state("0.0.0.0:9464", ""), Some(State::Warn));
         assert_eq!(state("0.0.0.0:9464", "a-token-of-some-length"), Some(State::Ok));
+    }
+
+    #[test]
+    fn a_console_whose_password_can_be_read_on_its_way_deserves_a_look() {
+        let state = |password: &str, listen: &str, url: &str| {
+            let mut config = Config::default();
+            config.console.password = password.into();
+            config.http.listen = listen.parse().unwrap();
+            config.http.public_url = url.to_owned();
+            console(&config).map(|finding| finding.state)
+        };
+        let (password, tls) = ("correct horse battery", "https://gateway.example");
+        assert_eq!(state("", "0.0.0.0:80", ""), None);
+        assert_eq!(state(password, "127.0.0.1:80", ""), Some(State::Ok));
+        assert_eq!(state(password, "0.0.0.0:80", tls), Some(State::Ok));
+        assert_eq!(state(password, "0.0.0.0:80", "http://gateway.example"), Some(State::Warn));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::console;
+use crate::console::figures::{Reader, Reading};
 use crate::delivery::hub::Hub;
 use crate::domain::account::Dialect;
 use crate::domain::clock::Timestamp;
@@ -63,6 +65,48 @@ impl Metrics {
                 readings.text().map_err(|error| Fault::internal("writing metrics", error))
             })
         })
+    }
+
+    /// The same numbers for the console, as they are when it asks.
+    pub(super) fn reader(metrics: Arc<Self>) -> Reader {
+        Box::new(move || {
+            let metrics = metrics.clone();
+            Box::pin(async move { metrics.reading().await })
+        })
+    }
+
+    async fn reading(&self) -> Reading {
+        let measures = &self.gateway.measures;
+        let of = |outcome| {
+            let counts = Dialect::ALL.map(|dialect| measures.messages(dialect, outcome).value());
+            counts.iter().sum::<u64>()
+        };
+        let answers = self.traffic.answers();
+        // What operators ask for at the console is no client's traffic.
+        let from_clients = || answers.iter().filter(|it| !it.route.starts_with(console::PLACE));
+        let with = |classes: &[&str]| {
+            let those = from_clients().filter(|answer| classes.contains(&answer.class));
+            those.map(|answer| answer.count).sum::<u64>()
+        };
+        let delivering = measures.stage(Stage::Deliver).read();
+        let backlog = self.backlog().await;
+        Reading {
+            at: self.gateway.clock.now(),
+            answered: with(&["1xx", "2xx", "3xx"]),
+            refused: with(&["4xx"]),
+            failed: with(&["5xx"]),
+            sent: Outcome::ALL.map(of).iter().sum(),
+            stored: of(Outcome::Accepted) + of(Outcome::AcceptedForSome),
+            stale: of(Outcome::StaleSessions),
+            delivered: delivering.count(),
+            redelivered: measures.redelivered.value(),
+            acknowledged: measures.acknowledged.value(),
+            storing: measures.stage(Stage::Commit).read(),
+            delivering,
+            backlog: backlog.map(|backlog| (backlog.waiting, backlog.oldest)),
+            sockets: self.sockets.taken() as u64,
+            polls: measures.polls.value(),
+        }
     }
 
     async fn read(&self) -> Readings {

@@ -76,6 +76,12 @@ pub const TABLE: &[Row] = &[
         why: "operators go through the same rules as everybody else",
     },
     Row {
+        module: "console",
+        may_use: &["admin", "config", "domain", "http"],
+        never: &["reqwest", "sqlx", "prometheus_client"],
+        why: "the console shows and does what the operator's API can, and has no way of its own",
+    },
+    Row {
         module: "config",
         may_use: &["domain", "sdk"],
         never: &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "tokio"],
@@ -105,6 +111,7 @@ pub const TABLE: &[Row] = &[
             "admin",
             "bus",
             "config",
+            "console",
             "delivery",
             "dialect",
             "domain",

@@ -171,10 +171,15 @@ impl Page {
     /// Keeps what is on the screen, as a PNG file in the build's folder, for whoever looks for the
     /// cause of a failure.
     pub async fn photographs(&self) -> PathBuf {
+        self.pictures(&self.session).await
+    }
+
+    /// The same under a name, for whoever wants to see what it looks like.
+    pub async fn pictures(&self, name: &str) -> PathBuf {
         let arguments = json!({ "format": "png", "captureBeyondViewport": true });
         let picture = self.call("Page.captureScreenshot", &arguments).await;
         let picture = BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.png", self.session));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
         std::fs::write(&path, picture).unwrap();
         path
     }
