@@ -105,6 +105,9 @@ pub(super) enum CommandError {
         #[source]
         source: io::Error,
     },
+    /// What was asked for is a running gateway's alone.
+    #[error("no gateway runs here")]
+    NoGateway,
     /// No client can be made of a keystore.
     #[error("cannot speak for the keystore")]
     Client(#[from] BuildError),
@@ -123,7 +126,7 @@ pub(super) enum CommandError {
         who: Speaker,
         /// Why.
         #[source]
-        source: RequestError,
+        source: Box<RequestError>,
     },
     /// A message could not be put before the gateway.
     #[error("cannot send the message")]

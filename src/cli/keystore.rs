@@ -69,6 +69,6 @@ impl Client {
 
     /// A request failed.
     pub(super) fn failed(&self, doing: &'static str, source: RequestError) -> CommandError {
-        CommandError::Request { doing, who: self.who.clone(), source }
+        CommandError::Request { doing, who: self.who.clone(), source: Box::new(source) }
     }
 }

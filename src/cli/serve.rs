@@ -71,7 +71,7 @@ async fn listen(app: &mut App, config: &Config, out: Output) -> Result<(), Comma
     let mut signals = Signals::watch().map_err(CommandError::Signals)?;
     let data = config.storage.data.display();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %bound.address(), %data, "ready");
-    listening(out, "sealpost", format!("{}://{}", bound.scheme(), bound.address()))?;
+    listening(out, "sealpost", &format!("{}://{}", bound.scheme(), bound.address()))?;
     if config.dialects.textsecure.enabled && config.dialects.textsecure.codes.dev_transport {
         tracing::warn!("`dialects.textsecure.codes.dev_transport`: anybody registers any number");
     }
@@ -83,12 +83,12 @@ async fn listen(app: &mut App, config: &Config, out: Output) -> Result<(), Comma
     for (name, dialect) in with_own_address {
         if let Some(own) = bound.own_address(dialect) {
             tracing::info!(address = %own, dialect = name, "ready");
-            listening(out, name, format!("{}://{own}", bound.scheme()))?;
+            listening(out, name, &format!("{}://{own}", bound.scheme()))?;
         }
     }
     if let Some(own) = bound.metrics_address() {
         tracing::info!(address = %own, "metrics are shown");
-        listening(out, "metrics", format!("http://{own}/metrics"))?;
+        listening(out, "metrics", &format!("http://{own}/metrics"))?;
     }
     let echo = bound.echo_address();
     if echo.is_some() {
@@ -106,7 +106,7 @@ async fn listen(app: &mut App, config: &Config, out: Output) -> Result<(), Comma
     Ok(())
 }
 
-fn listening(out: Output, name: &str, url: String) -> Result<(), CommandError> {
+fn listening(out: Output, name: &str, url: &str) -> Result<(), CommandError> {
     let text = format!("{name} listening on {url}");
     out.print(&text, &json!({ "name": name, "url": url }))
 }

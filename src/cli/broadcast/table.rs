@@ -49,7 +49,7 @@ impl Table {
     pub(super) fn open(path: &Path, texts: Texts<'_>) -> Result<Self, CommandError> {
         let mut reader = reader(path)?;
         let header = reader.byte_headers().map_err(unreadable(path))?.clone();
-        let names: Vec<_> = header.iter().map(|name| String::from_utf8_lossy(name)).collect();
+        let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
         let column = |wanted: &str| {
             let place = names.iter().position(|name| name.trim() == wanted);
             place.ok_or_else(|| CommandError::NoColumn {
