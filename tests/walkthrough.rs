@@ -60,7 +60,7 @@ const SWITCH: Page = Page {
     heading: "## Read-only and drained",
     blocks: 1,
     settings: &[],
-    prints: &["read-only\ndrained, and read-only after that\nread-only\ntakes everything"],
+    prints: &["draining: all requests are refused", "everything is served"],
     says: &[],
 };
 

@@ -34,7 +34,7 @@ pub(super) async fn run(
     let gateway = Gateway::find(config).await?;
     if gateway.is_own() {
         gateway.close().await;
-        return Err(CommandError::NoGateway);
+        return Err(CommandError::NoGateway { path: config.storage.data.clone() });
     }
     let mode = async {
         let mode: Mode = gateway.client.get(PATH).await?;

@@ -78,5 +78,5 @@ fn a_switch_without_a_gateway_is_none() {
     let place = Place::new();
     let done = place.run(&["admin", "drain", "on"]);
     assert_eq!(done.code, 1);
-    assert!(done.err.contains("no gateway runs here") && done.err.contains("hint: "), "{done:?}");
+    assert!(done.err.contains("no gateway serves") && done.err.contains("hint: "), "{done:?}");
 }

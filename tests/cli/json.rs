@@ -60,6 +60,7 @@ fn invocations(bot: &Value, gateway: &str) -> Vec<(&'static str, Vec<String>)> {
         ("admin mode", words(&[])),
         ("admin read-only", words(&["off"])),
         ("admin drain", words(&["off"])),
+        ("ready", words(&[])),
         ("openapi", words(&["--as", "3.0"])),
         ("completions", words(&["bash"])),
         ("doctor", words(&[])),
