@@ -96,7 +96,7 @@ async fn listen(app: &mut App, config: &Config, out: Output) -> Result<(), Comma
             tracing::warn!("`console.try_it`: whoever reaches this gateway gets an account");
         }
         let place = format!("{}://{}/try", bound.scheme(), bound.address());
-        listening(out, "try it", place)?;
+        listening(out, "try it", &place)?;
     }
     let stop = async move {
         let name = signals.next().await;
