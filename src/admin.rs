@@ -8,6 +8,7 @@
 mod accounts;
 pub mod client;
 mod invites;
+mod mode;
 mod request;
 mod sessions;
 mod set_aside;
@@ -26,6 +27,7 @@ use crate::domain::Gateway;
 use crate::domain::clock::Timestamp;
 use crate::domain::phone::Switchboard;
 use crate::http::problem;
+use crate::http::switch::Switch;
 
 /// What the operator's API works with.
 #[derive(Clone)]
@@ -42,31 +44,49 @@ pub struct AdminState {
     pub sockets: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// The rules of phones.
     pub switchboard: Option<Arc<Switchboard>>,
+    /// What clients are let do.
+    pub switch: Arc<Switch>,
 }
 
 /// The operator's API, problem documents included.
 pub fn router(state: AdminState) -> Router {
-    let account = "/admin/v1/accounts/{user_id}";
-    Router::new()
-        .route("/admin/v1/status", get(status::status))
-        .route("/admin/v1/check", get(status::check))
-        .route("/admin/v1/accounts", get(accounts::list).post(accounts::create))
-        .route(account, get(accounts::show))
-        .route(&format!("{account}/sessions"), get(sessions::list).post(sessions::add))
+    let making = Router::new()
+        .route("/admin/v1/accounts", post(accounts::create))
+        .route("/admin/v1/accounts/{user_id}/sessions", post(sessions::add))
         .route("/admin/v1/sessions/{session_id}", delete(sessions::revoke))
         .route(
             "/admin/v1/sessions/{session_id}/tokens",
             post(tokens::create).delete(tokens::revoke),
         )
-        .route("/admin/v1/sessions/{session_id}/set_aside", get(set_aside::list))
-        .route("/admin/v1/sessions/{session_id}/set_aside/{message_id}", delete(set_aside::drop))
-        .route(
-            "/admin/v1/sessions/{session_id}/set_aside/{message_id}/retry",
-            post(set_aside::retry),
-        )
         .route("/admin/v1/invites", get(invites::list).post(invites::create))
         .route("/admin/v1/invites/{invite_id}", delete(invites::revoke))
-        .route("/admin/v1/textsecure/codes", get(textsecure::codes))
+        .route("/admin/v1/textsecure/codes", get(textsecure::codes));
+    with_problems(overseeing().merge(making), state)
+}
+
+/// The part of it that shows what there is, sets inboxes free and turns the switch: nobody comes to
+/// keys, codes or tokens by it.
+pub fn overseeing_router(state: AdminState) -> Router {
+    with_problems(overseeing(), state)
+}
+
+fn overseeing() -> Router<AdminState> {
+    let aside = "/admin/v1/sessions/{session_id}/set_aside";
+    Router::new()
+        .route("/admin/v1/status", get(status::status))
+        .route("/admin/v1/check", get(status::check))
+        .route("/admin/v1/mode", get(mode::show).put(mode::set))
+        .route("/admin/v1/accounts", get(accounts::list))
+        .route("/admin/v1/accounts/{user_id}", get(accounts::show))
+        .route("/admin/v1/accounts/{user_id}/sessions", get(sessions::list))
+        .route("/admin/v1/stuck", get(set_aside::stuck))
+        .route(aside, get(set_aside::list))
+        .route(&format!("{aside}/{{message_id}}"), delete(set_aside::drop))
+        .route(&format!("{aside}/{{message_id}}/retry"), post(set_aside::retry))
+}
+
+fn with_problems(routes: Router<AdminState>, state: AdminState) -> Router {
+    routes
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
         .with_state(state)

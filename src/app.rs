@@ -54,6 +54,7 @@ use crate::http::blobs::BlobUrls;
 use crate::http::gate::Gate;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::http::switch::Switch;
 use crate::http::traffic::Traffic;
 use crate::outside::relays::PeerError;
 use crate::sdk::keys::SigningKey;
@@ -83,6 +84,8 @@ pub struct App {
     keyservice: Option<Arc<KeyServiceState>>,
     server_public_key: Arc<str>,
     started_at: Timestamp,
+    /// What clients are let do.
+    switch: Arc<Switch>,
     /// What comes in from clients.
     traffic: Arc<Traffic>,
     /// What metrics last counted in the database.
@@ -204,6 +207,7 @@ impl App {
             keyservice: None,
             server_public_key,
             started_at,
+            switch: Arc::default(),
             traffic: Arc::default(),
             sample: Arc::default(),
             address: OnceLock::new(),
@@ -211,6 +215,7 @@ impl App {
             directory,
         };
         app.tasks.spawn(app.hub.clone().run(app.gateway.bus.subscribe()));
+        app.tasks.spawn(follow(app.switch.clone(), app.hub.clone()));
         app.tasks.spawn(upkeep::run(app.gateway.clone()));
         app.tasks.spawn(files::run(app.files.clone()));
         if app.config.dialects.textsecure.enabled {
@@ -384,6 +389,23 @@ impl App {
         };
         listeners::run(bound, routers, &self.config.http, &self.traffic, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
+    }
+}
+
+/// Sends readers away, and lets them in again, as the switch says; the caller ends it by dropping it.
+async fn follow(switch: Arc<Switch>, hub: Arc<Hub>) {
+    let mut told = switch.follow();
+    loop {
+        let draining = told.borrow_and_update().draining;
+        if draining {
+            hub.send_away()
+        } else {
+            hub.let_in()
+        }
+        // The switch is here, so it is never gone.
+        if told.changed().await.is_err() {
+            return;
+        }
     }
 }
 

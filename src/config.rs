@@ -4,6 +4,7 @@
 //! beats the default. Every setting has a default, so a gateway runs without any of them.
 
 pub mod attachments;
+pub mod console;
 pub mod database;
 pub mod dialects;
 pub mod http;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod rate;
 pub mod secret;
+pub mod shown;
 mod source;
 pub mod storage;
 pub mod telemetry;
@@ -22,6 +24,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use attachments::Attachments;
+pub use console::Console;
 pub use database::Database;
 pub use dialects::Dialects;
 pub use http::Http;
@@ -53,6 +56,8 @@ pub struct Config {
     pub dialects: Dialects,
     /// What the gateway counts about itself.
     pub metrics: Metrics,
+    /// Pages for people.
+    pub console: Console,
     /// Logs.
     pub telemetry: Telemetry,
 }
@@ -133,6 +138,7 @@ impl Config {
         self.dialects.validate()?;
         self.dialects.keyservice.fits(&self.http, &self.limits.rate)?;
         self.metrics.validate()?;
+        self.console.validate()?;
         self.telemetry.validate()
     }
 }

@@ -1,5 +1,6 @@
 //! What every protocol shares: the listener, the layers around a request, problem documents.
 
+pub mod asset;
 pub mod blobs;
 pub mod body;
 pub mod cors;
@@ -22,6 +23,7 @@ pub mod server;
 pub mod shares;
 pub mod start;
 mod stream;
+pub mod switch;
 pub mod tls;
 pub mod traffic;
 pub mod upgrade;

@@ -3,6 +3,7 @@
 mod accounts;
 mod codes;
 mod invites;
+mod mode;
 mod sessions;
 mod set_aside;
 mod tokens;

@@ -15,6 +15,7 @@ use super::types::{
 };
 use crate::domain::Fault;
 use crate::domain::account::{Account, AccountKind};
+use crate::domain::ids::AccountNumber;
 use crate::domain::session::Session;
 use crate::http::path::PathPart;
 use crate::http::problem::Problem;
@@ -56,6 +57,8 @@ fn first_session(asked: NewSession) -> Result<(VerifyingKey, String), Fault> {
 pub(super) struct Page {
     after: Option<String>,
     limit: Option<u32>,
+    kind: Option<String>,
+    search: Option<String>,
 }
 
 pub(super) async fn list(
@@ -67,16 +70,74 @@ pub(super) async fn list(
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(Fault::invalid("limit", format!("is not between 1 and {LARGEST_PAGE}")).into());
     }
+    let wanted = Wanted::read(page.kind.as_deref(), page.search.as_deref())?;
     let after = match page.after {
         Some(text) => Some(state.gateway.account(request::id("after", &text)?).await?.number),
         None => None,
     };
+    Ok(Json(find(&state, &wanted, after, limit).await?))
+}
+
+/// Which accounts.
+#[derive(Debug, Default)]
+struct Wanted {
+    kind: Option<AccountKind>,
+    /// An id, an identity number or a part of a name, in lower case; empty for any.
+    search: String,
+}
+
+impl Wanted {
+    fn read(kind: Option<&str>, search: Option<&str>) -> Result<Self, Fault> {
+        let kind = kind.filter(|kind| !kind.is_empty()).map(|kind| {
+            let known = AccountKind::from_name(kind);
+            known.ok_or_else(|| Fault::invalid("kind", "is neither `bot` nor `user`"))
+        });
+        let search = search.unwrap_or_default().trim().to_lowercase();
+        Ok(Self { kind: kind.transpose()?, search })
+    }
+
+    fn is_any(&self) -> bool {
+        self.kind.is_none() && self.search.is_empty()
+    }
+
+    fn is(&self, account: &Account) -> bool {
+        self.kind.is_none_or(|kind| kind == account.kind)
+            && (self.search.is_empty()
+                || account.external_name == self.search
+                || account.id.to_string() == self.search
+                || account.full_name.to_lowercase().contains(&self.search))
+    }
+}
+
+/// Accounts that are looked through for one page. There is no index by name: a search goes on where
+/// the page before it ended.
+const LOOKED_THROUGH: u32 = 10_000;
+
+async fn find(
+    state: &AdminState,
+    wanted: &Wanted,
+    after: Option<AccountNumber>,
+    limit: u32,
+) -> Result<AccountPage, Fault> {
     // One more than asked for tells whether there is another page.
-    let mut found = state.gateway.store.list_accounts(after, limit + 1).await?;
-    let more = found.len() > limit as usize;
-    found.truncate(limit as usize);
-    let next = found.last().filter(|_| more).map(|account| account.id);
-    Ok(Json(AccountPage { accounts: found.into_iter().map(info).collect(), next }))
+    let step = if wanted.is_any() { limit + 1 } else { LARGEST_PAGE };
+    let (mut found, mut looked, mut next) = (Vec::new(), after, None);
+    for _ in 0..LOOKED_THROUGH.div_ceil(step) {
+        let page = state.gateway.store.list_accounts(looked, step).await?;
+        let is_last = page.len() < step as usize;
+        looked = page.last().map(|account| account.number);
+        next = page.last().map(|account| account.id);
+        found.extend(page.into_iter().filter(|account| wanted.is(account)).map(info));
+        if found.len() > limit as usize {
+            found.truncate(limit as usize);
+            let next = found.last().map(|account: &AccountInfo| account.user_id);
+            return Ok(AccountPage { accounts: found, next });
+        }
+        if is_last {
+            return Ok(AccountPage { accounts: found, next: None });
+        }
+    }
+    Ok(AccountPage { accounts: found, next })
 }
 
 pub(super) async fn show(

@@ -92,6 +92,21 @@ impl AdminClient {
         read(StatusCode::CREATED, &body)
     }
 
+    /// Asks to put a JSON body in the place of what is there.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, CallError> {
+        // As in `post`.
+        let json = serde_json::to_vec(body).unwrap_or_default();
+        let body = self.call(request(Method::PUT, path, json.into())).await?;
+        read(StatusCode::OK, &body)
+    }
+
     /// Asks to delete; the answer is empty.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::AdminState;
 use super::request;
-use super::types::SetAsideList;
+use super::types::{SetAsideList, StuckInboxInfo, StuckList};
 use crate::domain::Fault;
 use crate::domain::inbox::{InboxKey, SetAside};
 use crate::http::path::{PathPair, PathPart};
@@ -38,6 +38,24 @@ pub(super) async fn list(
     let inbox = inbox(&state, &session_id).await?;
     let found = state.gateway.store.set_aside(inbox, after, limit).await?;
     Ok(Json(SetAsideList { messages: found.iter().map(SetAside::to_wire).collect() }))
+}
+
+/// Inboxes in an answer.
+const MOST_STUCK: u32 = 100;
+
+pub(super) async fn stuck(State(state): State<AdminState>) -> Result<Json<StuckList>, Problem> {
+    let stuck = state.gateway.store.stuck_inboxes(MOST_STUCK).await?;
+    let users: Vec<_> = stuck.iter().map(|inbox| inbox.user).collect();
+    let accounts = state.gateway.store.accounts(&users).await?;
+    let name = |user| accounts.iter().find(|it| it.id == user).map(|it| it.full_name.clone());
+    let inboxes = stuck.into_iter().map(|inbox| StuckInboxInfo {
+        user_id: inbox.user,
+        full_name: name(inbox.user),
+        session_id: inbox.session,
+        messages: inbox.messages,
+        since: inbox.since.to_string(),
+    });
+    Ok(Json(StuckList { inboxes: inboxes.collect() }))
 }
 
 pub(super) async fn retry(

@@ -23,6 +23,7 @@ pub(super) async fn status(State(state): State<AdminState>) -> Result<Json<Statu
         address: state.address.map(|address| address.to_string()),
         server_public_key: state.server_public_key.to_string(),
         sockets: (state.sockets)(),
+        mode: state.switch.mode().into(),
         storage: Some(StorageStatus {
             commit_groups: statistics.commit_groups,
             waiting_writes: statistics.waiting_writes,

@@ -131,6 +131,29 @@ pub struct SetAsideList {
     pub messages: Vec<SetAsideMessage>,
 }
 
+/// `GET /admin/v1/stuck`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StuckList {
+    /// Those that are longest so first; at most 100.
+    pub inboxes: Vec<StuckInboxInfo>,
+}
+
+/// An inbox in which something is set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StuckInboxInfo {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The name shown to others; absent for an account that the list of accounts does not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_name: Option<String>,
+    /// The session that does not get past it.
+    pub session_id: SessionId,
+    /// How many messages are set aside.
+    pub messages: u64,
+    /// When the first of them was, RFC 3339.
+    pub since: String,
+}
+
 /// `POST /admin/v1/sessions/{session_id}/tokens`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CreateToken {
@@ -223,9 +246,22 @@ pub struct Status {
     /// How many sockets are open at this moment.
     #[serde(default)]
     pub sockets: u64,
+    /// What clients are let do.
+    #[serde(default)]
+    pub mode: Mode,
     /// What the store says about itself; absent from a gateway that does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageStatus>,
+}
+
+/// `GET` and `PUT /admin/v1/mode`: what clients are let do, for as long as the process lives. The
+/// operator's own requests are always taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mode {
+    /// Whether what would change something for others is refused; reading and acknowledging go on.
+    pub read_only: bool,
+    /// Whether everything is refused, `/readyz` fails, and sockets are closed.
+    pub draining: bool,
 }
 
 /// The store's numbers in [`Status`].

@@ -35,10 +35,11 @@ impl App {
             "" => mixin,
             prefix => Router::new().nest(prefix, mixin).fallback(problem::unknown_path),
         };
-        let own = health::router(self.gateway.clone())
+        let own = health::router(self.gateway.clone(), self.switch.clone())
             .merge(start::router(self.server_public_key.clone()))
             .merge(self.openapi_router());
-        let router = router.merge(layers::guard(own, self.guard())).merge(self.blobs_router());
+        // Whoever watches the gateway is told how it is, whatever the switch says.
+        let router = router.merge(layers::guard(own, self.open_guard())).merge(self.blobs_router());
         let others = Others { below: self.beside_others(), sockets: Some(sockets) };
         self.entrance(router, others)
     }
@@ -110,32 +111,41 @@ impl App {
 
     /// What operators may ask; never to be served to anybody else.
     pub fn admin_router(&self) -> Router {
+        let health = health::router(self.gateway.clone(), self.switch.clone());
+        let router = admin::router(self.admin_state()).merge(health);
+        let router = router.merge(metrics::router(self.metrics_page(), None));
+        let router = layers::guard(router, Guard { is_trusting: true, ..self.open_guard() });
+        // What operators ask is no client's traffic.
+        layers::apply(router, Others::default(), self.gateway.entropy.clone(), Arc::default())
+    }
+
+    pub(super) fn admin_state(&self) -> AdminState {
         let sockets = self.sockets.clone();
-        let state = AdminState {
+        AdminState {
             gateway: self.gateway.clone(),
             server_public_key: self.server_public_key.clone(),
             started_at: self.started_at,
             address: self.address.get().copied(),
             sockets: Arc::new(move || sockets.taken() as u64),
             switchboard: self.switchboard().cloned(),
-        };
-        let router = admin::router(state).merge(health::router(self.gateway.clone()));
-        let router = router.merge(metrics::router(self.metrics_page(), None));
-        let router = layers::guard(router, Guard { is_trusting: true, ..self.guard() });
-        // What operators ask is no client's traffic.
-        layers::apply(router, Others::default(), self.gateway.entropy.clone(), Arc::default())
+            switch: self.switch.clone(),
+        }
     }
 
     /// What may be asked at the address of metrics.
     pub fn metrics_router(&self) -> Router {
         let router = metrics::router(self.metrics_page(), self.config.metrics.token());
         let router = router.fallback(problem::unknown_path);
-        let router = layers::guard(router, self.guard());
+        let router = layers::guard(router, self.open_guard());
         layers::apply(router, Others::default(), self.gateway.entropy.clone(), Arc::default())
     }
 
     fn metrics_page(&self) -> Page {
-        let metrics = Metrics {
+        self.metrics().page()
+    }
+
+    pub(super) fn metrics(&self) -> Metrics {
+        Metrics {
             gateway: self.gateway.clone(),
             hub: self.hub.clone(),
             gate: self.gate.clone(),
@@ -144,8 +154,7 @@ impl App {
             database: if self.config.database.is_server() { "postgresql" } else { "sqlite" },
             started_at: self.started_at,
             sample: self.sample.clone(),
-        };
-        metrics.page()
+        }
     }
 
     pub(super) fn own_routers(&self) -> Vec<(Purpose, Router)> {
@@ -178,12 +187,18 @@ impl App {
             verified: mixin::auth::verified_tokens(),
             sockets: self.sockets.clone(),
             leftovers: self.leftovers.clone(),
+            switch: self.switch.clone(),
         }
     }
 
     fn guard(&self) -> Guard {
         let (patience, leftovers) = (self.patience(), self.leftovers.clone());
-        Guard { patience, leftovers, is_trusting: false }
+        Guard { patience, leftovers, is_trusting: false, switch: self.switch.clone() }
+    }
+
+    /// For what is served whatever the switch says.
+    pub(super) fn open_guard(&self) -> Guard {
+        Guard { switch: Arc::default(), ..self.guard() }
     }
 
     /// For drop boxes: what waits there is files on their way.

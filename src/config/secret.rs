@@ -1,14 +1,35 @@
 //! Settings that are nobody else's business.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{Deserializer, Error, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// What is shown in the place of a secret.
+pub const NOT_SHOWN: &str = "(not shown)";
 
 /// A setting that is never shown: neither printed, nor quoted by an error.
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
+
+thread_local! {
+    /// Whether what is serialised at this moment is for people to look at.
+    static HIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work`, which serialises settings, and hides each secret among them wherever it stands.
+pub(super) fn hiding<T>(work: impl FnOnce() -> T) -> T {
+    struct Until;
+    impl Drop for Until {
+        fn drop(&mut self) {
+            HIDDEN.set(false);
+        }
+    }
+    HIDDEN.set(true);
+    let _until = Until;
+    work()
+}
 
 impl Secret {
     /// The setting itself, for whoever uses it.
@@ -38,7 +59,14 @@ impl From<&str> for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "\"\"" } else { "\"(not shown)\"" })
+        fmt::Debug::fmt(if self.is_empty() { "" } else { NOT_SHOWN }, f)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_hidden = HIDDEN.get() && !self.is_empty();
+        serializer.serialize_str(if is_hidden { NOT_SHOWN } else { &self.0 })
     }
 }
 
@@ -81,7 +109,7 @@ impl Visitor<'_> for Text {
 mod tests {
     use super::*;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Serialize, Deserialize)]
     struct Holder {
         key: Secret,
     }
@@ -92,6 +120,14 @@ mod tests {
         assert_eq!(holder.key.reveal(), "hunter2");
         assert_eq!(format!("{holder:?}"), "Holder { key: \"(not shown)\" }");
         assert_eq!(format!("{:?}", Secret::default()), "\"\"");
+    }
+
+    #[test]
+    fn a_secret_is_hidden_where_people_look_and_nowhere_else() {
+        let holder: Holder = toml::from_str("key = \"hunter2\"").unwrap();
+        let text = || toml::to_string(&holder).unwrap();
+        assert_eq!(hiding(text), "key = \"(not shown)\"\n");
+        assert_eq!(text(), "key = \"hunter2\"\n");
     }
 
     #[test]

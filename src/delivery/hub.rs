@@ -4,6 +4,7 @@
 //! before they wait and from time to time, so a lost or doubled hint costs time, never a message.
 //! Notices for senders are the one thing that a hint itself carries; they may get lost.
 
+mod door;
 mod members;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
 use crate::domain::measures::Histogram;
 use crate::domain::ports::{Hint, HintStream};
 
+use door::Door;
 use members::MemberLines;
 
 pub use members::{MemberListener, Told};
@@ -38,7 +40,7 @@ pub struct Hub {
     members: MemberLines,
     /// Told whenever anybody's roster rises.
     rosters: watch::Sender<()>,
-    /// Whether this node is shutting down.
+    /// Whether nobody may wait here.
     closed: watch::Sender<bool>,
     /// How long it took until readers that were woken looked.
     wakes: Histogram,
@@ -49,7 +51,7 @@ struct Lines {
     by_session: HashMap<SessionNumber, Vec<Arc<Line>>>,
     /// Only those that want notices.
     by_account: HashMap<AccountNumber, Vec<Arc<Line>>>,
-    closing: bool,
+    door: Door,
 }
 
 /// From the hub to one listener.
@@ -93,7 +95,7 @@ pub enum Wake {
     Notices(Vec<Notice>),
     /// The session was revoked.
     SessionEnded,
-    /// This node is shutting down.
+    /// This node is shutting down, or sends its readers away.
     Closing,
 }
 
@@ -129,14 +131,31 @@ impl Hub {
 
     /// Ends all waiting, so that the node can stop.
     pub fn close(&self) {
-        let mut lines = self.lines();
-        lines.closing = true;
-        tell(lines.by_session.values().flatten(), |news| news.closing = true);
-        self.members.close();
-        self.closed.send_replace(true);
+        self.change_door(|door| door.closed = true);
     }
 
-    /// Over when this node is shutting down; for whoever waits without a session.
+    /// Ends all waiting as [`Self::close`] does, until [`Self::let_in`].
+    pub fn send_away(&self) {
+        self.change_door(|door| door.away = true);
+    }
+
+    /// Lets listeners in again, unless the node is shutting down.
+    pub fn let_in(&self) {
+        self.change_door(|door| door.away = false);
+    }
+
+    fn change_door(&self, change: impl FnOnce(&mut Door)) {
+        let mut lines = self.lines();
+        change(&mut lines.door);
+        let is_shut = lines.door.is_shut();
+        if is_shut {
+            tell(lines.by_session.values().flatten(), |news| news.closing = true);
+        }
+        self.members.shut(is_shut);
+        self.closed.send_replace(is_shut);
+    }
+
+    /// Over when nobody may wait here any more; for whoever does so without a session.
     pub async fn closed(&self) {
         // The sender lives in the hub.
         drop(self.closed.subscribe().wait_for(|closed| *closed).await);
@@ -163,7 +182,7 @@ impl Hub {
     fn open(self: &Arc<Self>, session: SessionNumber, account: Option<AccountNumber>) -> Listener {
         let mut lines = self.lines();
         let line = Arc::new(Line::default());
-        line.news().closing = lines.closing;
+        line.news().closing = lines.door.is_shut();
         lines.by_session.entry(session).or_default().push(line.clone());
         if let Some(account) = account {
             lines.by_account.entry(account).or_default().push(line.clone());
@@ -373,6 +392,25 @@ mod tests {
         assert_eq!(listener.wake().await, Wake::Closing);
         assert_eq!(hub.listen(BERT).wake().await, Wake::Closing);
         hub.closed().await;
+    }
+
+    #[tokio::test]
+    async fn whoever_is_sent_away_goes_and_others_may_come_once_they_are_let_in() {
+        let hub = Arc::new(Hub::default());
+        let (mut anna, mut member) =
+            (hub.listen(ANNA), hub.listen_to_member(AccountNumber(7), ANNA));
+        hub.send_away();
+        assert_eq!(anna.wake().await, Wake::Closing);
+        assert_eq!(member.told(true).await, Told::Closing);
+        assert_eq!(hub.listen(BERT).wake().await, Wake::Closing);
+        hub.closed().await;
+        hub.let_in();
+        let mut bert = hub.listen(BERT);
+        assert!(futures_util::poll!(std::pin::pin!(bert.wake())).is_pending());
+        assert!(futures_util::poll!(std::pin::pin!(hub.closed())).is_pending());
+        hub.close();
+        hub.let_in();
+        assert_eq!(bert.wake().await, Wake::Closing, "a node that stops lets nobody in");
     }
 
     #[tokio::test]

@@ -43,6 +43,7 @@ use crate::http::gate::Gate;
 use crate::http::layers::Guard;
 use crate::http::leftovers::Leftovers;
 use crate::http::places::Places;
+use crate::http::switch::Switch;
 use auth::VerifiedTokens;
 use conversations::participants;
 use error::ErrorStatus;
@@ -74,6 +75,8 @@ pub struct MixinState {
     pub sockets: Arc<Places>,
     /// Who finishes requests whose client has gone.
     pub leftovers: Arc<Leftovers>,
+    /// Whether messages are taken that come over sockets.
+    pub switch: Arc<Switch>,
 }
 
 /// What an operator may choose for this dialect.

@@ -43,7 +43,7 @@ use crate::domain::phone::Switchboard;
 use crate::http::blobs::{Addresses, BlobUrls};
 use crate::http::course::Course;
 use crate::http::gate::Gate;
-use crate::http::layers::Guard;
+use crate::http::layers::{Asks, Guard};
 use crate::http::leftovers::Leftovers;
 use auth::Verified;
 use federation::peer::Peers;
@@ -115,7 +115,8 @@ async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) 
     let course = Course::of(request.extensions_mut());
     let shape = error::Shape::of(&request);
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = shape.give(guard.answer(course, false, next.run(request)).await);
+    let asks = Asks::briefly(paths::effect(request.method(), path.as_ref()));
+    let mut response = shape.give(guard.answer(course, asks, next.run(request)).await);
     if let Some(path) = path {
         response.extensions_mut().insert(path);
     }

@@ -102,6 +102,14 @@ pub enum Fault {
         #[source]
         source: Option<Source>,
     },
+    /// The operator has closed the gateway to this for a while; nobody's mistake.
+    #[error("not now: {reason}")]
+    Closed {
+        /// In which way it is closed.
+        reason: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// The recipient cannot be reached at this moment; nobody's mistake.
     #[error("the recipient cannot be reached now")]
     Deferred {

@@ -27,7 +27,7 @@ use super::top_up::TopUpOffer;
 
 pub use gap::{Gap, GapReason, SYSTEM_GAP};
 pub use quota::{FULL_RETRY, Intake, Quota, WhenFull};
-pub use set_aside::{InVain, InboxStatus, Isolation, SetAside};
+pub use set_aside::{InVain, InboxStatus, Isolation, SetAside, StuckInbox};
 pub use sweep::{Cleared, OLDEST_MESSAGE, Sweep, SweepRequest};
 
 /// How long message ids are remembered at least, so that a late retry is still a duplicate.

@@ -142,11 +142,14 @@ impl Outcome {
     }
 
     /// What a refusal of the whole request is to the message in it; `None` when that was not looked at:
-    /// because of a limit, or because the gateway failed.
+    /// because of a limit, because the gateway failed, or because it is closed.
     #[must_use]
     pub fn of_refusal(fault: &Fault) -> Option<Self> {
         match fault {
-            Fault::Unavailable { .. } | Fault::Internal { .. } | Fault::RateLimited { .. } => None,
+            Fault::Unavailable { .. }
+            | Fault::Closed { .. }
+            | Fault::Internal { .. }
+            | Fault::RateLimited { .. } => None,
             Fault::Deferred { .. } => Some(Self::Deferred),
             Fault::NotFound { .. } => Some(Self::RecipientGone),
             Fault::Stale { .. } => Some(Self::StaleSessions),

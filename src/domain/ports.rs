@@ -34,7 +34,7 @@ use super::ids::{
 };
 use super::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
+    Returned, SetAside, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
 };
 use super::relationship::{Relation, RelationChange};
 use super::roster::Roster;
@@ -341,6 +341,10 @@ pub trait Inbox: Send + Sync {
         after: Option<MessageId>,
         limit: u32,
     ) -> Result<Vec<SetAside>, Fault>;
+
+    /// Inboxes of live sessions in which something is set aside, those that are longest so first. At
+    /// most [`MOST_COUNTED`] messages are looked at.
+    async fn stuck_inboxes(&self, limit: u32) -> Result<Vec<StuckInbox>, Fault>;
 
     /// Makes a message that is set aside wait as if it had never been handed out; returns whether
     /// there was one.

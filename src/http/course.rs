@@ -12,6 +12,7 @@ use crate::domain::ids::AccountNumber;
 pub struct Course {
     account: OnceLock<AccountNumber>,
     at_work: AtomicBool,
+    sent_away: AtomicBool,
 }
 
 impl Course {
@@ -43,6 +44,17 @@ impl Course {
     #[must_use]
     pub fn is_at_work(&self) -> bool {
         self.at_work.load(Ordering::Relaxed)
+    }
+
+    /// Notes that whoever asked is to go on at another gateway.
+    pub fn send_away(&self) {
+        self.sent_away.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether whoever asked is to go on at another gateway.
+    #[must_use]
+    pub fn is_sent_away(&self) -> bool {
+        self.sent_away.load(Ordering::Relaxed)
     }
 
     /// Does what [`Self::begin_work`] says for a request with these extensions, if a layer waits to

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::problem::{self, Problem};
+use super::switch::{Effect, Switch};
 use crate::domain::Gateway;
 
 /// What the gateway says about its health.
@@ -29,17 +30,18 @@ const READY: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 struct Readiness {
     gateway: Arc<Gateway>,
+    switch: Arc<Switch>,
     remembered: Cache<(), ()>,
 }
 
-/// The two paths.
-pub fn router(gateway: Arc<Gateway>) -> Router {
+/// The two paths; the gateway is not ready while the switch lets nobody in.
+pub fn router(gateway: Arc<Gateway>, switch: Arc<Switch>) -> Router {
     let remembered = Cache::builder().max_capacity(1).time_to_live(READY).build();
     Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(problem::unknown_method)
-        .with_state(Readiness { gateway, remembered })
+        .with_state(Readiness { gateway, switch, remembered })
 }
 
 /// The two paths' part of the OpenAPI document.
@@ -68,16 +70,17 @@ async fn alive() -> Json<Health> {
 
 /// Whether the gateway can do its work
 ///
-/// Asks the database. Send no requests while it does not answer 200.
+/// Asks the database, and the operator's switch. Send no requests while it does not answer 200.
 #[utoipa::path(
     get, path = "/readyz", tag = "gateway", operation_id = "check_ready",
     responses(
         (status = 200, description = "The gateway can do its work.", body = Health),
-        (status = 503, description = "The database does not answer; try again later. \
-            A problem document (RFC 9457) says more.", content_type = "application/problem+json"),
+        (status = 503, description = "The database does not answer, or the gateway is being \
+            drained; try again later. A problem document (RFC 9457) says more.", content_type = "application/problem+json"),
     ),
 )]
 async fn ready(State(readiness): State<Readiness>) -> Result<Json<Health>, Problem> {
+    readiness.switch.admit(Effect::Reads)?;
     let ping = readiness.gateway.store.ping();
     readiness.remembered.try_get_with((), ping).await.map_err(Problem::from)?;
     Ok(Json(Health { status: "ready" }))

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Method, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -25,6 +26,7 @@ use super::course::Course;
 use super::leftovers::{Leftovers, Whose, log_late};
 use super::problem::{self, Problem};
 use super::request_id::{self, RequestId};
+use super::switch::{Effect, Switch};
 use super::traffic::Traffic;
 use super::upgrade;
 use crate::domain::Fault;
@@ -40,7 +42,25 @@ pub struct Patience {
     pub poll: Duration,
 }
 
-/// What bounds requests: in time, and in what a panic or a client that goes away can do.
+/// What a request asks for, as far as its bounds depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asks {
+    /// Whether it changes something.
+    pub effect: Effect,
+    /// Whether it may take as long as a poll.
+    pub is_poll: bool,
+}
+
+impl Asks {
+    /// A request with this effect that takes no longer than others.
+    #[must_use]
+    pub fn briefly(effect: Effect) -> Self {
+        Self { effect, is_poll: false }
+    }
+}
+
+/// What bounds requests: in time, in what a panic or a client that goes away can do, and in what the
+/// operator lets them.
 #[derive(Clone, Debug)]
 pub struct Guard {
     /// How long they may take.
@@ -50,22 +70,30 @@ pub struct Guard {
     /// Whether what may change something is finished from its beginning on, and not once all of it
     /// has come: operators do not send slowly on purpose.
     pub is_trusting: bool,
+    /// The operator's switch. What is always served has one that nobody turns.
+    pub switch: Arc<Switch>,
 }
 
 impl Guard {
-    /// The answer that `work` gives to a request of this course. What comes of a panic, or of too
-    /// long a wait, is a [`Problem`], which the layer around this may shape.
+    /// The answer that `work` gives to a request of this course. What comes of a panic, of too long a
+    /// wait, or of the operator's switch, is a [`Problem`], which the layer around this may shape.
     pub async fn answer(
         &self,
         course: Arc<Course>,
-        is_poll: bool,
+        asks: Asks,
         work: impl Future<Output = Response> + Send + 'static,
     ) -> Response {
+        if let Err(fault) = self.switch.admit(asks.effect) {
+            if self.switch.is_draining() {
+                course.send_away();
+            }
+            return Problem::from(fault).into_response();
+        }
         // Nothing that a panic may have left half done outlives the request: what requests share is
         // behind locks and channels that notice.
         let work = AssertUnwindSafe(work).catch_unwind();
         let work = self.leftovers.finishing(Whose::Request(course), Box::pin(work), look_at_late);
-        let limit = if is_poll { self.patience.poll } else { self.patience.request };
+        let limit = if asks.is_poll { self.patience.poll } else { self.patience.request };
         let fault = match timeout(limit, work).await {
             Ok(Ok(answer)) => return answer,
             Ok(Err(panic)) => Fault::internal("handling a request", panic_text(&*panic)),
@@ -93,11 +121,13 @@ pub fn guard(router: Router, guard: Guard) -> Router {
 }
 
 async fn bound(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let (course, is_poll) = (Course::of(request.extensions_mut()), is_poll(&request));
-    if guard.is_trusting && !request.method().is_safe() {
+    let course = Course::of(request.extensions_mut());
+    let effect = Effect::changing(!request.method().is_safe());
+    let asks = Asks { effect, is_poll: is_poll(&request) };
+    if guard.is_trusting && effect == Effect::Changes {
         course.begin_work();
     }
-    guard.answer(course, is_poll, next.run(request)).await
+    guard.answer(course, asks, next.run(request)).await
 }
 
 /// A path that has a router to itself, with all that lies below it and sockets there.
@@ -188,7 +218,13 @@ async fn enter(
     }
 }
 
-async fn pass(entrance: Arc<Entrance>, request: Request, next: Next, id: RequestId) -> Response {
+async fn pass(
+    entrance: Arc<Entrance>,
+    mut request: Request,
+    next: Next,
+    id: RequestId,
+) -> Response {
+    let (course, version) = (Course::of(request.extensions_mut()), request.version());
     let path = request.extensions().get::<MatchedPath>().cloned();
     let line = tracing::enabled!(tracing::Level::DEBUG).then(|| AccessLine::begin(&request));
     let response = match entrance.others.of(&request) {
@@ -205,6 +241,10 @@ async fn pass(entrance: Arc<Entrance>, request: Request, next: Next, id: Request
         line.write(template, &response);
     }
     request_id::echo(&mut response, &id);
+    // HTTP/2 has no such header.
+    if course.is_sent_away() && version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
@@ -277,7 +317,8 @@ mod tests {
         let seconds = Duration::from_secs;
         let patience = Patience { request: seconds(30), poll: seconds(90) };
         let leftovers = Arc::new(Leftovers::new(1, seconds(30)));
-        let bounds = Guard { patience, leftovers, is_trusting: false };
+        let switch = Arc::default();
+        let bounds = Guard { patience, leftovers, is_trusting: false, switch };
         apply(guard(router, bounds), Others::default(), Arc::new(Zeros), Arc::default())
     }
 

@@ -94,6 +94,7 @@ impl Document {
                 Self { actual: Some(*actual), limit: Some(*limit), ..document }
             }
             Fault::Unavailable { retry_after, .. }
+            | Fault::Closed { retry_after, .. }
             | Fault::Deferred { retry_after }
             | Fault::RateLimited { retry_after, .. } => {
                 Self { retry_after: Some(seconds(*retry_after).max(1)), ..document }
@@ -162,6 +163,8 @@ pub fn true_status(response: &Response) -> StatusCode {
 pub fn shape(mut response: Response, id: &RequestId) -> Response {
     let Some(fault) = take(&mut response) else { return response };
     let mut document = respond(&fault, id);
+    // Which route it was, for the log.
+    document.extensions_mut().extend(std::mem::take(response.extensions_mut()));
     // What the path has said beside it: when to come again, or who may read the answer.
     let said = response.headers().iter().filter(|(name, _)| *name != CONTENT_LENGTH);
     for (name, value) in said {
@@ -201,7 +204,9 @@ pub fn status(fault: &Fault) -> StatusCode {
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Fault::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Unavailable { .. } | Fault::Closed { .. } | Fault::Deferred { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -220,6 +225,7 @@ fn code(fault: &Fault) -> &'static str {
         Fault::TooLarge { .. } => "too_large",
         Fault::RateLimited { .. } => "rate_limited",
         Fault::Unavailable { .. } => "unavailable",
+        Fault::Closed { .. } => "closed",
         Fault::Deferred { .. } => "deferred",
         Fault::Internal { .. } => "internal",
     }

@@ -37,7 +37,7 @@ use crate::domain::ids::{
 };
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, LeaseRequest, Leased,
-    MessageDigest, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
+    MessageDigest, Returned, SetAside, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{Accounts, FreshId, Inbox, Rosters, Sessions, Store};
@@ -382,6 +382,10 @@ impl Inbox for CachedStore {
         limit: u32,
     ) -> Result<Vec<SetAside>, Fault> {
         self.inner.set_aside(inbox, after, limit).await
+    }
+
+    async fn stuck_inboxes(&self, limit: u32) -> Result<Vec<StuckInbox>, Fault> {
+        self.inner.stuck_inboxes(limit).await
     }
 
     async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {

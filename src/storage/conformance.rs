@@ -311,6 +311,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         what_is_set_aside_gets_another_try,
         what_is_set_aside_can_be_dropped,
         what_is_set_aside_is_listed_in_pages,
+        an_inbox_is_stuck_until_nothing_is_set_aside_in_it,
         what_is_set_aside_expires_with_a_marker_of_its_own,
         what_is_set_aside_is_missing_after_signing_in_again,
         a_marker_is_never_set_aside;

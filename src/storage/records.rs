@@ -19,7 +19,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::conversation::{Conversation, ConversationCategory, Participant, Role};
 use crate::domain::idempotency::{Claimed, RequestClaim, StoredAnswer};
 use crate::domain::ids::{AccountNumber, ConversationNumber, Order, SessionNumber, UserId};
-use crate::domain::inbox::{SetAside, Waiting};
+use crate::domain::inbox::{SetAside, StuckInbox, Waiting};
 use crate::domain::roster::{Roster, RosterMember};
 use crate::domain::sign_up::Invite;
 pub(super) use chats::{chats, introduction, introduction_head, on_file, receipt};
@@ -132,6 +132,16 @@ pub(super) fn waiting(row: &impl Cells) -> Result<Waiting, StoreError> {
         details: unpack_details(row.blob("details")?)?,
         accepted_at: time(row, "accepted_at")?,
         deliveries: small(row, "deliveries")?,
+    })
+}
+
+/// An inbox in which something is set aside.
+pub(super) fn stuck_inbox(row: &impl Cells) -> Result<StuckInbox, StoreError> {
+    Ok(StuckInbox {
+        user: id(row, "owner")?,
+        session: id(row, "session")?,
+        messages: u64::try_from(row.integer("messages")?).unwrap_or(0),
+        since: time(row, "since")?,
     })
 }
 

@@ -64,7 +64,7 @@ pub enum Told {
     Missed,
     /// The device that listens may not go on.
     Ended,
-    /// This node is shutting down.
+    /// This node is shutting down, or sends its readers away.
     Closing,
 }
 
@@ -106,11 +106,14 @@ impl MemberLines {
         lines.by_account.values().flatten().for_each(|line| line.change(|news| news.missed = true));
     }
 
-    pub(super) fn close(&self) {
+    /// Whether nobody may listen, which those who do are told.
+    pub(super) fn shut(&self, is_shut: bool) {
         let mut lines = self.lines();
-        lines.closing = true;
-        let all = lines.by_account.values().flatten();
-        all.for_each(|line| line.change(|news| news.closing = true));
+        lines.closing = is_shut;
+        if is_shut {
+            let all = lines.by_account.values().flatten();
+            all.for_each(|line| line.change(|news| news.closing = true));
+        }
     }
 
     fn change_all(

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -20,10 +20,11 @@ use crate::domain::error::Fault;
 use crate::http::cors::Cors;
 use crate::http::course::Course;
 use crate::http::fault_log;
-use crate::http::layers::Guard;
+use crate::http::layers::{Asks, Guard};
 use crate::http::problem;
 use crate::http::ratelimit;
 use crate::http::request_id::RequestId;
+use crate::http::switch::Effect;
 
 /// A failure as its route words it. Its shape is that of the request's contract, whatever the route
 /// says of that.
@@ -147,13 +148,23 @@ async fn enclose(State(around): State<Arc<Around>>, mut request: Request, next: 
     let style = Arc::new(Style::of(&request, around.prefix.clone()));
     request.extensions_mut().insert(style.clone());
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let answer = around.guard.answer(course, false, next.run(request)).await;
+    let asks = Asks::briefly(effect(request.method(), path.as_ref()));
+    let answer = around.guard.answer(course, asks, next.run(request)).await;
     let mut response = shape(answer, &style, &id);
     around.pages.allow(origin.as_ref(), &mut response);
     if let Some(path) = path {
         response.extensions_mut().insert(path);
     }
     response
+}
+
+/// What is asked by `POST` and changes nothing for others: acknowledging, and logging in.
+const READING: [&str; 4] = ["/messages/ack", "/s2s/ack", "/users/login", "/login"];
+
+fn effect(method: &Method, path: Option<&MatchedPath>) -> Effect {
+    // The prefix stands before it.
+    let reads = path.is_some_and(|path| READING.iter().any(|end| path.as_str().ends_with(end)));
+    Effect::changing(!method.is_safe() && !reads)
 }
 
 /// Gives a failure its shape, and logs it when it is ours. Other answers stay as they are.
@@ -189,6 +200,7 @@ fn retry_after(fault: &Fault) -> Option<u64> {
     match fault {
         Fault::RateLimited { retry_after, .. }
         | Fault::Unavailable { retry_after, .. }
+        | Fault::Closed { retry_after, .. }
         | Fault::Deferred { retry_after } => Some(ratelimit::seconds(*retry_after).max(1)),
         _ => None,
     }
@@ -206,6 +218,7 @@ fn code(fault: &Fault) -> &'static str {
         Fault::TooLarge { .. } => "TOO_LARGE",
         Fault::RateLimited { .. } => "RATE_LIMITED",
         Fault::Unavailable { .. } | Fault::Deferred { .. } => "UNAVAILABLE",
+        Fault::Closed { .. } => "CLOSED",
         Fault::Internal { .. } => "INTERNAL",
     }
 }

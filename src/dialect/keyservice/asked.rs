@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::domain::dropbox::Version;
 use crate::domain::error::Fault;
+use crate::http::switch::Effect;
 
 /// What a path and a method ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,18 @@ impl Operation {
             Self::Put | Self::LeaveLetter => has_parts,
             _ => false,
         }
+    }
+
+    /// What it does, asked for by this method. What goes with its first reading goes in any case.
+    #[must_use]
+    pub fn effect(self, method: &Method) -> Effect {
+        Effect::changing(match self {
+            Self::Create | Self::Put | Self::Delete | Self::LeaveLetter => true,
+            Self::File => method == Method::PUT,
+            Self::Read | Self::Describe | Self::ShowLetter | Self::TakeLetter | Self::Download => {
+                false
+            }
+        })
     }
 
     /// Its path as the log has it.

@@ -6,70 +6,14 @@
 
 use std::sync::LazyLock;
 
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest, Sha256};
+
+use crate::http::asset::{Asset, HTML, PICTURE, SCRIPT, STYLE};
 
 /// Where the page for drop boxes is; its modules are below it.
 pub const PAGE: &str = "/keyservice";
-
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// One file that browsers are given.
-struct Asset {
-    /// Below [`PAGE`]; empty for the page itself.
-    name: &'static str,
-    content_type: &'static str,
-    text: &'static str,
-    /// Of the content, in quotes (RFC 9110, section 8.8.3).
-    tag: HeaderValue,
-}
-
-impl Asset {
-    fn new(name: &'static str, content_type: &'static str, text: &'static str) -> Self {
-        let digest = Sha256::digest(text.as_bytes());
-        let digits: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let tag = format!("\"{digits}\"");
-        // Digits in quotes are always a header's value.
-        let tag = HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { name, content_type, text, tag }
-    }
-
-    fn answer(&self, asked: &HeaderMap) -> Response {
-        let text = HeaderValue::from_static;
-        let headers = [
-            (CONTENT_TYPE, text(self.content_type)),
-            (CONTENT_SECURITY_POLICY, text(POLICY)),
-            (X_CONTENT_TYPE_OPTIONS, text("nosniff")),
-            (REFERRER_POLICY, text("no-referrer")),
-            (HeaderName::from_static("cross-origin-opener-policy"), text("same-origin")),
-            (HeaderName::from_static("cross-origin-resource-policy"), text("same-origin")),
-            // Kept, and asked for again each time: modules of two releases never meet.
-            (CACHE_CONTROL, text("no-cache")),
-            (ETAG, self.tag.clone()),
-        ];
-        if is_known(asked, &self.tag) {
-            return (StatusCode::NOT_MODIFIED, headers).into_response();
-        }
-        (headers, self.text).into_response()
-    }
-}
-
-/// Whether the browser has this content already. A proxy may have weakened the tag.
-fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
-    let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == *tag)
-}
 
 /// Every module is in this list, as `name` and as the file of that name.
 macro_rules! modules {
@@ -81,8 +25,8 @@ macro_rules! modules {
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let mut assets = vec![
         Asset::new("", HTML, include_str!("page/index.html")),
-        Asset::new("style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
-        Asset::new("icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
+        Asset::new("style.css", STYLE, include_str!("page/style.css")),
+        Asset::new("icon.svg", PICTURE, include_str!("page/icon.svg")),
     ];
     assets.extend(modules![
         "aead.js",
@@ -154,7 +98,14 @@ fn led_to(place: String, status: StatusCode) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::{
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    };
+    use axum::http::{HeaderName, HeaderValue};
+
     use super::*;
+    use crate::http::asset::POLICY;
 
     fn get(path: &str) -> Option<Response> {
         answer(path, &HeaderMap::new())

@@ -18,7 +18,7 @@ use crate::domain::error::Fault;
 use crate::http::cors::Cors;
 use crate::http::course::Course;
 use crate::http::fault_log;
-use crate::http::layers::{Guard, LoggedPath};
+use crate::http::layers::{Asks, Guard, LoggedPath};
 use crate::http::problem::{self, Problem};
 use crate::http::request_id::RequestId;
 
@@ -87,9 +87,10 @@ impl Around {
             Err(Wrong::Method { allowed }) => return shape.wrong_method(&parts.method, allowed),
         };
         let course = Course::of(&mut parts.extensions);
-        let brings_file = operation.brings_file(&parts);
+        let effect = operation.effect(&parts.method);
+        let asks = Asks { effect, is_poll: operation.brings_file(&parts) };
         let work = begin(self.state.clone(), operation, parts, body, arrived);
-        let answer = self.guard.answer(course, brings_file, work).await;
+        let answer = self.guard.answer(course, asks, work).await;
         let mut response = shape.finish(answer);
         if grid::is_for(operation, response.status()) {
             grid::reach(arrived).await;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
@@ -12,8 +12,9 @@ use super::MixinState;
 use super::error::Shape;
 use super::repeat;
 use crate::http::course::Course;
-use crate::http::layers::{Guard, is_poll};
+use crate::http::layers::{Asks, Guard, is_poll};
 use crate::http::ratelimit::Tidings;
+use crate::http::switch::Effect;
 
 struct Around {
     state: Arc<MixinState>,
@@ -30,10 +31,29 @@ pub(super) fn surround(router: Router, state: Arc<MixinState>, guard: Guard) -> 
 
 async fn pass(State(around): State<Arc<Around>>, mut request: Request, next: Next) -> Response {
     let course = Course::of(request.extensions_mut());
-    let (shape, is_poll) = (Shape::of(&around.state, &request), is_poll(&request));
+    let shape = Shape::of(&around.state, &request);
+    let asks = Asks { effect: effect(&request), is_poll: is_poll(&request) };
     let work = repeat::answer(around.state.clone(), request, next);
-    let response = around.guard.answer(course.clone(), is_poll, work).await;
+    let response = around.guard.answer(course.clone(), asks, work).await;
     let mut response = shape.give(response);
     around.tidings.tell(course.account(), &mut response);
     response
+}
+
+/// What is asked by `POST` or `DELETE` and changes nothing for others: looking things up, and taking
+/// care of one's own inbox.
+const READING: [&str; 6] = [
+    "/sessions/fetch",
+    "/sessions/check",
+    "/users/fetch",
+    "/acknowledgements",
+    "/inbox/set_aside/{message_id}",
+    "/inbox/set_aside/{message_id}/retry",
+];
+
+fn effect(request: &Request) -> Effect {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    // A prefix stands before it.
+    let reads = path.is_some_and(|path| READING.iter().any(|end| path.ends_with(end)));
+    Effect::changing(!request.method().is_safe() && !reads)
 }

@@ -104,7 +104,10 @@ pub fn refusal(fault: &Fault) -> Response {
 /// A failure as the caller gets it.
 fn answer(fault: &Fault, style: ErrorStyle) -> Response {
     let mut response = shaped(api_error(fault), style);
-    if let Fault::Unavailable { retry_after, .. } | Fault::RateLimited { retry_after, .. } = fault {
+    if let Fault::Unavailable { retry_after, .. }
+    | Fault::Closed { retry_after, .. }
+    | Fault::RateLimited { retry_after, .. } = fault
+    {
         let seconds = ratelimit::seconds(*retry_after).max(1);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -174,6 +177,7 @@ pub fn api_error(fault: &Fault) -> ApiError {
         Fault::TooLarge { .. } => plain(413, 413, extra("body", &fault.to_string())),
         Fault::RateLimited { .. } => plain(429, 429, extra("", &fault.to_string())),
         Fault::Unavailable { .. } => plain(503, 503, None),
+        Fault::Closed { reason, .. } => plain(503, 503, extra("", reason)),
         Fault::Deferred { retry_after } => {
             let seconds = ratelimit::seconds(*retry_after).max(1);
             let retry_after = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
@@ -216,6 +220,9 @@ fn description(fault: &Fault) -> String {
         }
         Fault::RateLimited { .. } => "Too many requests; come again later.".to_owned(),
         Fault::Unavailable { .. } => "Not available now; repeat the same request later.".to_owned(),
+        Fault::Closed { reason, .. } => {
+            format!("Not now: {reason}. Repeat the same request later.")
+        }
         Fault::Deferred { .. } => "The recipient cannot be reached now.".to_owned(),
         Fault::Internal { .. } => "Internal server error.".to_owned(),
     }

@@ -49,7 +49,9 @@ fn status(fault: &Fault) -> StatusCode {
         }
         Fault::Outdated { .. } => StatusCode::GONE,
         Fault::TooLarge { .. } | Fault::RateLimited { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Fault::Unavailable { .. } | Fault::Deferred { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Fault::Unavailable { .. } | Fault::Closed { .. } | Fault::Deferred { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         Fault::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -67,6 +69,7 @@ pub fn answer(fault: &Fault) -> Response {
     let retry_after = match fault {
         Fault::RateLimited { retry_after, .. }
         | Fault::Unavailable { retry_after, .. }
+        | Fault::Closed { retry_after, .. }
         | Fault::Deferred { retry_after } => Some(ratelimit::seconds(*retry_after).max(1)),
         // What is too large now is too large later; clients take it for a limit of their speed.
         Fault::TooLarge { .. } => Some(TOO_LARGE_RETRY),

@@ -10,7 +10,7 @@ use sealpost_sdk::types;
 use crate::domain::clock::Timestamp;
 use crate::domain::error::Fault;
 use crate::domain::gateway::Gateway;
-use crate::domain::ids::{ConversationId, MessageId, UserId};
+use crate::domain::ids::{ConversationId, MessageId, SessionId, UserId};
 use crate::domain::inbox::InboxKey;
 use crate::domain::ports::Hint;
 
@@ -89,6 +89,19 @@ impl SetAside {
             created_at: self.accepted_at.to_string(),
         }
     }
+}
+
+/// An inbox in which something is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StuckInbox {
+    /// Whose it is.
+    pub user: UserId,
+    /// The session, or the device, that does not get past it.
+    pub session: SessionId,
+    /// How many messages are.
+    pub messages: u64,
+    /// When the first of them was.
+    pub since: Timestamp,
 }
 
 /// What there is to say about an inbox as a whole.

@@ -2,7 +2,7 @@
 
 use super::scene::{SESSION_LIMIT, START, Scene, at, ids, inbox_of, message_id, message_ids};
 use crate::domain::clock::Timestamp;
-use crate::domain::inbox::{GapReason, Release, SYSTEM_GAP, Waiting};
+use crate::domain::inbox::{GapReason, Release, SYSTEM_GAP, StuckInbox, Waiting};
 use crate::domain::session::Session;
 
 /// A bot and a phone for which these messages wait.
@@ -117,6 +117,19 @@ pub(super) async fn a_hopeless_message_is_set_aside_and_the_rest_flows(scene: Sc
     assert_eq!(scene.store.set_aside(inbox_of(&phone), None, 10).await.unwrap().len(), 1);
     let bots = scene.store.set_aside(inbox_of(&bot), None, 10).await.unwrap();
     assert!(bots.is_empty(), "not in another inbox");
+}
+
+pub(super) async fn an_inbox_is_stuck_until_nothing_is_set_aside_in_it(scene: Scene) {
+    let (_, phone) = waiting(&scene, 1..=1).await;
+    let now = in_vain(&scene, &phone, 10).await;
+    let stuck = async || scene.store.stuck_inboxes(10).await.unwrap();
+    assert_eq!(stuck().await, []);
+    scene.lease(&phone, now).await;
+    let inbox = StuckInbox { user: phone.user, session: phone.id, messages: 1, since: now };
+    assert_eq!(stuck().await, [inbox]);
+    assert_eq!(scene.store.stuck_inboxes(0).await.unwrap(), []);
+    assert!(scene.store.retry_set_aside(inbox_of(&phone), message_id(1)).await.unwrap());
+    assert_eq!(stuck().await, []);
 }
 
 pub(super) async fn a_late_acknowledgement_removes_what_is_set_aside(scene: Scene) {

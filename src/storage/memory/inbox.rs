@@ -12,7 +12,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, Guard, InboxKey, InboxStatus, Intake, LeaseRequest, Leased,
-    MessageDigest, Release, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
+    MessageDigest, Release, Returned, SetAside, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::domain::top_up::OpenTopUp;
@@ -93,6 +93,10 @@ impl Inbox for MemoryStore {
         limit: u32,
     ) -> Result<Vec<SetAside>, Fault> {
         Ok(self.state().list_set_aside(inbox.session, after, limit))
+    }
+
+    async fn stuck_inboxes(&self, limit: u32) -> Result<Vec<StuckInbox>, Fault> {
+        Ok(self.state().list_stuck(limit))
     }
 
     async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {

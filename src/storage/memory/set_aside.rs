@@ -2,7 +2,9 @@
 
 use super::{FREE, State};
 use crate::domain::ids::{MessageId, Order, SessionNumber};
-use crate::domain::inbox::{GapReason, InboxStatus, LeaseRequest, Leased, SetAside, Waiting};
+use crate::domain::inbox::{
+    GapReason, InboxStatus, LeaseRequest, Leased, SetAside, StuckInbox, Waiting,
+};
 use crate::storage::gap::Missing;
 
 impl State {
@@ -92,6 +94,21 @@ impl State {
             }
         });
         list.collect()
+    }
+
+    pub(super) fn list_stuck(&self, limit: u32) -> Vec<StuckInbox> {
+        let live = self.sessions.iter().filter(|(_, session)| session.ended_at.is_none());
+        let mut stuck: Vec<_> = live
+            .filter_map(|(number, session)| {
+                let aside = self.all_set_aside(*number);
+                let times = aside.iter().map(|order| self.inbox[&(*number, *order)].set_aside_at);
+                let (user, messages) = (session.user, aside.len() as u64);
+                let since = times.flatten().min()?;
+                Some((since, *number, StuckInbox { user, session: session.id, messages, since }))
+            })
+            .collect();
+        stuck.sort_by_key(|(since, number, _)| (*since, *number));
+        stuck.into_iter().take(limit as usize).map(|(_, _, inbox)| inbox).collect()
     }
 
     pub(super) fn retry_set_aside(&mut self, session: SessionNumber, id: MessageId) -> bool {

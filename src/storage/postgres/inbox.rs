@@ -18,7 +18,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Slot, Stretch, Sweep, SweepRequest, Waiting,
+    Returned, SetAside, Slot, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -94,6 +94,10 @@ impl Inbox for PostgresStore {
         limit: u32,
     ) -> Result<Vec<SetAside>, Fault> {
         Ok(self.list_set_aside(inbox, after, limit).await?)
+    }
+
+    async fn stuck_inboxes(&self, limit: u32) -> Result<Vec<StuckInbox>, Fault> {
+        Ok(self.list_stuck(limit).await?)
     }
 
     async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {

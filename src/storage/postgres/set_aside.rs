@@ -11,7 +11,8 @@ use super::rows::{count, value};
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order, SessionNumber};
-use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside};
+use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside, StuckInbox};
+use crate::domain::ports::MOST_COUNTED;
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
 use crate::storage::records;
@@ -92,6 +93,22 @@ pub(super) const LIST: &str = "
     ) AS payload
     ORDER BY aside.number";
 
+/// The index has no row for anything else.
+const STUCK: &str = "
+    SELECT accounts.id AS owner, sessions.id AS session, found.messages, found.since
+    FROM (
+        SELECT session, count(*) AS messages, min(set_aside_at) AS since
+        FROM (
+            SELECT session, set_aside_at FROM inbox WHERE set_aside_at IS NOT NULL LIMIT $1
+        ) AS aside
+        GROUP BY session
+    ) AS found
+    JOIN sessions ON sessions.number = found.session
+    JOIN accounts ON accounts.number = sessions.account
+    WHERE sessions.ended_at IS NULL
+    ORDER BY found.since, sessions.number
+    LIMIT $2";
+
 pub(super) const BY_MESSAGE_ID: &str = "
     SELECT inbox.number
     FROM inbox CROSS JOIN LATERAL (
@@ -147,6 +164,12 @@ impl PostgresStore {
         let rows = query(LIST).bind(inbox.shard.0).bind(inbox.session.0).bind(after.unwrap_or(0));
         let rows = rows.bind(i64::from(limit)).fetch_all(&mut self.reader().await?).await;
         rows.map_err(during("listing what is set aside"))?.iter().map(records::set_aside).collect()
+    }
+
+    pub(super) async fn list_stuck(&self, limit: u32) -> Result<Vec<StuckInbox>, StoreError> {
+        let rows = query(STUCK).bind(i64::from(MOST_COUNTED)).bind(i64::from(limit));
+        let rows = rows.fetch_all(&mut self.reader().await?).await;
+        rows.map_err(during("listing stuck inboxes"))?.iter().map(records::stuck_inbox).collect()
     }
 
     pub(super) async fn change_set_aside(

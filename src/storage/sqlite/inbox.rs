@@ -21,7 +21,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Release, Returned, SetAside, Stretch, Sweep, SweepRequest, Waiting,
+    Release, Returned, SetAside, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -139,6 +139,10 @@ impl Inbox for SqliteStore {
         limit: u32,
     ) -> Result<Vec<SetAside>, Fault> {
         Ok(self.list_set_aside(inbox, after, limit).await?)
+    }
+
+    async fn stuck_inboxes(&self, limit: u32) -> Result<Vec<StuckInbox>, Fault> {
+        Ok(self.list_stuck(limit).await?)
     }
 
     async fn retry_set_aside(&self, inbox: InboxKey, id: MessageId) -> Result<bool, Fault> {

@@ -13,7 +13,8 @@ use super::settle::settle_rows;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{MessageId, Order, SessionNumber};
-use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside};
+use crate::domain::inbox::{GapReason, InboxKey, InboxStatus, Isolation, SetAside, StuckInbox};
+use crate::domain::ports::MOST_COUNTED;
 use crate::storage::batch::Answer;
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
@@ -98,6 +99,23 @@ pub(super) const LIST: &str = "
     ORDER BY inbox.number
     LIMIT ?4";
 
+/// The index has no row for anything else.
+const STUCK: &str = "
+    SELECT accounts.id AS owner, sessions.id AS session, found.messages, found.since
+    FROM (
+        SELECT session, count(*) AS messages, min(set_aside_at) AS since
+        FROM (
+            SELECT session, set_aside_at FROM inbox INDEXED BY inbox_set_aside
+            WHERE set_aside_at IS NOT NULL LIMIT ?1
+        )
+        GROUP BY session
+    ) AS found
+    CROSS JOIN sessions ON sessions.number = found.session
+    CROSS JOIN accounts ON accounts.number = sessions.account
+    WHERE sessions.ended_at IS NULL
+    ORDER BY found.since, sessions.number
+    LIMIT ?2";
+
 pub(super) const BY_MESSAGE_ID: &str = "
     SELECT inbox.number
     FROM inbox INDEXED BY inbox_set_aside
@@ -141,6 +159,11 @@ impl SqliteStore {
         let rows = query(LIST).bind(inbox.shard.0).bind(inbox.session.0).bind(after.unwrap_or(0));
         let rows = rows.bind(limit).fetch_all(&self.readers).await;
         rows.map_err(during("listing what is set aside"))?.iter().map(records::set_aside).collect()
+    }
+
+    pub(super) async fn list_stuck(&self, limit: u32) -> Result<Vec<StuckInbox>, StoreError> {
+        let rows = query(STUCK).bind(MOST_COUNTED).bind(limit).fetch_all(&self.readers).await;
+        rows.map_err(during("listing stuck inboxes"))?.iter().map(records::stuck_inbox).collect()
     }
 
     pub(super) async fn change_set_aside(

@@ -89,6 +89,7 @@ pub(in super::super) fn shape_fault(fault: &Fault, format: Format) -> Response {
 pub(super) fn say_when(fault: &Fault, response: &mut Response) {
     if let Fault::RateLimited { retry_after, .. }
     | Fault::Unavailable { retry_after, .. }
+    | Fault::Closed { retry_after, .. }
     | Fault::Deferred { retry_after } = fault
     {
         let seconds = ratelimit::seconds(*retry_after).max(1);

@@ -25,6 +25,7 @@ use crate::domain::ids::MessageId;
 use crate::domain::session::Scope;
 use crate::http::fault_log;
 use crate::http::request_id::RequestId;
+use crate::http::switch::Effect;
 
 /// How many messages one request may acknowledge.
 const ACKNOWLEDGEMENTS: usize = 100;
@@ -215,18 +216,23 @@ async fn act(
             acknowledge(state, guest, list.messages).await.map_err(told)
         }
         CREATE_MESSAGE => {
-            guest.caller.require(Scope::Send).map_err(told)?;
+            may_send(state, guest).map_err(told)?;
             let item = raw_params(request).map_err(told)?;
             let message = sending::one(state, guest, item).await.map_err(told)?;
             Outcome::data(&message)
         }
         CREATE_MESSAGES => {
-            guest.caller.require(Scope::Send).map_err(told)?;
+            may_send(state, guest).map_err(told)?;
             let receipts = create_messages(state, guest, request).await.map_err(told)?;
             Outcome::data(&receipts)
         }
         _ => Err(unknown_action()),
     }
+}
+
+fn may_send(state: &MixinState, guest: &Guest) -> Result<(), Fault> {
+    state.switch.admit(Effect::Changes)?;
+    guest.caller.require(Scope::Send)
 }
 
 /// What the gateway does not do is told so under the id and action of the request.

@@ -88,6 +88,7 @@ impl World {
             verified: verified_tokens(),
             sockets: Arc::new(Places::new(10, 10)),
             leftovers: Arc::new(Leftovers::new(10, Duration::from_secs(30))),
+            switch: Arc::default(),
         });
         Self { state, scene, bot, phone }
     }
