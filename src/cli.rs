@@ -20,6 +20,7 @@ mod invite;
 mod keystore;
 mod keystores;
 mod migrate;
+mod mode;
 mod new_file;
 mod openapi;
 mod output;

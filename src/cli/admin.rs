@@ -5,10 +5,13 @@ use serde_json::json;
 
 use super::error::{CommandError, while_};
 use super::gateway::Gateway;
+use super::mode::{self, Change, Turned};
 use super::output::{Output, on_one_line};
 use super::{session, set_aside};
 use crate::admin::client::CallError;
-use crate::admin::types::{AccountInfo, AccountPage, DatabaseCheck, SessionList, Status};
+use crate::admin::types::{
+    AccountInfo, AccountPage, DatabaseCheck, SessionList, Status, StuckInboxInfo, StuckList,
+};
 use crate::app::Config;
 use crate::sdk::ids::UserId;
 
@@ -38,6 +41,26 @@ pub(super) enum Command {
         user: UserId,
     },
     SetAside(set_aside::SetAside),
+    /// List the inboxes in which something is set aside, those that are longest so first
+    Stuck,
+    /// Show what clients are let do
+    Mode,
+    /// Refuse what would change something, or take it again
+    ///
+    /// Reading and acknowledging go on. It is the running gateway's, which forgets it when it stops.
+    ReadOnly {
+        /// Whether to refuse it
+        #[arg(value_name = "STATE", value_enum)]
+        state: Turned,
+    },
+    /// Refuse everything and close sockets before a stop, or serve again
+    ///
+    /// A load balancer sees it at /readyz. It is the running gateway's, which forgets it when it stops.
+    Drain {
+        /// Whether to refuse everything
+        #[arg(value_name = "STATE", value_enum)]
+        state: Turned,
+    },
 }
 
 pub(super) async fn run(
@@ -52,6 +75,10 @@ pub(super) async fn run(
         Command::Account { user } => account(user, config, out).await,
         Command::Sessions { user } => session::list(user, config, out).await,
         Command::SetAside(arguments) => set_aside::run(arguments, config, out).await,
+        Command::Stuck => stuck(config, out).await,
+        Command::Mode => mode::run(None, config, out).await,
+        Command::ReadOnly { state } => mode::run(Some(Change::ReadOnly(state)), config, out).await,
+        Command::Drain { state } => mode::run(Some(Change::Draining(state)), config, out).await,
     }
 }
 
@@ -71,6 +98,7 @@ fn table(status: &Status) -> String {
     let mut lines = vec![
         ("version", status.version.clone()),
         ("serving", serving),
+        ("mode", mode::in_words(status.mode).to_owned()),
         ("own key", status.server_public_key.clone()),
         ("open sockets", status.sockets.to_string()),
     ];
@@ -102,6 +130,18 @@ fn duration(seconds: u64) -> String {
         (0, hours, minutes, _) => format!("{hours} h {minutes} min"),
         (days, hours, ..) => format!("{days} d {hours} h"),
     }
+}
+
+async fn stuck(config: &Config, out: Output) -> Result<(), CommandError> {
+    let gateway = Gateway::find(config).await?;
+    let found = gateway.client.get::<StuckList>("/admin/v1/stuck").await;
+    gateway.close().await;
+    let StuckList { inboxes } = found.map_err(while_("list the inboxes that are stuck"))?;
+    inboxes.iter().try_for_each(|inbox| {
+        let StuckInboxInfo { user_id, full_name, session_id, messages, since } = inbox;
+        let name = on_one_line(full_name.as_deref().unwrap_or_default());
+        out.print(&format!("{session_id}  {since}  {messages} set aside  {user_id}  {name}"), inbox)
+    })
 }
 
 async fn check(config: &Config, out: Output) -> Result<(), CommandError> {

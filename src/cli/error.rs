@@ -95,6 +95,9 @@ pub(super) enum CommandError {
         #[source]
         source: io::Error,
     },
+    /// What was asked for is a running gateway's alone.
+    #[error("no gateway runs here")]
+    NoGateway,
     /// No client can be made of a keystore.
     #[error("cannot speak for the keystore")]
     Client(#[from] BuildError),

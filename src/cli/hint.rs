@@ -48,6 +48,10 @@ pub(super) fn of(error: &CommandError) -> Option<String> {
         CommandError::Damaged => fixed(
             "stop the gateway and restore the last backup; keep the damaged files for a while",
         ),
+        CommandError::NoGateway => fixed(
+            "the switch is a running gateway's, which forgets it when it stops: `sealpost serve` \
+             starts one, --data and --config name another one",
+        ),
         CommandError::NoText => {
             fixed("give the text as an argument, or pipe it in and leave the argument out")
         }

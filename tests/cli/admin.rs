@@ -53,3 +53,30 @@ fn a_database_without_damage_is_called_sound() {
     place.bot();
     assert_eq!(place.good(&["admin", "check"]).trim_end(), "the database is sound");
 }
+
+#[test]
+fn the_switch_of_a_running_gateway_is_turned_and_shown() {
+    let place = Place::new();
+    let served = place.serve();
+    let bot = place.bot();
+    let token = place.good(&["bot", "token", text(&bot, "session_id")]);
+    assert_eq!(place.good(&["admin", "mode"]).trim_end(), "everything is served");
+    assert!(place.good(&["admin", "read-only", "on"]).starts_with("read-only"));
+    assert_eq!(served.status_of("/me", token.trim()), 200);
+    assert!(place.good(&["admin", "drain", "on"]).starts_with("draining"));
+    assert_eq!(served.status_of("/me", token.trim()), 503);
+    assert_eq!(served.status_of("/readyz", token.trim()), 503);
+    place.good(&["admin", "drain", "off"]);
+    assert_eq!(served.status_of("/me", token.trim()), 200);
+    let mode: Value = serde_json::from_str(&place.good(&["admin", "mode", "--json"])).unwrap();
+    assert_eq!((&mode["read_only"], &mode["draining"]), (&true.into(), &false.into()));
+    assert!(place.good(&["admin", "status"]).contains("mode            read-only"));
+}
+
+#[test]
+fn a_switch_without_a_gateway_is_none() {
+    let place = Place::new();
+    let done = place.run(&["admin", "drain", "on"]);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("no gateway runs here") && done.err.contains("hint: "), "{done:?}");
+}

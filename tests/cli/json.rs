@@ -56,6 +56,10 @@ fn invocations(bot: &Value, gateway: &str) -> Vec<(&'static str, Vec<String>)> {
         ("admin account", words(&[account])),
         ("admin sessions", words(&[account])),
         ("admin set-aside", words(&[session])),
+        ("admin stuck", words(&[])),
+        ("admin mode", words(&[])),
+        ("admin read-only", words(&["off"])),
+        ("admin drain", words(&["off"])),
         ("openapi", words(&["--as", "3.0"])),
         ("completions", words(&["bash"])),
         ("doctor", words(&[])),
@@ -89,7 +93,7 @@ fn every_command_writes_objects_and_nothing_else() {
 
 /// Whether a command may have nothing to tell.
 fn is_list(command: &str) -> bool {
-    let lists = ["inbox tail", "set-aside", "invite list", "textsecure codes"];
+    let lists = ["inbox tail", "set-aside", "stuck", "invite list", "textsecure codes"];
     lists.iter().any(|list| command.ends_with(list))
 }
 
