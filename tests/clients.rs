@@ -1,7 +1,7 @@
 //! Clients that other people's generators make of `openapi.yaml`, against the real program: an API
 //! token, a batch with a list of sessions that is old and one that is not, the inbox, an error.
 //!
-//! Each is a script in `tests/clients/` that has nothing of its own for HTTP. Sealing is not what is
+//! Each is a script or a program in `tests/clients/` that has nothing of its own for HTTP. Sealing is not what is
 //! looked at here, so it asks for that, a line of JSON for each question and one for each answer:
 //!
 //! | question | answer |
@@ -263,4 +263,30 @@ async fn a_client_of_the_document_in_version_3_0_works_as_well() {
     let reduced = sealpost::app::openapi_reduced("").document;
     fs::write(&document, reduced.to_string()).expect("a file is written");
     tells_its_story(python_client(&document, &made.path().join("client"))).await;
+}
+
+/// The client in Rust: a package of its own, built beside what it is tried against.
+fn rust_client() -> Command {
+    let target = Path::new(env!("CARGO_BIN_EXE_sealpost")).parent().and_then(Path::parent);
+    let target = target.expect("a target folder").join("clients-rust");
+    fs::create_dir_all(&target).expect("a folder is made");
+    let document = target.join("openapi-3.0.json");
+    let reduced = sealpost::app::openapi_reduced("").document.to_string();
+    // A file that is written again is one that has changed, and makes the generator work again.
+    if fs::read_to_string(&document).ok().as_deref() != Some(&reduced) {
+        fs::write(&document, reduced).expect("a file is written");
+    }
+    run(Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--manifest-path"])
+        .arg(file("tests/clients/rust/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .env("SEALPOST_OPENAPI", &document));
+    Command::new(target.join("debug/sealpost-client-by-progenitor"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "builds a generator, which takes a minute and packages that cargo fetches"]
+async fn a_client_by_progenitor_works() {
+    tells_its_story(rust_client()).await;
 }
