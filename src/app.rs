@@ -428,9 +428,9 @@ async fn follow(switch: Arc<Switch>, hub: Arc<Hub>) {
     loop {
         let draining = told.borrow_and_update().draining;
         if draining {
-            hub.send_away()
+            hub.send_away();
         } else {
-            hub.let_in()
+            hub.let_in();
         }
         // The switch is here, so it is never gone.
         if told.changed().await.is_err() {

@@ -8,10 +8,10 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::markdown;
+use crate::program::pause;
 use crate::shell::Shell;
 
 /// What is run of the page.
@@ -159,7 +159,7 @@ impl Proxy {
             let said = || fs::read_to_string(self.shell.path("said")).unwrap_or_default();
             let is_over = ended.is_some() || begun.elapsed() > PATIENCE;
             assert!(!is_over, "the proxy does not listen: {}", said());
-            thread::sleep(PAUSE);
+            pause(PAUSE);
         }
     }
 

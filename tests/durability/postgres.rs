@@ -18,7 +18,7 @@ use super::actors::{Actor, Posted};
 use super::http::Connection;
 use super::stream::{Cast, LARGEST_BATCH, Ledger, check_inboxes};
 use super::{CONNECTIONS, say, seed, setting, spin};
-use crate::program::{self, Program};
+use crate::program::{self, Program, pause};
 
 /// How long the gateway may take to work again once the server is back.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,11 +95,6 @@ impl Poster {
     fn answers(&self) -> u64 {
         self.answers.load(Ordering::SeqCst)
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "other processes tell nobody when they are ready")]
-fn pause(time: Duration) {
-    std::thread::sleep(time);
 }
 
 /// Looks until something is so, and fails when that takes too long.

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use sealpost::sdk::base64url;
@@ -15,6 +14,7 @@ use tempfile::TempDir;
 
 use super::variable;
 use crate::markdown::{self, Block};
+use crate::program::pause;
 
 /// What is run of it: all.
 pub const SECTION: (&str, &str) = ("docs/tutorial.md", "# An encrypted echo bot in Python");
@@ -155,7 +155,7 @@ impl Source {
             let ended = terminal.child.try_wait().expect("the child was started here");
             let is_over = ended.is_some() || begun.elapsed() > PATIENCE;
             assert!(!is_over, "`{}` does not say {pattern:?}:\n{said}", terminal.command);
-            thread::sleep(PAUSE);
+            pause(PAUSE);
         }
     }
 
@@ -253,9 +253,8 @@ fn is_sealed(source: &Source) {
     let data = json["data"][0]["data_base64"].as_str().expect("a message");
     let data = base64url::decode(data).expect("base64");
     assert!(!data.windows(text.len()).any(|window| window == text.as_bytes()));
-    let keystore = |name: &str| {
-        Keystore::from_file(&source.path(name)).expect("a keystore that the SDK reads")
-    };
+    let keystore =
+        |name: &str| Keystore::from_file(source.path(name)).expect("a keystore that the SDK reads");
     let (first, second) = (keystore("ada/device-1.json"), keystore("ada/device-2.json"));
     let bot = keystore("echo.json").session_private_key.verifying_key().agreement_key();
     let senders = [bot];

@@ -202,7 +202,7 @@ impl Port for SqlitePort {
             }
             Table::Inbox => COUNT_INBOX.to_owned(),
             Table::Sequences => "SELECT count(*) + 1 AS rows FROM sequences".to_owned(),
-            Table::Seen => return Ok(seen::count_all(&mut self.connection).await?),
+            Table::Seen => return seen::count_all(&mut self.connection).await,
         };
         let row = query(AssertSqlSafe(statement)).fetch_one(&mut self.connection).await;
         let rows: i64 = value(&row.map_err(during(READING))?, "rows")?;
