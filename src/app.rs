@@ -17,6 +17,7 @@ mod nodes;
 mod openapi;
 mod outside;
 mod phones;
+mod readers;
 mod relays;
 mod routers;
 mod settings;
@@ -229,7 +230,7 @@ impl App {
             directory,
         };
         app.tasks.spawn(app.hub.clone().run(app.gateway.bus.subscribe()));
-        app.tasks.spawn(follow(app.switch.clone(), app.hub.clone()));
+        app.tasks.spawn(readers::turn(app.switch.clone(), app.hub.clone()));
         app.tasks.spawn(upkeep::run(app.gateway.clone()));
         app.tasks.spawn(files::run(app.files.clone()));
         if app.config.dialects.textsecure.enabled {
@@ -419,23 +420,6 @@ impl App {
         let routers = Routers { clients, operators: self.admin_router(), own };
         listeners::run(bound, routers, &self.config.http, &self.traffic, stop).await;
         self.sockets.close(self.config.http.stop_timeout()).await;
-    }
-}
-
-/// Sends readers away, and lets them in again, as the switch says; the caller ends it by dropping it.
-async fn follow(switch: Arc<Switch>, hub: Arc<Hub>) {
-    let mut told = switch.follow();
-    loop {
-        let draining = told.borrow_and_update().draining;
-        if draining {
-            hub.send_away();
-        } else {
-            hub.let_in();
-        }
-        // The switch is here, so it is never gone.
-        if told.changed().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -70,7 +70,9 @@ impl Spans {
         let tracer = self.provider.tracer("sealpost");
         // Where in the code a span begins, and on which thread, says nothing about a request.
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-        let layer = Followed(layer.with_location(false).with_threads(false));
+        let layer = layer.with_location(false).with_threads(false);
+        // A span whose name is known in the end alone must not have been begun before.
+        let layer = Followed(layer.with_context_activation(false));
         layer.with_filter(filter_fn(|it| it.target().starts_with("sealpost")))
     }
 
