@@ -71,10 +71,11 @@ dependencies() {
 
 # A bot author must never build the server.
 refuse_server_packages() {
-    local found
-    found=$(dependencies --package "$1" | grep -E '^(axum|sqlx)($|-)' || true)
+    local packages found
+    packages=$(dependencies --package "$1")
+    found=$(grep -E '^(axum|sqlx)($|-)' <<<"$packages" || true)
     [ -z "$found" ] || give_up "$1 depends on $(echo "$found" | tr '\n' ' ')"
-    echo "$1: $(dependencies --package "$1" | wc -l) packages, neither axum nor sqlx"
+    echo "$1: $(wc -l <<<"$packages") packages, neither axum nor sqlx"
 }
 
 step "tools"
@@ -103,6 +104,7 @@ if cargo deny --version >/dev/null 2>&1; then
     # Advisories need the network, and change without any change here: they are not part of this.
     cargo deny --all-features check bans licenses sources
 else
+    unchecked="licences and sources (deny.toml), for which cargo-deny is not installed"
     echo "cargo-deny is not installed, so deny.toml was not checked;" \
         "to have it checked: cargo install --locked cargo-deny"
 fi
@@ -174,4 +176,5 @@ cargo test --workspace --all-features --doc
 
 close_step
 [ ${#without[@]} -eq 0 ] || printf '\nleft out: the examples in %s\n' "${without[*]}"
+[ -z "${unchecked:-}" ] || printf '\nnot checked: %s\n' "$unchecked"
 printf '\nall checks passed in %d s\n' "$SECONDS"

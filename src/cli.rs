@@ -1,7 +1,7 @@
 //! The `sealpost` command: one file for each noun.
 //!
 //! What a command finds or makes goes to standard output, what there is to say about it to
-//! standard error, both for people or, with `--json`, for programs ([`output`]). It ends with 0 when all went well, 1 when something failed, 2 when it was called
+//! standard error, both for people or, with `--json`, for programs (`cli/output.rs`). It ends with 0 when all went well, 1 when something failed, 2 when it was called
 //! in a way that it does not know.
 
 mod admin;

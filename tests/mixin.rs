@@ -11,7 +11,7 @@ mod deliver_known;
 mod duplicates;
 mod etags;
 mod gaps;
-mod gone_clients;
+mod gone;
 mod groups;
 mod idempotency;
 mod inbox;

@@ -7,7 +7,7 @@ use super::{App, Config};
 use crate::console::figures::Figures;
 use crate::console::login::{Door, Keys};
 use crate::console::{self, ConsoleState};
-use crate::http::layers::{Guard, Place, guard};
+use crate::http::layers::{Place, guard};
 
 impl App {
     /// Makes the console and has it take readings, if somebody can log in there.
@@ -39,8 +39,7 @@ impl App {
     /// Where the console is, if there is one. The operator's switch does not close it.
     pub(super) fn console_place(&self) -> Option<Place> {
         let router = console::router(self.console.clone()?, self.admin_state());
-        let bounds = Guard { is_trusting: true, ..self.open_guard() };
-        Some(Place::below(console::PLACE, guard(router, bounds)))
+        Some(Place::below(console::PLACE, guard(router, self.open_guard())))
     }
 
     /// The console's part that is not the operator's API, if there is a console.

@@ -83,7 +83,11 @@ impl Metrics {
         };
         let answers = self.traffic.answers();
         // What operators ask for at the console is no client's traffic.
-        let from_clients = || answers.iter().filter(|it| !it.route.starts_with(console::PLACE));
+        let is_operators = |route: &str| {
+            let rest = route.strip_prefix(console::PLACE);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let from_clients = || answers.iter().filter(|it| !is_operators(&it.route));
         let with = |classes: &[&str]| {
             let those = from_clients().filter(|answer| classes.contains(&answer.class));
             those.map(|answer| answer.count).sum::<u64>()

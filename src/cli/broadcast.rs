@@ -143,7 +143,7 @@ impl Broadcast {
         let items = self.client.bot.send_all(messages).await;
         if let Some(source) = out_of_reach(&items) {
             let line = rows.first().map_or(0, |row| row.line);
-            let left = self.counts.rows - self.counts.told();
+            let left = self.counts.rows.saturating_sub(self.counts.told());
             return Err(self.client.stopped(line, left, source));
         }
         let mut told = vec![false; items.len()];

@@ -58,7 +58,10 @@ pub(super) fn of(error: &CommandError) -> Option<String> {
         CommandError::Send { who, source } => of_sending(source, who),
         CommandError::Stopped { who, source, .. } => {
             let first = of_sending(source, who).map(|hint| hint + "; then ").unwrap_or_default();
-            Some(format!("{first}run the same command again: nobody gets a message twice"))
+            Some(format!(
+                "{first}run the same command again, with another --report: with the same keystore \
+                 nobody gets a message twice, with a new one whoever has it gets it again"
+            ))
         }
         CommandError::Undelivered { message, later: true, .. } => {
             Some(format!("try again later with --id {message}: it is delivered once"))
@@ -72,8 +75,8 @@ pub(super) fn of(error: &CommandError) -> Option<String> {
             fixed("name the column of the texts with --column, or one text for all with --text")
         }
         CommandError::FailedRows { .. } => fixed(
-            "correct those rows and run the same command again: who has the message does not get \
-             it twice",
+            "correct those rows and run the same command again, with another --report: who has the \
+             message does not get it twice",
         ),
         CommandError::Answer => {
             fixed("use the program that runs as the gateway, or start that anew")
@@ -194,8 +197,9 @@ fn of_listening(error: &io::Error) -> Option<&'static str> {
              port with --listen",
         ),
         ErrorKind::PermissionDenied => Some(
-            "ports below 1024 need a privilege (AmbientCapabilities=CAP_NET_BIND_SERVICE for a \
-             service): choose a higher one with --listen",
+            "ports below 1024 need a privilege (for a service AmbientCapabilities= and \
+             CapabilityBoundingSet=CAP_NET_BIND_SERVICE with PrivateUsers=no): choose a higher one \
+             with --listen",
         ),
         ErrorKind::AddrNotAvailable => {
             Some("this machine has no such address; 0.0.0.0 means all that it has")
@@ -292,6 +296,9 @@ fn of_table(error: &csv::Error) -> Option<String> {
     let text = match error.kind() {
         csv::ErrorKind::Io(error) if error.kind() == ErrorKind::NotFound => {
             "name a file with a header line and a column user_id"
+        }
+        csv::ErrorKind::Io(error) if error.kind() == ErrorKind::InvalidInput => {
+            "write what comes from there into a file first: it is read twice"
         }
         csv::ErrorKind::Io(_) => "let this user read it",
         _ => "write it as comma-separated values (RFC 4180), with quotes around what has commas",

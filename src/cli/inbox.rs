@@ -1,5 +1,6 @@
 //! `sealpost inbox …`.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use clap::{Args, Subcommand};
@@ -56,13 +57,17 @@ pub(super) async fn run(command: Command, out: Output) -> Result<(), CommandErro
 
 async fn once(client: &Client, acknowledge: bool, out: Output) -> Result<(), CommandError> {
     let mut shown: u64 = 0;
+    let mut seen = HashSet::new();
     loop {
         let found = client.bot.look().await;
         let found = found.map_err(|source| client.failed("read the inbox", source))?;
-        if found.is_empty() {
+        // Whoever reads slowly outlives the lease: what was shown before comes again then.
+        let is_new = |message: &&_| id_of(message).is_none_or(|id| seen.insert(id));
+        let new: Vec<_> = found.iter().filter(is_new).collect();
+        if new.is_empty() {
             break;
         }
-        for message in &found {
+        for message in new {
             print(message, out)?;
             shown += 1;
         }

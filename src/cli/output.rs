@@ -63,8 +63,8 @@ impl Output {
         let hint = hint::of(error);
         match self {
             Self::Text => {
-                say(&format!("error: {error}"));
-                because.iter().for_each(|cause| say(&format!("  because: {cause}")));
+                say(&harmless(&format!("error: {error}")));
+                because.iter().for_each(|cause| say(&harmless(&format!("  because: {cause}"))));
                 hint.iter().for_each(|hint| say(&format!("hint: {hint}")));
             }
             Self::Json => {
@@ -109,6 +109,11 @@ impl Failure {
         // Texts alone, which always serialise.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// A text that may have somebody else's words in it; its own lines stay.
+fn harmless(text: &str) -> String {
+    text.lines().map(on_one_line).collect::<Vec<_>>().join("\n")
 }
 
 /// A text from somebody else on one line that changes nothing on a terminal.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::CommandError;
 use super::keystore::Identity;
-use super::output::Output;
+use super::output::{Output, on_one_line};
 use crate::sdk::client::{Message, Outcome, Text};
 use crate::sdk::ids::{MessageId, SessionId, UserId};
 
@@ -143,7 +143,8 @@ impl Refusal {
                 ("deferred", why.into(), true)
             }
         };
-        Some(Self { word, why, later })
+        // The gateway's own words may be in it, and they end up on a terminal.
+        Some(Self { word, why: on_one_line(&why), later })
     }
 }
 

@@ -13,6 +13,9 @@ const SHORTEST_TOKEN: usize = 16;
 /// Where the page to try the gateway with is.
 const TRY_IT: &str = "/try";
 
+/// Where the console is.
+const CONSOLE: &str = "/console";
+
 /// Pages for people.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,20 +37,23 @@ impl Console {
         !self.password.is_empty() || !self.token.is_empty()
     }
 
-    /// Refuses settings that have something else where the page to try the gateway with is.
+    /// Refuses settings that have something else where these pages are.
     pub(super) fn fits(&self, dialects: &Dialects) -> Result<(), ConfigError> {
         let prefixes = [
             ("dialects.mixin.path_prefix", dialects.mixin.path_prefix.as_str()),
             ("dialects.hushnet.path_prefix", dialects.hushnet.mounted_at()),
         ];
-        let is_there = |path: &str| path == TRY_IT || path.starts_with(&format!("{TRY_IT}/"));
-        match prefixes.into_iter().find(|(_, path)| self.try_it && is_there(path)) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let reason = format!("is where console.try_it has its page, {TRY_IT}");
-                Err(ConfigError::Value { key, reason })
+        let pages = [(self.try_it, TRY_IT), (self.is_on(), CONSOLE)];
+        let is_below = |path: &str, page: &str| {
+            path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        for (_, page) in pages.into_iter().filter(|(is_on, _)| *is_on) {
+            if let Some((key, _)) = prefixes.iter().find(|(_, path)| is_below(path, page)) {
+                let reason = format!("is where there is a page for people already, {page}");
+                return Err(ConfigError::Value { key, reason });
             }
         }
+        Ok(())
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
@@ -88,6 +94,11 @@ mod tests {
         assert!(with(true, "").is_ok() && with(true, "/tryst").is_ok());
         assert!(with(true, "/try").is_err() && with(true, "/try/it").is_err());
         assert!(with(false, "/try").is_ok());
+        let mut dialects = Dialects::default();
+        dialects.mixin.path_prefix = "/console".to_owned();
+        assert!(Console::default().fits(&dialects).is_ok());
+        let is_on = Console { password: "correct horse".into(), ..Console::default() };
+        assert!(is_on.fits(&dialects).is_err());
     }
 
     #[test]

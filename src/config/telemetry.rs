@@ -74,6 +74,9 @@ impl Telemetry {
         if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
             return wrong("must begin with http:// or https://");
         }
+        if endpoint.contains(['@', '?', '#']) {
+            return wrong("holds credentials or a query: set telemetry.otlp_authorization");
+        }
         if !cfg!(feature = "otel") {
             return wrong("needs a program that was built with `--features otel`");
         }
@@ -94,7 +97,9 @@ mod tests {
         };
         let good = to("http://127.0.0.1:4318/v1/traces").validate();
         assert_eq!(good.is_ok(), cfg!(feature = "otel"), "{good:?}");
-        for bad in ["127.0.0.1:4318", "grpc://127.0.0.1:4317"] {
+        for bad in
+            ["127.0.0.1:4318", "grpc://127.0.0.1:4317", "https://user:word@collector.example/"]
+        {
             assert!(to(bad).validate().is_err(), "{bad}");
         }
     }

@@ -29,6 +29,7 @@ use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::limits::{Buckets, network_of};
 use crate::domain::ports::Entropy;
 use crate::http::body;
+use crate::http::course::Course;
 use crate::http::gate::Gate;
 use crate::http::problem::Problem;
 
@@ -235,6 +236,10 @@ pub(super) async fn require(
     let is_change = !request.method().is_safe();
     if is_change && shown == Shown::Cookie {
         require_own_page(headers)?;
+    }
+    if is_change {
+        // What an operator asks for is small and comes at once.
+        Course::begin_work_of(request.extensions());
     }
     // Ids are all that these paths have in them.
     let change = is_change.then(|| format!("{} {}", request.method(), request.uri().path()));

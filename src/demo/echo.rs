@@ -85,6 +85,10 @@ async fn listen(app: &App, address: SocketAddr) -> Result<(), EchoError> {
         // What cannot be read, and what is no text, has no answer.
         let Ok(message) = message else { return Ok(()) };
         let Some(text) = message.text() else { return Ok(()) };
+        // In a group there may be another bot that answers everything.
+        if message.in_group {
+            return Ok(());
+        }
         bot.reply(&message, Text::new(text)).await.map(drop)
     });
     Ok(answering.await?)

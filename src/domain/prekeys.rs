@@ -109,6 +109,10 @@ fn check_string(field: &'static str, string: &str) -> Result<(), Fault> {
         let reason = format!("has {} bytes; at most {LONGEST_STRING} are kept", string.len());
         return Err(Fault::invalid(field, reason));
     }
+    // Not every database keeps it.
+    if string.contains('\0') {
+        return Err(Fault::invalid(field, "holds a NUL character"));
+    }
     Ok(())
 }
 

@@ -55,9 +55,12 @@ pub struct Switch {
 impl Switch {
     /// Turns it.
     pub fn turn(&self, mode: Mode) {
-        self.read_only.store(mode.read_only, Ordering::Relaxed);
-        self.draining.store(mode.draining, Ordering::Relaxed);
-        self.told.send_replace(mode);
+        // One turn at a time, so that all three say the same in the end.
+        self.told.send_modify(|told| {
+            self.read_only.store(mode.read_only, Ordering::Relaxed);
+            self.draining.store(mode.draining, Ordering::Relaxed);
+            *told = mode;
+        });
     }
 
     /// How it stands.

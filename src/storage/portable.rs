@@ -1,7 +1,7 @@
 //! Everything that a database keeps, in a file that either kind of database can be filled from.
 //!
 //! The two have the same tables but for a few that are laid out in their own way; those travel in a
-//! form of their own ([`tables`]), everything else a row at a time as it is. A file begins with a
+//! form of their own (`tables`), everything else a row at a time as it is. A file begins with a
 //! line that says what it is, then come the tables one after the other, each with a line before it
 //! that names its columns and one after it with the number of its rows and a digest over them. It
 //! ends with a line that says so; without that one it is cut off.

@@ -136,3 +136,14 @@ fn a_table_without_the_column_is_refused_before_anything_is_sent() {
     );
     assert_eq!(scene.inbox(0), Vec::<String>::new());
 }
+
+#[test]
+fn what_can_be_read_once_alone_is_refused_before_anything_is_sent() {
+    let scene = Scene::new(0);
+    let arguments = ["bot", "broadcast", "bot.json", "--csv", "/dev/null", "--text", "hello"];
+    let done = scene.place.run(&arguments);
+    assert_eq!(done.code, 1);
+    assert!(done.err.contains("it is no file on a disk"), "{done:?}");
+    assert!(done.err.contains("hint: write what comes from there into a file first"), "{done:?}");
+    drop(scene.served);
+}

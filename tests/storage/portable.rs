@@ -35,6 +35,13 @@ const ROWS: &[&str] = &[
         x'0a0b0c0d', x'ff')",
     "INSERT INTO inbox (shard, session, number, leased_until, deliveries, slot_start, slot_length)
     VALUES (6, 1, 9, 77, 2, 2, 2)",
+    // A notice has no slots, and its row an empty one.
+    "INSERT INTO payloads (number, shard, sender_account, sender_session, message_id, category,
+        accepted_at, expires_at, details, waiting, slots, body)
+    VALUES (8, 6, 1, 1, x'00000000000000000000000000000008', 'SYSTEM_CONVERSATION', 3, 4, x'', x'',
+        x'', x'ff')",
+    "INSERT INTO inbox (shard, session, number, leased_until, deliveries, slot_start, slot_length)
+    VALUES (6, 1, 8, 0, 0, 0, 0)",
     "INSERT INTO seen_newest (number, newest_at, ids) VALUES (9, 3,
         unhex('0100000000000000' || '1111111111111111' || '2222222222222222'
             || '3333333333333333' || '4444444444444444'
@@ -152,6 +159,7 @@ async fn every_row_of_every_table_arrives() {
     let (file, moved) = export(&source.config().into()).await;
     assert!(moved.rows > (tables - OWN.len()) as u64, "{moved:?}");
     assert!(file.contains("\"DA0=\""), "the slot that waits is cut from the message's: {file}");
+    assert!(file.contains("[8,6,6,1,0,null,\"\"]"), "what has no slot has an empty one: {file}");
     assert!(!file.contains("seen_secret"), "{file}");
     let target = File::new();
     assert_eq!(import(&target.config().into(), &file).await.unwrap(), moved);

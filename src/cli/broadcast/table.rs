@@ -1,6 +1,7 @@
 //! The table of a broadcast: who gets what, a row at a time.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -47,6 +48,11 @@ pub(super) struct Row {
 impl Table {
     /// Reads the header line.
     pub(super) fn open(path: &Path, texts: Texts<'_>) -> Result<Self, CommandError> {
+        // It is read twice, once to count.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let error = io::Error::new(ErrorKind::InvalidInput, "it is no file on a disk");
+            return Err(unreadable(path)(error.into()));
+        }
         let mut reader = reader(path)?;
         let header = reader.byte_headers().map_err(unreadable(path))?.clone();
         let names: Vec<_> = header.iter().map(String::from_utf8_lossy).collect();
@@ -131,7 +137,7 @@ mod tests {
     fn rows(table: &str, texts: Texts<'_>) -> Result<Vec<Row>, Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("people.csv");
-        std::fs::write(&path, table)?;
+        fs::write(&path, table)?;
         let rows = Table::open(&path, texts)?.next(100)?;
         assert_eq!(Table::count(&path)?, rows.len() as u64);
         Ok(rows)

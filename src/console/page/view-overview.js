@@ -32,9 +32,9 @@ export function prepare(attempted) {
 
 export async function enter() {
   charts ??= new Charts(element("charts"));
-  await look();
   clearInterval(timer);
   timer = setInterval(() => document.hidden || attempt(look), PAUSE);
+  await look();
 }
 
 export function leave() {

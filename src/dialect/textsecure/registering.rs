@@ -126,7 +126,11 @@ pub(super) struct Body {
 
 impl Body {
     fn has_good_name(&self) -> bool {
-        self.name.as_ref().is_none_or(|name| name.chars().count() <= LONGEST_NAME)
+        let is_good = |name: &String| {
+            // Not every database keeps NUL characters.
+            name.chars().count() <= LONGEST_NAME && !name.contains('\0')
+        };
+        self.name.as_ref().is_none_or(is_good)
     }
 
     fn attributes(self) -> Result<Attributes, Fault> {

@@ -155,7 +155,8 @@ const COLUMNS: &str = "SELECT name, type FROM pragma_table_info(?1) ORDER BY cid
 
 const INBOX: &str = "
     SELECT inbox.number, payloads.shard AS home, inbox.shard, inbox.session, inbox.deliveries,
-        inbox.set_aside_at, substr(payloads.slots, inbox.slot_start + 1, inbox.slot_length) AS slot
+        inbox.set_aside_at,
+        coalesce(substr(payloads.slots, inbox.slot_start + 1, inbox.slot_length), x'') AS slot
     FROM inbox JOIN payloads ON payloads.number = inbox.number
     ORDER BY inbox.number, inbox.shard, inbox.session";
 

@@ -35,7 +35,7 @@ export function explain(error) {
 function sentence(status, reason) {
   switch (status) {
     case 401:
-      return "The gateway does not know this device any more.";
+      return "The gateway does not know this device any more, or this machine's clock is wrong.";
     case 429:
       return `That is too much at once: ${reason}. Try again in a minute.`;
     case 503:

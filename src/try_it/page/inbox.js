@@ -82,11 +82,18 @@ export class Inbox {
     const { message_id: id, category } = message;
     if (this.#handled.has(id)) return id;
     const tell = (step) => this.#hear.step(id, step);
-    if (category !== "ENCRYPTED_TEXT") tell(noteOf(message));
-    else await this.#open(person, message, tell);
+    if (category === "ENCRYPTED_TEXT") await this.#open(person, message, tell);
+    else if (category.startsWith("SYSTEM_")) tell(noteOf(message));
+    else tell(this.#otherKind(message));
     this.#handled.add(id);
     if (this.#handled.size > REMEMBERED) this.#handled.delete(this.#handled.values().next().value);
     return id;
+  }
+
+  /** What others may send as well, and what this page has no use for. Its content is anybody's. */
+  #otherKind({ category, user_id: from }) {
+    const title = `A message of another kind came from ${this.#hear.nameOf(from)}`;
+    return { kind: "came", title, facts: [["Category", category]] };
   }
 
   async #open(person, message, tell) {
@@ -129,7 +136,7 @@ export class Inbox {
   }
 }
 
-/** What the gateway itself says, unsealed. */
+/** What the gateway itself says, unsealed: nobody else may send what begins with `SYSTEM_`. */
 function noteOf({ category, data_base64: data }) {
   const text = fromUtf8(fromBase64(data));
   return { kind: "came", title: `A note of the gateway, ${category}`, facts: [["It says", text]] };
