@@ -55,16 +55,23 @@ impl Page {
 
     /// The value of a JavaScript expression; a promise is waited for.
     pub async fn evaluates(&self, expression: &str) -> Value {
+        let answer = self.try_evaluate(expression).await;
+        answer.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// The same, or why the browser did not look: the page was on its way to another one.
+    async fn try_evaluate(&self, expression: &str) -> Result<Value, Value> {
         let arguments = json!({
             "expression": expression,
             "awaitPromise": true,
             "returnByValue": true,
             "userGesture": true,
         });
-        let mut answer = self.call("Runtime.evaluate", &arguments).await;
+        let session = Some(self.session.as_str());
+        let mut answer = self.wire.try_call(session, "Runtime.evaluate", &arguments).await?;
         let thrown = &answer["exceptionDetails"];
         assert!(thrown.is_null(), "{expression}: {thrown}");
-        answer["result"]["value"].take()
+        Ok(answer["result"]["value"].take())
     }
 
     /// What JavaScript makes of `argument` with the function `function`.
@@ -75,7 +82,8 @@ impl Page {
     /// Waits until a JavaScript expression is true.
     pub async fn sees(&self, expression: &str) {
         let seen = async {
-            while self.evaluates(&format!("Boolean({expression})")).await != true {
+            let expression = format!("Boolean({expression})");
+            while self.try_evaluate(&expression).await != Ok(true.into()) {
                 sleep(PAUSE).await;
             }
         };

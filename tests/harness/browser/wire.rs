@@ -41,6 +41,17 @@ impl Wire {
 
     /// The result of a command, to the browser or to one of its tabs.
     pub async fn call(&self, session: Option<&str>, method: &str, arguments: &Value) -> Value {
+        let answer = self.try_call(session, method, arguments).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same, or what the browser says against it.
+    pub async fn try_call(
+        &self,
+        session: Option<&str>,
+        method: &str,
+        arguments: &Value,
+    ) -> Result<Value, Value> {
         let mut command = json!({ "method": method, "params": arguments });
         if let Some(session) = session {
             command["sessionId"] = session.into();
@@ -50,8 +61,10 @@ impl Wire {
         let answer = timeout(PATIENCE, answer).await;
         let answer = answer.unwrap_or_else(|_| panic!("{method} was not answered"));
         let mut answer = answer.unwrap_or_else(|_| panic!("the browser ended during {method}"));
-        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-        answer["result"].take()
+        match answer["error"].take() {
+            Value::Null => Ok(answer["result"].take()),
+            error => Err(error),
+        }
     }
 
     /// The first event like that, past ones included.
