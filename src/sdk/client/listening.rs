@@ -24,6 +24,7 @@ use super::socket::{Event, Link};
 pub struct Listening {
     bot: Bot,
     concurrency: usize,
+    on_ready: Option<Arc<dyn Fn() + Send + Sync>>,
     on_receipt: Option<Arc<Hook<BlazeReceipt>>>,
     on_trouble: Option<Arc<Hook<Trouble>>>,
 }
@@ -94,7 +95,13 @@ impl Bot {
     /// # }
     /// ```
     pub fn listening(&self) -> Listening {
-        Listening { bot: self.clone(), concurrency: 1, on_receipt: None, on_trouble: None }
+        Listening {
+            bot: self.clone(),
+            concurrency: 1,
+            on_ready: None,
+            on_receipt: None,
+            on_trouble: None,
+        }
     }
 }
 
@@ -103,6 +110,13 @@ impl Listening {
     /// other. With more, those of one conversation still are.
     pub fn concurrency(mut self, handlers: usize) -> Self {
         self.concurrency = handlers.clamp(1, 1024);
+        self
+    }
+
+    /// Calls `listener` when the socket is open and messages come: at the beginning, and again each
+    /// time after the connection was lost.
+    pub fn on_ready(mut self, listener: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_ready = Some(Arc::new(listener));
         self
     }
 
@@ -152,6 +166,7 @@ impl Listening {
                 event = link.next(), if !backlog.is_full() => match event {
                     None => break None,
                     Some(Event::Ended(error)) => break Some(error),
+                    Some(Event::Open) => self.on_ready.iter().for_each(|listener| listener()),
                     Some(Event::Trouble(error)) => self.tell(&Trouble::Connection(error)),
                     Some(Event::Receipt(receipt)) => {
                         self.on_receipt.iter().for_each(|listener| listener(&receipt));

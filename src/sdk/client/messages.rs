@@ -232,8 +232,8 @@ impl Messages {
                 let link = link.get_or_insert_with(|| Link::start(Arc::clone(core)));
                 match link.next().await {
                     Some(Event::Item(item)) => self.waiting.push_back(item),
-                    // It connects again by itself, and receipts have their hook elsewhere.
-                    Some(Event::Trouble(_) | Event::Receipt(_)) => {}
+                    // It connects again by itself, and the others have their hooks elsewhere.
+                    Some(Event::Open | Event::Trouble(_) | Event::Receipt(_)) => {}
                     Some(Event::Ended(error)) => {
                         self.ended = true;
                         return Err(error);

@@ -1,5 +1,6 @@
 //! What became of a message.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +61,26 @@ impl Outcome {
     }
 }
 
+/// In a few words, for a line of a report: `delivered`, by this call or an earlier one, `delivered in
+/// part`, `gone`, `rejected` with the gateway's words, `deferred`, or `still stale`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered { .. } | Self::AlreadyDelivered => formatter.write_str("delivered"),
+            Self::DeliveredInPart { missing, .. } => {
+                write!(formatter, "delivered in part: {} missing", missing.len())
+            }
+            Self::RecipientGone => formatter.write_str("gone"),
+            Self::Rejected { error } => write!(formatter, "rejected: {}", error.description),
+            Self::Deferred { retry_after: Some(wait) } => {
+                write!(formatter, "deferred: try again after {} s", wait.as_secs())
+            }
+            Self::Deferred { retry_after: None } => formatter.write_str("deferred"),
+            Self::StillStale => formatter.write_str("still stale"),
+        }
+    }
+}
+
 /// A message that was sent, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
@@ -116,4 +137,36 @@ pub enum SendError {
     /// The runtime is shutting down and ended the work half-way.
     #[error("the runtime ended before the message was sealed")]
     Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_said_in_a_few_words() {
+        let session = SessionId::from_bytes([1; 16]);
+        let error = ApiError {
+            status: 403,
+            code: 403,
+            description: "you are blocked".to_owned(),
+            extra: None,
+        };
+        let (sessions, missing) = (vec![session], vec![session]);
+        for (outcome, words) in [
+            (Outcome::Delivered { sessions: sessions.clone() }, "delivered"),
+            (Outcome::AlreadyDelivered, "delivered"),
+            (Outcome::DeliveredInPart { sessions, missing }, "delivered in part: 1 missing"),
+            (Outcome::RecipientGone, "gone"),
+            (Outcome::Rejected { error }, "rejected: you are blocked"),
+            (
+                Outcome::Deferred { retry_after: Some(Duration::from_secs(60)) },
+                "deferred: try again after 60 s",
+            ),
+            (Outcome::Deferred { retry_after: None }, "deferred"),
+            (Outcome::StillStale, "still stale"),
+        ] {
+            assert_eq!(outcome.to_string(), words);
+        }
+    }
 }

@@ -31,6 +31,26 @@ pub struct Refreshed {
     pub deleted: Vec<SessionId>,
 }
 
+impl Refreshed {
+    /// How many sessions the envelope had a slot for, as the lists say.
+    ///
+    /// ```
+    /// # use sealpost_sdk::client::{Bot, BuildError};
+    /// # use sealpost_sdk::keystore::Keystore;
+    /// # fn example(keystore: Keystore) -> Result<Bot, BuildError> {
+    /// let builder = Bot::builder(keystore).on_refresh(|refreshed| {
+    ///     println!("{} sessions -> {}", refreshed.sealed_for(), refreshed.sessions.len());
+    /// });
+    /// # builder.build()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sealed_for(&self) -> usize {
+        let with_slots = self.sessions.len() + self.redundant.len() + self.deleted.len();
+        with_slots.saturating_sub(self.missing.len())
+    }
+}
+
 type Callback = dyn Fn(&Refreshed) + Send + Sync;
 
 /// Somebody who wants to hear.

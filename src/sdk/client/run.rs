@@ -25,7 +25,7 @@ impl Bot {
     /// A handler that has begun is let finish, and what was handled is acknowledged before this
     /// returns; told a second time, it stops where it stands, and what is not acknowledged comes
     /// again. [`listening`](Self::listening) has settings: handlers side by side, hooks for
-    /// trouble and receipts.
+    /// being ready, trouble and receipts.
     ///
     /// # Errors
     /// When the gateway refuses to hand out messages, most likely since the session was revoked

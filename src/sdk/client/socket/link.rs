@@ -38,6 +38,8 @@ const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
 /// What a link tells.
 pub(in crate::client) enum Event {
+    /// A connection is open, and what waits and what comes will be told.
+    Open,
     /// Something from the inbox.
     Item(Item),
     /// How far a message of ours got.
@@ -210,7 +212,7 @@ impl FarEnd {
     async fn pass_on(&mut self, wire: &mut Wire) -> Result<(), RequestError> {
         let answer_within = self.core.keep_alive.answer_within;
         let mut batch = Vec::with_capacity(BATCH_LIMIT);
-        let mut held: Option<Event> = None;
+        let mut held = Some(Event::Open);
         let mut all_handled = false;
         let told = self.told.clone();
         // When the oldest unanswered frame was sent, or reading went on, or an answer came.

@@ -318,6 +318,29 @@ async fn receipts_go_to_their_hook() {
 }
 
 #[tokio::test]
+async fn who_listens_is_told_when_the_socket_is_open_and_when_it_is_again() {
+    let world = World::new().await;
+    world.fault("/", Fault::HangUp);
+    let ready = Arc::new(AtomicUsize::new(0));
+    let told = Arc::new(Notify::new());
+    let (counted, tell) = (Arc::clone(&ready), Arc::clone(&told));
+    world.push(Push::Cut);
+    world
+        .bot()
+        .listening()
+        .on_ready(move || {
+            if counted.fetch_add(1, Ordering::SeqCst) == 1 {
+                tell.notify_one();
+            }
+        })
+        .run_until(told.notified(), async |_| ())
+        .await
+        .unwrap();
+    assert_eq!(ready.load(Ordering::SeqCst), 2);
+    assert_eq!(world.requests("/").len(), 3, "the first was no connection");
+}
+
+#[tokio::test]
 async fn a_hook_is_not_called_for_troubles_of_a_quiet_life() {
     let world = World::new().await;
     let heard = |trouble: &Trouble| panic!("{trouble:?}");

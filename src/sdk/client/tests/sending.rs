@@ -102,6 +102,7 @@ async fn a_listener_hears_of_every_stale_message() {
     assert_eq!((heard[0].message_id, heard[0].recipient), (sent.message_id, Some(alice)));
     let live: Vec<_> = world.devices(alice).iter().map(|device| device.session).collect();
     assert_eq!((heard[0].round, &heard[0].sessions), (1, &live));
+    assert_eq!(heard[0].sealed_for(), 2);
 }
 
 #[tokio::test]
