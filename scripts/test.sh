@@ -136,6 +136,10 @@ prepare_postgres
 step "Chromium for the tests of the pages"
 prepare_chromium
 
+# What the examples do in each language, which their tests write down row by row.
+examples_table="$(target_directory)/tmp/examples.txt"
+rm -f "$examples_table"
+
 # One run for everything else: the rules of the house (tests/architecture.rs), the OpenAPI document,
 # what a bare `cargo test` ignores (the interop tests, the generated clients and the examples in other
 # languages, for which it has no packages, the pages', for which it has no browser, and what needs a
@@ -175,6 +179,8 @@ step "documentation tests"
 cargo test --workspace --all-features --doc
 
 close_step
+printf '\nwhat the examples do in each language:\n\n'
+cat "$examples_table"
 [ ${#without[@]} -eq 0 ] || printf '\nleft out: the examples in %s\n' "${without[*]}"
 [ -z "${unchecked:-}" ] || printf '\nnot checked: %s\n' "$unchecked"
 printf '\nall checks passed in %d s\n' "$SECONDS"
