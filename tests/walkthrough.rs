@@ -42,7 +42,7 @@ const RUST: Page = Page {
     heading: "# Getting started",
     blocks: 7,
     settings: &[],
-    prints: &["delivered to 1 of 1 people", "ENCRYPTED_TEXT", "\"full_name\":\"echo\""],
+    prints: &[" delivered\n", "ENCRYPTED_TEXT", "\"full_name\":\"echo\""],
     says: &["said 12 bytes"],
 };
 

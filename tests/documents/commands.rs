@@ -77,25 +77,18 @@ const COVERED: &[Covered] = &[
         "proxies::nginx_passes_everything_on",
     ),
     // The examples are run with what `scripts/prepare.sh` has made by the same commands.
+    covered("sdk-examples/README.md", "cargo run -p sealpost-examples --bin vectors ", RUST),
+    covered("sdk-examples/README.md", "cargo run -p sealpost-examples --bin echo_bot ", RUST),
+    covered("sdk-examples/README.md", "cargo run -p sealpost-examples --bin broadcast ", RUST),
     covered(
         "sdk-examples/README.md",
-        "cargo run -p sealpost-examples --bin echo_bot ",
-        "walkthrough::every_command_of_getting_started_works",
-    ),
-    covered(
-        "sdk-examples/README.md",
-        "cargo run -p sealpost-examples --bin broadcast ",
-        "walkthrough::every_command_of_getting_started_works",
+        "cargo run -p sealpost-examples --bin session_refresh ",
+        RUST,
     ),
     covered(
         "sdk-examples/README.md",
         "cargo run -p sealpost-examples --bin group_bot ",
         "examples::rust::group_bot_greets_and_answers",
-    ),
-    covered(
-        "sdk-examples/README.md",
-        "cargo run -p sealpost-examples --bin session_refresh ",
-        "examples::rust::session_refresh_reaches_a_device_that_came_in_between",
     ),
     covered(
         "sdk-examples/README.md",
@@ -128,6 +121,7 @@ const COVERED: &[Covered] = &[
 ];
 
 const MOVING: &str = "cli::moving::it_moves_from_a_file_to_a_server_and_back";
+const RUST: &str = "examples::rust_does_what_every_language_does";
 const PYTHON: &str = "examples::python_does_what_every_language_does";
 const PYTHON_SET_UP: &str = "examples::python_tutorial::every_command_of_the_tutorial_works";
 const GO: &str = "examples::go_does_what_every_language_does";

@@ -1,17 +1,17 @@
-//! The page of `sdk-examples/browser`, in a real browser, served beside the real program.
-//!
-//! It is no row of the table, since nobody types its commands: the forms of the page stand for them.
+//! The page of `sdk-examples/browser`, in a real browser, served beside the real program. Its forms stand
+//! for the commands that people type elsewhere.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use sealpost::sdk::client::Text;
 use serde_json::Value;
 
-use super::stage::Stage;
-use super::{variable, vectors};
+use super::broadcast::{self, Crowd};
+use super::stage::{Stage, in_time};
+use super::table::{self, Row};
+use super::{echo, refresh, variable, vectors};
 use crate::harness::browser::{Browser, Page, Visitor};
 
 /// `serve.js`, which has the page and the gateway at one origin.
@@ -53,8 +53,8 @@ struct Tab {
 }
 
 impl Tab {
-    async fn open(stage: &Stage) -> Self {
-        let server = Server::start(&stage.url());
+    async fn open(gateway: &str) -> Self {
+        let server = Server::start(gateway);
         let browser = Browser::start().await;
         let visitor = browser.visitor().await;
         let page = visitor.opens(&server.url).await;
@@ -63,8 +63,8 @@ impl Tab {
     }
 
     /// The same, with the keystore of the stage's bot.
-    async fn with_keystore(stage: &Stage) -> Self {
-        let tab = Self::open(stage).await;
+    async fn with_keystore(stage: &Stage, gateway: &str) -> Self {
+        let tab = Self::open(gateway).await;
         tab.page.chooses("#keystore-file", &[&stage.folder().join("bot.json")]).await;
         tab.submits("keystore").await;
         tab.says("keystore", &format!("bot {}", stage.bot())).await;
@@ -87,6 +87,22 @@ impl Tab {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Has these files checked, and gives what is said of them.
+    async fn checks(&self, files: &[PathBuf]) -> Vec<String> {
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        self.page.chooses("#vectors-files", &files).await;
+        self.submits("vectors").await;
+        self.story("vectors").await
+    }
+
+    /// Sends a text to people, one id a line, and gives what is said of them.
+    async fn broadcasts(&self, people: &str, text: &str) -> Vec<String> {
+        self.page.fills("#broadcast-people", people).await;
+        self.page.fills("#broadcast-text", text).await;
+        self.submits("broadcast").await;
+        self.story("broadcast").await
+    }
+
     /// Insists that the page has asked nobody but its own origin, and complained of nothing.
     fn insists_on_peace(self) {
         assert_eq!(self.page.problems(), [] as [Value; 0]);
@@ -100,94 +116,93 @@ impl Tab {
 
 #[tokio::test]
 #[ignore = "needs Node.js, npm packages and Chromium, which scripts/test.sh installs"]
-async fn every_vector_holds_in_a_browser_and_a_changed_one_does_not() {
-    let stage = Stage::open();
-    let tab = Tab::open(&stage).await;
-    let files = vectors::files();
-    let mut files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    tab.page.chooses("#vectors-files", &files).await;
-    tab.submits("vectors").await;
-    assert_eq!(tab.story("vectors").await, [format!("{} vectors hold", vectors::number())]);
-
-    let place = files.iter().position(|file| file.ends_with("checksum.json")).expect("the file");
-    let changed = stage.folder().join("checksum.json");
-    let text = fs::read_to_string(files[place]).expect("a readable file");
-    let text = text.replacen(r#""checksum": "0243"#, r#""checksum": "0244"#, 1);
-    fs::write(&changed, text).expect("a writable folder");
-    files[place] = &changed;
-    tab.page.chooses("#vectors-files", &files).await;
-    tab.submits("vectors").await;
-    let said = tab.story("vectors").await.concat();
-    assert!(said.starts_with("failed: checksum.json: "), "{said}");
-    tab.insists_on_peace();
-    stage.close();
+async fn a_page_does_what_every_language_does() {
+    table::add(Row {
+        language: "a browser",
+        vectors: checks_vectors().await,
+        echo: answers().await,
+        broadcast: reaches_everybody().await,
+        refresh: meets_a_new_device().await,
+    });
 }
 
-#[tokio::test]
-#[ignore = "needs Node.js, npm packages and Chromium, which scripts/test.sh installs"]
-async fn a_page_answers_every_text() {
+/// Every vector holds, and whatever is changed is noticed, by the file that it was done to.
+async fn checks_vectors() -> String {
     let stage = Stage::open();
-    let tab = Tab::with_keystore(&stage).await;
+    let tab = Tab::open(&stage.url()).await;
+    let said = tab.checks(&vectors::files()).await;
+    assert_eq!(said, [format!("{} vectors hold", vectors::number())]);
+    let wrong = vectors::everything_wrong();
+    for one in &wrong {
+        let copy = one.copy();
+        let entries = fs::read_dir(copy.path().join("vectors")).expect("a folder");
+        let files: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+        let said = tab.checks(&files).await.concat();
+        let is_noticed = said.starts_with("failed: ") && said.contains(one.file);
+        assert!(is_noticed, "not noticed: {}: {}: {said}", one.file, one.what);
+    }
+    tab.insists_on_peace();
+    stage.close();
+    vectors::in_the_table(vectors::number(), wrong.len())
+}
+
+/// Every text is answered, until somebody presses the button.
+async fn answers() -> String {
+    let stage = Stage::open();
+    let tab = Tab::with_keystore(&stage, &stage.url()).await;
     tab.submits("echo").await;
     tab.says("echo", "ready").await;
     let devices = stage.person("anna", 2);
-    let texts = ["is anybody there?", "Grüße, 世界 👋", "<&>\"\\\u{7f}\n"];
-    let phone = stage.client(&devices[0]);
-    for text in texts {
-        let sent = phone.send(&stage.bot(), Text::new(text)).await.expect("an answer");
-        assert!(sent.outcome.is_delivered(), "{sent:?}");
-    }
-    let answered = format!("{} delivered\n", phone.user_id()).repeat(texts.len());
+    let texts = in_time(echo::talk(&stage, &devices)).await;
+    let answered = format!("{} delivered\n", devices[0].user_id).repeat(texts);
     tab.says("echo", &answered).await;
-    stage.finds(&devices, &texts).await;
     tab.page.presses("#echo-stop").await;
     tab.says("echo", "stopped").await;
     tab.insists_on_peace();
     stage.close();
+    echo::in_the_table(texts)
 }
 
-#[tokio::test]
-#[ignore = "needs Node.js, npm packages and Chromium, which scripts/test.sh installs"]
-async fn a_broadcast_reaches_a_device_that_the_page_has_not_heard_of() {
-    let stage = Stage::open();
-    let tab = Tab::with_keystore(&stage).await;
-    let (anna, ben) = (stage.person("anna", 2), stage.person("ben", 1));
-    let ids = [&anna, &ben].map(|devices| devices[0].user_id.to_string());
-    let delivered = ids.each_ref().map(|user| format!("{user} delivered"));
-    tab.page.fills("#broadcast-people", &ids.join("\n")).await;
-    tab.page.fills("#broadcast-text", "first").await;
-    tab.submits("broadcast").await;
-    assert_eq!(tab.story("broadcast").await, delivered);
+/// A device that the page has not heard of gets the text too: one that comes just before the text,
+/// and one that comes before the next.
+async fn reaches_everybody() -> String {
+    let mut crowd = Crowd::gather();
+    let tab = Tab::with_keystore(&crowd.stage, &crowd.url).await;
+    let (anna, ben) = (crowd.anna[0].user_id, crowd.ben[0].user_id);
+    let said = tab.broadcasts(&crowd.people(), broadcast::TEXT).await;
+    assert_eq!(said, [vec![format!("{ben} stale: 1 -> 2")], crowd.lines()].concat());
+    in_time(crowd.have_read()).await;
 
-    let tablet = Stage::sign_in(&stage.data(), ben[0].user_id);
-    tab.page.fills("#broadcast-text", "second").await;
-    tab.submits("broadcast").await;
-    let stale = [format!("{} stale: 1 -> 2", ids[1])];
-    assert_eq!(tab.story("broadcast").await, [&stale[..], &delivered].concat());
-    stage.finds(&anna, &["first", "second"]).await;
-    stage.finds(&ben, &["first", "second"]).await;
-    stage.finds(&[tablet], &["second"]).await;
+    let tablet = Stage::sign_in(&crowd.stage.data(), anna);
+    let said = tab.broadcasts(&format!("{anna}\n{ben}"), "second").await;
+    let stale = format!("{anna} stale: 2 -> 3");
+    assert_eq!(said, [stale, format!("{anna} delivered"), format!("{ben} delivered")]);
+    let done = crowd.in_the_table();
+    crowd.anna.push(tablet);
+    in_time(async {
+        crowd.stage.finds(&crowd.anna, &["second"]).await;
+        crowd.stage.finds(&crowd.ben, &["second"]).await;
+    })
+    .await;
     tab.insists_on_peace();
-    stage.close();
+    crowd.stage.close();
+    done
 }
 
-#[tokio::test]
-#[ignore = "needs Node.js, npm packages and Chromium, which scripts/test.sh installs"]
-async fn a_page_meets_a_stale_list_once_when_a_device_has_come() {
+/// A list that is old is met once when a device has come.
+async fn meets_a_new_device() -> String {
     let stage = Stage::open();
-    let tab = Tab::with_keystore(&stage).await;
-    let phone = stage.person("anna", 1);
-    let user = phone[0].user_id;
+    let tab = Tab::with_keystore(&stage, &stage.url()).await;
+    let phone = stage.person("anna", 1).remove(0);
+    let user = phone.user_id;
     tab.page.fills("#refresh-user", &user.to_string()).await;
     tab.submits("refresh").await;
-    tab.says("refresh", "delivered").await;
+    tab.says("refresh", refresh::STORY[0]).await;
     let tablet = Stage::sign_in(&stage.data(), user);
     tab.page.presses("#refresh-again").await;
-    let story = ["delivered", "stale: 1 session -> 2 sessions", "delivered"];
-    assert_eq!(tab.story("refresh").await, story);
-    let both = ["Before anything has changed", "After a device has come"];
-    stage.finds(&phone, &both).await;
-    stage.finds(&[tablet], &both[1..]).await;
+    assert_eq!(tab.story("refresh").await, refresh::STORY);
+    in_time(refresh::both_have_read(&stage, phone, tablet)).await;
     tab.insists_on_peace();
     stage.close();
+    refresh::IN_THE_TABLE.to_owned()
 }

@@ -22,9 +22,15 @@ pub struct Running {
 impl Running {
     /// Starts a command; what it says on standard error is kept beside `folder`'s other files. Its
     /// gateway is at `url`.
-    pub fn start(language: &Language, folder: &Path, url: &str, arguments: &[&str]) -> Self {
-        let errors = folder.join(format!("{}.stderr", arguments[0]));
-        let mut child = (language.program)()
+    pub fn start(
+        language: &Language,
+        folder: &Path,
+        url: &str,
+        name: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let errors = folder.join(format!("{name}.stderr"));
+        let mut child = (language.command)(name)
             .args(arguments)
             .env("SEALPOST_URL", url)
             .stdin(Stdio::piped())
@@ -68,6 +74,11 @@ impl Running {
         (status.success(), lines)
     }
 
+    /// What it has said on standard error.
+    pub fn complaint(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap_or_default()
+    }
+
     /// As [`Self::end`], and insists that it went well.
     pub fn end_well(&mut self) -> Vec<String> {
         let (went_well, lines) = self.end();
@@ -81,7 +92,7 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("{}", fs::read_to_string(&self.errors).unwrap_or_default());
+            eprintln!("{}", self.complaint());
         }
     }
 }

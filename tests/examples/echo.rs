@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sealpost::sdk::client::{Bot, Incoming, ReceiveError, Text};
 use sealpost::sdk::ids::{MessageId, UserId};
+use sealpost::sdk::keystore::Keystore;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -21,22 +22,31 @@ enum Seen {
 pub fn answers(language: &Language) -> String {
     let stage = Stage::open();
     let devices = stage.person("anna", 2);
-    let long = "all work and no play ".repeat(400);
-    let texts = ["is anybody there?", "Grüße, 世界 👋", "<&>\"\\\u{7f}\n", long.as_str()];
     let bot = stage.start(language, &stage.url(), "echo_bot", &[]);
     assert_eq!(bot.line(), "ready");
-    play(async {
-        talk(&stage.client(&devices[0]), stage.bot(), &texts).await;
-        // The phone has read its own on the way; what is left there is none of the bot's.
-        stage.finds(&devices[1..], &texts).await;
-    });
+    let texts = play(talk(&stage, &devices));
     drop(bot);
     stage.close();
-    format!("{} texts", texts.len())
+    in_the_table(texts)
+}
+
+/// What the table has for it.
+pub fn in_the_table(texts: usize) -> String {
+    format!("{texts} texts")
+}
+
+/// A person with these devices talks with the bot; gives how many texts there were.
+pub async fn talk(stage: &Stage, devices: &[Keystore]) -> usize {
+    let long = "all work and no play ".repeat(400);
+    let texts = ["is anybody there?", "Grüße, 世界 👋", "<&>\"\\\u{7f}\n", long.as_str()];
+    are_answered(&stage.client(&devices[0]), stage.bot(), &texts).await;
+    // The phone has read its own on the way; what is left there is none of the bot's.
+    stage.finds(&devices[1..], &texts).await;
+    texts.len()
 }
 
 /// Sends one text after the other over to the bot, and waits for what comes of each.
-async fn talk(phone: &Bot, bot: UserId, texts: &[&str]) {
+async fn are_answered(phone: &Bot, bot: UserId, texts: &[&str]) {
     let (tell, mut seen) = mpsc::unbounded_channel();
     let told = tell.clone();
     let listening = phone.listening().on_receipt(move |receipt| {

@@ -51,7 +51,7 @@ impl Stage {
     pub fn start(&self, language: &Language, url: &str, name: &str, rest: &[&str]) -> Running {
         let keystore = self.folder.path().join("bot.json");
         let keystore = keystore.to_str().expect("a path in Unicode");
-        Running::start(language, self.folder.path(), url, &[&[name, keystore], rest].concat())
+        Running::start(language, self.folder.path(), url, name, &[&[keystore], rest].concat())
     }
 
     /// A device at this gateway.
@@ -108,9 +108,13 @@ impl Stage {
 }
 
 /// Runs the people's side to its end, which must come in time.
-pub fn play(people: impl Future<Output = ()>) {
+pub fn play<T>(people: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
-    let in_time = async { tokio::time::timeout(PATIENCE, people).await };
-    runtime.expect("a runtime").block_on(in_time).expect("all comes in time");
+    runtime.expect("a runtime").block_on(in_time(people))
+}
+
+/// The same, for those who have a runtime.
+pub async fn in_time<T>(people: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, people).await.expect("all comes in time")
 }

@@ -82,6 +82,11 @@ pub fn number() -> usize {
     FILES.iter().map(|name| count(&read(name))).sum()
 }
 
+/// What the table has for it.
+pub fn in_the_table(held: usize, noticed: usize) -> String {
+    format!("{held} hold, {noticed} changes noticed")
+}
+
 /// Runs the command, and gives the number of vectors.
 pub fn hold(language: &Language) -> usize {
     let expected = number();
@@ -91,38 +96,71 @@ pub fn hold(language: &Language) -> usize {
     expected
 }
 
-/// What is done to a copy of the vectors that should be noticed, and what it is called.
-type Wrong = (String, Box<dyn Fn(&Path)>);
+/// Something that is done to a copy of the vectors, and that has to be noticed.
+pub struct Wrong {
+    /// The file that it is done to.
+    pub file: &'static str,
+    /// What it is, for people.
+    pub what: String,
+    make: Box<dyn Fn(&Path)>,
+}
 
-/// Runs the command over vectors that were changed, which it must notice; gives how many.
-pub fn changes_are_noticed(language: &Language) -> usize {
-    let mut wrong: Vec<Wrong> = Vec::new();
+impl Wrong {
+    fn new(file: &'static str, what: impl Into<String>, make: impl Fn(&Path) + 'static) -> Self {
+        Self { file, what: what.into(), make: Box::new(make) }
+    }
+
+    /// Where a member of the file is other than it was.
+    fn change(
+        file: &'static str,
+        what: impl Into<String>,
+        change_it: impl Fn(&mut Value) + 'static,
+    ) -> Self {
+        Self::new(file, what, move |copy| change(copy, file, &change_it))
+    }
+
+    /// A folder with a folder `vectors`, in which this was done.
+    pub fn copy(&self) -> tempfile::TempDir {
+        let copy = copy();
+        (self.make)(&copy.path().join("vectors"));
+        copy
+    }
+}
+
+/// All that has to be noticed, wherever vectors are checked.
+pub fn everything_wrong() -> Vec<Wrong> {
+    let mut wrong = Vec::new();
     for (name, changes) in CHANGES {
-        let changed = move |copy: &Path| change(copy, name, |file| put(file, changes));
-        wrong.push((format!("{name}: {changes:?}"), Box::new(changed)));
+        wrong.push(Wrong::change(name, format!("{changes:?}"), move |file| put(file, changes)));
     }
     for name in FILES {
-        let list = move |copy: &Path| change(copy, name, |file| file["more"] = json!([]));
-        wrong.push((format!("{name}: an unknown list"), Box::new(list)));
-        let member = move |copy: &Path| change(copy, name, add_member);
-        wrong.push((format!("{name}: cases with an unknown member"), Box::new(member)));
+        wrong.push(Wrong::change(name, "an unknown list", |file| file["more"] = json!([])));
+        wrong.push(Wrong::change(name, "cases with an unknown member", add_member));
     }
     let missing = |copy: &Path| fs::remove_file(copy.join(FILES[0])).expect("it was there");
-    wrong.push(("a missing file".to_owned(), Box::new(missing)));
+    wrong.push(Wrong::new(FILES[0], "missing", missing));
     let unknown = |copy: &Path| fs::write(copy.join("more.json"), "{}").expect("a file");
-    wrong.push(("an unknown file".to_owned(), Box::new(unknown)));
-    for (what, make) in &wrong {
-        let copy = copy();
-        make(&copy.path().join("vectors"));
-        let (went_well, said) = check(language, copy.path(), &copy.path().join("vectors")).end();
-        assert!(!went_well, "not noticed: {what}: {said:?}");
+    wrong.push(Wrong::new("more.json", "an unknown file", unknown));
+    wrong
+}
+
+/// Runs the command over vectors that were changed, which it must notice by the file that it was done
+/// to; gives how many.
+pub fn changes_are_noticed(language: &Language) -> usize {
+    let wrong = everything_wrong();
+    for one in &wrong {
+        let copy = one.copy();
+        let mut command = check(language, copy.path(), &copy.path().join("vectors"));
+        let (went_well, said) = command.end();
+        let is_noticed = !went_well && command.complaint().contains(one.file);
+        assert!(is_noticed, "not noticed: {}: {}: {said:?}", one.file, one.what);
     }
     wrong.len()
 }
 
 fn check(language: &Language, elsewhere: &Path, folder: &Path) -> Running {
     let folder = folder.to_str().expect("a path in Unicode");
-    Running::start(language, elsewhere, "http://127.0.0.1:1", &["vectors", folder])
+    Running::start(language, elsewhere, "http://127.0.0.1:1", "vectors", &[folder])
 }
 
 /// A copy of the files that concern bots.
@@ -135,7 +173,7 @@ fn copy() -> tempfile::TempDir {
     copy
 }
 
-fn change(copy: &Path, name: &str, change: impl Fn(&mut Value)) {
+fn change(copy: &Path, name: &str, change: &dyn Fn(&mut Value)) {
     let mut file = read(name);
     change(&mut file);
     fs::write(copy.join(name), file.to_string()).expect("a file");

@@ -1,11 +1,12 @@
 //! Each program says how it is called. That they do what they say is tested beside a gateway, in
-//! `tests/examples/rust.rs` of the server, which finds them where this test has them built.
+//! `tests/examples.rs` of the server, which finds them where this test has them built.
 
 use std::process::Command;
 
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
+    (env!("CARGO_BIN_EXE_vectors"), "vectors DIR"),
     (env!("CARGO_BIN_EXE_echo_bot"), "echo_bot KEYSTORE"),
-    (env!("CARGO_BIN_EXE_broadcast"), "broadcast KEYSTORE RECIPIENTS TEXT"),
+    (env!("CARGO_BIN_EXE_broadcast"), "broadcast KEYSTORE PEOPLE TEXT"),
     (env!("CARGO_BIN_EXE_group_bot"), "group_bot KEYSTORE NAME USER..."),
     (env!("CARGO_BIN_EXE_session_refresh"), "session_refresh KEYSTORE USER"),
     (env!("CARGO_BIN_EXE_conversation_refresh"), "conversation_refresh KEYSTORE CONVERSATION"),

@@ -1,8 +1,8 @@
-//! Sends one text to many people: `broadcast KEYSTORE RECIPIENTS TEXT`.
+//! Sends one text to many people: `broadcast KEYSTORE PEOPLE TEXT`.
 //!
-//! `RECIPIENTS` is a file with one user id on each line; empty lines are skipped. Every person's every device gets its own
-//! sealed copy; people who have changed devices are sealed for again on the way. One line for each
-//! person who could not be reached goes to standard error.
+//! `PEOPLE` is a file with one user id on each line; empty lines are skipped. Every person's every
+//! device gets its own sealed copy; for people who have changed devices it is sealed again on the
+//! way. One line for each person says what became of it.
 
 use std::{env, fs};
 
@@ -13,8 +13,8 @@ use sealpost_sdk::keystore::Keystore;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [keystore, recipients, text] = arguments.as_slice() else {
-        return Err("usage: broadcast KEYSTORE RECIPIENTS TEXT".into());
+    let [keystore, people, text] = arguments.as_slice() else {
+        return Err("usage: broadcast KEYSTORE PEOPLE TEXT".into());
     };
     let mut builder = Bot::builder(Keystore::from_file(keystore)?);
     if let Ok(url) = env::var("SEALPOST_URL") {
@@ -22,20 +22,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let bot = builder.concurrency(8).build()?;
 
-    let recipients = fs::read_to_string(recipients)?;
-    let lines = recipients.lines().map(str::trim).filter(|line| !line.is_empty());
-    let recipients = lines.map(UserId::parse).collect::<Result<Vec<_>, _>>()?;
+    let people = fs::read_to_string(people)?;
+    let lines = people.lines().map(str::trim).filter(|line| !line.is_empty());
+    let people = lines.map(UserId::parse).collect::<Result<Vec<_>, _>>()?;
     let content = Content::from(Text::new(text)); // its clones share the text
-    let items = bot.send_all(recipients.iter().map(|person| (*person, content.clone()))).await;
+    let items = bot.send_all(people.iter().map(|person| (*person, content.clone()))).await;
 
-    let mut delivered = 0;
-    for (person, item) in recipients.iter().zip(&items) {
-        match &item.result {
-            Ok(outcome) if outcome.is_delivered() => delivered += 1,
-            Ok(outcome) => eprintln!("{person}: {outcome:?}"),
-            Err(error) => eprintln!("{person}: {error}"),
+    for (person, item) in people.iter().zip(items) {
+        match item.result {
+            Ok(outcome) => println!("{person} {outcome}"),
+            Err(error) => println!("{person} error: {error}"),
         }
     }
-    println!("delivered to {delivered} of {} people", items.len());
     Ok(())
 }

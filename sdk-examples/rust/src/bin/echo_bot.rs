@@ -6,14 +6,16 @@ use sealpost_sdk::client::{Bot, Text};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keystore = std::env::args().nth(1).ok_or("usage: echo_bot KEYSTORE")?;
     let bot = Bot::from_keystore(keystore)?;
-    bot.run(async |message| {
-        let Ok(message) = message else {
-            return eprintln!("skipped: {message:?}");
-        };
-        let Some(text) = message.text() else { return };
-        let answer = bot.reply(&message, Text::new(text)).await;
-        println!("{} said {} bytes: {answer:?}", message.sender, text.len());
-    })
-    .await?;
+    bot.listening()
+        .on_ready(|| println!("ready"))
+        .run(async |message| {
+            let Ok(message) = message else {
+                return eprintln!("skipped: {message:?}");
+            };
+            let Some(text) = message.text() else { return };
+            let answer = bot.reply(&message, Text::new(text)).await;
+            println!("{} said {} bytes: {answer:?}", message.sender, text.len());
+        })
+        .await?;
     Ok(())
 }
