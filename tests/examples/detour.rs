@@ -8,8 +8,9 @@ use std::thread;
 /// What is to happen, until it has.
 type Event = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
-/// Starts a proxy in front of a gateway and gives its URL. The first request to post messages waits
-/// until `event` is over. The proxy ends with the program.
+/// Starts a proxy in front of a gateway and gives its URL. `event` happens when the first request to
+/// post messages comes; this one, and those that come beside it, wait until it is over. The proxy ends
+/// with the program.
 pub fn before_the_first_batch(
     gateway: SocketAddr,
     event: impl FnOnce() + Send + 'static,
@@ -39,8 +40,9 @@ fn pass_on(client: TcpStream, gateway: SocketAddr, event: &Event) -> io::Result<
         let read = from_client.read(&mut buffer)?;
         // A request line always begins a read: clients write one request at a time.
         if buffer[..read].starts_with(b"POST /encrypted_messages") {
-            let event = event.lock().unwrap_or_else(PoisonError::into_inner).take();
-            event.into_iter().for_each(|event| event());
+            // Whoever comes meanwhile waits for the lock.
+            let mut event = event.lock().unwrap_or_else(PoisonError::into_inner);
+            event.take().into_iter().for_each(|event| event());
         }
         if read == 0 {
             return to_server.shutdown(Shutdown::Write);
