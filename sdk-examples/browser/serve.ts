@@ -64,10 +64,10 @@ async function sendFile(file: string, response: ServerResponse): Promise<void> {
   createReadStream(file).pipe(response);
 }
 
-/** Neither path nor body is changed: clients sign them. */
+/** Neither path nor body is changed: clients sign them. Nor can a path name another host. */
 function passOn(request: IncomingMessage, response: ServerResponse): void {
-  const { method, headers } = request;
-  const onward = ask(new URL(request.url ?? "/", gateway), { method: method ?? "GET", headers });
+  const { method = "GET", headers, url: path = "/" } = request;
+  const onward = ask(gateway, { method, path, headers });
   onward.on("response", (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
