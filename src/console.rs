@@ -13,7 +13,7 @@ mod page;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{MatchedPath, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::{self, AdminState};
 use crate::config::shown::Setting;
+use crate::http::matched::note_route;
 use crate::http::problem;
 use figures::{Figures, Point, STEP};
 use login::Door;
@@ -60,23 +61,13 @@ pub fn router(state: Arc<ConsoleState>, admin: AdminState) -> Router {
         .route("/console/{name}", get(page::serve))
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::unknown_method)
-        .layer(from_fn(note_path))
+        .layer(from_fn(note_route))
 }
 
 /// What only operators may see is kept by no browser and no proxy.
 async fn never_kept(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Tells the layer that all protocols share which route it was.
-async fn note_path(request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(path) = path {
-        response.extensions_mut().insert(path);
-    }
     response
 }
 

@@ -10,6 +10,7 @@ pub mod gate;
 pub mod health;
 pub mod layers;
 pub mod leftovers;
+pub mod matched;
 pub mod metrics;
 pub mod openapi;
 pub mod path;

@@ -13,9 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
 use crate::delivery::hub::Hub;
@@ -23,6 +21,7 @@ use crate::domain::clock::Clock;
 use crate::domain::guest::Guests;
 use crate::http::gate::Gate;
 use crate::http::layers::{self, Guard};
+use crate::http::matched::note_route;
 use crate::http::problem;
 
 /// The path that everything here is at or below.
@@ -58,16 +57,6 @@ pub fn router(state: Arc<TryIt>, guard: Guard) -> Router {
         .method_not_allowed_fallback(problem::unknown_method)
         .fallback(problem::unknown_path)
         .with_state(state)
-        .layer(from_fn(note_path));
+        .layer(from_fn(note_route));
     layers::guard(router, guard)
-}
-
-/// Has the log and the count of answers know which route it was.
-async fn note_path(request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    if let Some(path) = path {
-        response.extensions_mut().insert(path);
-    }
-    response
 }

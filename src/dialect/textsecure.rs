@@ -45,6 +45,7 @@ use crate::http::course::Course;
 use crate::http::gate::Gate;
 use crate::http::layers::{Asks, Guard};
 use crate::http::leftovers::Leftovers;
+use crate::http::matched;
 use auth::Verified;
 use federation::peer::Peers;
 use socket::Sockets;
@@ -117,9 +118,7 @@ async fn surround(State(guard): State<Guard>, mut request: Request, next: Next) 
     let path = request.extensions().get::<MatchedPath>().cloned();
     let asks = Asks::briefly(paths::effect(request.method(), path.as_ref()));
     let mut response = shape.give(guard.answer(course, asks, next.run(request)).await);
-    if let Some(path) = path {
-        response.extensions_mut().insert(path);
-    }
+    matched::note(path, &mut response);
     cors::allow(&mut response);
     response
 }

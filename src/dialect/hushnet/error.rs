@@ -21,6 +21,7 @@ use crate::http::cors::Cors;
 use crate::http::course::Course;
 use crate::http::fault_log;
 use crate::http::layers::{Asks, Guard};
+use crate::http::matched;
 use crate::http::problem;
 use crate::http::ratelimit;
 use crate::http::request_id::RequestId;
@@ -152,9 +153,7 @@ async fn enclose(State(around): State<Arc<Around>>, mut request: Request, next: 
     let answer = around.guard.answer(course, asks, next.run(request)).await;
     let mut response = shape(answer, &style, &id);
     around.pages.allow(origin.as_ref(), &mut response);
-    if let Some(path) = path {
-        response.extensions_mut().insert(path);
-    }
+    matched::note(path, &mut response);
     response
 }
 
