@@ -8,21 +8,15 @@ use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::response::{IntoResponse, Response};
 
 use super::PLACE;
-use crate::http::asset::{Asset, HTML, PICTURE, SCRIPT, STYLE};
+use crate::http::asset::{Asset, HTML, SCRIPT, STYLE, modules, shared};
 use crate::http::problem::unknown_path;
-
-/// Every module is in this list, as `name` and as the file of that name.
-macro_rules! modules {
-    ($($name:literal),+ $(,)?) => {
-        [$(Asset::new($name, SCRIPT, include_str!(concat!("page/", $name)))),+]
-    };
-}
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let mut assets = vec![
         Asset::new("", HTML, include_str!("page/index.html")),
         Asset::new("style.css", STYLE, include_str!("page/style.css")),
-        Asset::new("icon.svg", PICTURE, include_str!("page/icon.svg")),
+        shared::look(),
+        shared::icon(),
         Asset::new("uplot.js", SCRIPT, include_str!("vendor/uplot/uPlot.iife.min.js")),
         Asset::new("uplot.css", STYLE, include_str!("vendor/uplot/uPlot.min.css")),
     ];
@@ -59,23 +53,18 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::http::asset::checks::{
+        assert_each_is_named, assert_no_hosts, assert_no_markup, quoted,
+    };
 
     /// Ours, without what is bundled.
     fn own() -> impl Iterator<Item = &'static Asset> {
         ASSETS.iter().filter(|asset| !asset.name.starts_with("uplot"))
     }
 
-    /// What stands between `start` and the next quote, for each `start` in `text`.
-    fn quoted<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
-        text.split(start).skip(1).filter_map(|rest| rest.split('"').next())
-    }
-
     #[test]
     fn every_file_is_named_by_another_and_every_name_is_a_file() {
-        let all: String = own().map(|asset| asset.text).collect();
-        for name in ASSETS.iter().map(|asset| asset.name).filter(|name| !name.is_empty()) {
-            assert!(all.contains(&format!("/{name}\"")), "nobody uses {name}");
-        }
+        assert_each_is_named(ASSETS.iter(), own());
         for asset in own() {
             let names = ["\"console/", "from \"./"].into_iter();
             for name in names.flat_map(|start| quoted(asset.text, start)) {
@@ -87,13 +76,8 @@ mod tests {
 
     #[test]
     fn nothing_becomes_markup_or_script_that_is_not_one_of_the_files() {
-        let forbidden = "innerHTML outerHTML insertAdjacentHTML document.write eval( Function( \
-                         style=\" <style <script> onclick=\" javascript: http:// https://";
-        for asset in own().filter(|asset| asset.name != "icon.svg") {
-            for word in forbidden.split(' ') {
-                assert!(!asset.text.contains(word), "{:?} has {word}", asset.name);
-            }
-        }
+        assert_no_markup(own());
+        assert_no_hosts(own(), None);
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! one of its files. Files are kept by browsers and asked for again each time, so that modules of
 //! two releases never meet.
 
+#[cfg(test)]
+pub mod checks;
+pub mod shared;
+
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -25,6 +29,18 @@ pub const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub const STYLE: &str = "text/css; charset=utf-8";
 /// The media type of a picture.
 pub const PICTURE: &str = "image/svg+xml";
+
+/// The modules of a page, each as the name of its file in the folder `page` beside the caller's.
+macro_rules! modules {
+    ($($name:literal),+ $(,)?) => {
+        [$($crate::http::asset::Asset::new(
+            $name,
+            $crate::http::asset::SCRIPT,
+            include_str!(concat!("page/", $name)),
+        )),+]
+    };
+}
+pub(crate) use modules;
 
 /// One file that browsers are given.
 #[derive(Debug)]

@@ -7,15 +7,8 @@ use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::asset::{Asset, HTML, PICTURE, SCRIPT, STYLE};
+use crate::http::asset::{Asset, HTML, PICTURE, STYLE, modules, shared};
 use crate::http::problem;
-
-/// Every module is in this list, as `name` and as the file of that name.
-macro_rules! modules {
-    ($($name:literal),+ $(,)?) => {
-        [$(Asset::new($name, SCRIPT, include_str!(concat!("page/", $name)))),+]
-    };
-}
 
 static PAGE: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("", HTML, include_str!("page/index.html")));
@@ -24,6 +17,7 @@ static FILES: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let mut files = vec![
         Asset::new("style.css", STYLE, include_str!("page/style.css")),
         Asset::new("icon.svg", PICTURE, include_str!("page/icon.svg")),
+        shared::look(),
     ];
     files.extend(modules![
         "bytes.js",
@@ -71,14 +65,12 @@ pub(super) async fn file(Path(name): Path<String>, asked: HeaderMap, request: Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::asset::checks::{
+        assert_each_is_named, assert_no_hosts, assert_no_markup, quoted,
+    };
 
     fn all() -> impl Iterator<Item = &'static Asset> {
         FILES.iter().chain([&*PAGE])
-    }
-
-    /// What stands between `start` and the next quote, for each `start` in `text`.
-    fn quoted<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
-        text.split(start).skip(1).filter_map(|rest| rest.split('"').next())
     }
 
     #[test]
@@ -98,23 +90,12 @@ mod tests {
 
     #[test]
     fn every_file_is_named_by_the_page_or_a_module() {
-        let text: String = all().map(|asset| asset.text).collect();
-        for name in FILES.iter().map(|file| file.name) {
-            assert!(text.contains(&format!("/{name}\"")), "nobody uses {name}");
-        }
+        assert_each_is_named(FILES.iter(), all());
     }
 
     #[test]
     fn nothing_becomes_markup_or_script_that_is_not_one_of_the_files() {
-        let forbidden = "innerHTML outerHTML insertAdjacentHTML document.write eval( Function( \
-                         style=\" <style <script> onclick=\" javascript:";
-        for asset in all().filter(|asset| asset.name != "icon.svg") {
-            for word in forbidden.split(' ') {
-                assert!(!asset.text.contains(word), "{:?} has {word}", asset.name);
-            }
-            let addresses = asset.text.matches("://").count();
-            let of_this_machine = asset.text.matches("http://127.0.0.1").count();
-            assert_eq!(addresses, of_this_machine, "{:?} names a host", asset.name);
-        }
+        assert_no_markup(all());
+        assert_no_hosts(all(), Some("http://127.0.0.1"));
     }
 }

@@ -9,23 +9,17 @@ use axum::http::header::{CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::asset::{Asset, HTML, PICTURE, SCRIPT, STYLE};
+use crate::http::asset::{Asset, HTML, STYLE, modules, shared};
 
 /// Where the page for drop boxes is; its modules are below it.
 pub const PAGE: &str = "/keyservice";
-
-/// Every module is in this list, as `name` and as the file of that name.
-macro_rules! modules {
-    ($($name:literal),+ $(,)?) => {
-        [$(Asset::new($name, SCRIPT, include_str!(concat!("page/", $name)))),+]
-    };
-}
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let mut assets = vec![
         Asset::new("", HTML, include_str!("page/index.html")),
         Asset::new("style.css", STYLE, include_str!("page/style.css")),
-        Asset::new("icon.svg", PICTURE, include_str!("page/icon.svg")),
+        shared::look(),
+        shared::icon(),
     ];
     assets.extend(modules![
         "aead.js",
@@ -98,6 +92,13 @@ fn led_to(place: String, status: StatusCode) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::asset::checks::{
+        assert_each_is_named, assert_no_hosts, assert_no_markup, quoted,
+    };
+
+    fn all() -> impl Iterator<Item = &'static Asset> {
+        ASSETS.iter().chain([&*LETTER])
+    }
 
     fn get(path: &str) -> Option<Response> {
         answer(path, &HeaderMap::new())
@@ -107,14 +108,9 @@ mod tests {
         response.headers()[LOCATION].to_str().unwrap()
     }
 
-    /// What stands between `start` and the next quote, for each `start` in `text`.
-    fn quoted<'a>(text: &'a str, start: &'a str) -> impl Iterator<Item = &'a str> {
-        text.split(start).skip(1).filter_map(|rest| rest.split('"').next())
-    }
-
     #[test]
     fn everything_that_a_page_or_module_names_is_served() {
-        for asset in ASSETS.iter().chain([&*LETTER]) {
+        for asset in all() {
             let starts = ["\"keyservice/", "\"../keyservice/", "from \"./"];
             for name in starts.iter().flat_map(|start| quoted(asset.text, start)) {
                 assert!(get(&format!("{PAGE}/{name}")).is_some(), "{:?} names {name}", asset.name);
@@ -124,23 +120,13 @@ mod tests {
 
     #[test]
     fn every_module_is_named_by_a_page_or_another_module() {
-        let pages = ASSETS.iter().chain([&*LETTER]);
-        let all: String = pages.map(|asset| asset.text).collect();
-        for name in ASSETS.iter().map(|asset| asset.name).filter(|name| !name.is_empty()) {
-            let is_named = all.contains(&format!("/{name}\""));
-            assert!(is_named, "nobody uses {name}");
-        }
+        assert_each_is_named(ASSETS.iter(), all());
     }
 
     #[test]
     fn nothing_becomes_markup_or_script_that_is_not_one_of_the_files() {
-        let forbidden = "innerHTML outerHTML insertAdjacentHTML document.write eval( Function( \
-                         style=\" <style <script> onclick=\" javascript: http:// https://";
-        for asset in ASSETS.iter().chain([&*LETTER]).filter(|asset| asset.name != "icon.svg") {
-            for word in forbidden.split(' ') {
-                assert!(!asset.text.contains(word), "{:?} has {word}", asset.name);
-            }
-        }
+        assert_no_markup(all());
+        assert_no_hosts(all(), None);
     }
 
     #[test]
