@@ -17,14 +17,16 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         Asset::new("style.css", STYLE, include_str!("page/style.css")),
         shared::look(),
         shared::icon(),
+        shared::dom(),
+        shared::shown(),
         Asset::new("uplot.js", SCRIPT, include_str!("vendor/uplot/uPlot.iife.min.js")),
         Asset::new("uplot.css", STYLE, include_str!("vendor/uplot/uPlot.min.css")),
     ];
     assets.extend(modules![
         "charts.js",
-        "dom.js",
         "gateway.js",
         "main.js",
+        "parts.js",
         "view-account.js",
         "view-accounts.js",
         "view-login.js",

@@ -1,6 +1,6 @@
 // The charts of the last hour. Each says in words, below its name, what its lines show at the moment.
 
-import { amount, brief, lasting, make } from "./dom.js";
+import { amount, brief, lasting, make } from "./parts.js";
 
 /** So many steps are kept: those of an hour. */
 const KEPT = 720;

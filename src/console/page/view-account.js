@@ -1,7 +1,9 @@
 // One account: its sessions, what waits for each, and what is set aside there.
 
-import { amount, element, isSure, make, moment, pairs, row, shown, when } from "./dom.js";
+import { element, isSure } from "./dom.js";
 import * as gateway from "./gateway.js";
+import { amount, make, moment, pairs, row, whenExactly } from "./parts.js";
+import { shown } from "./shown.js";
 
 let attempt;
 let shownId = "";
@@ -24,7 +26,7 @@ export async function enter(id) {
       ["Kind", account.kind === "bot" ? "bot" : "person"],
       ["Identity number", account.identity_number],
       ["Id", make("code", {}, account.user_id)],
-      ["Made", when(account.created_at)],
+      ["Made", whenExactly(account.created_at)],
     ]),
   );
   const parts = await Promise.all(sessions.map(part));
@@ -37,8 +39,8 @@ export async function enter(id) {
 async function part(session) {
   const facts = pairs([
     ["Id", make("code", {}, session.session_id)],
-    ["Signed in", when(session.created_at)],
-    ["Last seen", when(session.last_seen_at) || "never"],
+    ["Signed in", whenExactly(session.created_at)],
+    ["Last seen", whenExactly(session.last_seen_at) || "never"],
     ["Waiting", amount(session.waiting)],
     ["Set aside", amount(session.set_aside)],
   ]);

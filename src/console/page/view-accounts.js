@@ -1,7 +1,9 @@
 // Accounts: a page of them after the other, and a search.
 
-import { element, make, moment, row, shown } from "./dom.js";
+import { element } from "./dom.js";
 import * as gateway from "./gateway.js";
+import { make, moment, row } from "./parts.js";
+import { shown } from "./shown.js";
 
 /** What is looked for, and from where on. */
 let wanted = {};

@@ -1,20 +1,10 @@
 // How the gateway is: numbers, stuck inboxes, charts, and the switch.
 
 import { Charts } from "./charts.js";
-import {
-  amount,
-  element,
-  isSure,
-  lasting,
-  make,
-  moment,
-  number,
-  pairs,
-  row,
-  shown,
-  size,
-} from "./dom.js";
+import { element, isSure } from "./dom.js";
 import * as gateway from "./gateway.js";
+import { amount, lasting, make, moment, number, pairs, row } from "./parts.js";
+import { shown, size } from "./shown.js";
 
 /** Between two looks, in milliseconds. */
 const PAUSE = 5_000;

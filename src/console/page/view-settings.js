@@ -1,7 +1,8 @@
 // The settings in force, of which secrets never come here.
 
-import { element, make, row } from "./dom.js";
+import { element } from "./dom.js";
 import * as gateway from "./gateway.js";
+import { make, row } from "./parts.js";
 
 let settings = [];
 

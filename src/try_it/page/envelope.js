@@ -9,7 +9,8 @@
 // | 12     | nonce                                                          |
 // | rest   | AES-128-GCM of the text, its tag of 16 bytes at the end        |
 
-import { concat, fromBase64, random, uuidBytes, uuidText } from "./bytes.js";
+import { concat, fromBase64, random } from "./bytes.js";
+import { uuidBytes, uuidText } from "./ids.js";
 
 const VERSION = 1;
 const HEADER = 35;

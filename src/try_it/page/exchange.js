@@ -1,6 +1,6 @@
 // What stands out in a request and its answer.
 
-import { short } from "./bytes.js";
+import { short } from "./ids.js";
 
 /** Characters of sealed bytes that are shown outside of the whole body. */
 const GLIMPSE = 72;

@@ -1,9 +1,10 @@
 // Receiving: ask what waits, open it, and say that it was taken care of, after which the gateway
 // deletes it.
 
-import { fromBase64, fromUtf8, short } from "./bytes.js";
+import { fromBase64, fromUtf8 } from "./bytes.js";
 import { open, senderKeyOf, Unreadable } from "./envelope.js";
 import { Refused } from "./failure.js";
+import { short } from "./ids.js";
 
 /** Seconds that the gateway waits for messages before it answers that there are none. */
 const WAIT = 25;

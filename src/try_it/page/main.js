@@ -1,18 +1,18 @@
 // The page at /try: from the door to the end of the window.
 
-import { short } from "./bytes.js";
 import { Directory } from "./directory.js";
 import { element } from "./dom.js";
 import { explain, Refused } from "./failure.js";
 import { Gateway, look } from "./gateway.js";
+import { short } from "./ids.js";
 import { Inbox } from "./inbox.js";
 import { requireBrowser } from "./keys.js";
 import { send } from "./outbox.js";
 import { enter, forget, isMine, leave, remember, remembered, signInAgain } from "./person.js";
+import { shown } from "./shown.js";
 import * as chat from "./view-chat.js";
 import { show } from "./view-gateway.js";
 import { tell } from "./view-story.js";
-import { shown } from "./words.js";
 
 /** Milliseconds between two looks at who is here, where somebody sees it and where nobody does. */
 const LOOK = 2000;

@@ -1,6 +1,7 @@
 // What everybody has to compute alike: the checksum of a set of sessions, the id of a conversation.
 
-import { hex, uuidText } from "./bytes.js";
+import { hex } from "./bytes.js";
+import { uuidText } from "./ids.js";
 import { md5 } from "./md5.js";
 
 /**

@@ -1,9 +1,10 @@
 // Sending: find the devices, seal, post; and when the list of devices turns out to be old, seal
 // again for the fresh one and post that, under the same id.
 
-import { base64url, short, utf8 } from "./bytes.js";
+import { base64url, utf8 } from "./bytes.js";
 import { seal } from "./envelope.js";
 import { Failure } from "./failure.js";
+import { short } from "./ids.js";
 import { checksum, conversationId } from "./names.js";
 import { devices } from "./words.js";
 

@@ -1,7 +1,8 @@
 // What proves to the gateway who asks: JWTs (RFC 7519) signed with EdDSA (RFC 8037), each good for
 // one request, and the statement with which a device adds another.
 
-import { base64url, concat, hex, utf8, uuidBytes } from "./bytes.js";
+import { base64url, concat, hex, utf8 } from "./bytes.js";
+import { uuidBytes } from "./ids.js";
 
 /** Seconds that a token is good for. */
 const LIFE = 60;

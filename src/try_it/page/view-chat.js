@@ -1,9 +1,11 @@
 // "What you see": the people who are here, and what was said with each of them.
 
-import { short } from "./bytes.js";
-import { copyOf, element, made } from "./dom.js";
+import { element } from "./dom.js";
+import { short } from "./ids.js";
+import { copyOf, made } from "./parts.js";
+import { shown } from "./shown.js";
 import { pointAt } from "./view-gateway.js";
-import { devices, shown, timeOfDay } from "./words.js";
+import { devices, timeOfDay } from "./words.js";
 
 /** By account: `{ name, isHere, unread, messages, button }`. */
 const people = new Map();

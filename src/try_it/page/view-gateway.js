@@ -1,7 +1,8 @@
 // "What the gateway sees": every request and its answer, as they went.
 
-import { append, copyOf, element, facts } from "./dom.js";
+import { element } from "./dom.js";
 import { summary } from "./exchange.js";
+import { append, copyOf, facts } from "./parts.js";
 import { timeOfDay } from "./words.js";
 
 /** How many exchanges are kept. */

@@ -1,6 +1,7 @@
 // "What happens": every step, as it happens.
 
-import { append, copyOf, element, facts } from "./dom.js";
+import { element } from "./dom.js";
+import { append, copyOf, facts } from "./parts.js";
 import { timeOfDay } from "./words.js";
 
 /** How many steps are kept. */

@@ -5,7 +5,7 @@ async (vectors) => {
   const [aead, bytes, kdf, x25519, box, message, file, letter, link] = await Promise.all(
     names.map(load),
   );
-  const raw = bytes.fromBase64url;
+  const { fromBase64url: raw } = await load("base64url");
   const text = bytes.base64url;
 
   const different = [];

@@ -4,7 +4,8 @@
 // whether a gateway hands out the right ones.
 
 import { aesKey, open, seal } from "./aead.js";
-import { base64url, concat, fromBase64url, hex, utf8 } from "./bytes.js";
+import { fromBase64url } from "./base64url.js";
+import { base64url, concat, hex, utf8 } from "./bytes.js";
 import { Untrue } from "./failure.js";
 import { digest, hkdf, masterOf, newKdf, requireSafe } from "./kdf.js";
 import { fromPkcs8, fromSpki, generate, toPkcs8, toSpki } from "./x25519.js";

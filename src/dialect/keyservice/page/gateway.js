@@ -1,6 +1,7 @@
 // The gateway's HTTP API, version 2. What proves the owner goes in a header, never in an address.
 
-import { base64url, fromBase64url } from "./bytes.js";
+import { fromBase64url } from "./base64url.js";
+import { base64url } from "./bytes.js";
 import { Failure, Refused, Unreachable } from "./failure.js";
 import { addressOf } from "./link.js";
 

@@ -1,7 +1,8 @@
 // From a passphrase to keys. The record of a box names the function and its cost; nothing weaker
 // than what is written here is ever accepted from a gateway.
 
-import { base64url, fromBase64url, random, utf8 } from "./bytes.js";
+import { fromBase64url } from "./base64url.js";
+import { base64url, random, utf8 } from "./bytes.js";
 import { Unsupported, Untrue } from "./failure.js";
 
 const NEW_ITERATIONS = 600_000;

@@ -1,7 +1,8 @@
 // Links: where the gateway is, and what is handed from one person to another. What stands after
 // the `#` is never sent anywhere by a browser.
 
-import { base64url, fromBase64url } from "./bytes.js";
+import { fromBase64url } from "./base64url.js";
+import { base64url } from "./bytes.js";
 
 /** The gateway's address, with whatever a proxy puts before its paths; no slash at the end. */
 const BASE = new URL("..", import.meta.url).href.slice(0, -1);

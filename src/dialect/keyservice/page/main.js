@@ -2,9 +2,11 @@
 // which browsers keep to themselves.
 
 import { isToken, verified } from "./box.js";
-import { attempt, element, onSubmit, showFacts, when } from "./dom.js";
+import { element } from "./dom.js";
 import { explain, Failure } from "./failure.js";
+import { attempt, onSubmit, showFacts } from "./forms.js";
 import * as gateway from "./gateway.js";
+import { when } from "./shown.js";
 import { prepareCreate } from "./view-create.js";
 import { forgetLetter, prepareLetter } from "./view-letter.js";
 import { prepareRead, readFrom } from "./view-read.js";

@@ -1,11 +1,13 @@
 // The page at /selfdestruct/read: shows a letter when the person asks for it, never by itself,
 // because programs follow links to look for harm before a person does.
 
-import { copies, element, hush, onSubmit, when } from "./dom.js";
+import { element } from "./dom.js";
 import { explain, Failure, Refused } from "./failure.js";
+import { copies, hush, onSubmit } from "./forms.js";
 import * as gateway from "./gateway.js";
 import { letterKeys, openLetter } from "./letter.js";
 import { parseLetter } from "./link.js";
+import { when } from "./shown.js";
 import { requireBrowser } from "./x25519.js";
 
 const form = element("take-form");

@@ -1,10 +1,12 @@
 // Making a box.
 
 import { makeBox } from "./box.js";
-import { copies, element, onSubmit, showFacts, when } from "./dom.js";
+import { element } from "./dom.js";
 import { Failure, Refused } from "./failure.js";
+import { copies, onSubmit, showFacts } from "./forms.js";
 import * as gateway from "./gateway.js";
 import { shareLink } from "./link.js";
+import { when } from "./shown.js";
 import { hint, LEAST } from "./strength.js";
 
 const passphrase = element("create-passphrase");

@@ -1,10 +1,12 @@
 // Leaving a letter that destroys itself.
 
-import { copies, element, onSubmit, showFacts, when } from "./dom.js";
+import { element } from "./dom.js";
 import { Failure, Refused } from "./failure.js";
+import { copies, onSubmit, showFacts } from "./forms.js";
 import * as gateway from "./gateway.js";
 import { makeLetter } from "./letter.js";
 import { letterLink, parseLetter } from "./link.js";
+import { when } from "./shown.js";
 
 const text = element("letter-text");
 const made = element("letter-made");

@@ -1,10 +1,12 @@
 // One message of an open box.
 
-import { attempt, element, isSure, onPress, shown, size, when } from "./dom.js";
+import { element, isSure } from "./dom.js";
 import { Failure, Refused } from "./failure.js";
 import { openFile, plainSize } from "./file.js";
+import { attempt, onPress } from "./forms.js";
 import * as gateway from "./gateway.js";
 import { openName, openText, unwrap } from "./message.js";
+import { shown, size, when } from "./shown.js";
 
 /** How long the browser may take to begin with a download, milliseconds. */
 const BEGIN = 60_000;

@@ -2,10 +2,12 @@
 // as it shows the box.
 
 import { openPrivateKey, ownerKeys } from "./box.js";
-import { element, hush, isSure, onPress, onSubmit, when } from "./dom.js";
+import { element, isSure } from "./dom.js";
 import { explain, Failure, Refused } from "./failure.js";
+import { hush, onPress, onSubmit } from "./forms.js";
 import * as gateway from "./gateway.js";
 import { requireUsable } from "./kdf.js";
+import { when } from "./shown.js";
 import { showMessage } from "./view-message.js";
 
 const form = element("read-form");

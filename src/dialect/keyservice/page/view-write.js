@@ -1,10 +1,12 @@
 // Writing to a box.
 
-import { element, hush, onSubmit, shown, when } from "./dom.js";
+import { element } from "./dom.js";
 import { Failure, Refused } from "./failure.js";
 import { sealFile } from "./file.js";
+import { hush, onSubmit } from "./forms.js";
 import * as gateway from "./gateway.js";
 import { newMessageKey, sealName, sealText } from "./message.js";
+import { shown, when } from "./shown.js";
 
 const form = element("write-form");
 const text = element("write-text");

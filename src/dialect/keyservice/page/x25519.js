@@ -1,6 +1,6 @@
 // X25519 (RFC 7748) by WebCrypto: public keys as 32 raw bytes, as SPKI and PKCS#8 on the wire.
 
-import { base64url, concat, startsWith } from "./bytes.js";
+import { base64url, concat } from "./bytes.js";
 import { Unsupported, Untrue } from "./failure.js";
 
 const ALGORITHM = { name: "X25519" };
@@ -80,4 +80,9 @@ export async function agree(privateKey, raw) {
   }
   if (shared.every((byte) => byte === 0)) throw refusal;
   return shared;
+}
+
+/** Whether `bytes` begin with `prefix`; for what is public. */
+function startsWith(bytes, prefix) {
+  return bytes.length >= prefix.length && prefix.every((byte, at) => byte === bytes[at]);
 }

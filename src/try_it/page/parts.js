@@ -1,9 +1,6 @@
 // What the views share. Text goes into the page as text only.
 
-/** The element with this id, which the page has. */
-export function element(id) {
-  return document.getElementById(id);
-}
+import { element } from "./dom.js";
 
 /** A new element of this kind with a text in it. */
 export function made(kind, text, className = "") {

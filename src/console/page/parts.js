@@ -1,30 +1,13 @@
-// What the views share: finding and making elements, asking before something is done, and writing
-// numbers and times as people do. Text goes into the page as text only.
+// What the views share: making elements, and writing numbers and times as people do. Text goes into
+// the page as text only.
 
-/** The element with this id, which the page has. */
-export function element(id) {
-  return document.getElementById(id);
-}
+import { when } from "./shown.js";
 
 /** A new element with these properties, and children that are elements or texts. */
 export function make(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
-}
-
-/** Asks before something is done; `yes` is what the button says. */
-export function isSure(question, yes) {
-  const dialog = element("sure");
-  element("sure-question").textContent = question;
-  element("sure-yes").textContent = yes;
-  element("sure-yes").onclick = () => dialog.close("yes");
-  element("sure-no").onclick = () => dialog.close("no");
-  return new Promise((resolve) => {
-    dialog.returnValue = "no";
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-    dialog.showModal();
-  });
 }
 
 /** A row of a table; what is no element becomes the text of a cell. */
@@ -51,16 +34,14 @@ export function amount(value) {
   return new Intl.NumberFormat(undefined, format).format(value);
 }
 
-/** A time of the gateway's, as people write it here; empty for none. */
-export function when(time) {
-  const date = new Date(time ?? NaN);
-  if (Number.isNaN(date.getTime())) return "";
-  return date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+/** A time of the gateway's, to the second; empty for none. */
+export function whenExactly(time) {
+  return when(time, "medium");
 }
 
 /** The same as an element, which is not broken into lines. */
 export function moment(time) {
-  return make("time", { dateTime: time ?? "" }, when(time));
+  return make("time", { dateTime: time ?? "" }, whenExactly(time));
 }
 
 const UNITS = [
@@ -87,19 +68,4 @@ export function brief(milliseconds) {
   if (milliseconds >= 10_000) return lasting(milliseconds / 1000);
   if (milliseconds >= 1000) return `${amount(milliseconds / 1000)} s`;
   return `${amount(milliseconds)} ms`;
-}
-
-/** A size in bytes, as people write it. */
-export function size(bytes) {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
-  const power = bytes < 1 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
-  const format = { style: "unit", unit: units[power], maximumFractionDigits: 1 };
-  return new Intl.NumberFormat(undefined, format).format(bytes / 1000 ** power);
-}
-
-const DECEIVING = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
-
-/** A name that somebody else chose, without characters that change how the rest is read. */
-export function shown(name) {
-  return name.replace(DECEIVING, "\uFFFD");
 }

@@ -1,12 +1,7 @@
-// What the views share: finding elements, running work of a form, saying what happened. Text goes
-// into the page as text only.
+// What the views share: running the work of a form, saying what happened. Text goes into the page as
+// text only.
 
 import { explain } from "./failure.js";
-
-/** The element with this id, which the page has. */
-export function element(id) {
-  return document.getElementById(id);
-}
 
 /**
  * Runs `work` when the form is sent, one at a time. It is given a function that says how far it is;
@@ -73,19 +68,6 @@ export function copies(button, field) {
   });
 }
 
-/** Asks before something that cannot be undone. */
-export function isSure(question) {
-  const dialog = element("sure");
-  element("sure-question").textContent = question;
-  element("sure-yes").onclick = () => dialog.close("yes");
-  element("sure-no").onclick = () => dialog.close("no");
-  return new Promise((resolve) => {
-    dialog.returnValue = "no";
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-    dialog.showModal();
-  });
-}
-
 /** Fills a list of names and values; what has no value is left out. */
 export function showFacts(list, facts) {
   const parts = [];
@@ -98,30 +80,4 @@ export function showFacts(list, facts) {
     parts.push(term, description);
   }
   list.replaceChildren(...parts);
-}
-
-/** A time of the gateway's, as people write it here; empty for none. */
-export function when(time) {
-  const date = new Date(time ?? NaN);
-  if (Number.isNaN(date.getTime())) return "";
-  return date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-}
-
-/** A size in bytes, as people write it. */
-export function size(bytes) {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
-  const power = bytes < 1 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
-  const format = { style: "unit", unit: units[power], unitDisplay: "short" };
-  const number = bytes / 1000 ** power;
-  return new Intl.NumberFormat(undefined, { ...format, maximumFractionDigits: 1 }).format(number);
-}
-
-const DECEIVING = /[\p{Cc}\p{Zl}\p{Zp}\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
-
-/**
- * A name that somebody else chose, fit to be shown: with characters that break lines, or turn the
- * direction of what follows, it could look like another.
- */
-export function shown(name) {
-  return name.replace(DECEIVING, "\uFFFD");
 }
