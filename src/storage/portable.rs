@@ -10,6 +10,7 @@
 //! written is one transaction too, and before it is committed all of it is read again and compared
 //! with the file, so that a database is either filled with all that the file has or stays empty.
 
+mod cells;
 mod error;
 mod lines;
 mod tables;
@@ -18,6 +19,7 @@ use std::io::{BufRead, Write};
 
 use async_trait::async_trait;
 
+pub(super) use self::cells::cells;
 pub use self::error::PortableError;
 use self::lines::{Digest, Reader, Writer};
 pub(super) use self::tables::{Cell, Column, Kind, LEFT_OUT, Row, TABLES, Table};
@@ -29,6 +31,10 @@ use super::sqlite::SqlitePort;
 /// A batch that is written at once has no more rows, and no more bytes by much.
 const BATCH_ROWS: usize = 500;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a database is asked for.
+pub(super) const READING: &str = "reading all of the database";
+pub(super) const FILLING: &str = "filling the database";
 
 /// Is told how many rows there are in all, and each time how many more are done.
 pub trait Watcher: Send {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, Connection, PgConnection, Row as _, query, query_with};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, AssertSqlSafe, Connection, PgConnection, query, query_with};
 
 use super::PostgresConfig;
 use super::connect;
@@ -13,11 +13,8 @@ use crate::domain::ids::AccountNumber;
 use crate::storage::error::{StoreError, during};
 use crate::storage::open::OpenError;
 use crate::storage::portable::{
-    Cell, Column, Each, Kind, LEFT_OUT, Port, PortableError, Row, Table,
+    Cell, Column, Each, FILLING, Kind, LEFT_OUT, Port, PortableError, READING, Row, Table, cells,
 };
-
-const READING: &str = "reading all of the database";
-const FILLING: &str = "filling the database";
 
 /// A connection in a transaction.
 pub(in crate::storage) struct PostgresPort {
@@ -283,16 +280,4 @@ impl Port for PostgresPort {
         self.run("COMMIT").await?;
         self.connection.close().await.map_err(during(FILLING))
     }
-}
-
-fn cells(row: &PgRow, columns: &[Column]) -> Result<Row, StoreError> {
-    let cell = |(place, column): (usize, &Column)| {
-        let cell = match column.kind {
-            Kind::Number => row.try_get::<Option<i64>, _>(place).map(|it| it.map(Cell::Number)),
-            Kind::Text => row.try_get::<Option<String>, _>(place).map(|it| it.map(Cell::Text)),
-            Kind::Bytes => row.try_get::<Option<Vec<u8>>, _>(place).map(|it| it.map(Cell::Bytes)),
-        };
-        cell.map(|cell| cell.unwrap_or(Cell::Null)).map_err(during(READING))
-    };
-    columns.iter().enumerate().map(cell).collect()
 }

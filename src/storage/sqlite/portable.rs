@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Connection, Row as _, SqliteConnection, query};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, query};
 
 use super::SqliteStore;
 use super::connect;
@@ -13,11 +12,8 @@ use crate::domain::ports::Store;
 use crate::storage::error::{StoreError, during};
 use crate::storage::open::{OpenError, StorageConfig};
 use crate::storage::portable::{
-    Cell, Column, Each, Kind, LEFT_OUT, Port, PortableError, Row, Table,
+    Cell, Column, Each, FILLING, LEFT_OUT, Port, PortableError, READING, Row, Table, cells,
 };
-
-const READING: &str = "reading all of the database";
-const FILLING: &str = "filling the database";
 
 /// A connection in a transaction.
 pub(in crate::storage) struct SqlitePort {
@@ -254,7 +250,7 @@ impl Port for SqlitePort {
     }
 
     async fn clear_settings(&mut self) -> Result<(), StoreError> {
-        let clear = query("DELETE FROM settings WHERE name <> 'seen_secret'");
+        let clear = query(AssertSqlSafe(format!("DELETE FROM settings WHERE {KEPT}")));
         clear.execute(&mut self.connection).await.map_err(during(FILLING)).map(drop)
     }
 
@@ -262,18 +258,6 @@ impl Port for SqlitePort {
         query("COMMIT").execute(&mut self.connection).await.map_err(during(FILLING))?;
         self.connection.close().await.map_err(during(FILLING))
     }
-}
-
-fn cells(row: &SqliteRow, columns: &[Column]) -> Result<Row, StoreError> {
-    let cell = |(place, column): (usize, &Column)| {
-        let cell = match column.kind {
-            Kind::Number => row.try_get::<Option<i64>, _>(place).map(|it| it.map(Cell::Number)),
-            Kind::Text => row.try_get::<Option<String>, _>(place).map(|it| it.map(Cell::Text)),
-            Kind::Bytes => row.try_get::<Option<Vec<u8>>, _>(place).map(|it| it.map(Cell::Bytes)),
-        };
-        cell.map(|cell| cell.unwrap_or(Cell::Null)).map_err(during(READING))
-    };
-    columns.iter().enumerate().map(cell).collect()
 }
 
 #[cfg(test)]
