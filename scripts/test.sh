@@ -172,7 +172,9 @@ sqlite_only=(
     --skip what_was_kept_ends_in_time_where_it_was_switched_off_again
 )
 step "behaviour on PostgreSQL"
-SEALPOST_TEST_STORE=postgres cargo test --package sealpost --all-features --no-fail-fast --test main \
+# The whole workspace again: a package alone has other features of its dependencies, and would be
+# built anew. So the SDK's own tests run along, which take a moment.
+SEALPOST_TEST_STORE=postgres cargo test --workspace --all-features --no-fail-fast --test main \
     -- --include-ignored "${sqlite_only[@]}"
 
 step "documentation tests"
