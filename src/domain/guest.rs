@@ -2,9 +2,9 @@
 //!
 //! A guest's account is like anybody's. What makes it a guest's is that the host, an account of the
 //! gateway's own, has it among its friends: so the database knows who is one, whatever guests do and
-//! however often the gateway is started. A guest who was not heard for a while goes: its sessions
-//! end, and with them its tokens and what waited for it. Its name stays on file, like that of
-//! everybody who has written messages.
+//! however often the gateway is started. A guest who has left, or was not heard for a while, goes: its
+//! sessions end, and with them its tokens and what waited for it. Its name stays on file, like that
+//! of everybody who has written messages.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -75,6 +75,9 @@ pub struct Guest {
     network: Option<IpAddr>,
     /// When one of its devices last listened.
     heard_at: Timestamp,
+    /// Whether it is to go whatever was heard of it: all its devices are signed out, or it could not
+    /// be made a guest.
+    is_going: bool,
 }
 
 /// The guests of this gateway, and their host.
@@ -131,6 +134,7 @@ impl Guests {
             full_name: account.full_name,
             network: None,
             heard_at,
+            is_going: false,
         };
         let guests = known.into_iter().map(|account| (account.id, guest(account))).collect();
         let book = Mutex::new(Book { guests, arriving: Vec::new() });
@@ -141,7 +145,8 @@ impl Guests {
     ///
     /// # Errors
     /// [`Fault::RateLimited`] when there are as many guests as there may be, otherwise as
-    /// [`Gateway::sign_up`].
+    /// [`Gateway::sign_up`]. An account that was made and could not be made a guest's goes with those
+    /// who go next, unless the same is asked again before.
     pub async fn welcome(
         &self,
         asked: SignUp,
@@ -151,15 +156,16 @@ impl Guests {
         let owner = self.gateway.sign_up(SignUpPolicy::Open, asked).await?;
         let account = &owner.account;
         let change = RelationChange::Set(Relation::Friend);
-        self.gateway.change_relation(&self.host, account.id, change).await?;
+        let befriended = self.gateway.change_relation(&self.host, account.id, change).await;
         let guest = Guest {
             user: account.id,
             full_name: account.full_name.clone(),
             network: arriving.network,
             heard_at: self.gateway.clock.now(),
+            is_going: befriended.is_err(),
         };
         self.book().guests.insert(guest.user, guest);
-        Ok(owner)
+        befriended.map(|_| owner)
     }
 
     fn let_in(&self, network: Option<IpAddr>) -> Result<Arriving<'_>, Fault> {
@@ -177,7 +183,7 @@ impl Guests {
         Ok(Arriving { guests: self, network })
     }
 
-    /// Notes who listens at this moment.
+    /// Notes who listens at this moment, and who has left.
     ///
     /// # Errors
     /// Only when the store fails.
@@ -190,8 +196,10 @@ impl Guests {
         let now = self.gateway.clock.now();
         let mut book = self.book();
         for roster in rosters {
-            let is_heard = roster.members.iter().any(|member| is_heard(member.number));
-            if let Some(guest) = book.guests.get_mut(&roster.user).filter(|_| is_heard) {
+            let Some(guest) = book.guests.get_mut(&roster.user) else { continue };
+            // Nobody but the operator could sign it in again.
+            guest.is_going |= roster.members.is_empty();
+            if roster.members.iter().any(|member| is_heard(member.number)) {
                 guest.heard_at = now;
             }
         }
@@ -203,29 +211,31 @@ impl Guests {
     pub fn present(&self) -> Vec<Guest> {
         let earliest = self.gateway.clock.now().minus(self.policy.presence);
         let book = self.book();
-        let here = book.guests.values().filter(|guest| guest.heard_at >= earliest);
+        let here = book.guests.values();
+        let here = here.filter(|guest| guest.heard_at >= earliest && !guest.is_going);
         let mut here: Vec<_> = here.cloned().collect();
         here.sort_by_cached_key(|guest| (guest.full_name.clone(), guest.user));
         here
     }
 
-    /// Lets those go who were not heard for long; returns how many.
+    /// Lets those go who have left, and those who were not heard for long; returns how many.
     ///
     /// # Errors
     /// Only when the store fails, or somebody signs in faster than the gateway signs out; who is
     /// left goes the next time.
     pub async fn see_off(&self) -> Result<usize, Fault> {
         let earliest = self.gateway.clock.now().minus(self.policy.silence);
-        let silent: Vec<UserId> = {
+        let going: Vec<UserId> = {
             let book = self.book();
-            let silent = book.guests.values().filter(|guest| guest.heard_at <= earliest);
-            silent.map(|guest| guest.user).collect()
+            let going = book.guests.values();
+            let going = going.filter(|guest| guest.is_going || guest.heard_at <= earliest);
+            going.map(|guest| guest.user).collect()
         };
-        for user in &silent {
+        for user in &going {
             dismiss(&self.gateway, &self.host, *user).await?;
             self.book().guests.remove(user);
         }
-        Ok(silent.len())
+        Ok(going.len())
     }
 
     /// The account that answers guests.
@@ -327,3 +337,6 @@ async fn sign_out(gateway: &Gateway, user: UserId) -> Result<(), Fault> {
     }
     Err(Fault::unavailable("an account signs in as fast as it is signed out", None))
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,6 +93,8 @@ struct State {
     changes: u64,
     /// Whether inboxes of ended sessions cannot be cleared.
     fails_to_clear: bool,
+    /// Whether no account can become another one's friend, or be one no more.
+    fails_to_relate: bool,
 }
 
 /// What every session has, whatever the dialect of its account.
@@ -134,6 +136,12 @@ impl MemoryStore {
     /// to see what goes on without it.
     pub fn fail_to_clear(&self) {
         self.state().fails_to_clear = true;
+    }
+
+    /// From now on [`change_relation`](crate::domain::ports::Relationships::change_relation) fails, or
+    /// does so no more.
+    pub fn fail_to_relate(&self, fails: bool) {
+        self.state().fails_to_relate = fails;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

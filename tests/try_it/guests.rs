@@ -200,6 +200,16 @@ async fn who_was_silent_for_an_hour_goes_with_all_devices() {
 }
 
 #[tokio::test]
+async fn who_has_left_goes_with_those_who_go_next() {
+    let app = open().await;
+    let (ada, ben) = (guest(&app, "Ada").await, guest(&app, "Ben").await);
+    ada.delete(&app, &format!("/sessions/{}", ada.session)).await;
+    assert_eq!(present(&app).await, ["Ben"]);
+    assert_eq!(app.app().guests().unwrap().see_off().await.unwrap(), 1);
+    assert!(is_known(&app, &ben).await);
+}
+
+#[tokio::test]
 async fn who_listens_stays() {
     let app = open().await;
     let (ada, _ben) = (guest(&app, "Ada").await, guest(&app, "Ben").await);

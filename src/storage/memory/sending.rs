@@ -56,6 +56,9 @@ impl Relationships for MemoryStore {
         at: Timestamp,
     ) -> Result<(), Fault> {
         let mut state = self.change();
+        if state.fails_to_relate {
+            return Err(Fault::unavailable("this store is to fail", None));
+        }
         let known = state.relations.get(&(owner, other)).map(|known| known.0);
         match change {
             RelationChange::Set(relation) if known != Some(relation) => {
