@@ -33,7 +33,8 @@ const STORED: &str = "
         (SELECT total(sender_account + sender_session + conversation) FROM payloads),
         (SELECT total(session * 1024 + shard) FROM inbox)";
 
-/// Opens a database as the gateway's writer does, and asks whether it is so.
+/// Opens a database as the gateway's writer does, except that commits copy the log to its places in
+/// the database, as SQLite has it; asks whether it is as durable.
 pub fn open(database: &Path) -> Connection {
     let connection = Connection::open(database).expect("a database");
     let settings = [

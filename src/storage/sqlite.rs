@@ -34,6 +34,7 @@ mod introductions;
 mod invites;
 mod known;
 mod leases;
+mod log;
 mod members;
 mod migrate;
 mod nodes;
@@ -77,6 +78,7 @@ use crate::domain::Fault;
 use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 use fresh::Fresh;
 use leases::Leases;
+use log::{Lengths, Log};
 pub(super) use portable::SqlitePort;
 use rows::value;
 pub use seen::SeenIds;
@@ -121,7 +123,9 @@ impl SqliteStore {
         };
         let found = settle::load(&mut connection).await.map_err(unusable)?;
         let fresh = Arc::new(Fresh::new(found, config.fresh_rows));
-        let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer);
+        let copier = connect::copier(config).await.map_err(unusable)?;
+        let log = Log::new(path, copier, Lengths::STORE);
+        let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer, log);
         let writer = Writer::start_apart(writer, bounds).map_err(unreachable)?;
         Ok(Self { readers, writer, leases: Leases::default(), fresh, seen })
     }

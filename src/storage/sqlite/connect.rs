@@ -11,13 +11,10 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::super::error::{StoreError, during};
 use super::super::open::StorageConfig;
+use super::log;
 
 /// Size of a page; SQLite's own default, written down because the size limit is counted in pages.
 const PAGE_BYTES: u64 = 4096;
-
-/// The writer copies its log into the database after so many pages (64 MiB). Doing it more often
-/// writes the same pages again and again: a quarter to a half of the throughput.
-const CHECKPOINT_PAGES: &str = "16000";
 
 /// The log file is cut back to this size (128 MiB) after it had to grow beyond.
 const LOG_BYTES: &str = "134217728";
@@ -62,7 +59,7 @@ pub(super) fn writer_options(config: &StorageConfig) -> SqliteConnectOptions {
         .page_size(4096)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("wal_autocheckpoint", log::LONGEST)
         .pragma("journal_size_limit", LOG_BYTES)
         .pragma("cache_size", WRITER_CACHE)
         .statement_cache_capacity(WRITER_STATEMENTS);
@@ -75,6 +72,12 @@ pub(super) fn writer_options(config: &StorageConfig) -> SqliteConnectOptions {
 /// Opens the connection that writes.
 pub(super) async fn writer(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
     options.connect().await.map_err(during("opening the writer's connection"))
+}
+
+/// Opens the connection that copies the log into the database.
+pub(super) async fn copier(config: &StorageConfig) -> Result<SqliteConnection, StoreError> {
+    let options = options(config).synchronous(SqliteSynchronous::Full);
+    options.connect().await.map_err(during("opening the connection that copies the log"))
 }
 
 /// Opens the connections that read.

@@ -16,6 +16,7 @@ use super::connect;
 use super::fresh::{Draft, Fresh};
 use super::inboxes::Inboxes;
 use super::known::KnownGuards;
+use super::log::Log;
 use super::rooms::Rooms;
 use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
@@ -127,6 +128,7 @@ pub(super) struct SqliteWriter {
     guards: KnownGuards,
     fresh: Arc<Fresh>,
     seen: SeenWriter,
+    log: Log,
     /// Whether nobody knows what became of the last transaction.
     is_uncertain: bool,
 }
@@ -138,10 +140,11 @@ impl SqliteWriter {
         connection: SqliteConnection,
         fresh: Arc<Fresh>,
         seen: SeenWriter,
+        log: Log,
     ) -> Self {
         let (rooms, guards) = (Rooms::default(), KnownGuards::default());
         let (connection, is_uncertain) = (Some(connection), false);
-        Self { options, connection, rooms, guards, fresh, seen, is_uncertain }
+        Self { options, connection, rooms, guards, fresh, seen, log, is_uncertain }
     }
 }
 
@@ -169,6 +172,7 @@ impl Batch for SqliteWriter {
             self.fresh.replace(settle::load(&mut connection).await?);
             self.is_uncertain = false;
         }
+        self.log.finish(&mut connection).await;
         // Only what a transaction that succeeds has left may be relied upon.
         let (rooms, guards) = (std::mem::take(&mut self.rooms), std::mem::take(&mut self.guards));
         let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)), guards };
@@ -184,6 +188,7 @@ impl Batch for SqliteWriter {
             Err(error) => self.seen.undone(error),
         }
         if outcome.is_ok() {
+            self.log.grew(jobs.iter().map(Self::cost).sum());
             self.connection = Some(connection);
             self.rooms = inboxes.rooms;
             self.guards = inboxes.guards;
@@ -198,6 +203,7 @@ impl Batch for SqliteWriter {
     }
 
     async fn close(self) {
+        self.log.close().await;
         if let Some(connection) = self.connection {
             // All that could be lost is the last checkpoint, which the next start makes up for.
             let _ = connection.close().await;
