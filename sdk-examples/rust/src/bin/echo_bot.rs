@@ -10,11 +10,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on_ready(|| println!("ready"))
         .run(async |message| {
             let Ok(message) = message else {
-                return eprintln!("skipped: {message:?}");
+                eprintln!("skipped: {message:?}");
+                return Ok(());
             };
-            let Some(text) = message.text() else { return };
+            let Some(text) = message.text() else { return Ok(()) };
             let answer = bot.reply(&message, Text::new(text)).await;
             println!("{} said {} bytes: {answer:?}", message.sender, text.len());
+            answer.map(drop) // a message without an answer comes again
         })
         .await?;
     Ok(())
