@@ -23,6 +23,7 @@ for argument in "$@"; do
 done
 if [ -n "$apart" ]; then
     command -v taskset >/dev/null || give_up "--apart needs taskset, which is in util-linux"
+    [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || give_up "--apart needs two processors"
     [[ " $* " != *" --write "* ]] || give_up "--write is for tables that are measured without --apart"
 fi
 
@@ -45,6 +46,7 @@ cargo bench --package sealpost --bench envelope
 # A server for work, not for tests. Its memory is well below a quarter of a small machine's.
 export SEALPOST_POSTGRES_BUFFERS=1GB SEALPOST_POSTGRES_LOG=4GB
 step "gateway: beside what HTTP and the database cost alone in the same run"
+cargo bench --package sealpost --bench gateway --no-run
 on_processor 0
 prepare_postgres
 on_processor 1

@@ -146,7 +146,7 @@ impl Guests {
     /// # Errors
     /// [`Fault::RateLimited`] when there are as many guests as there may be, otherwise as
     /// [`Gateway::sign_up`]. An account that was made and could not be made a guest's goes with those
-    /// who go next, unless the same is asked again before.
+    /// who go next, unless the same is asked again, or the gateway started anew, before.
     pub async fn welcome(
         &self,
         asked: SignUp,

@@ -5,11 +5,17 @@
 //! long, and until all of it is on the disk, a sixth of a second for 64 MiB, nobody writes. So a
 //! connection of its own copies while the writer goes on, again and again until little is left. Only
 //! a log that nobody appends to is ever copied to its end, so that little is the writer's, between
-//! two groups. Where the copying cannot be done, the log grows to [`LONGEST`], and commits do it.
+//! two groups. While a reader needs the old pages the log grows on; at [`LONGEST`] each commit tries
+//! to copy it as well, of which SQLite says nothing if it fails.
+//!
+//! A page that was copied and whose sync failed is clean for the system and copied for SQLite: neither
+//! would write it again, and the log that still has it would begin anew. So whoever learns of that
+//! ends the process at once. The next start finds the log and copies all of it.
 //!
 //! Copying beside others needs SQLite 3.51.3 or later: versions before could lose pages where a log
-//! began anew at that very moment (<https://sqlite.org/wal.html#the_wal_reset_bug>).
+//! began anew at that very moment (<https://sqlite.org/wal.html#walresetbug>).
 
+use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +27,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::rows::value;
+use crate::domain::error::chain;
 use crate::storage::error::{StoreError, during};
 
 /// A commit copies the log by itself when it is so long, in pages (256 MiB).
@@ -43,8 +50,14 @@ impl Lengths {
     pub(super) const STORE: Self = Self { look_bytes: 2 * 1024 * 1024, due: 16_000, little: 1_000 };
 }
 
-/// Whoever has not got to the end after so many passes is slower than the writer.
+/// Who has not got near the end after so many passes is slower than the writer, who does the rest then.
 const MOST_PASSES: usize = 4;
+
+/// What a group counts for at least, in bytes: little jobs may change many pages.
+const LEAST_GROUP: usize = 64 * 1024;
+
+/// SQLite's code for a sync that failed.
+const SYNC_FAILED: &str = "1034";
 
 /// Copies what no reader needs the old pages of, and waits for nobody.
 const PASS: &str = "PRAGMA wal_checkpoint(PASSIVE)";
@@ -76,15 +89,16 @@ impl Log {
     /// Between two groups: copies the end of the log if that is all that is left of it, so that it
     /// begins anew with the next group, unless a reader is at it just then.
     pub(super) async fn finish(&mut self, writer: &mut SqliteConnection) {
-        if self.is_nearly_copied.swap(false, Ordering::Acquire) {
-            // Whatever goes wrong here, the next commit meets it too, and says so.
-            let _ = ask(writer, PASS).await;
+        if self.is_nearly_copied.swap(false, Ordering::Acquire)
+            && let Err(error) = ask(writer, PASS).await
+        {
+            tell(&error);
         }
     }
 
-    /// About so many bytes were written.
+    /// A group of about so many bytes was written.
     pub(super) fn grew(&mut self, bytes: usize) {
-        self.written += bytes;
+        self.written += bytes.max(LEAST_GROUP);
         if self.written >= self.look_bytes {
             self.written = 0;
             // If it is being copied already, the next look is early enough.
@@ -112,42 +126,71 @@ struct Copier {
 impl Copier {
     async fn run(mut self, mut woken: mpsc::Receiver<()>, is_nearly_copied: Arc<AtomicBool>) {
         while woken.recv().await.is_some() {
-            // After an error the log grows on, until commits copy it; they say what is wrong.
-            if self.copy().await.unwrap_or(false) {
-                is_nearly_copied.store(true, Ordering::Release);
+            match self.copy().await {
+                Ok(is_nearly) => is_nearly_copied.store(is_nearly, Ordering::Release),
+                Err(error) => tell(&error),
             }
         }
         // It has nothing to lose.
         let _ = self.connection.close().await;
     }
 
-    /// Copies most of a log that has become long; gives whether there was one.
+    /// Copies most of a log that has become long; gives whether the rest is for the writer.
     async fn copy(&mut self) -> Result<bool, StoreError> {
         let mut log = ask(&mut self.connection, LOOK).await?;
-        let is_long = log.length >= self.lengths.due;
-        for _ in 0..MOST_PASSES {
-            if !is_long || log.left() <= self.lengths.little {
-                break;
-            }
-            ask(&mut self.connection, PASS).await?;
-            self.sync().await.map_err(|error| during("syncing the database")(error.into()))?;
-            log = ask(&mut self.connection, LOOK).await?;
+        if log.length < self.lengths.due {
+            return Ok(false);
         }
-        Ok(is_long)
+        for _ in 0..MOST_PASSES {
+            if log.left() <= self.lengths.little {
+                return Ok(true);
+            }
+            let before = log.copied;
+            ask(&mut self.connection, PASS).await?;
+            log = ask(&mut self.connection, LOOK).await?;
+            if log.copied <= before {
+                // A reader needs the old pages.
+                return Ok(false);
+            }
+            self.sync().await.map_err(|error| during(SYNCING)(error.into()))?;
+        }
+        Ok(log.left() < self.lengths.due)
     }
 
     /// Gets what was copied onto the disk, which SQLite itself does at the end of the log alone.
     async fn sync(&mut self) -> io::Result<()> {
-        let path = self.path.clone();
-        let file = match self.file {
-            Some(file) => file,
-            // Never closed: that would end all locks that the process has on the database, as POSIX
-            // wants it, and another process could take it for abandoned.
-            None => Box::leak(Box::new(OpenOptions::new().append(true).open(path)?)),
-        };
-        self.file = Some(file);
-        spawn_blocking(|| file.sync_data()).await?
+        let (path, file) = (self.path.clone(), self.file);
+        let synced = spawn_blocking(move || {
+            let file = match file {
+                Some(file) => file,
+                // Never closed: that would end all locks that the process has on the database, as
+                // POSIX wants it, and another process could take it for abandoned.
+                None => Box::leak(Box::new(OpenOptions::new().append(true).open(path)?)),
+            };
+            match file.sync_data() {
+                Ok(()) => io::Result::Ok(file),
+                Err(error) => end(&error),
+            }
+        });
+        self.file = Some(synced.await??);
+        Ok(())
     }
+}
+
+/// Says what went wrong with copying; the log grows on, and it is tried again.
+fn tell(error: &StoreError) {
+    if let StoreError::Database { source: sqlx::Error::Database(source), .. } = error
+        && source.code().is_some_and(|code| code == SYNC_FAILED)
+    {
+        end(error);
+    }
+    tracing::warn!("the log of the database grows on: {}", chain(error));
+}
+
+/// Ends the process as a power cut would.
+fn end(error: &dyn Error) -> ! {
+    tracing::error!("the disk may have lost what was copied from the log: {}", chain(error));
+    std::process::abort()
 }
 
 /// How far copying is, in pages.
@@ -162,8 +205,11 @@ impl Place {
     }
 }
 
+const COPYING: &str = "copying the log";
+const SYNCING: &str = "syncing what was copied from the log";
+
 async fn ask(connection: &mut SqliteConnection, what: &'static str) -> Result<Place, StoreError> {
-    let row = query(what).fetch_one(connection).await.map_err(during("copying the log"))?;
+    let row = query(what).fetch_one(connection).await.map_err(during(COPYING))?;
     Ok(Place { length: value(&row, "log")?, copied: value(&row, "checkpointed")? })
 }
 

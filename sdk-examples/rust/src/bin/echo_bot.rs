@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let Some(text) = message.text() else { return Ok(()) };
             let answer = bot.reply(&message, Text::new(text)).await;
             println!("{} said {} bytes: {answer:?}", message.sender, text.len());
-            answer.map(drop) // a message without an answer comes again
+            answer.map(drop) // if it could not be sent, the message comes again
         })
         .await?;
     Ok(())

@@ -81,6 +81,7 @@ async fn a_reader_that_stays_holds_up_the_log_and_nobody_else() {
     for _ in 0..400 {
         assert!(!desk.write().await, "the log began anew under a reader");
     }
+    assert!(!desk.log.is_nearly_copied.load(Ordering::Acquire), "all of it was left to the writer");
     assert_eq!(written(&mut reader).await, 0);
     reader.commit().await.unwrap();
     desk.writes_until_the_log_begins_anew().await;
