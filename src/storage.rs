@@ -20,6 +20,7 @@ mod introducing;
 mod memory;
 mod migrations;
 mod open;
+mod own;
 mod packed;
 mod pool;
 pub mod portable;
@@ -33,6 +34,6 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use open::{Database, OpenError, Progress, StorageConfig, look_at, open};
 pub use postgres::{PostgresConfig, PostgresStore};
-#[doc(hidden)]
-pub use sqlite::SeenIds;
 pub use sqlite::SqliteStore;
+#[doc(hidden)]
+pub use sqlite::{SeenIds, WriterConnection};

@@ -6,9 +6,9 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use sealpost::domain::clock::{Clock as _, SystemClock};
 use sealpost::sdk::keys::SigningKey;
-use sealpost::storage::SeenIds;
+use sealpost::storage::{SeenIds, WriterConnection};
+use sqlx::query;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, query};
 
 use super::crowd::{ACCOUNT as ACCOUNT_ID, BODY, SESSION as SESSION_ID, Size, WEEK};
 use super::crowd::{contact, id, number};
@@ -199,16 +199,16 @@ fn place_rows(connection: &Connection, messages: &[Waiting]) -> rusqlite::Result
 async fn remember(database: &Path, scene: &Scene, size: Size) {
     let options = SqliteConnectOptions::new().filename(database).pragma("cache_size", "-65536");
     let options = options.synchronous(SqliteSynchronous::Off);
-    let mut connection = options.connect().await.expect("a database");
+    let mut connection = WriterConnection::open(&options).await.expect("a database");
     let mut ids = SeenIds::open(&mut connection, NEWEST).await.expect("the tables of ids");
     for first in (0..size.rows).step_by(GROUP) {
         let places = first..size.rows.min(first + GROUP);
-        query("BEGIN IMMEDIATE").execute(&mut connection).await.expect("nobody else writes");
+        query("BEGIN IMMEDIATE").execute(&mut *connection).await.expect("nobody else writes");
         ids.begin(&mut connection).await.expect("a transaction");
         let group = places.map(|place| Waiting::at(scene, place, size.accounts));
         let group = group.map(|it| (it.sender, it.id, it.id));
-        ids.remember(&mut connection, number(first), group).await.expect("room on the disk");
-        query("COMMIT").execute(&mut connection).await.expect("room on the disk");
+        ids.remember(&connection, number(first), group).expect("room on the disk");
+        query("COMMIT").execute(&mut *connection).await.expect("room on the disk");
         ids.committed();
     }
     connection.close().await.expect("the log goes into the file");

@@ -66,7 +66,7 @@ impl Candidate {
             "UPDATE sequences SET value = value + ?1 WHERE name = 'messages' RETURNING value",
         )
         .bind(i64::try_from(messages.len()).unwrap_or(0))
-        .fetch_one(&mut self.database.writer)
+        .fetch_one(&mut *self.database.writer)
         .await?;
         let numbered: Vec<(i64, &Message)> = (self.next_number..).zip(messages).collect();
         self.inboxes.store(&mut self.database, &numbered).await?;

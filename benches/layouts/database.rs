@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use sealpost::storage::WriterConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::{
     Sqlite, SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous,
@@ -12,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection
 
 /// A database file.
 pub struct Database {
-    pub writer: SqliteConnection,
+    pub writer: WriterConnection,
     pub reader: SqliteConnection,
     path: PathBuf,
     /// Where in the log the last look found it, and how often it began anew.
@@ -64,7 +65,9 @@ impl Database {
             .pragma("cache_size", format!("-{}", settings.cache_kib))
             .pragma("mmap_size", (u64::from(settings.mapped_mib) << 20).to_string())
             .disable_statement_logging();
-        let writer = options.connect().await?;
+        let writer = WriterConnection::open(&options)
+            .await
+            .map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let reader = SqliteConnectOptions::new().filename(path).disable_statement_logging();
         let reader = reader.pragma("query_only", "ON").connect().await?;
         Ok(Self { writer, reader, path: path.to_owned(), log: LogPlace::default() })
@@ -77,16 +80,16 @@ impl Database {
 
     /// Runs statements that are made once, such as those that make tables.
     pub async fn run(&mut self, statements: &str) -> Result<(), sqlx::Error> {
-        self.writer.execute(sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))).await?;
+        (*self.writer).execute(sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))).await?;
         Ok(())
     }
 
     pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        query("BEGIN IMMEDIATE").execute(&mut self.writer).await.map(drop)
+        query("BEGIN IMMEDIATE").execute(&mut *self.writer).await.map(drop)
     }
 
     pub async fn commit(&mut self) -> Result<(), sqlx::Error> {
-        query("COMMIT").execute(&mut self.writer).await?;
+        query("COMMIT").execute(&mut *self.writer).await?;
         // Often enough not to miss that the log began anew.
         self.pages_written();
         Ok(())

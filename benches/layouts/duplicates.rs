@@ -151,10 +151,10 @@ impl Seen {
                 let Some(runs) = &mut self.runs else { return Ok(0) };
                 runs.begin(&mut database.writer).await.map_err(failed)?;
                 let ids = messages.iter().map(|it| (it.sender, it.id));
-                return runs.look(&mut database.writer, ids).await.map_err(failed);
+                return runs.look(&database.writer, ids).map_err(failed);
             }
         };
-        let found = query(statement).bind(list).bind(ids).fetch_all(&mut database.writer).await?;
+        let found = query(statement).bind(list).bind(ids).fetch_all(&mut *database.writer).await?;
         Ok(found.len())
     }
 
@@ -169,7 +169,7 @@ impl Seen {
         }
         if let (Some(runs), Some((first, _))) = (&mut self.runs, messages.first()) {
             let ids = messages.iter().map(|(_, it)| (it.sender, it.id, sixteen(&it.digest)));
-            return runs.remember(&mut database.writer, *first, ids).await.map_err(failed);
+            return runs.remember(&database.writer, *first, ids).map_err(failed);
         }
         let mut messages = messages.to_vec();
         match kind {

@@ -311,7 +311,7 @@ impl Inboxes {
                 FROM json_each(?1)) AS wanted
             WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
                 AND inbox.number = wanted.number AND inbox.set_aside_at IS NULL";
-        query(statement).bind(keys(pages)).execute(&mut database.writer).await.map(drop)
+        query(statement).bind(keys(pages)).execute(&mut *database.writer).await.map(drop)
     }
 
     pub async fn acknowledge(
@@ -330,7 +330,7 @@ impl Inboxes {
         }
         let statement = "DELETE FROM inbox WHERE (shard, session, number) IN (
                 SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1))";
-        query(statement).bind(keys(pages)).execute(&mut database.writer).await.map(drop)
+        query(statement).bind(keys(pages)).execute(&mut *database.writer).await.map(drop)
     }
 
     /// A row for each page, whatever it says of its messages.
@@ -344,7 +344,7 @@ impl Inboxes {
             query("INSERT INTO acknowledged (session, numbers) VALUES (?1, ?2)")
                 .bind(*session)
                 .bind(numbers.collect::<Vec<u8>>())
-                .execute(&mut database.writer)
+                .execute(&mut *database.writer)
                 .await?;
         }
         Ok(())
@@ -371,7 +371,7 @@ async fn store_in_one(
     )
     .bind(json(list))
     .bind(vec![0x55; rows.len() * SLOT])
-    .execute(&mut database.writer)
+    .execute(&mut *database.writer)
     .await
     .map(drop)
 }

@@ -1,8 +1,9 @@
 //! Messages on their way into a store, and what becomes of each: whatever the database.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::batch::Answer;
+use super::own::OwnSet;
 use super::packed::pack_details;
 use crate::domain::ids::Order;
 use crate::domain::inbox::{Acceptance, Accepted, Guard, Intake, MessageDigest, Slot};
@@ -61,8 +62,8 @@ pub(super) fn answer(
 }
 
 /// Messages for the same audience share their guards, of which a group has hundreds.
-pub(super) fn distinct_guards(messages: &[&Prepared]) -> HashSet<Guard> {
-    let mut lists = HashSet::new();
+pub(super) fn distinct_guards(messages: &[&Prepared]) -> OwnSet<Guard> {
+    let mut lists = OwnSet::default();
     let lists = messages.iter().filter(|it| lists.insert(it.message.guards.as_ptr()));
     lists.flat_map(|it| it.message.guards.iter().copied()).collect()
 }
@@ -73,10 +74,10 @@ pub(super) fn distinct_guards(messages: &[&Prepared]) -> HashSet<Guard> {
 pub(super) fn judge(
     messages: &[&Prepared],
     seen: &[Option<MessageDigest>],
-    moved: &HashSet<Guard>,
+    moved: &OwnSet<Guard>,
     mut take: impl FnMut(Intake<'_>) -> bool,
 ) -> Vec<Option<Accepted>> {
-    let mut taken = HashMap::new();
+    let mut taken = HashMap::with_capacity(messages.len());
     let verdict = |(it, seen): (&&Prepared, &Option<MessageDigest>)| {
         let message = &it.message;
         let key = (message.sender, message.message_id);

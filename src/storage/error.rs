@@ -18,6 +18,15 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// SQLite refused a statement that did not go through sqlx.
+    #[error("the database failed while {doing}")]
+    Sqlite {
+        /// What was being done.
+        doing: &'static str,
+        /// What SQLite says.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A value on file is not what its column may hold.
     #[error("column {column} holds a value of the wrong form")]
     Corrupt {
@@ -33,6 +42,9 @@ pub enum StoreError {
     /// A job of the writer panicked; its transaction was undone.
     #[error("the writer panicked")]
     Panicked,
+    /// Nobody was free to read for long.
+    #[error("too many requests wait for a connection that reads")]
+    NobodyFree,
     /// More is waiting for the writer than it may hold.
     #[error("too many requests wait for the writer")]
     QueueFull,
@@ -69,6 +81,10 @@ const FULL: i32 = 13;
 const CANNOT_OPEN: i32 = 14;
 const PROTOCOL: i32 = 15;
 
+// Extended result codes.
+const PRIMARY_KEY: i32 = 1555;
+const UNIQUE: i32 = 2067;
+
 impl StoreError {
     /// Whether trying the jobs of a failed group one by one could help some of them.
     pub(super) fn may_be_one_jobs_fault(&self) -> bool {
@@ -99,10 +115,15 @@ impl StoreError {
 
     /// Whether a value that must be unique is on file.
     pub(super) fn met_its_like(&self) -> bool {
-        let Self::Database { source: sqlx::Error::Database(error), .. } = self else {
-            return false;
-        };
-        error.is_unique_violation()
+        match self {
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                error.is_unique_violation()
+            }
+            Self::Sqlite { source, .. } => source
+                .sqlite_error()
+                .is_some_and(|error| [UNIQUE, PRIMARY_KEY].contains(&error.extended_code)),
+            _ => false,
+        }
     }
 
     /// What whoever runs the gateway can do about it.
@@ -124,8 +145,11 @@ impl StoreError {
     fn kind(&self) -> Kind {
         match self {
             Self::Database { source, .. } => database_kind(source),
+            Self::Sqlite { source, .. } => {
+                source.sqlite_error().map_or(Kind::Ours, |error| sqlite_kind(error.extended_code))
+            }
             Self::MetAnother { .. } => Kind::MetAnother,
-            Self::QueueFull | Self::Closed => Kind::Overloaded,
+            Self::NobodyFree | Self::QueueFull | Self::Closed => Kind::Overloaded,
             Self::Corrupt { .. } | Self::Panicked => Kind::Ours,
         }
     }

@@ -35,17 +35,29 @@ pub(super) use phones::{
 
 /// Conversations from a row for each participant; those of one conversation follow each other, and
 /// one that nobody takes part in has a row as well.
-pub(super) fn conversations(rows: &[impl Cells]) -> Result<Vec<Conversation>, StoreError> {
-    let mut conversations: Vec<Conversation> = Vec::new();
-    for row in rows {
+#[derive(Default)]
+pub(super) struct Conversations(Vec<Conversation>);
+
+impl Conversations {
+    /// Takes the next row.
+    pub(super) fn add(&mut self, row: &impl Cells) -> Result<(), StoreError> {
         let number = ConversationNumber(row.integer("number")?);
-        if conversations.last().is_none_or(|last| last.number != number) {
-            conversations.push(conversation(row, number)?);
+        if self.0.last().is_none_or(|last| last.number != number) {
+            self.0.push(conversation(row, number)?);
         }
-        let Some(last) = conversations.last_mut() else { continue };
-        last.participants.extend(participant(row)?);
+        if let Some(last) = self.0.last_mut() {
+            last.participants.extend(participant(row)?);
+        }
+        Ok(())
     }
-    Ok(conversations)
+
+    /// What the rows said, with participants in the order in which they came.
+    pub(super) fn done(mut self) -> Vec<Conversation> {
+        for conversation in &mut self.0 {
+            conversation.participants.sort_by_key(|one| (one.joined_at, one.account));
+        }
+        self.0
+    }
 }
 
 fn conversation(row: &impl Cells, number: ConversationNumber) -> Result<Conversation, StoreError> {
@@ -88,10 +100,21 @@ struct RosterRow {
 }
 
 /// Rosters from a row for each session; those of one account follow each other.
-pub(super) fn rosters(rows: &[impl Cells]) -> Result<Vec<Arc<Roster>>, StoreError> {
-    let members = rows.iter().map(roster_row).collect::<Result<Vec<_>, StoreError>>()?;
-    let accounts = members.chunk_by(|one, next| one.account == next.account);
-    Ok(accounts.filter_map(roster).collect())
+#[derive(Default)]
+pub(super) struct Rosters(Vec<RosterRow>);
+
+impl Rosters {
+    /// Takes the next row.
+    pub(super) fn add(&mut self, row: &impl Cells) -> Result<(), StoreError> {
+        self.0.push(roster_row(row)?);
+        Ok(())
+    }
+
+    /// What the rows said.
+    pub(super) fn done(self) -> Vec<Arc<Roster>> {
+        let accounts = self.0.chunk_by(|one, next| one.account == next.account);
+        accounts.filter_map(roster).collect()
+    }
 }
 
 fn roster(rows: &[RosterRow]) -> Option<Arc<Roster>> {

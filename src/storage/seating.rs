@@ -1,8 +1,9 @@
 //! Room in inboxes, as far as it is known while messages are judged: whatever the database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::own::OwnMap;
 use crate::domain::clock::Timestamp;
 use crate::domain::inbox::{InboxKey, Intake, Quota, WhenFull};
 
@@ -12,7 +13,7 @@ pub(super) const COUNT_HOLDS: Duration = Duration::from_secs(1);
 /// What is known of inboxes, by the numbers of their sessions.
 #[derive(Default)]
 pub(super) struct Seating {
-    pub rooms: HashMap<i64, Room>,
+    pub rooms: OwnMap<i64, Room>,
     /// Inboxes that have to make room once the messages are stored.
     pub crowded: BTreeMap<i64, Crowded>,
 }
@@ -49,13 +50,13 @@ pub(super) struct Wish {
 
 impl Seating {
     /// Those of the inboxes that nothing is known of.
-    pub(super) fn unknown<'w>(&self, wishes: &'w HashMap<i64, Wish>) -> Vec<&'w Wish> {
+    pub(super) fn unknown<'w>(&self, wishes: &'w OwnMap<i64, Wish>) -> Vec<&'w Wish> {
         let unknown = wishes.iter().filter(|(session, _)| !self.rooms.contains_key(session));
         unknown.map(|(_, wish)| wish).collect()
     }
 
     /// Those of the inboxes where the quota would be reached, and no count still holds.
-    pub(super) fn crowded<'w>(&self, wishes: &'w HashMap<i64, Wish>) -> Vec<&'w Wish> {
+    pub(super) fn crowded<'w>(&self, wishes: &'w OwnMap<i64, Wish>) -> Vec<&'w Wish> {
         let crowded = wishes.iter().filter(|(session, wish)| {
             let Some(room) = self.rooms.get(session) else { return true };
             let holds = room.found.is_some_and(|found| wish.now < found.holds_until);
@@ -91,7 +92,7 @@ impl Seating {
     }
 
     /// Takes room for messages that are stored however much waits.
-    pub(super) fn take_all(&mut self, wishes: HashMap<i64, Wish>, quota: Quota) {
+    pub(super) fn take_all(&mut self, wishes: OwnMap<i64, Wish>, quota: Quota) {
         for (session, Wish { inbox, messages, now, .. }) in wishes {
             let Some(room) = self.rooms.get_mut(&session) else { continue };
             room.most = room.most.saturating_add(messages);
@@ -108,8 +109,8 @@ impl Seating {
 }
 
 /// What these messages want of the inboxes that they are for, by their sessions' numbers.
-pub(super) fn wishes<'a>(messages: impl Iterator<Item = Intake<'a>>) -> HashMap<i64, Wish> {
-    let mut wishes: HashMap<i64, Wish> = HashMap::new();
+pub(super) fn wishes<'a>(messages: impl Iterator<Item = Intake<'a>>) -> OwnMap<i64, Wish> {
+    let mut wishes: OwnMap<i64, Wish> = OwnMap::default();
     for message in messages {
         for slot in message.slots {
             let wish = wishes.entry(slot.session.0).or_insert_with(|| Wish {
@@ -119,6 +120,7 @@ pub(super) fn wishes<'a>(messages: impl Iterator<Item = Intake<'a>>) -> HashMap<
                 now: message.now,
             });
             wish.messages += 1;
+            wish.quota = wish.quota.max(message.quota.messages);
         }
     }
     wishes
@@ -129,8 +131,8 @@ pub(super) fn wishes_of_rows(
     rows: impl Iterator<Item = InboxKey>,
     quota: Quota,
     now: Timestamp,
-) -> HashMap<i64, Wish> {
-    let mut wishes: HashMap<i64, Wish> = HashMap::new();
+) -> OwnMap<i64, Wish> {
+    let mut wishes: OwnMap<i64, Wish> = OwnMap::default();
     for inbox in rows {
         let new = || Wish { inbox, messages: 0, quota: quota.messages, now };
         wishes.entry(inbox.session.0).or_insert_with(new).messages += 1;

@@ -21,6 +21,7 @@ mod claims;
 mod clear;
 mod codes;
 mod connect;
+mod connection;
 mod conversations;
 mod dropboxes;
 mod expire;
@@ -46,6 +47,7 @@ mod phones;
 mod plans;
 mod portable;
 mod prekeys;
+mod readers;
 mod receipts;
 mod relationships;
 mod requests;
@@ -60,7 +62,6 @@ mod sign_in;
 mod sign_up;
 mod sweep;
 mod top_ups;
-mod values;
 mod writer;
 
 use std::sync::Arc;
@@ -76,10 +77,13 @@ use super::open::{OpenError, Progress, StorageConfig};
 use super::pool::connections;
 use crate::domain::Fault;
 use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
+#[doc(hidden)]
+pub use connection::WriterConnection;
 use fresh::Fresh;
 use leases::Leases;
 use log::{Lengths, Log};
 pub(super) use portable::SqlitePort;
+use readers::Readers;
 use rows::value;
 pub use seen::SeenIds;
 use seen::{Seen, SeenWriter, Sizes};
@@ -91,6 +95,9 @@ const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// A store on an embedded SQLite database.
 pub struct SqliteStore {
+    /// For what each message may need.
+    direct: Readers,
+    /// For everything else that is read.
     readers: SqlitePool,
     writer: Writer<Job>,
     leases: Leases,
@@ -109,7 +116,7 @@ impl SqliteStore {
         connect::create_file(path).map_err(unreachable)?;
         let unusable = |source| OpenError::Database { path: path.clone(), source };
         let options = connect::writer_options(config);
-        let mut connection = connect::writer(&options).await.map_err(unusable)?;
+        let mut connection = WriterConnection::open(&options).await.map_err(unusable)?;
         migrate::migrate(&mut connection, path).await?;
         let seen_writer =
             SeenWriter::open(&mut connection, Sizes::STORE).await.map_err(unusable)?;
@@ -127,7 +134,9 @@ impl SqliteStore {
         let log = Log::new(path, copier, Lengths::STORE);
         let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer, log);
         let writer = Writer::start_apart(writer, bounds).map_err(unreachable)?;
-        Ok(Self { readers, writer, leases: Leases::default(), fresh, seen })
+        let direct = Readers::start(config).map_err(unreachable)?;
+        let leases = Leases::default();
+        Ok(Self { direct, readers, writer, leases, fresh, seen })
     }
 
     /// Opens an existing database to look at it: nothing is made, brought up to date or changed,
@@ -143,7 +152,9 @@ impl SqliteStore {
         let progress = migrate::progress(&readers, path).await?;
         let (writer, leases) = (Writer::closed(), Leases::default());
         let (fresh, seen) = (Arc::default(), Arc::default());
-        Ok((Self { readers, writer, leases, fresh, seen }, progress))
+        let direct = Readers::onlookers(config);
+        let direct = direct.map_err(|source| OpenError::File { path: path.clone(), source })?;
+        Ok((Self { direct, readers, writer, leases, fresh, seen }, progress))
     }
 
     /// Queues a job and waits until it is on disk.
@@ -221,6 +232,7 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
+        self.direct.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -20,8 +20,6 @@
 
 pub(super) mod storing;
 
-use std::collections::HashSet;
-
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
@@ -34,6 +32,7 @@ use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, SHARDS, S
 use crate::domain::inbox::{Accepted, Guard, Intake, MessageDigest, Slot};
 use crate::storage::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
 use crate::storage::error::{StoreError, during};
+use crate::storage::own::OwnSet;
 
 /// What is to become of the messages of a group.
 pub(super) struct Decided<'a> {
@@ -68,7 +67,7 @@ pub(super) fn expect_new<'a>(rooms: &Rooms, jobs: &'a [&'a AcceptJob]) -> Option
     let messages = messages_of(jobs);
     let view = rooms.known(messages.iter().map(|it| Intake::of(&it.message)))?;
     let unseen = vec![None; messages.len()];
-    let decided = Decided::of(jobs, messages, &unseen, &HashSet::new(), view);
+    let decided = Decided::of(jobs, messages, &unseen, &OwnSet::default(), view);
     let all_are_good = !decided.good.is_empty() && decided.good.len() == decided.verdicts.len();
     (all_are_good && decided.is_plain()).then_some(decided)
 }
@@ -82,7 +81,7 @@ impl<'a> Decided<'a> {
         jobs: &'a [&'a AcceptJob],
         messages: Vec<&'a Prepared>,
         seen: &[Option<MessageDigest>],
-        moved: &HashSet<Guard>,
+        moved: &OwnSet<Guard>,
         mut view: View,
     ) -> Self {
         let verdicts = judge(&messages, seen, moved, |intake| view.take(intake));
@@ -187,7 +186,7 @@ async fn look(
     link: &mut Link<'_>,
     keys: &[(AccountNumber, MessageId)],
     guards: &Guards,
-) -> Result<(Vec<Option<MessageDigest>>, HashSet<Guard>), StoreError> {
+) -> Result<(Vec<Option<MessageDigest>>, OwnSet<Guard>), StoreError> {
     let rows = query(LOOK)
         .bind(numbers(keys, |(sender, _)| sender.0))
         .bind(blobs(keys, |(_, id)| id.as_bytes()))
@@ -199,7 +198,7 @@ async fn look(
         .fetch_all(link)
         .await
         .map_err(during("looking for repeated messages and changed rosters"))?;
-    let (mut seen, mut moved) = (vec![None; keys.len()], HashSet::new());
+    let (mut seen, mut moved) = (vec![None; keys.len()], OwnSet::default());
     for row in &rows {
         let place = place(row)?;
         match value::<i64>(row, "kind")? {

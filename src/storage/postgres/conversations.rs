@@ -60,7 +60,10 @@ impl Conversations for PostgresStore {
         }
         let wanted = query(BY_IDS).bind(id_array(ids.iter().copied()));
         let rows = wanted.fetch_all(&mut self.reader().await?).await;
-        Ok(records::conversations(&rows.map_err(during("reading conversations"))?)?)
+        let rows = rows.map_err(during("reading conversations"))?;
+        let mut conversations = records::Conversations::default();
+        rows.iter().try_for_each(|row| conversations.add(row))?;
+        Ok(conversations.done())
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {

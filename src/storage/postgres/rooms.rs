@@ -27,6 +27,7 @@ use crate::domain::ids::SessionNumber;
 use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota};
 use crate::storage::error::{StoreError, during};
 use crate::storage::gap::Missing;
+use crate::storage::own::OwnMap;
 use crate::storage::seating::{
     COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes, wishes_of_rows,
 };
@@ -46,7 +47,7 @@ const TRIM: i64 = 10_000;
 /// What all writers of a process remember.
 #[derive(Default)]
 pub(super) struct Rooms {
-    memory: Mutex<HashMap<i64, Remembered>>,
+    memory: Mutex<OwnMap<i64, Remembered>>,
 }
 
 /// A room as it was left by the last transaction that told of it.
@@ -70,11 +71,11 @@ impl Remembered {
 pub(super) struct View {
     seating: Seating,
     /// What was known before messages took room.
-    before: HashMap<i64, Remembered>,
+    before: OwnMap<i64, Remembered>,
 }
 
 impl Rooms {
-    fn memory(&self) -> MutexGuard<'_, HashMap<i64, Remembered>> {
+    fn memory(&self) -> MutexGuard<'_, OwnMap<i64, Remembered>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -120,7 +121,7 @@ impl Rooms {
         (is_known && view.seating.crowded(&wishes).is_empty()).then_some(view)
     }
 
-    fn recall(&self, wishes: &HashMap<i64, Wish>) -> View {
+    fn recall(&self, wishes: &OwnMap<i64, Wish>) -> View {
         let mut view = View::default();
         let memory = self.memory();
         for (session, wish) in wishes {
@@ -218,7 +219,7 @@ impl View {
         self.count(link, wishes).await?;
         let sessions = query(LAST_SEEN).bind(numbers(wishes, |wish| wish.inbox.session.0));
         let rows = sessions.fetch_all(link).await;
-        let mut last_seen = HashMap::new();
+        let mut last_seen = OwnMap::default();
         for row in rows.map_err(during("looking when sessions were seen"))? {
             last_seen.insert(value::<i64>(&row, "session")?, time(&row, "last_seen")?);
         }

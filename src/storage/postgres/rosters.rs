@@ -39,7 +39,9 @@ impl Rosters for PostgresStore {
         let wanted = query(ROSTERS).bind(id_array(users.iter().copied()));
         let rows = wanted.fetch_all(&mut self.reader().await?).await;
         let rows = rows.map_err(during("reading rosters"))?;
-        Ok(records::rosters(&rows)?)
+        let mut rosters = records::Rosters::default();
+        rows.iter().try_for_each(|row| rosters.add(row))?;
+        Ok(rosters.done())
     }
 
     async fn newest_change(&self) -> Result<Cursor, Fault> {

@@ -1,27 +1,24 @@
 //! Storing messages: the messages of a whole group share their statements.
 
-use std::collections::HashSet;
-use std::fmt::Write;
-use std::sync::LazyLock;
-
-use sqlx::{SqliteConnection, query};
+use rusqlite::{Row, Statement, params};
 
 use super::super::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
-use super::super::error::{StoreError, during};
+use super::super::cells::Cells;
+use super::super::error::StoreError;
+use super::super::own::OwnSet;
+use super::connection::WriterConnection;
 use super::fresh::{Draft, FreshRow, RowKey};
 use super::inboxes::Inboxes;
 use super::known::KnownGuards;
-use super::rows::{json_list, value};
 use super::seen::SeenWriter;
 use super::top_ups;
-use super::values::{Binding, Rows};
 use crate::domain::clock::Timestamp;
-use crate::domain::ids::{AccountNumber, ConversationNumber, Shard};
+use crate::domain::ids::Shard;
 use crate::domain::inbox::{Guard, Intake, Slot};
 
 /// Stores the messages of all jobs, in their order, and says what became of each.
 pub(super) async fn accept(
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
     seen: &mut SeenWriter,
     jobs: &[&AcceptJob],
@@ -32,119 +29,78 @@ pub(super) async fn accept(
         return Ok(());
     }
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
-    let digests = seen.digests(connection, keys).await?;
-    let moved = moved(connection, &mut inboxes.guards, &messages).await?;
-    inboxes.look(connection, messages.iter().map(|it| Intake::of(&it.message))).await?;
+    let digests = seen.digests(connection, keys)?;
+    let moved = moved(connection, &mut inboxes.guards, &messages)?;
+    inboxes.look(connection, messages.iter().map(|it| Intake::of(&it.message)))?;
     let verdicts = judge(&messages, &digests, &moved, |intake| inboxes.rooms.take(intake));
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
     let good: Vec<&Prepared> = good.map(|(message, _)| *message).collect();
-    let first = store(connection, &mut inboxes.rows, seen, &good).await?;
+    let first = store(connection, &mut inboxes.rows, seen, &good)?;
     inboxes.rooms.numbered(good.len());
     inboxes.trim(connection).await?;
     answer(jobs, verdicts, first..);
     Ok(())
 }
 
-pub(super) const MOVED_ROSTERS: &str = "
-    SELECT wanted.value ->> 0 AS number, wanted.value ->> 1 AS generation
-    FROM json_each(?1) AS wanted
-    LEFT JOIN accounts ON accounts.number = wanted.value ->> 0
-    WHERE accounts.roster_generation IS NOT wanted.value ->> 1";
-
-pub(super) const MOVED_CONVERSATIONS: &str = "
-    SELECT wanted.value ->> 0 AS number, wanted.value ->> 1 AS generation
-    FROM json_each(?1) AS wanted
-    LEFT JOIN conversations ON conversations.number = wanted.value ->> 0
-    WHERE conversations.generation IS NOT wanted.value ->> 1";
-
 /// The guards that no longer hold.
-async fn moved(
-    connection: &mut SqliteConnection,
+fn moved(
+    connection: &WriterConnection,
     known: &mut KnownGuards,
     messages: &[&Prepared],
-) -> Result<HashSet<Guard>, StoreError> {
+) -> Result<OwnSet<Guard>, StoreError> {
     let mut guards = distinct_guards(messages);
     guards.retain(|guard| !known.hold(*guard));
-    let moved = moved_among(connection, guards.clone()).await?;
-    known.add(guards.into_iter().filter(|guard| !moved.contains(guard)));
+    let mut moved = OwnSet::default();
+    for guard in guards {
+        match holds(connection, guard)? {
+            true => known.add(guard),
+            false => drop(moved.insert(guard)),
+        }
+    }
     Ok(moved)
 }
 
-/// Whether all of these guards hold.
-pub(super) async fn holds(
-    connection: &mut SqliteConnection,
-    guards: &[Guard],
-) -> Result<bool, StoreError> {
-    Ok(moved_among(connection, guards.iter().copied().collect()).await?.is_empty())
-}
+pub(super) const ROSTER_GENERATION: &str =
+    "SELECT roster_generation AS generation FROM accounts WHERE number = ?1";
 
-async fn moved_among(
-    connection: &mut SqliteConnection,
-    guards: HashSet<Guard>,
-) -> Result<HashSet<Guard>, StoreError> {
-    let (mut rosters, mut conversations) = (Vec::new(), Vec::new());
-    for guard in guards {
-        match guard {
-            Guard::Roster { account, generation } => rosters.push((account.0, generation)),
-            Guard::Conversation { conversation, generation } => {
-                conversations.push((conversation.0, generation));
-            }
+pub(super) const CONVERSATION_GENERATION: &str =
+    "SELECT generation FROM conversations WHERE number = ?1";
+
+/// Whether a guard holds.
+pub(super) fn holds(connection: &WriterConnection, guard: Guard) -> Result<bool, StoreError> {
+    let (statement, number, generation) = match guard {
+        Guard::Roster { account, generation } => (ROSTER_GENERATION, account.0, generation),
+        Guard::Conversation { conversation, generation } => {
+            (CONVERSATION_GENERATION, conversation.0, generation)
         }
-    }
-    let rosters = moved_numbers(&mut *connection, MOVED_ROSTERS, &rosters).await?;
-    let conversations = moved_numbers(connection, MOVED_CONVERSATIONS, &conversations).await?;
-    let rosters = rosters
-        .into_iter()
-        .map(|(number, generation)| Guard::Roster { account: AccountNumber(number), generation });
-    let conversations = conversations.into_iter().map(|(number, generation)| Guard::Conversation {
-        conversation: ConversationNumber(number),
-        generation,
-    });
-    Ok(rosters.chain(conversations).collect())
-}
-
-/// Those of the pairs of number and generation that no longer hold.
-async fn moved_numbers(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    pairs: &[(i64, i64)],
-) -> Result<Vec<(i64, i64)>, StoreError> {
-    if pairs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let list =
-        json_list(pairs, |json, (number, generation)| write!(json, "[{number},{generation}]"));
-    let rows = query(statement).bind(list).fetch_all(connection).await;
-    let rows = rows.map_err(during("comparing generations"))?;
-    rows.iter().map(|row| Ok((value(row, "number")?, value(row, "generation")?))).collect()
+    };
+    let read = |row: &Row<'_>| row.integer("generation");
+    let now = connection.first(statement, [number], "comparing generations", read)?;
+    Ok(now == Some(generation))
 }
 
 const TAKE_NUMBERS: &str = "
     UPDATE sequences SET value = value + ?1 WHERE name = 'messages' RETURNING value";
 
 /// Takes `count` numbers of the one order; returns the first.
-pub(super) async fn take_numbers(
-    connection: &mut SqliteConnection,
-    count: usize,
-) -> Result<i64, StoreError> {
+pub(super) fn take_numbers(connection: &WriterConnection, count: usize) -> Result<i64, StoreError> {
     let count = i64::try_from(count).map_err(|_| StoreError::Corrupt { column: "value" })?;
-    let row = query(TAKE_NUMBERS).bind(count).fetch_one(connection).await;
-    let last: i64 = value(&row.map_err(during("numbering messages"))?, "value")?;
+    let read = |row: &Row<'_>| row.integer("value");
+    let last = connection.first(TAKE_NUMBERS, [count], "numbering messages", read)?;
+    let last = last.ok_or(StoreError::Corrupt { column: "value" })?;
     Ok(last - count + 1)
 }
 
-/// `OR FAIL`, here and below: a statement that fails ends its group's transaction anyway, so none of
-/// them needs the journal that could undo it alone, which costs a tenth of a large group's time.
-static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT OR FAIL INTO payloads (number, shard, sender_account, sender_session, \
-        conversation, message_id, category, accepted_at, expires_at, details, waiting, slots, \
-        body)";
-    Rows::new(head, 13, 6)
-});
+/// `OR FAIL`, here and in others like it: a statement that fails ends its group's transaction anyway,
+/// so it needs no journal that could undo it alone.
+const PAYLOAD: &str = "
+    INSERT OR FAIL INTO payloads (number, shard, sender_account, sender_session, conversation,
+        message_id, category, accepted_at, expires_at, details, waiting, slots, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
 /// Inserts messages that passed; returns the number of the first.
-async fn store(
-    connection: &mut SqliteConnection,
+fn store(
+    connection: &WriterConnection,
     rows: &mut Draft,
     seen: &mut SeenWriter,
     messages: &[&Prepared],
@@ -152,25 +108,22 @@ async fn store(
     if messages.is_empty() {
         return Ok(0);
     }
-    let first = take_numbers(connection, messages.len()).await?;
+    let first = take_numbers(connection, messages.len())?;
     let numbered: Vec<(i64, &Prepared)> = (first..).zip(messages.iter().copied()).collect();
-    PAYLOAD_ROWS
-        .insert(connection, &numbered, bind_payload)
-        .await
-        .map_err(during("storing messages"))?;
+    connection.each_of(PAYLOAD, &numbered, "storing messages", insert_payload)?;
 
     for (number, it) in &numbered {
         let times = (it.message.accepted_at, it.message.expires_at);
         rows.add(*number, rows_of(*number, 0, &it.message.slots, times))?;
     }
     for (number, it) in numbered.iter().filter(|(_, it)| it.message.top_up.is_some()) {
-        top_ups::offer(connection, *number, &it.message).await?;
+        top_ups::offer(connection, *number, &it.message)?;
     }
 
     let messages = messages.iter().map(|it| &it.message);
     let newest_at = messages.clone().map(|it| it.accepted_at).max().unwrap_or_default();
     let ids = messages.map(|it| (it.sender, it.message_id, it.digest));
-    seen.append(connection, first, newest_at, ids).await?;
+    seen.append(connection, first, newest_at, ids)?;
     Ok(first)
 }
 
@@ -197,20 +150,25 @@ pub(super) fn pack_slots(slots: &[Slot]) -> Vec<u8> {
     slots.iter().map(|slot| &slot.bytes[..]).collect::<Vec<_>>().concat()
 }
 
-fn bind_payload(row: Binding, (number, it): &(i64, &Prepared)) -> Binding {
+fn insert_payload(
+    statement: &mut Statement<'_>,
+    (number, it): &(i64, &Prepared),
+) -> rusqlite::Result<usize> {
     let message = &it.message;
     let shard = message.slots.first().map_or(Shard(0), |slot| slot.shard);
-    row.bind(*number)
-        .bind(shard.0)
-        .bind(message.sender.0)
-        .bind(message.sender_session.0)
-        .bind(message.conversation.0)
-        .bind(&message.message_id.as_bytes()[..])
-        .bind(message.category.as_str())
-        .bind(message.accepted_at.as_micros())
-        .bind(message.expires_at.as_micros())
-        .bind(it.details.as_slice())
-        .bind(it.waiting.as_slice())
-        .bind(pack_slots(&message.slots))
-        .bind(&message.body[..])
+    statement.execute(params![
+        number,
+        shard.0,
+        message.sender.0,
+        message.sender_session.0,
+        message.conversation.0,
+        &message.message_id.as_bytes()[..],
+        message.category.as_str(),
+        message.accepted_at.as_micros(),
+        message.expires_at.as_micros(),
+        it.details,
+        it.waiting,
+        pack_slots(&message.slots),
+        &message.body[..],
+    ])
 }

@@ -3,13 +3,10 @@
 //! What happens to fresh rows is left to the transaction's [`Draft`], which notes all of it at once.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 
-use sqlx::{SqliteConnection, query};
-
-use super::super::error::{StoreError, during};
+use super::super::error::StoreError;
+use super::connection::WriterConnection;
 use super::fresh::{Draft, FreshRow, RowKey};
-use super::rows::json_list;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::Order;
 use crate::domain::inbox::{InboxKey, Release, Returned};
@@ -66,19 +63,12 @@ impl RowsJob {
 
 /// Deliveries are never counted down here: a claim may be late.
 pub(super) const CLAIM: &str = "
-    UPDATE inbox SET leased_until = wanted.until,
-        deliveries = max(inbox.deliveries, wanted.deliveries)
-    FROM (
-        SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
-            value ->> 3 AS deliveries, value ->> 4 AS until
-        FROM json_each(?1)
-    ) AS wanted
-    WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
-        AND inbox.number = wanted.number AND inbox.set_aside_at IS NULL";
+    UPDATE inbox SET leased_until = ?5, deliveries = max(deliveries, ?4)
+    WHERE shard = ?1 AND session = ?2 AND number = ?3 AND set_aside_at IS NULL";
 
 /// Notes in the rows what readers hold; of several claims to a row the last one counts.
-pub(super) async fn claim(
-    connection: &mut SqliteConnection,
+pub(super) fn claim(
+    connection: &WriterConnection,
     fresh: &mut Draft,
     jobs: &[&ClaimJob],
 ) -> Result<(), StoreError> {
@@ -94,33 +84,22 @@ pub(super) async fn claim(
             fresh.change(key, FreshRow { leased_until: job.until, deliveries, ..row });
         }
     }
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let list = json_list(wanted, |json, (RowKey { inbox, number }, (deliveries, until))| {
-        let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
-        write!(json, "[{shard},{session},{number},{deliveries},{until}]")
+    let values = wanted.into_iter().map(|(RowKey { inbox, number }, (deliveries, until))| {
+        (inbox.shard.0, inbox.session.0, number, deliveries, until.as_micros())
     });
-    query(CLAIM).bind(list).execute(connection).await.map_err(during("leasing messages"))?;
-    Ok(())
+    connection.each(CLAIM, values, "leasing messages")
 }
 
 /// Only rows that are still leased until the time at which the reader's own lease ends: what was
 /// leased since is somebody else's. A lease that the row was never told of ends in memory. A delivery
 /// that did not happen is counted down.
 pub(super) const RELEASE: &str = "
-    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - wanted.undone, 0)
-    FROM (
-        SELECT value ->> 0 AS shard, value ->> 1 AS session, value ->> 2 AS number,
-            value ->> 3 AS until, value ->> 4 AS undone
-        FROM json_each(?1)
-    ) AS wanted
-    WHERE inbox.shard = wanted.shard AND inbox.session = wanted.session
-        AND inbox.number = wanted.number AND inbox.leased_until = wanted.until";
+    UPDATE inbox SET leased_until = 0, deliveries = max(deliveries - ?5, 0)
+    WHERE shard = ?1 AND session = ?2 AND number = ?3 AND leased_until = ?4";
 
 /// Ends leases before their time.
-pub(super) async fn release(
-    connection: &mut SqliteConnection,
+pub(super) fn release(
+    connection: &WriterConnection,
     fresh: &mut Draft,
     jobs: &[&ReleaseJob],
 ) -> Result<(), StoreError> {
@@ -132,16 +111,10 @@ pub(super) async fn release(
             None => rows.push((key, until, undone)),
         }
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let list = json_list(rows, |json, (RowKey { inbox, number }, until, undone)| {
-        let (shard, session, until) = (inbox.shard.0, inbox.session.0, until.as_micros());
-        write!(json, "[{shard},{session},{number},{until},{undone}]")
+    let values = rows.into_iter().map(|(RowKey { inbox, number }, until, undone)| {
+        (inbox.shard.0, inbox.session.0, number, until.as_micros(), undone)
     });
-    let released = query(RELEASE).bind(list).execute(connection).await;
-    released.map_err(during("releasing messages"))?;
-    Ok(())
+    connection.each(RELEASE, values, "releasing messages")
 }
 
 /// What a fresh row says once its lease has ended, with so many deliveries that did not happen.
@@ -150,15 +123,12 @@ fn released(row: FreshRow, undone: u32) -> FreshRow {
     FreshRow { leased_until: Timestamp::from_micros(0), deliveries, ..row }
 }
 
-pub(super) const ACKNOWLEDGE: &str = "
-    DELETE FROM inbox
-    WHERE (shard, session, number) IN (
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
-    )";
+pub(super) const ACKNOWLEDGE: &str =
+    "DELETE FROM inbox WHERE shard = ?1 AND session = ?2 AND number = ?3";
 
 /// Deletes rows that were handed out.
-pub(super) async fn acknowledge(
-    connection: &mut SqliteConnection,
+pub(super) fn acknowledge(
+    connection: &WriterConnection,
     fresh: &mut Draft,
     jobs: &[&RowsJob],
 ) -> Result<(), StoreError> {
@@ -172,13 +142,7 @@ pub(super) async fn acknowledge(
             }
         }
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let list = json_list(rows, |json, RowKey { inbox, number }| {
-        write!(json, "[{},{},{number}]", inbox.shard.0, inbox.session.0)
-    });
-    let deleted = query(ACKNOWLEDGE).bind(list).execute(connection).await;
-    deleted.map_err(during("acknowledging messages"))?;
-    Ok(())
+    let values =
+        rows.into_iter().map(|RowKey { inbox, number }| (inbox.shard.0, inbox.session.0, number));
+    connection.each(ACKNOWLEDGE, values, "acknowledging messages")
 }

@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::super::error::{StoreError, during};
 use super::super::open::StorageConfig;
+use super::connection::keep_plans_of;
 use super::log;
 
 /// Size of a page; SQLite's own default, written down because the size limit is counted in pages.
@@ -26,14 +27,10 @@ const WRITER_CACHE: &str = "-65536";
 /// A reader's page cache, in KiB when negative. The upper pages of all trees on the way to a device
 /// among a million fit, so that such a look-up reads leaves alone; with SQLite's own 2 MiB they drive
 /// each other out. Small databases never fill it.
-const READER_CACHE: &str = "-8192";
-
-/// How many statements the writer keeps prepared: lists of rows have one for each short length
-/// ([`super::values`]).
-const WRITER_STATEMENTS: usize = 512;
+pub(super) const READER_CACHE: &str = "-8192";
 
 /// How long a request waits for a free reader.
-const READER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const READER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes the file if it does not exist, for its owner's eyes only. SQLite gives the files that it
 /// puts beside it the same permissions.
@@ -44,6 +41,8 @@ pub(super) fn create_file(path: &Path) -> std::io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
 }
+
+pub(super) const OPENING_WRITER: &str = "opening the writer's connection";
 
 fn options(config: &StorageConfig) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -61,17 +60,16 @@ pub(super) fn writer_options(config: &StorageConfig) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", log::LONGEST)
         .pragma("journal_size_limit", LOG_BYTES)
-        .pragma("cache_size", WRITER_CACHE)
-        .statement_cache_capacity(WRITER_STATEMENTS);
+        .pragma("cache_size", WRITER_CACHE);
     match config.max_size {
         Some(bytes) => options.pragma("max_page_count", (bytes / PAGE_BYTES).max(1).to_string()),
         None => options,
     }
 }
 
-/// Opens the connection that writes.
+/// Opens a connection that writes.
 pub(super) async fn writer(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
-    options.connect().await.map_err(during("opening the writer's connection"))
+    options.connect().await.map_err(during(OPENING_WRITER))
 }
 
 /// Opens the connection that copies the log into the database.
@@ -98,6 +96,7 @@ async fn pool(
         .max_connections(config.readers.max(1))
         .acquire_timeout(READER_TIMEOUT)
         .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(keep_plans_of(connection)))
         .connect_with(options.pragma("query_only", "ON").pragma("cache_size", READER_CACHE))
         .await
         .map_err(during("opening the readers' connections"))

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use async_trait::async_trait;
+use rusqlite::Row;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
@@ -19,6 +20,7 @@ use crate::domain::ports::Conversations;
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
+/// The loops are in the order in which they stand, so the rows of a conversation follow each other.
 pub(super) const BY_IDS: &str = "
     SELECT conversations.number, conversations.id, conversations.category,
         creators.id AS creator, conversations.created_at, conversations.generation,
@@ -29,8 +31,7 @@ pub(super) const BY_IDS: &str = "
     CROSS JOIN conversations ON conversations.id = unhex(wanted.value)
     CROSS JOIN accounts AS creators ON creators.number = conversations.creator
     LEFT JOIN participants ON participants.conversation = conversations.number
-    LEFT JOIN accounts AS members ON members.number = participants.account
-    ORDER BY conversations.number, participants.joined_at, participants.account";
+    LEFT JOIN accounts AS members ON members.number = participants.account";
 
 #[async_trait]
 impl Conversations for SqliteStore {
@@ -57,8 +58,13 @@ impl Conversations for SqliteStore {
         ids: &[ConversationId],
     ) -> Result<Vec<Conversation>, Fault> {
         let list = id_list(ids.iter().copied());
-        let rows = query(BY_IDS).bind(list).fetch_all(&self.readers).await;
-        Ok(records::conversations(&rows.map_err(during("reading conversations"))?)?)
+        let read = self.direct.read(move |connection| {
+            let mut conversations = records::Conversations::default();
+            let each = |row: &Row<'_>| conversations.add(row);
+            connection.rows(BY_IDS, [list], "reading conversations", each)?;
+            Ok(conversations.done())
+        });
+        Ok(read.await?)
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {

@@ -11,6 +11,7 @@ use std::fmt::Write;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
+use super::connection::WriterConnection;
 use super::gaps::{self, Loss, Losses};
 use super::rows::{json_list, time, value};
 use super::sweep::Candidate;
@@ -156,7 +157,7 @@ impl Step {
 /// Takes expired rows out of their inboxes, leaves markers, and drops payloads.
 pub(super) async fn apply(
     step: &Step,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
 ) -> Result<Result<Sweep, Fault>, StoreError> {
     let gone = delete_rows(step, connection).await?;
     let mut losses = Losses::new();

@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-use std::sync::LazyLock;
 
+use rusqlite::params;
 use sqlx::{SqliteConnection, query};
 
 use super::accept::take_numbers;
+use super::connection::WriterConnection;
 use super::expire::drop_payloads;
 use super::rows::{count, json_list, time, value};
-use super::values::Rows;
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, SessionNumber};
 use crate::domain::inbox::{Gap, GapReason, InboxKey, SYSTEM_GAP};
@@ -29,45 +29,39 @@ pub(super) struct Marker {
     pub at: Timestamp,
 }
 
-static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, message_id, \
-        category, accepted_at, expires_at, waiting, body, details)";
-    Rows::new(head, 11, 6)
-});
+const PAYLOAD: &str = "
+    INSERT INTO payloads (number, shard, sender_account, sender_session, message_id, category,
+        accepted_at, expires_at, waiting, body, details)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, x'')";
 
-static INBOX_ROWS: LazyLock<Rows> =
-    LazyLock::new(|| Rows::new("INSERT INTO inbox (shard, session, number)", 3, 6));
+const ROW: &str = "INSERT INTO inbox (shard, session, number) VALUES (?1, ?2, ?3)";
 
 /// Puts markers in front of the inboxes of live sessions. They do not expire: they stand for what
 /// did.
-pub(super) async fn leave(
-    connection: &mut SqliteConnection,
-    markers: &[Marker],
-) -> Result<(), StoreError> {
+pub(super) fn leave(connection: &WriterConnection, markers: &[Marker]) -> Result<(), StoreError> {
     if markers.is_empty() {
         return Ok(());
     }
     let doing = "leaving gap markers";
-    let first = take_numbers(connection, markers.len()).await?;
-    let numbered: Vec<(i64, &Marker)> = (first..).map(|number| -number).zip(markers).collect();
-    let payloads = PAYLOAD_ROWS.insert(connection, &numbered, |row, (number, marker)| {
-        row.bind(*number)
-            .bind(marker.inbox.shard.0)
-            .bind(marker.account.0)
-            .bind(marker.inbox.session.0)
-            .bind(marker.id.as_bytes().to_vec())
-            .bind(SYSTEM_GAP)
-            .bind(marker.at.as_micros())
-            .bind(i64::MAX)
-            .bind(pack_waiting(std::iter::once(marker.inbox)))
-            .bind(marker.gap.to_json().into_bytes())
-            .bind(Vec::new())
-    });
-    payloads.await.map_err(during(doing))?;
-    let rows = INBOX_ROWS.insert(connection, &numbered, |row, (number, marker)| {
-        row.bind(marker.inbox.shard.0).bind(marker.inbox.session.0).bind(*number)
-    });
-    rows.await.map_err(during(doing))
+    let first = take_numbers(connection, markers.len())?;
+    for (number, marker) in (first..).map(|number| -number).zip(markers) {
+        let inbox = marker.inbox;
+        let values = params![
+            number,
+            inbox.shard.0,
+            marker.account.0,
+            inbox.session.0,
+            &marker.id.as_bytes()[..],
+            SYSTEM_GAP,
+            marker.at.as_micros(),
+            i64::MAX,
+            pack_waiting(std::iter::once(inbox)),
+            marker.gap.to_json().into_bytes(),
+        ];
+        connection.run(PAYLOAD, values, doing)?;
+        connection.run(ROW, (inbox.shard.0, inbox.session.0, number), doing)?;
+    }
+    Ok(())
 }
 
 /// Counts along one range of the primary key, and reads two payloads: 100,000 rows take some twenty
@@ -126,7 +120,7 @@ pub(super) const OWNERS: &str = "
 /// Leaves a marker for each live session, in the place of the unread ones of its kind that nobody
 /// holds; returns the sessions.
 pub(super) async fn leave_for_losses(
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     mut losses: Losses,
     now: Timestamp,
 ) -> Result<Vec<SessionNumber>, StoreError> {
@@ -134,7 +128,7 @@ pub(super) async fn leave_for_losses(
         return Ok(Vec::new());
     }
     let sessions = json_list(losses.keys(), |json, session| write!(json, "{session}"));
-    let owners = query(OWNERS).bind(sessions).fetch_all(&mut *connection).await;
+    let owners = query(OWNERS).bind(sessions).fetch_all(&mut **connection).await;
     let mut accounts: HashMap<i64, AccountNumber> = HashMap::new();
     for row in owners.map_err(during("looking for whom messages waited"))? {
         accounts.insert(value(&row, "number")?, AccountNumber(value(&row, "account")?));
@@ -146,7 +140,7 @@ pub(super) async fn leave_for_losses(
         Some(Marker { id: loss.id, inbox: loss.inbox, account, gap, at: now })
     };
     let markers: Vec<Marker> = losses.into_iter().filter_map(marker).collect();
-    leave(connection, &markers).await?;
+    leave(connection, &markers)?;
     Ok(markers.iter().map(|marker| marker.inbox.session).collect())
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use sqlx::{SqliteConnection, query};
 
+use super::connection::WriterConnection;
 use super::inboxes::Inboxes;
 use super::notices;
 use super::rows::{json_list, value};
@@ -24,7 +25,7 @@ const CREATE: &str = "
 /// Makes a group, unless there is a conversation with its id.
 pub(super) async fn create(
     group: &NewGroup,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<Changed, Fault>, StoreError> {
     let at = group.notices.at;
@@ -36,7 +37,7 @@ pub(super) async fn create(
         .bind(group.name.as_str())
         .bind(group.announcement.as_str())
         .bind(&group.code.as_bytes()[..])
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut **connection)
         .await
         .map_err(during("creating a group"))?;
     let Some(row) = row else {
@@ -58,7 +59,7 @@ pub(super) const RAISE: &str = "
 /// Makes a change, unless the conversation has changed since it was decided.
 pub(super) async fn change(
     change: &Change,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<Changed, Fault>, StoreError> {
     let edits = &change.edits;
@@ -75,7 +76,7 @@ pub(super) async fn change(
         .bind(edits.expire_in)
         .bind(word)
         .bind(code)
-        .execute(&mut *connection)
+        .execute(&mut **connection)
         .await
         .map_err(during("changing a conversation"))?;
     if raised.rows_affected() == 0 {

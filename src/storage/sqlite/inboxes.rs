@@ -1,7 +1,6 @@
 //! What the steps of a transaction share about inboxes.
 
-use sqlx::SqliteConnection;
-
+use super::connection::WriterConnection;
 use super::fresh::Draft;
 use super::known::KnownGuards;
 use super::rooms::Rooms;
@@ -17,18 +16,18 @@ pub(super) struct Inboxes {
 
 impl Inboxes {
     /// Finds out how much room there is for these messages.
-    pub(super) async fn look(
+    pub(super) fn look<'m>(
         &mut self,
-        connection: &mut SqliteConnection,
-        messages: impl Iterator<Item = Intake<'_>>,
+        connection: &WriterConnection,
+        messages: impl Iterator<Item = Intake<'m>>,
     ) -> Result<(), StoreError> {
-        self.rooms.look(connection, &self.rows, messages).await
+        self.rooms.look(connection, &self.rows, messages)
     }
 
     /// Makes room in the inboxes that took more than there was room for, and leaves gap markers.
     pub(super) async fn trim(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
     ) -> Result<(), StoreError> {
         self.rooms.trim(connection, &mut self.rows).await
     }

@@ -1,8 +1,7 @@
 //! Guards that hold, as far as the one writer knows: nobody else raises a generation.
 
-use std::collections::HashSet;
-
 use crate::domain::inbox::Guard;
+use crate::storage::own::OwnSet;
 
 /// How many are remembered, at most.
 const GUARDS: usize = 100_000;
@@ -10,7 +9,7 @@ const GUARDS: usize = 100_000;
 /// Guards that were compared with the tables, and held. Changes may raise generations: whoever makes
 /// one forgets all of them.
 #[derive(Default)]
-pub(super) struct KnownGuards(HashSet<Guard>);
+pub(super) struct KnownGuards(OwnSet<Guard>);
 
 impl KnownGuards {
     /// Whether this one surely holds.
@@ -18,12 +17,12 @@ impl KnownGuards {
         self.0.contains(&guard)
     }
 
-    /// Remembers guards that hold.
-    pub(super) fn add(&mut self, guards: impl Iterator<Item = Guard>) {
-        if self.0.len() > GUARDS {
+    /// Remembers a guard that holds.
+    pub(super) fn add(&mut self, guard: Guard) {
+        if self.0.len() >= GUARDS {
             self.0.clear();
         }
-        self.0.extend(guards);
+        self.0.insert(guard);
     }
 
     /// Forgets everything.

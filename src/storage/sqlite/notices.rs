@@ -2,26 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::LazyLock;
 
+use rusqlite::params;
 use sqlx::{SqliteConnection, query};
 
 use super::accept::take_numbers;
+use super::connection::WriterConnection;
 use super::fresh::{FreshRow, RowKey};
 use super::inboxes::Inboxes;
 use super::rows::{json_list, value};
-use super::values::Rows;
 use crate::domain::conversation::notice::{LiveSessions, Notice, Notices, SYSTEM_CONVERSATION};
 use crate::domain::ids::{AccountNumber, ConversationNumber, SessionNumber, Shard};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::{StoreError, during};
 use crate::storage::packed::pack_places;
 
-static PAYLOAD_ROWS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT INTO payloads (number, shard, sender_account, sender_session, \
-        conversation, message_id, category, accepted_at, expires_at, waiting, body, details)";
-    Rows::new(head, 12, 6)
-});
+const PAYLOAD: &str = "
+    INSERT INTO payloads (number, shard, sender_account, sender_session, conversation, message_id,
+        category, accepted_at, expires_at, waiting, body, details)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, x'')";
 
 /// A notice with its place in the one order and the inboxes where it waits.
 struct Numbered<'a> {
@@ -38,12 +37,11 @@ pub(super) fn cost(notices: &Notices) -> usize {
 /// Leaves notices in the inboxes of their readers' live sessions; returns the sessions. A notice
 /// that nobody can read is left out. Where they find an inbox full, the oldest messages make room.
 pub(super) async fn leave(
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
     conversation: ConversationNumber,
     notices: &Notices,
 ) -> Result<Vec<SessionNumber>, StoreError> {
-    let doing = "leaving notices";
     let sessions = live_sessions(connection, &notices.list).await?;
     let addressed = notices.list.iter().map(|notice| (notice, notice.inboxes(&sessions)));
     let addressed: Vec<_> = addressed.filter(|(_, inboxes)| !inboxes.is_empty()).collect();
@@ -52,27 +50,28 @@ pub(super) async fn leave(
     }
     let keys = addressed.iter().flat_map(|(_, inboxes)| inboxes.iter().copied());
     let wanted = (keys, notices.quota, notices.at);
-    inboxes.rooms.take_all(connection, &inboxes.rows, wanted).await?;
-    let first = take_numbers(connection, addressed.len()).await?;
+    inboxes.rooms.take_all(connection, &inboxes.rows, wanted)?;
+    let first = take_numbers(connection, addressed.len())?;
     inboxes.rooms.numbered(addressed.len());
     let numbered = (first..).zip(addressed);
     let numbered: Vec<Numbered<'_>> =
         numbered.map(|(number, (notice, inboxes))| Numbered { number, notice, inboxes }).collect();
-    let payloads = PAYLOAD_ROWS.insert(connection, &numbered, |row, it| {
-        row.bind(it.number)
-            .bind(it.inboxes.first().map_or(Shard(0), |inbox| inbox.shard).0)
-            .bind(notices.sender.0)
-            .bind(notices.sender_session.0)
-            .bind(conversation.0)
-            .bind(it.notice.message_id.as_bytes().to_vec())
-            .bind(SYSTEM_CONVERSATION)
-            .bind(notices.at.as_micros())
-            .bind(notices.expires_at.as_micros())
-            .bind(pack_places(it.inboxes.iter().map(|inbox| (*inbox, 0))))
-            .bind(it.notice.body.to_vec())
-            .bind(Vec::new())
-    });
-    payloads.await.map_err(during(doing))?;
+    for it in &numbered {
+        let values = params![
+            it.number,
+            it.inboxes.first().map_or(Shard(0), |inbox| inbox.shard).0,
+            notices.sender.0,
+            notices.sender_session.0,
+            conversation.0,
+            &it.notice.message_id.as_bytes()[..],
+            SYSTEM_CONVERSATION,
+            notices.at.as_micros(),
+            notices.expires_at.as_micros(),
+            pack_places(it.inboxes.iter().map(|inbox| (*inbox, 0))),
+            &it.notice.body[..],
+        ];
+        connection.run(PAYLOAD, values, "leaving notices")?;
+    }
 
     let mut woken = BTreeSet::new();
     for Numbered { number, inboxes: readers, .. } in &numbered {

@@ -1,9 +1,10 @@
 //! Rows whose time is over go, a few at a time.
 
 use futures_util::future::BoxFuture;
-use sqlx::{SqliteConnection, query};
+use sqlx::query;
 
 use super::SqliteStore;
+use super::connection::WriterConnection;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
 use crate::storage::error::{StoreError, during};
@@ -30,11 +31,11 @@ impl SqliteStore {
 
 fn forget<'a>(
     (statement, doing, until, limit): &'a Old,
-    connection: &'a mut SqliteConnection,
+    connection: &'a mut WriterConnection,
 ) -> BoxFuture<'a, Result<Result<u64, Fault>, StoreError>> {
     Box::pin(async move {
         let rows = query(*statement).bind(until.as_micros()).bind(*limit);
-        let rows = rows.execute(connection).await.map_err(during(doing))?;
+        let rows = rows.execute(&mut **connection).await.map_err(during(doing))?;
         Ok(Ok(rows.rows_affected()))
     })
 }

@@ -11,8 +11,8 @@ use super::{
 use crate::storage::{SqliteStore, StorageConfig};
 
 const STATEMENTS: &[&str] = &[
-    accept::MOVED_CONVERSATIONS,
-    accept::MOVED_ROSTERS,
+    accept::CONVERSATION_GENERATION,
+    accept::ROSTER_GENERATION,
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
     accounts::KEYS_ON_FILE,

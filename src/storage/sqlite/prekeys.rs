@@ -1,17 +1,15 @@
 //! Prekeys. One connection writes, so what is given out is gone for everybody who asks after it.
 
-use std::sync::LazyLock;
-
 use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
+use super::connection::WriterConnection;
 use super::rows::{count, value};
-use super::values::Rows;
 use crate::domain::Fault;
 use crate::domain::ids::SessionNumber;
 use crate::domain::ports::Prekeys;
-use crate::domain::prekeys::{Identity, NewPrekeys, Prekey, SignedPrekey, TakenPrekey};
+use crate::domain::prekeys::{Identity, NewPrekeys, SignedPrekey, TakenPrekey};
 use crate::storage::error::{StoreError, during};
 use crate::storage::records;
 
@@ -63,29 +61,27 @@ pub(super) const SET_LAST_RESORT: &str = "
 
 pub(super) const DROP: &str = "DELETE FROM prekeys WHERE session = ?1";
 
-static PREKEYS: LazyLock<Rows> =
-    LazyLock::new(|| Rows::new("INSERT INTO prekeys (session, key_id, place, public_key)", 4, 7));
+const PREKEY: &str =
+    "INSERT INTO prekeys (session, key_id, place, public_key) VALUES (?1, ?2, ?3, ?4)";
 
 async fn replace(
     new: &NewPrekeys,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
 ) -> Result<Result<(), Fault>, StoreError> {
     let doing = "keeping prekeys";
     let last_resort = query(SET_LAST_RESORT)
         .bind(new.session.0)
         .bind(new.last_resort.as_ref().map(|prekey| prekey.id))
         .bind(new.last_resort.as_ref().map(|prekey| prekey.public_key.as_str()));
-    let known = last_resort.execute(&mut *connection).await.map_err(during(doing))?;
+    let known = last_resort.execute(&mut **connection).await.map_err(during(doing))?;
     if known.rows_affected() == 0 {
         return Ok(Ok(()));
     }
     drop_ordinary(new.session, connection).await?;
-    let rows: Vec<(i64, &Prekey)> = (0..).zip(&new.ordinary).collect();
-    let insert = PREKEYS.insert(connection, &rows, |statement, (place, prekey)| {
-        let statement = statement.bind(new.session.0).bind(prekey.id).bind(*place);
-        statement.bind(prekey.public_key.clone())
-    });
-    insert.await.map_err(during(doing))?;
+    let rows = (0_i64..).zip(&new.ordinary);
+    let rows =
+        rows.map(|(place, prekey)| (new.session.0, prekey.id, place, prekey.public_key.as_str()));
+    connection.each(PREKEY, rows, doing)?;
     if let Some(signed) = &new.signed {
         put_signed(new.session, signed, connection).await?;
     }

@@ -11,6 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Relationships;
 use crate::domain::relationship::{Relation, RelationChange};
+use crate::storage::cells::Cells;
 use crate::storage::error::{StoreError, during};
 
 const SET: &str = "
@@ -107,15 +108,16 @@ impl Relationships for SqliteStore {
         if among.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = query(BLOCKERS)
-            .bind(account.0)
-            .bind(numbers(among))
-            .bind(Relation::Blocked.as_str())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(during("looking for blocked senders"))?;
-        let owners = rows.iter().map(|row| value(row, "owner").map(AccountNumber));
-        Ok(owners.collect::<Result<_, _>>()?)
+        let values = (account.0, numbers(among), Relation::Blocked.as_str());
+        let read = self.direct.read(move |connection| {
+            let mut owners = Vec::new();
+            connection.rows(BLOCKERS, values, "looking for blocked senders", |row| {
+                owners.push(AccountNumber(row.integer("owner")?));
+                Ok(())
+            })?;
+            Ok(owners)
+        });
+        Ok(read.await?)
     }
 
     async fn companions_among(

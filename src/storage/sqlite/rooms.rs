@@ -9,19 +9,18 @@
 //! when rows were made that it knows nothing of (gap markers of the sweeper's), which the order of all
 //! messages tells after each step that may have made some.
 
-use std::collections::HashMap;
-use std::fmt::Write;
+use rusqlite::Row;
 
-use sqlx::{SqliteConnection, query};
-
+use super::connection::WriterConnection;
 use super::fresh::Draft;
 use super::gaps::{self, Loss, Losses};
-use super::rows::{json_list, time, value};
 use super::settle::settle_inbox;
 use crate::domain::clock::Timestamp;
 use crate::domain::inbox::{GapReason, InboxKey, Intake, Quota};
-use crate::storage::error::{StoreError, during};
+use crate::storage::cells::{Cells, small, time};
+use crate::storage::error::StoreError;
 use crate::storage::gap::Missing;
+use crate::storage::own::OwnMap;
 use crate::storage::seating::{
     COUNT_HOLDS, Crowded, Found, Room, Seating, Wish, wishes, wishes_of_rows,
 };
@@ -63,32 +62,32 @@ impl Rooms {
     }
 
     /// Finds out what [`Self::take`] has to know of these messages' inboxes.
-    pub(super) async fn look(
+    pub(super) fn look<'m>(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         rows: &Draft,
-        messages: impl Iterator<Item = Intake<'_>>,
+        messages: impl Iterator<Item = Intake<'m>>,
     ) -> Result<(), StoreError> {
-        self.look_into(connection, rows, &wishes(messages)).await
+        self.look_into(connection, rows, &wishes(messages))
     }
 
-    async fn look_into(
+    fn look_into(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         rows: &Draft,
-        wishes: &HashMap<i64, Wish>,
+        wishes: &OwnMap<i64, Wish>,
     ) -> Result<(), StoreError> {
         if self.seating.rooms.len() > SESSIONS {
             self.clear();
         }
         if !self.is_sure {
-            self.notice_others(connection).await?;
+            self.notice_others(connection)?;
             self.is_sure = true;
         }
         let unknown = self.seating.unknown(wishes);
-        self.count(connection, rows, &unknown).await?;
+        self.count(connection, rows, &unknown)?;
         let crowded = self.seating.crowded(wishes);
-        self.count_again(connection, rows, &crowded).await
+        self.count_again(connection, rows, &crowded)
     }
 
     /// Takes room for a message in all its inboxes, or says that there is none.
@@ -97,14 +96,14 @@ impl Rooms {
     }
 
     /// Takes room for messages that are stored however much waits, so many in each of these inboxes.
-    pub(super) async fn take_all(
+    pub(super) fn take_all(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         rows: &Draft,
         (inboxes, quota, now): (impl Iterator<Item = InboxKey>, Quota, Timestamp),
     ) -> Result<(), StoreError> {
         let wishes = wishes_of_rows(inboxes, quota, now);
-        self.look_into(connection, rows, &wishes).await?;
+        self.look_into(connection, rows, &wishes)?;
         self.seating.take_all(wishes, quota);
         Ok(())
     }
@@ -119,26 +118,20 @@ const LAST_NUMBER: &str = "SELECT value FROM sequences WHERE name = 'messages'";
 
 /// Markers have no part in the quota.
 pub(super) const COUNT: &str = "
-    SELECT wanted.value ->> 1 AS session, (
-        SELECT count(*) FROM (
-            SELECT 1 FROM inbox
-            WHERE shard = wanted.value ->> 0 AND session = wanted.value ->> 1 AND number > 0
-            LIMIT ?2
-        )
-    ) AS messages
-    FROM json_each(?1) AS wanted";
+    SELECT count(*) AS messages FROM (
+        SELECT 1 FROM inbox WHERE shard = ?1 AND session = ?2 AND number > 0 LIMIT ?3
+    )";
 
 /// Signing in is a way of being seen.
 pub(super) const LAST_SEEN: &str = "
-    SELECT sessions.number AS session,
-        max(sessions.last_seen_at, sessions.created_at) AS last_seen
-    FROM json_each(?1) AS wanted CROSS JOIN sessions ON sessions.number = wanted.value ->> 1";
+    SELECT max(last_seen_at, created_at) AS last_seen FROM sessions WHERE number = ?1";
 
 impl Rooms {
     /// Whoever else makes rows takes numbers for them.
-    async fn notice_others(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let row = query(LAST_NUMBER).fetch_one(connection).await;
-        let last_number = value(&row.map_err(during("looking for other writers"))?, "value")?;
+    fn notice_others(&mut self, connection: &WriterConnection) -> Result<(), StoreError> {
+        let read = |row: &Row<'_>| row.integer("value");
+        let last_number = connection.first(LAST_NUMBER, [], "looking for other writers", read)?;
+        let last_number = last_number.ok_or(StoreError::Corrupt { column: "value" })?;
         if last_number != self.last_number {
             self.clear();
         }
@@ -147,49 +140,37 @@ impl Rooms {
     }
 
     /// Counts what waits in inboxes, as far as the quota.
-    async fn count(
+    fn count(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         rows: &Draft,
         wishes: &[&Wish],
     ) -> Result<(), StoreError> {
-        if wishes.is_empty() {
-            return Ok(());
-        }
-        let quota = wishes.iter().map(|wish| wish.quota).max();
-        let counted = query(COUNT).bind(list(wishes)).bind(quota).fetch_all(connection).await;
-        for row in counted.map_err(during("counting waiting messages"))? {
-            let room = Room { most: value(&row, "messages")?, found: None };
-            self.seating.rooms.insert(value(&row, "session")?, room);
-        }
-        for wish in wishes {
-            let fresh = u32::try_from(rows.rows_of(wish.inbox).len()).unwrap_or(u32::MAX);
-            if let Some(room) = self.seating.rooms.get_mut(&wish.inbox.session.0) {
-                room.most = room.most.saturating_add(fresh);
-            }
+        for Wish { inbox, quota, .. } in wishes {
+            let values = (inbox.shard.0, inbox.session.0, quota);
+            let read = |row: &Row<'_>| small(row, "messages");
+            let settled = connection.first(COUNT, values, "counting waiting messages", read)?;
+            let fresh = u32::try_from(rows.rows_of(*inbox).len()).unwrap_or(u32::MAX);
+            let most = settled.unwrap_or(0).saturating_add(fresh);
+            self.seating.rooms.insert(inbox.session.0, Room { most, found: None });
         }
         Ok(())
     }
 
     /// Counts where the quota would be reached, and looks when these sessions were seen.
-    async fn count_again(
+    fn count_again(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         rows: &Draft,
         wishes: &[&Wish],
     ) -> Result<(), StoreError> {
-        if wishes.is_empty() {
-            return Ok(());
-        }
-        self.count(&mut *connection, rows, wishes).await?;
-        let seen = query(LAST_SEEN).bind(list(wishes)).fetch_all(connection).await;
-        let mut last_seen = HashMap::new();
-        for row in seen.map_err(during("looking when sessions were seen"))? {
-            last_seen.insert(value::<i64>(&row, "session")?, time(&row, "last_seen")?);
-        }
+        self.count(connection, rows, wishes)?;
         for wish in wishes {
             let session = wish.inbox.session.0;
-            let last_seen = last_seen.get(&session).copied().unwrap_or_default();
+            let read = |row: &Row<'_>| time(row, "last_seen");
+            let seen =
+                connection.first(LAST_SEEN, [session], "looking when a session was seen", read)?;
+            let last_seen = seen.unwrap_or_default();
             if let Some(room) = self.seating.rooms.get_mut(&session) {
                 let holds_until = wish.now.plus(COUNT_HOLDS);
                 room.found = Some(Found { holds_until, last_seen });
@@ -197,12 +178,6 @@ impl Rooms {
         }
         Ok(())
     }
-}
-
-fn list(wishes: &[&Wish]) -> String {
-    json_list(wishes, |json, Wish { inbox, .. }| {
-        write!(json, "[{},{}]", inbox.shard.0, inbox.session.0)
-    })
 }
 
 /// The oldest messages of an inbox beyond those that it keeps, those first that nobody holds.
@@ -224,7 +199,7 @@ impl Rooms {
     /// Makes room in the inboxes that took more than there was room for, and leaves gap markers.
     pub(super) async fn trim(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         fresh: &mut Draft,
     ) -> Result<(), StoreError> {
         let mut losses = Losses::new();
@@ -234,8 +209,8 @@ impl Rooms {
             // What is left is counted when the next message comes.
             self.seating.rooms.remove(&session);
             now = now.max(crowded.now);
-            settle_inbox(connection, fresh, crowded.inbox).await?;
-            let (missing, numbers) = surplus(connection, &crowded).await?;
+            settle_inbox(connection, fresh, crowded.inbox)?;
+            let (missing, numbers) = surplus(connection, &crowded)?;
             let Crowded { inbox, quota, .. } = crowded;
             rows.extend(numbers.into_iter().map(|number| (inbox, number)));
             losses.insert(session, Loss { inbox, id: quota.gap_id, missing });
@@ -251,25 +226,18 @@ impl Rooms {
     }
 }
 
-async fn surplus(
-    connection: &mut SqliteConnection,
+fn surplus(
+    connection: &WriterConnection,
     crowded: &Crowded,
 ) -> Result<(Missing, Vec<i64>), StoreError> {
-    let found = query(SURPLUS)
-        .bind(crowded.inbox.shard.0)
-        .bind(crowded.inbox.session.0)
-        .bind(crowded.now.as_micros())
-        .bind(crowded.quota.kept())
-        .bind(TRIM)
-        .fetch_all(connection)
-        .await
-        .map_err(during("making room in an inbox"))?;
-    let mut missing = Missing::new(GapReason::Trimmed);
-    let mut numbers = Vec::with_capacity(found.len());
-    for row in &found {
+    let Crowded { inbox, quota, now } = crowded;
+    let values = (inbox.shard.0, inbox.session.0, now.as_micros(), quota.kept(), TRIM);
+    let (mut missing, mut numbers) = (Missing::new(GapReason::Trimmed), Vec::new());
+    connection.rows(SURPLUS, values, "making room in an inbox", |row| {
         let accepted_at = time(row, "accepted_at")?;
         missing.add(1, accepted_at, accepted_at);
-        numbers.push(value(row, "number")?);
-    }
+        numbers.push(row.integer("number")?);
+        Ok(())
+    })?;
     Ok((missing, numbers))
 }

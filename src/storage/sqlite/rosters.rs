@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::query;
 
 use super::SqliteStore;
 use super::changes;
@@ -13,18 +12,17 @@ use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Rosters;
 use crate::domain::roster::Roster;
-use crate::storage::error::during;
 use crate::storage::records;
 
-/// One statement reads sessions and generation together, so they belong to the same moment.
+/// One statement reads sessions and generation together, so they belong to the same moment. The loops
+/// are in the order in which they stand, so the rows of an account follow each other without a sort.
 pub(super) const ROSTERS: &str = "
     SELECT accounts.number AS account, accounts.id AS user_id, accounts.roster_generation,
         sessions.id AS session_id, sessions.number AS session, sessions.agreement_key,
         sessions.platform
     FROM json_each(?1) AS wanted
     CROSS JOIN accounts ON accounts.id = unhex(wanted.value) AND accounts.dialect = 'mixin'
-    LEFT JOIN sessions ON sessions.account = accounts.number AND sessions.ended_at IS NULL
-    ORDER BY accounts.number";
+    LEFT JOIN sessions ON sessions.account = accounts.number AND sessions.ended_at IS NULL";
 
 #[async_trait]
 impl Rosters for SqliteStore {
@@ -37,9 +35,12 @@ impl Rosters for SqliteStore {
             return Ok(Vec::new());
         }
         let list = id_list(users.iter().copied());
-        let rows = query(ROSTERS).bind(list).fetch_all(&self.readers).await;
-        let rows = rows.map_err(during("reading rosters"))?;
-        Ok(records::rosters(&rows)?)
+        let read = self.direct.read(move |connection| {
+            let mut rosters = records::Rosters::default();
+            connection.rows(ROSTERS, [list], "reading rosters", |row| rosters.add(row))?;
+            Ok(rosters.done())
+        });
+        Ok(read.await?)
     }
 
     async fn newest_change(&self) -> Result<Cursor, Fault> {

@@ -61,6 +61,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     runs::INSERT_FILTER,
     runs::STRETCH,
     runs::LOOK,
+    runs::CHUNK,
     runs::CLEAR_CHUNKS,
     runs::CLEAR_FILTERS,
     records::PUT,
@@ -138,7 +139,7 @@ impl Seen {
     ) -> Result<Vec<Option<MessageDigest>>, StoreError> {
         loop {
             let mut found = self.look(keys);
-            add_from_runs(readers, keys, &mut found).await?;
+            look_in_runs(readers, keys, &mut found).await?;
             // A run that was asked may have been removed since, once its ids were in another one.
             if found.maybe.is_empty() || found.generation == self.generation() {
                 return Ok(found.digests);
@@ -148,8 +149,8 @@ impl Seen {
 }
 
 /// Looks in the runs for what may be there.
-async fn add_from_runs(
-    executor: impl sqlx::SqliteExecutor<'_>,
+async fn look_in_runs(
+    readers: &SqlitePool,
     keys: &[Key],
     found: &mut Found,
 ) -> Result<(), StoreError> {
@@ -158,7 +159,7 @@ async fn add_from_runs(
     }
     let wanted = found.maybe.iter().map(|(place, run)| (*run, keys[*place]));
     let wanted: Vec<(i64, Key)> = wanted.collect();
-    for (place, digest) in runs::look(executor, &wanted).await? {
+    for (place, digest) in runs::look(readers, &wanted).await? {
         found.digests[found.maybe[place].0] = Some(digest);
     }
     Ok(())

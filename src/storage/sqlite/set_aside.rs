@@ -6,6 +6,7 @@ use std::fmt::Write;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
+use super::connection::WriterConnection;
 use super::fresh::{Draft, RowKey};
 use super::gaps::{self, Loss, Losses};
 use super::rows::{count, json_list, value};
@@ -52,20 +53,20 @@ pub(super) const SET_ASIDE: &str = "
 
 /// Sets hopeless messages aside and leaves markers.
 pub(super) async fn set_aside(
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     fresh: &mut Draft,
     jobs: &[&SetAsideJob],
 ) -> Result<(), StoreError> {
     for job in jobs {
         let Hopeless { isolation, now, rows } = &job.hopeless;
         let keys = rows.iter().map(|(order, _)| RowKey { inbox: job.inbox, number: order.0 });
-        settle_rows(connection, fresh, keys).await?;
+        settle_rows(connection, fresh, keys)?;
         let mut count = 0;
         let list = json_list(rows, |json, (order, _)| {
             write!(json, "[{},{},{}]", job.inbox.shard.0, job.inbox.session.0, order.0)
         });
         let aside = query(SET_ASIDE).bind(list).bind(now.as_micros());
-        let aside = aside.bind(isolation.set_aside_after).fetch_all(&mut *connection).await;
+        let aside = aside.bind(isolation.set_aside_after).fetch_all(&mut **connection).await;
         let accepted: HashMap<i64, Timestamp> = rows.iter().map(|row| (row.0.0, row.1)).collect();
         let mut missing = Missing::new(GapReason::SetAside);
         for row in aside.map_err(during("setting messages aside"))? {

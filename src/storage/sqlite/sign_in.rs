@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, query};
 
+use super::connection::WriterConnection;
 use super::gaps::{self, Marker};
 use super::inboxes::Inboxes;
 use super::rows::{count, id, value};
@@ -33,7 +34,7 @@ const CREATE: &str = "
 /// Signs a session in, in the place of another one if it says so.
 pub(super) async fn sign_in(
     (new, limit, gap_id): &(NewSession, u32, MessageId),
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<SignedIn, Fault>, StoreError> {
     let doing = "signing a session in";
@@ -42,7 +43,7 @@ pub(super) async fn sign_in(
         .bind(new.account.0)
         .bind(replaces)
         .bind(&new.signing_key.to_bytes()[..])
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut **connection)
         .await
         .map_err(during(doing))?;
     let Some(row) = circumstances else {
@@ -64,13 +65,13 @@ pub(super) async fn sign_in(
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
         let old = InboxKey { shard: new.account.shard(), session: old };
-        settle_inbox(connection, &mut inboxes.rows, old).await?;
+        settle_inbox(connection, &mut inboxes.rows, old)?;
         let missing = gaps::waiting(connection, old).await?;
         end(connection, old, new.created_at).await?;
         if let Some(gap) = missing.into_gap() {
             let inbox = InboxKey { shard: old.shard, session: session.number };
             let (account, at) = (new.account, new.created_at);
-            gaps::leave(connection, &[Marker { id: *gap_id, inbox, account, gap, at }]).await?;
+            gaps::leave(connection, &[Marker { id: *gap_id, inbox, account, gap, at }])?;
         }
     }
     raise_generation(connection, new.account).await?;
@@ -123,13 +124,13 @@ pub(super) const FIND_LIVE: &str = "
 /// Ends a live session of a user.
 pub(super) async fn end_session(
     (user, session, at): &(UserId, SessionId, Timestamp),
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<SessionNumber, Fault>, StoreError> {
     let found = query(FIND_LIVE)
         .bind(&session.as_bytes()[..])
         .bind(&user.as_bytes()[..])
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut **connection)
         .await
         .map_err(during("looking for a session"))?;
     let Some(row) = found else {
@@ -137,7 +138,7 @@ pub(super) async fn end_session(
     };
     let account = AccountNumber(value(&row, "account")?);
     let inbox = InboxKey { shard: account.shard(), session: SessionNumber(value(&row, "number")?) };
-    settle_inbox(connection, &mut inboxes.rows, inbox).await?;
+    settle_inbox(connection, &mut inboxes.rows, inbox)?;
     end(connection, inbox, *at).await?;
     raise_generation(connection, account).await?;
     Ok(Ok(inbox.session))

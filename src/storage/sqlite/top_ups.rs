@@ -8,10 +8,12 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use rusqlite::params;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
 use super::accept::{holds, pack_slots, rows_of};
+use super::connection::WriterConnection;
 use super::inboxes::Inboxes;
 use super::rows::{optional_id, time, value};
 use super::settle::insert_rows;
@@ -95,29 +97,28 @@ impl TopUps for SqliteStore {
 }
 
 /// Keeps the offer of a message that was just stored.
-pub(super) async fn offer(
-    connection: &mut SqliteConnection,
+pub(super) fn offer(
+    connection: &WriterConnection,
     number: i64,
     message: &Acceptance,
 ) -> Result<(), StoreError> {
     let Some(offer) = &message.top_up else { return Ok(()) };
-    query(OFFER)
-        .bind(message.sender.shard().0)
-        .bind(message.sender.0)
-        .bind(message.message_id.as_bytes().to_vec())
-        .bind(number)
-        .bind(offer.until.as_micros())
-        .bind(pack_users(&offer.users))
-        .bind(offer.left_out.map(|session| session.as_bytes().to_vec()))
-        .execute(connection)
-        .await
-        .map_err(during("storing a message that lacks slots"))?;
+    let values = params![
+        message.sender.shard().0,
+        message.sender.0,
+        &message.message_id.as_bytes()[..],
+        number,
+        offer.until.as_micros(),
+        pack_users(&offer.users),
+        offer.left_out.map(|session| session.as_bytes().to_vec()),
+    ];
+    connection.run(OFFER, values, "storing a message that lacks slots")?;
     Ok(())
 }
 
 async fn add(
     addition: &SlotAddition,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<SlotsAdded, Fault>, StoreError> {
     let doing = "adding slots";
@@ -126,43 +127,46 @@ async fn add(
         .bind(addition.sender.0)
         .bind(addition.message_id.as_bytes().to_vec())
         .bind(addition.now.as_micros())
-        .fetch_optional(&mut *connection)
+        .fetch_optional(&mut **connection)
         .await
         .map_err(during(doing))?;
     let Some(row) = row else { return Ok(Ok(SlotsAdded::Gone)) };
-    if !holds(connection, &addition.guards).await? {
-        return Ok(Ok(SlotsAdded::RosterMoved));
+    for guard in &addition.guards {
+        if !holds(connection, *guard)? {
+            return Ok(Ok(SlotsAdded::RosterMoved));
+        }
     }
     let (number, places) = (value(&row, "payload")?, unpack_places(value(&row, "waiting")?)?);
     let stored: HashSet<SessionNumber> = places.iter().map(|place| place.inbox.session).collect();
     let new = addition.slots.iter().filter(|slot| !stored.contains(&slot.session));
     let new: Vec<Slot> = new.cloned().collect();
     let intake = Intake { slots: &new, quota: addition.quota, now: addition.now };
-    inboxes.look(connection, std::iter::once(intake)).await?;
+    inboxes.look(connection, std::iter::once(intake))?;
     if !inboxes.rooms.take(intake) {
         return Ok(Ok(SlotsAdded::Full));
     }
-    let row = query(SLOTS).bind(number).fetch_one(&mut *connection).await.map_err(during(doing))?;
+    let row =
+        query(SLOTS).bind(number).fetch_one(&mut **connection).await.map_err(during(doing))?;
     let mut slots: Vec<u8> = value(&row, "slots")?;
     // Rows that go into the table at once need no times of their own.
     let times = (addition.now, addition.now);
     let mut rows: Vec<_> = rows_of(number, slots.len(), &new, times).collect();
     rows.sort_unstable_by_key(|(key, _)| *key);
-    insert_rows(connection, &rows).await?;
+    insert_rows(connection, &rows)?;
     // Those that a start finds beside the message would be fresh otherwise.
     rows.iter().for_each(|(key, _)| inboxes.rows.remove(*key));
     slots.extend(pack_slots(&new));
     let places = places.into_iter().map(|place| (place.inbox, place.length as usize));
     let places = places.chain(new.iter().map(|slot| (slot.inbox(), slot.bytes.len())));
     let extend = query(EXTEND).bind(number).bind(pack_places(places)).bind(slots);
-    extend.execute(&mut *connection).await.map_err(during(doing))?;
+    extend.execute(&mut **connection).await.map_err(during(doing))?;
     inboxes.trim(connection).await?;
     if addition.completes {
         query(CLOSE)
             .bind(addition.sender.shard().0)
             .bind(addition.sender.0)
             .bind(addition.message_id.as_bytes().to_vec())
-            .execute(connection)
+            .execute(&mut **connection)
             .await
             .map_err(during(doing))?;
     }

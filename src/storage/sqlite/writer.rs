@@ -1,18 +1,21 @@
 //! The one connection that writes: what it can be asked, and the transaction around a group.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use futures_util::poll;
+use sqlx::query;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection, query};
 
 use super::super::acceptance::AcceptJob;
 use super::super::batch::{Answer, Batch};
 use super::super::error::{StoreError, during};
 use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
-use super::connect;
+use super::connection::WriterConnection;
 use super::fresh::{Draft, Fresh};
 use super::inboxes::Inboxes;
 use super::known::KnownGuards;
@@ -21,7 +24,6 @@ use super::rooms::Rooms;
 use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
 use super::settle;
-use super::values::meanwhile;
 use crate::domain::Fault;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
@@ -49,7 +51,7 @@ pub(super) trait Change: Send + Sync {
     /// Does the step inside the group's transaction.
     async fn apply(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         inboxes: &mut Inboxes,
     ) -> Result<(), StoreError>;
 
@@ -63,7 +65,7 @@ pub(super) trait Change: Send + Sync {
 /// must not have written anything then.
 pub(super) type Apply<I, T> = for<'a> fn(
     &'a I,
-    &'a mut SqliteConnection,
+    &'a mut WriterConnection,
 ) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
 
 /// A [`Change`] made of its input and a function.
@@ -77,7 +79,7 @@ pub(super) struct Step<I, T> {
 impl<I: Send + Sync, T: Send> Change for Step<I, T> {
     async fn apply(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         _inboxes: &mut Inboxes,
     ) -> Result<(), StoreError> {
         let outcome = (self.apply)(&self.input, connection).await?;
@@ -89,7 +91,7 @@ impl<I: Send + Sync, T: Send> Change for Step<I, T> {
 /// What a step does that has to do with rows of inboxes; otherwise as [`Apply`].
 pub(super) type Fill<I, T> = for<'a> fn(
     &'a I,
-    &'a mut SqliteConnection,
+    &'a mut WriterConnection,
     &'a mut Inboxes,
 ) -> BoxFuture<'a, Result<Result<T, Fault>, StoreError>>;
 
@@ -106,7 +108,7 @@ pub(super) struct FillingStep<I, T> {
 impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
     async fn apply(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         inboxes: &mut Inboxes,
     ) -> Result<(), StoreError> {
         let outcome = (self.apply)(&self.input, connection, inboxes).await?;
@@ -123,7 +125,7 @@ impl<I: Send + Sync, T: Send> Change for FillingStep<I, T> {
 pub(super) struct SqliteWriter {
     options: SqliteConnectOptions,
     /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
-    connection: Option<SqliteConnection>,
+    connection: Option<WriterConnection>,
     rooms: Rooms,
     guards: KnownGuards,
     fresh: Arc<Fresh>,
@@ -137,7 +139,7 @@ impl SqliteWriter {
     /// A writer that begins with `connection` and opens others by `options`.
     pub(super) fn new(
         options: SqliteConnectOptions,
-        connection: SqliteConnection,
+        connection: WriterConnection,
         fresh: Arc<Fresh>,
         seen: SeenWriter,
         log: Log,
@@ -166,7 +168,7 @@ impl Batch for SqliteWriter {
     async fn run(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect::writer(&self.options).await?,
+            None => WriterConnection::open(&self.options).await?,
         };
         if self.is_uncertain {
             self.fresh.replace(settle::load(&mut connection).await?);
@@ -216,15 +218,12 @@ impl Batch for SqliteWriter {
 /// nothing takes a row away that a reader holds. Changes come before messages, so that none slips past
 /// a roster that moves in the same group.
 async fn transaction(
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
     seen: &mut SeenWriter,
     jobs: &[Job],
 ) -> Result<(), StoreError> {
-    query("BEGIN IMMEDIATE")
-        .execute(&mut *connection)
-        .await
-        .map_err(during("beginning a transaction"))?;
+    connection.run("BEGIN IMMEDIATE", [], "beginning a transaction")?;
     seen.begin(connection).await?;
     let mut kinds = Kinds::default();
     for job in jobs {
@@ -238,7 +237,7 @@ async fn transaction(
             Job::Forget(job) => kinds.forget.push(job),
         }
     }
-    claims::claim(connection, &mut inboxes.rows, &kinds.claim).await?;
+    claims::claim(connection, &mut inboxes.rows, &kinds.claim)?;
     for change in &kinds.change {
         inboxes.rooms.unsure();
         change.apply(connection, inboxes).await?;
@@ -248,23 +247,23 @@ async fn transaction(
         inboxes.guards.clear();
     }
     accept::accept(connection, inboxes, seen, &kinds.accept).await?;
-    claims::acknowledge(connection, &mut inboxes.rows, &kinds.acknowledge).await?;
+    claims::acknowledge(connection, &mut inboxes.rows, &kinds.acknowledge)?;
     inboxes.rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
-    claims::release(connection, &mut inboxes.rows, &kinds.release).await?;
+    claims::release(connection, &mut inboxes.rows, &kinds.release)?;
     set_aside::set_aside(connection, &mut inboxes.rows, &kinds.set_aside).await?;
     if !kinds.set_aside.is_empty() {
         inboxes.rooms.unsure();
     }
-    settle::keep_up(connection, &mut inboxes.rows).await?;
-    settle::note(connection, &inboxes.rows).await?;
+    settle::keep_up(connection, &mut inboxes.rows)?;
+    settle::note(connection, &inboxes.rows)?;
     seen.forget(connection, &kinds.forget).await?;
-    seen.step(connection).await?;
+    seen.step(connection)?;
     Ok(())
 }
 
 /// What is in memory gets ready while the disk works.
-async fn commit(connection: &mut SqliteConnection, rows: &Draft) -> Result<(), StoreError> {
-    let commit = query("COMMIT").execute(connection);
+async fn commit(connection: &mut WriterConnection, rows: &Draft) -> Result<(), StoreError> {
+    let commit = query("COMMIT").execute(&mut **connection);
     let (outcome, ()) = meanwhile(commit, || rows.stage()).await;
     outcome.map_err(during("committing"))?;
     Ok(())
@@ -279,4 +278,19 @@ struct Kinds<'a> {
     claim: Vec<&'a ClaimJob>,
     set_aside: Vec<&'a SetAsideJob>,
     forget: Vec<&'a ForgetJob>,
+}
+
+/// Waits for a statement, and does something while the driver's thread runs it: the first poll
+/// hands it over.
+async fn meanwhile<O, T>(
+    statement: impl Future<Output = O>,
+    something: impl FnOnce() -> T,
+) -> (O, T) {
+    let mut statement = pin!(statement);
+    let first = poll!(&mut statement);
+    let done = something();
+    match first {
+        Poll::Ready(outcome) => (outcome, done),
+        Poll::Pending => (statement.await, done),
+    }
 }

@@ -9,6 +9,9 @@ use super::{Fresh, FreshRow, Progress, RowKey};
 use crate::domain::inbox::InboxKey;
 use crate::storage::error::StoreError;
 
+/// So many rows are compared faster than they are hashed.
+const FEW: usize = 16;
+
 /// What a transaction changes.
 pub(in super::super) struct Draft {
     fresh: Arc<Fresh>,
@@ -68,8 +71,7 @@ impl Draft {
         self.last = self.last.max(number);
         let first = self.added.len();
         self.added.extend(rows);
-        let mut inboxes = HashSet::new();
-        match self.added[first..].iter().all(|(key, _)| inboxes.insert(key.inbox)) {
+        match all_differ(&self.added[first..]) {
             true => Ok(()),
             false => Err(StoreError::Corrupt { column: "payloads.slots" }),
         }
@@ -194,4 +196,16 @@ impl Draft {
         }
         state.progress = self.progress.unwrap_or(state.progress);
     }
+}
+
+/// Whether no two of a message's rows are for the same inbox. Of a few, each is compared with each.
+fn all_differ(rows: &[(RowKey, FreshRow)]) -> bool {
+    if rows.len() <= FEW {
+        return rows.iter().enumerate().all(|(at, (key, _))| {
+            let later = &rows[at + 1..];
+            later.iter().all(|(other, _)| other.inbox != key.inbox)
+        });
+    }
+    let mut inboxes = HashSet::with_capacity(rows.len());
+    rows.iter().all(|(key, _)| inboxes.insert(key.inbox))
 }

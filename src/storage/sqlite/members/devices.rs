@@ -9,6 +9,7 @@ use crate::domain::inbox::InboxKey;
 use crate::domain::messenger::MemberDeviceChange;
 use crate::domain::messenger::member::last_device;
 use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::rows::{count, value};
 use crate::storage::sqlite::settle::settle_inbox;
@@ -122,11 +123,11 @@ const FIND: &str = "
 /// Ends a live device of an account.
 pub(super) async fn end_one(
     (account, device, at): &(AccountNumber, SessionId, Timestamp),
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<SessionNumber, Fault>, StoreError> {
     let found = query(FIND).bind(account.0).bind(&device.as_bytes()[..]);
-    let row = found.fetch_optional(&mut *connection).await;
+    let row = found.fetch_optional(&mut **connection).await;
     let Some(row) = row.map_err(during("looking for a device"))? else {
         return Ok(Err(Fault::NotFound { what: "device" }));
     };
@@ -152,7 +153,7 @@ const DROP_LINES: &str = "DELETE FROM node_lines WHERE sender = ?1";
 pub(super) async fn end(
     inbox: InboxKey,
     at: Timestamp,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<(), StoreError> {
     prekeys::drop_ordinary(inbox.session, connection).await?;
@@ -167,10 +168,10 @@ pub(super) async fn end(
         DROP_LINES,
     ];
     for statement in rest {
-        let dropped = query(statement).bind(inbox.session.0).execute(&mut *connection).await;
+        let dropped = query(statement).bind(inbox.session.0).execute(&mut **connection).await;
         dropped.map_err(during("removing a device"))?;
     }
-    settle_inbox(connection, &mut inboxes.rows, inbox).await?;
+    settle_inbox(connection, &mut inboxes.rows, inbox)?;
     sign_in::end(connection, inbox, at).await
 }
 

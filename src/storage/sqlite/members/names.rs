@@ -11,6 +11,7 @@ use crate::domain::inbox::InboxKey;
 use crate::domain::messenger::{ListedMember, NewMember};
 use crate::storage::cells::flag;
 use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::rows::{time, value};
 
@@ -118,7 +119,7 @@ pub(super) async fn add(
 /// Deletes a member; its account stays, because messages and chats name it.
 pub(super) async fn delete(
     (account, at): &(AccountNumber, Timestamp),
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<Vec<SessionNumber>, Fault>, StoreError> {
     let ended = devices::sessions(*account, connection).await?;

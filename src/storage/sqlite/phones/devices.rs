@@ -9,6 +9,7 @@ use crate::domain::inbox::InboxKey;
 use crate::domain::phone::{DeviceChange, DeviceNumber, NewDevice, PushKind};
 use crate::storage::cells::small;
 use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::prekeys;
 use crate::storage::sqlite::rows::{count, value};
@@ -108,13 +109,13 @@ const DROP: &str = "DELETE FROM devices WHERE session = ?1";
 pub(super) async fn end(
     inbox: InboxKey,
     at: Timestamp,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<(), StoreError> {
     prekeys::drop_ordinary(inbox.session, connection).await?;
-    let drop = query(DROP).bind(inbox.session.0).execute(&mut *connection);
+    let drop = query(DROP).bind(inbox.session.0).execute(&mut **connection);
     drop.await.map_err(during("removing a device"))?;
-    settle_inbox(connection, &mut inboxes.rows, inbox).await?;
+    settle_inbox(connection, &mut inboxes.rows, inbox)?;
     sign_in::end(connection, inbox, at).await
 }
 

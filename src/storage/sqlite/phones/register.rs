@@ -13,13 +13,14 @@ use crate::domain::phone::device::not_the_first;
 use crate::domain::phone::{CodeUse, DeviceNumber, NewLink, NewPhone, Registered};
 use crate::storage::error::{StoreError, during};
 use crate::storage::sqlite::codes;
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::inboxes::Inboxes;
 use crate::storage::sqlite::rows::value;
 
 /// Makes the number's account if it has none, ends all that it had, and makes its first device.
 pub(super) async fn register(
     new: &NewPhone,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<Registered, Fault>, StoreError> {
     if let Some(code) = &new.code
@@ -116,7 +117,7 @@ pub(super) struct Unlinking {
 /// Ends a device that was linked.
 pub(super) async fn unlink(
     unlinking: &Unlinking,
-    connection: &mut SqliteConnection,
+    connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
 ) -> Result<Result<Registered, Fault>, StoreError> {
     let Unlinking { account, device, first, at } = *unlinking;

@@ -1,6 +1,6 @@
 //! Forgetting ids whose time is over: whole runs, and the oldest of the newest.
 
-use sqlx::{SqliteConnection, query};
+use sqlx::query;
 
 use super::SeenWriter;
 use super::index::Change;
@@ -11,6 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::storage::batch::Answer;
 use crate::storage::error::{StoreError, during};
 use crate::storage::sqlite::SqliteStore;
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::writer::Job;
 
 /// What the writer is asked.
@@ -49,7 +50,7 @@ impl SeenWriter {
     /// Forgets what these ask for.
     pub(in super::super) async fn forget(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         jobs: &[&ForgetJob],
     ) -> Result<(), StoreError> {
         for job in jobs {
@@ -64,7 +65,7 @@ impl SeenWriter {
     /// more.
     pub(super) async fn forget_before(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         before: i64,
         limit: usize,
     ) -> Result<usize, StoreError> {
@@ -72,7 +73,7 @@ impl SeenWriter {
         let old: Vec<Record> = self.pending.ledger.records().filter(old).cloned().collect();
         let mut gone = 0;
         for run in old {
-            gone += self.forget_run(connection, run, limit.saturating_sub(gone)).await?;
+            gone += self.forget_run(connection, run, limit.saturating_sub(gone))?;
         }
         if gone < limit {
             gone += self.forget_newest(connection, before, limit - gone).await?;
@@ -81,38 +82,38 @@ impl SeenWriter {
     }
 
     /// A run goes step by step: what it was made of, if that is still there, then its own ids.
-    async fn forget_run(
+    fn forget_run(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         mut run: Record,
         limit: usize,
     ) -> Result<usize, StoreError> {
         let mut gone = 0;
         if run.state == State::Writing {
             // What it has not got yet is as old as the rest.
-            self.make_whole(connection, run.clone()).await?;
+            self.make_whole(connection, run.clone())?;
             run.state = State::Clearing;
         }
         if run.state == State::Clearing && gone < limit {
-            gone += self.clear_sources(connection, run.clone(), limit).await?;
+            gone += self.clear_sources(connection, run.clone(), limit)?;
         }
         let now = self.pending.ledger.record(run.number).cloned();
         let Some(mut run) = now else { return Ok(gone) };
         if run.state == State::Done {
             run.state = State::Dropped;
-            records::put(connection, &run).await?;
+            records::put(connection, &run)?;
             self.pending.changes.push(Change::Dropped { run: run.number });
             self.pending.ledger.put(run.clone());
         }
         if run.state == State::Dropped && gone < limit {
-            gone += self.clear_run(connection, run.number, limit - gone).await?.0;
+            gone += self.clear_run(connection, run.number, limit - gone)?.0;
         }
         Ok(gone)
     }
 
     async fn forget_newest(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         before: i64,
         limit: usize,
     ) -> Result<usize, StoreError> {
@@ -136,7 +137,7 @@ impl SeenWriter {
             }
         }
         if let Some(first) = first {
-            newest::remove(connection, first, last).await?;
+            newest::remove(connection, first, last)?;
         }
         let gone = keys.len();
         self.pending.ledger.newest.ids = self.pending.ledger.newest.ids.saturating_sub(gone);

@@ -1,12 +1,11 @@
 //! The ids alone, on somebody else's connection: for the bench that compares ways to keep them.
 
-use sqlx::SqliteConnection;
-
 use super::{SeenWriter, Sizes};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId};
 use crate::domain::inbox::MessageDigest;
 use crate::storage::error::StoreError;
+use crate::storage::sqlite::connection::WriterConnection;
 
 /// Accepted ids, as the store on SQLite keeps them; used by `benches/layouts.rs` only.
 pub struct SeenIds(SeenWriter);
@@ -18,7 +17,7 @@ impl SeenIds {
     /// # Errors
     /// When the database fails.
     pub async fn open(
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         newest: usize,
     ) -> Result<Self, StoreError> {
         Ok(Self(SeenWriter::open(connection, Sizes { newest, ..Sizes::STORE }).await?))
@@ -28,7 +27,7 @@ impl SeenIds {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn begin(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub async fn begin(&mut self, connection: &mut WriterConnection) -> Result<(), StoreError> {
         self.0.begin(connection).await
     }
 
@@ -36,30 +35,30 @@ impl SeenIds {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn look(
+    pub fn look(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         ids: impl Iterator<Item = (i64, [u8; 16])>,
     ) -> Result<usize, StoreError> {
         let ids = ids.map(|(sender, id)| (AccountNumber(sender), MessageId::from_bytes(id)));
-        Ok(self.0.digests(connection, ids).await?.iter().flatten().count())
+        Ok(self.0.digests(connection, ids)?.iter().flatten().count())
     }
 
     /// Adds ids, each with its sender and its digest, and moves others on.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn remember(
+    pub fn remember(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         number: i64,
         ids: impl Iterator<Item = (i64, [u8; 16], [u8; 16])>,
     ) -> Result<(), StoreError> {
         let ids = ids.map(|(sender, id, digest)| {
             (AccountNumber(sender), MessageId::from_bytes(id), MessageDigest(digest))
         });
-        self.0.append(connection, number, Timestamp::from_micros(number), ids).await?;
-        self.0.step(connection).await
+        self.0.append(connection, number, Timestamp::from_micros(number), ids)?;
+        self.0.step(connection)
     }
 
     /// The transaction was committed.

@@ -3,7 +3,9 @@
 use sqlx::{SqliteConnection, query};
 
 use super::entry::{BYTES, Entry, Secret, pack, unpack};
+use crate::storage::cells::Cells;
 use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::rows::value;
 
 pub(super) const APPEND: &str =
@@ -19,13 +21,9 @@ pub(super) struct Group {
 }
 
 /// Adds a row.
-pub(super) async fn append(
-    connection: &mut SqliteConnection,
-    group: &Group,
-) -> Result<(), StoreError> {
-    let append = query(APPEND).bind(group.number).bind(group.newest_at);
-    let append = append.bind(pack(&group.entries)).execute(connection).await;
-    append.map_err(during("storing message ids"))?;
+pub(super) fn append(connection: &WriterConnection, group: &Group) -> Result<(), StoreError> {
+    let values = (group.number, group.newest_at, pack(&group.entries));
+    connection.run(APPEND, values, "storing message ids")?;
     Ok(())
 }
 
@@ -55,38 +53,38 @@ pub(super) const REMOVE: &str = "DELETE FROM seen_newest WHERE number BETWEEN ?1
 
 /// Removes the first rows, up to a number and until about so many ids are gone. Returns how many
 /// went, and whether nothing is left up to that number.
-pub(super) async fn remove_first(
-    connection: &mut SqliteConnection,
+pub(super) fn remove_first(
+    connection: &WriterConnection,
     up_to: i64,
     ids: usize,
 ) -> Result<(usize, bool), StoreError> {
-    let doing = "removing message ids that are in a run";
     let limit = i64::try_from(ids.max(1)).unwrap_or(i64::MAX);
-    let rows = query(SIZES).bind(up_to).bind(limit).fetch_all(&mut *connection).await;
-    let rows = rows.map_err(during(doing))?;
+    let mut rows = Vec::new();
+    connection.rows(SIZES, (up_to, limit), "removing message ids", |row| {
+        rows.push((row.integer("number")?, row.integer("bytes")?));
+        Ok(())
+    })?;
     let (mut removed, mut numbers) = (0, Vec::new());
-    for row in &rows {
-        let bytes: i64 = value(row, "bytes")?;
-        numbers.push(value(row, "number")?);
-        removed += usize::try_from(bytes).unwrap_or(0) / BYTES;
+    for (number, bytes) in &rows {
+        numbers.push(*number);
+        removed += usize::try_from(*bytes).unwrap_or(0) / BYTES;
         if removed >= ids {
             break;
         }
     }
     let all = numbers.len() == rows.len() && rows.len() < ids.max(1);
     if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
-        remove(connection, *first, *last).await?;
+        remove(connection, *first, *last)?;
     }
     Ok((removed, all))
 }
 
 /// Removes the rows from one number to another.
-pub(super) async fn remove(
-    connection: &mut SqliteConnection,
+pub(super) fn remove(
+    connection: &WriterConnection,
     first: i64,
     last: i64,
 ) -> Result<(), StoreError> {
-    let removed = query(REMOVE).bind(first).bind(last).execute(connection).await;
-    removed.map_err(during("removing message ids"))?;
+    connection.run(REMOVE, [first, last], "removing message ids")?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{SqliteConnection, query};
 
-use super::entry::{Entry, Secret, unpack};
+use super::entry::{Entry, Secret, pack, unpack};
 use super::ledger::{Ledger, Newest, State};
 use super::load::secret;
 use super::newest::{self, Group};
@@ -91,7 +91,10 @@ pub(in super::super) async fn write_group(
         group.entries.push(entry);
         group.newest_at = group.newest_at.max(at);
     }
-    newest::append(connection, &group).await
+    let add = query(newest::APPEND).bind(group.number).bind(group.newest_at);
+    let added = add.bind(pack(&group.entries)).execute(connection).await;
+    added.map_err(during("storing message ids"))?;
+    Ok(())
 }
 
 fn entry(row: &Row, secret: Secret) -> Option<(Entry, i64)> {

@@ -1,10 +1,12 @@
 //! What is kept on disk of each run beside its ids.
 
+use rusqlite::params;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{SqliteConnection, query};
 
 use super::ledger::{Record, State};
 use crate::storage::error::{StoreError, during};
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::rows::value;
 
 pub(super) const RECORDS: &str = "
@@ -43,31 +45,25 @@ pub(super) const PUT: &str = "
         merged_into = ?8";
 
 /// Notes a run as it is now.
-pub(super) async fn put(
-    connection: &mut SqliteConnection,
-    record: &Record,
-) -> Result<(), StoreError> {
-    let put = query(PUT)
-        .bind(record.number)
-        .bind(record.level)
-        .bind(i64::try_from(record.ids).unwrap_or(i64::MAX))
-        .bind(record.newest_at)
-        .bind(record.state.name())
-        .bind(record.written_to)
-        .bind(record.folds_to)
-        .bind(record.merged_into);
-    put.execute(connection).await.map_err(during("noting a run of message ids"))?;
+pub(super) fn put(connection: &WriterConnection, record: &Record) -> Result<(), StoreError> {
+    let values = params![
+        record.number,
+        record.level,
+        i64::try_from(record.ids).unwrap_or(i64::MAX),
+        record.newest_at,
+        record.state.name(),
+        record.written_to,
+        record.folds_to,
+        record.merged_into,
+    ];
+    connection.run(PUT, values, "noting a run of message ids")?;
     Ok(())
 }
 
 pub(super) const REMOVE: &str = "DELETE FROM seen_runs WHERE number = ?1";
 
 /// Removes what is kept of a run.
-pub(super) async fn remove(
-    connection: &mut SqliteConnection,
-    number: i64,
-) -> Result<(), StoreError> {
-    let removed = query(REMOVE).bind(number).execute(connection).await;
-    removed.map_err(during("removing a run of message ids"))?;
+pub(super) fn remove(connection: &WriterConnection, number: i64) -> Result<(), StoreError> {
+    connection.run(REMOVE, [number], "removing a run of message ids")?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection, query, query_scalar};
+use sqlx::{query, query_scalar};
 
 use super::ledger::State;
 use super::{SeenWriter, Sizes, runs};
@@ -13,6 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId};
 use crate::domain::inbox::MessageDigest;
 use crate::storage::error::StoreError;
+use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::migrate::migrate;
 
 /// Small ones, so that a few hundred ids go all the way.
@@ -35,7 +36,7 @@ fn time(seconds: u64) -> Timestamp {
 
 /// A database, and what should be in it.
 struct World {
-    connection: SqliteConnection,
+    connection: WriterConnection,
     writer: SeenWriter,
     sizes: Sizes,
     /// When each id was accepted.
@@ -66,7 +67,7 @@ enum Deed {
 impl World {
     async fn new(sizes: Sizes) -> Self {
         let options = SqliteConnectOptions::new().in_memory(true).page_size(4096);
-        let mut connection = options.connect().await.unwrap();
+        let mut connection = WriterConnection::open(&options).await.unwrap();
         migrate(&mut connection, Path::new("memory")).await.unwrap();
         let writer = SeenWriter::open(&mut connection, sizes).await.unwrap();
         let accepted = HashMap::new();
@@ -74,7 +75,7 @@ impl World {
     }
 
     async fn run(&mut self, sql: &'static str) {
-        query(sql).execute(&mut self.connection).await.unwrap();
+        query(sql).execute(&mut *self.connection).await.unwrap();
     }
 
     async fn begin(&mut self) {
@@ -118,8 +119,8 @@ impl World {
         self.begin().await;
         let ids = all.clone().map(|n| (name(n).0, name(n).1, digest(n)));
         let (number, now) = (self.next.cast_signed(), time(self.now));
-        self.writer.append(&mut self.connection, number, now, ids).await.unwrap();
-        self.writer.step(&mut self.connection).await.unwrap();
+        self.writer.append(&self.connection, number, now, ids).unwrap();
+        self.writer.step(&self.connection).unwrap();
         if self.end(end).await {
             self.accepted.extend(all.clone().map(|n| (n, self.now)));
         }
@@ -141,7 +142,7 @@ impl World {
     async fn digests(&mut self, names: impl Iterator<Item = u64>) -> Vec<Option<MessageDigest>> {
         self.begin().await;
         let names: Vec<Name> = names.map(name).collect();
-        let digests = self.writer.digests(&mut self.connection, names.into_iter()).await.unwrap();
+        let digests = self.writer.digests(&self.connection, names.into_iter()).unwrap();
         self.end(End::Commit).await;
         digests
     }
@@ -161,7 +162,7 @@ impl World {
         assert!(places >= self.accepted.len(), "{places} of {}", self.accepted.len());
         let strays = "SELECT (SELECT count(*) FROM seen_chunks WHERE run NOT IN (SELECT number FROM seen_runs))
             + (SELECT count(*) FROM seen_filters WHERE run NOT IN (SELECT number FROM seen_runs))";
-        let strays: i64 = query_scalar(strays).fetch_one(&mut self.connection).await.unwrap();
+        let strays: i64 = query_scalar(strays).fetch_one(&mut *self.connection).await.unwrap();
         assert_eq!(strays, 0);
     }
 
@@ -237,7 +238,7 @@ async fn runs_go_when_their_time_is_over() {
     assert_eq!((world.places(), world.states()), (0, Vec::new()));
     for table in ["seen_newest", "seen_runs", "seen_chunks", "seen_filters"] {
         let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        let count: i64 = query_scalar(count).fetch_one(&mut world.connection).await.unwrap();
+        let count: i64 = query_scalar(count).fetch_one(&mut *world.connection).await.unwrap();
         assert_eq!(count, 0, "{table}");
     }
 }
@@ -260,11 +261,15 @@ async fn ids_of_one_place_stay_in_one_chunk() {
     let entry =
         |(n, place): (u64, &i64)| super::entry::Entry { key: key(*place, n), digest: digest(n) };
     let entries: Vec<_> = (0..).zip(&places).map(entry).collect();
-    runs::write_stretch(&mut world.connection, 1, &entries, 3).await.unwrap();
+    runs::write_stretch(&world.connection, 1, &entries, 3).unwrap();
     let wanted: Vec<_> = entries.iter().map(|it| (1, it.key)).collect();
-    let found = runs::look(&mut world.connection, &wanted).await.unwrap();
+    let found = runs::look(&mut *world.connection, &wanted).await.unwrap();
     let expected: Vec<_> = (0..).zip(entries.iter().map(|it| it.digest)).collect();
     assert_eq!(found, expected);
+    for entry in &entries {
+        let found = runs::find(&world.connection, 1, &entry.key).unwrap();
+        assert_eq!(found, Some(entry.digest));
+    }
 }
 
 fn end() -> impl Strategy<Value = End> {

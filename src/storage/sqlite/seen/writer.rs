@@ -3,18 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sqlx::SqliteConnection;
-
 use super::entry::{Entry, Secret};
 use super::index::Change;
 use super::ledger::{Ledger, Newest};
 use super::load::{Loaded, load};
 use super::newest::{self, Group};
-use super::{Seen, Sizes, add_from_runs};
+use super::{Seen, Sizes, runs};
 use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId};
 use crate::domain::inbox::MessageDigest;
 use crate::storage::error::StoreError;
+use crate::storage::sqlite::connection::WriterConnection;
 
 /// What the one writer knows of ids that were accepted.
 pub(in super::super) struct SeenWriter {
@@ -45,7 +44,7 @@ impl Pending {
 impl SeenWriter {
     /// Reads what is on disk.
     pub(in super::super) async fn open(
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
         sizes: Sizes,
     ) -> Result<Self, StoreError> {
         let Loaded { secret, ledger, index } = load(connection, &sizes).await?;
@@ -62,7 +61,7 @@ impl SeenWriter {
     /// Begins with a transaction; nothing may be asked or done before that.
     pub(in super::super) async fn begin(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &mut WriterConnection,
     ) -> Result<(), StoreError> {
         // One that nobody has ended came to its end by a panic.
         if self.pending.is_open || self.shared.is_uncertain.load(Ordering::Acquire) {
@@ -80,21 +79,25 @@ impl SeenWriter {
     }
 
     /// The digests under which ids were accepted before the transaction, in the order of `names`.
-    pub(in super::super) async fn digests(
+    pub(in super::super) fn digests(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         names: impl Iterator<Item = (AccountNumber, MessageId)>,
     ) -> Result<Vec<Option<MessageDigest>>, StoreError> {
         let keys = self.shared.keys(names);
         let mut found = self.shared.look(&keys);
-        add_from_runs(connection, &keys, &mut found).await?;
+        for (place, run) in std::mem::take(&mut found.maybe) {
+            if let Some(digest) = runs::find(connection, run, &keys[place])? {
+                found.digests[place] = Some(digest);
+            }
+        }
         Ok(found.digests)
     }
 
     /// Adds ids that were not accepted before. `number` is above that of every call before.
-    pub(in super::super) async fn append(
+    pub(in super::super) fn append(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &WriterConnection,
         number: i64,
         newest_at: Timestamp,
         ids: impl Iterator<Item = (AccountNumber, MessageId, MessageDigest)>,
@@ -106,7 +109,7 @@ impl SeenWriter {
         }
         let newest_at = newest_at.as_micros();
         let group = Group { number, newest_at, entries };
-        newest::append(connection, &group).await?;
+        newest::append(connection, &group)?;
         let pending = &mut self.pending;
         pending.accepted += group.entries.len();
         pending.ledger.newest = Newest {
