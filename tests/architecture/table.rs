@@ -15,6 +15,10 @@ pub struct Row {
 /// The crates that decide what a module can do: talk HTTP, talk SQL, run tasks.
 const HTTP: &[&str] = &["axum", "hyper", "tower", "tower_http", "reqwest", "prometheus_client"];
 
+/// The same, and those that talk SQL.
+const HTTP_AND_SQL: &[&str] =
+    &["axum", "hyper", "tower", "tower_http", "reqwest", "sqlx", "rusqlite", "prometheus_client"];
+
 /// The table. A module without a row may be named by nobody and may name nothing.
 pub const TABLE: &[Row] = &[
     Row {
@@ -43,31 +47,13 @@ pub const TABLE: &[Row] = &[
     Row {
         module: "bus",
         may_use: &["domain", "config"],
-        never: &[
-            "axum",
-            "hyper",
-            "tower",
-            "tower_http",
-            "reqwest",
-            "sqlx",
-            "rusqlite",
-            "prometheus_client",
-        ],
+        never: HTTP_AND_SQL,
         why: "a hint may be lost, so nothing but the domain's hints may pass here",
     },
     Row {
         module: "delivery",
         may_use: &["domain", "sdk"],
-        never: &[
-            "axum",
-            "hyper",
-            "tower",
-            "tower_http",
-            "reqwest",
-            "sqlx",
-            "rusqlite",
-            "prometheus_client",
-        ],
+        never: HTTP_AND_SQL,
         why: "waking a reader is the same for every protocol and every database",
     },
     Row {

@@ -1,6 +1,6 @@
 //! Storing messages: the messages of a whole group share their statements.
 
-use rusqlite::{Row, Statement, params};
+use rusqlite::{Params, Row};
 
 use super::super::acceptance::{AcceptJob, Prepared, answer, distinct_guards, judge};
 use super::super::cells::Cells;
@@ -110,7 +110,7 @@ fn store(
     }
     let first = take_numbers(connection, messages.len())?;
     let numbered: Vec<(i64, &Prepared)> = (first..).zip(messages.iter().copied()).collect();
-    connection.each_of(PAYLOAD, &numbered, "storing messages", insert_payload)?;
+    connection.each(PAYLOAD, numbered.iter().map(payload), "storing messages")?;
 
     for (number, it) in &numbered {
         let times = (it.message.accepted_at, it.message.expires_at);
@@ -150,13 +150,11 @@ pub(super) fn pack_slots(slots: &[Slot]) -> Vec<u8> {
     slots.iter().map(|slot| &slot.bytes[..]).collect::<Vec<_>>().concat()
 }
 
-fn insert_payload(
-    statement: &mut Statement<'_>,
-    (number, it): &(i64, &Prepared),
-) -> rusqlite::Result<usize> {
+/// The values of a row of [`PAYLOAD`].
+fn payload<'m>((number, it): &'m (i64, &'m Prepared)) -> impl Params + 'm {
     let message = &it.message;
     let shard = message.slots.first().map_or(Shard(0), |slot| slot.shard);
-    statement.execute(params![
+    (
         number,
         shard.0,
         message.sender.0,
@@ -166,9 +164,9 @@ fn insert_payload(
         message.category.as_str(),
         message.accepted_at.as_micros(),
         message.expires_at.as_micros(),
-        it.details,
-        it.waiting,
+        &it.details[..],
+        &it.waiting[..],
         pack_slots(&message.slots),
         &message.body[..],
-    ])
+    )
 }

@@ -9,7 +9,7 @@ mod direct;
 
 use std::ops::{Deref, DerefMut};
 
-use rusqlite::{CachedStatement, Connection, Params, Row, Statement};
+use rusqlite::{CachedStatement, Connection, Params, Row};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -66,22 +66,6 @@ impl WriterConnection {
         let mut statement = self.prepared(statement, doing)?;
         for values in lists {
             statement.execute(values).map_err(failed(doing))?;
-        }
-        Ok(())
-    }
-
-    /// The same for items whose values stand in places of their own.
-    pub(super) fn each_of<T>(
-        &self,
-        statement: &'static str,
-        items: &[T],
-        doing: &'static str,
-        run: impl Fn(&mut Statement<'_>, &T) -> rusqlite::Result<usize>,
-    ) -> Result<(), StoreError> {
-        let _turn = self.0.turn();
-        let mut statement = self.prepared(statement, doing)?;
-        for item in items {
-            run(&mut statement, item).map_err(failed(doing))?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use rusqlite::Row;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
+use super::connection::hand_out;
 use super::rows::{id, id_list, json_list, value};
 use super::{groups, notices};
 use crate::domain::Fault;
@@ -61,7 +62,7 @@ impl Conversations for SqliteStore {
         let read = self.direct.read(move |connection| {
             let mut conversations = records::Conversations::default();
             let each = |row: &Row<'_>| conversations.add(row);
-            connection.rows(BY_IDS, [list], "reading conversations", each)?;
+            hand_out(connection, BY_IDS, [list], "reading conversations", each)?;
             Ok(conversations.done())
         });
         Ok(read.await?)

@@ -14,12 +14,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
-use rusqlite::{Connection, OpenFlags, Params, Row};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::connect::{READER_CACHE, READER_TIMEOUT};
-use super::connection::{failed, hand_out, keep_plans};
+use super::connection::{failed, keep_plans};
 use crate::storage::error::StoreError;
 use crate::storage::open::StorageConfig;
 
@@ -51,7 +51,7 @@ trait Question: Send {
     fn begin(&self) -> bool;
 
     /// Asks it, and tells whoever waits.
-    fn answer(self: Box<Self>, connection: Result<&ReadConnection, StoreError>);
+    fn answer(self: Box<Self>, connection: Result<&Connection, StoreError>);
 }
 
 struct Asked<T, F> {
@@ -63,21 +63,18 @@ struct Asked<T, F> {
 impl<T, F> Question for Asked<T, F>
 where
     T: Send,
-    F: FnOnce(&ReadConnection) -> Result<T, StoreError> + Send,
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
 {
     fn begin(&self) -> bool {
         self.has_begun.store(true, Ordering::Release);
         !self.reply.is_closed()
     }
 
-    fn answer(self: Box<Self>, connection: Result<&ReadConnection, StoreError>) {
+    fn answer(self: Box<Self>, connection: Result<&Connection, StoreError>) {
         // Whoever went away meanwhile needs no answer.
         let _ = self.reply.send(connection.and_then(self.ask));
     }
 }
-
-/// A connection that reads.
-pub(super) struct ReadConnection(Connection);
 
 impl Readers {
     /// Readers of a database that is being written.
@@ -125,7 +122,7 @@ impl Readers {
     /// When nobody is free for long, when there is no connection, or when the question fails.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&ReadConnection) -> Result<T, StoreError> + Send + 'static,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, mut answer) = oneshot::channel();
         let has_begun = Arc::new(AtomicBool::new(false));
@@ -196,7 +193,7 @@ struct Reader {
     busy_timeout: Duration,
     line: Arc<Line>,
     /// Missing at first, and after a panic.
-    connection: Option<ReadConnection>,
+    connection: Option<Connection>,
 }
 
 impl Reader {
@@ -222,41 +219,28 @@ impl Reader {
             }
         }
         let Some(connection) = connection else { return };
-        let together = questions.len() > 1 && connection.0.execute_batch("BEGIN").is_ok();
+        let together = questions.len() > 1 && connection.execute_batch("BEGIN").is_ok();
         let mut is_sound = true;
         for question in questions {
             let answered = catch_unwind(AssertUnwindSafe(|| question.answer(Ok(&connection))));
             is_sound &= answered.is_ok();
         }
         if together {
-            is_sound &= connection.0.execute_batch("COMMIT").is_ok();
+            is_sound &= connection.execute_batch("COMMIT").is_ok();
         }
         self.connection = Some(connection).filter(|_| is_sound);
     }
 
-    fn open(&self) -> Result<ReadConnection, StoreError> {
+    fn open(&self) -> Result<Connection, StoreError> {
         let open = || {
             let connection = Connection::open_with_flags(&self.path, self.flags)?;
             connection.busy_timeout(self.busy_timeout)?;
             connection.pragma_update(None, "query_only", "ON")?;
             connection.pragma_update(None, "cache_size", READER_CACHE)?;
             keep_plans(&connection)?;
-            Ok(ReadConnection(connection))
+            Ok(connection)
         };
         open().map_err(failed("opening a connection that reads"))
-    }
-}
-
-impl ReadConnection {
-    /// Hands out the rows that a statement gives.
-    pub(super) fn rows(
-        &self,
-        statement: &'static str,
-        values: impl Params,
-        doing: &'static str,
-        each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        hand_out(&self.0, statement, values, doing, each)
     }
 }
 
@@ -266,6 +250,7 @@ mod tests {
 
     use tempfile::TempDir;
 
+    use super::super::connection::hand_out;
     use super::*;
     use crate::storage::cells::Cells;
 
@@ -276,9 +261,9 @@ mod tests {
         config
     }
 
-    fn rows(connection: &ReadConnection) -> Result<i64, StoreError> {
+    fn rows(connection: &Connection) -> Result<i64, StoreError> {
         let mut rows = 0;
-        connection.rows("SELECT count(*) AS rows FROM t", [], "counting", |row| {
+        hand_out(connection, "SELECT count(*) AS rows FROM t", [], "counting", |row| {
             rows = row.integer("rows")?;
             Ok(())
         })?;
@@ -296,8 +281,8 @@ mod tests {
         assert!(matches!(panicked, Err(StoreError::Panicked)), "{panicked:?}");
         assert_eq!(beside.unwrap(), 1);
         assert_eq!(readers.read(rows).await.unwrap(), 1);
-        let write = |connection: &ReadConnection| {
-            connection.rows("INSERT INTO t VALUES (1)", [], "writing", |_| Ok(()))
+        let write = |connection: &Connection| {
+            hand_out(connection, "INSERT INTO t VALUES (1)", [], "writing", |_| Ok(()))
         };
         let refused = readers.read(write).await;
         assert!(matches!(refused, Err(StoreError::Sqlite { .. })), "{refused:?}");

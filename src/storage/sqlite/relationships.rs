@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
+use super::connection::hand_out;
 use super::rows::{account, account_columns, id, id_list, json_list, value};
 use crate::domain::Fault;
 use crate::domain::account::Account;
@@ -111,7 +112,7 @@ impl Relationships for SqliteStore {
         let values = (account.0, numbers(among), Relation::Blocked.as_str());
         let read = self.direct.read(move |connection| {
             let mut owners = Vec::new();
-            connection.rows(BLOCKERS, values, "looking for blocked senders", |row| {
+            hand_out(connection, BLOCKERS, values, "looking for blocked senders", |row| {
                 owners.push(AccountNumber(row.integer("owner")?));
                 Ok(())
             })?;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::SqliteStore;
 use super::changes;
+use super::connection::hand_out;
 use super::rows::id_list;
 use crate::domain::Fault;
 use crate::domain::changes::{ChangedContacts, Cursor};
@@ -37,7 +38,7 @@ impl Rosters for SqliteStore {
         let list = id_list(users.iter().copied());
         let read = self.direct.read(move |connection| {
             let mut rosters = records::Rosters::default();
-            connection.rows(ROSTERS, [list], "reading rosters", |row| rosters.add(row))?;
+            hand_out(connection, ROSTERS, [list], "reading rosters", |row| rosters.add(row))?;
             Ok(rosters.done())
         });
         Ok(read.await?)
