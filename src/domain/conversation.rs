@@ -15,6 +15,7 @@ use super::clock::Timestamp;
 use super::error::Fault;
 use super::gateway::Gateway;
 use super::ids::{AccountNumber, CodeId, ConversationId, ConversationNumber, UserId};
+use super::inbox::Guard;
 
 /// What kind of conversation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +121,12 @@ impl Conversation {
     #[must_use]
     pub fn is_group(&self) -> bool {
         self.category == ConversationCategory::Group
+    }
+
+    /// What holds as long as these take part.
+    #[must_use]
+    pub const fn guard(&self) -> Guard {
+        Guard::Conversation { conversation: self.number, generation: self.generation }
     }
 
     /// Whether `user` takes part.

@@ -4,6 +4,7 @@ use sealpost_sdk::checksum::{Checksum, session_checksum};
 use sealpost_sdk::keys::AgreementKey;
 
 use super::ids::{AccountNumber, SessionId, SessionNumber, UserId};
+use super::inbox::Guard;
 
 /// One signed-in device, as a sender needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,12 @@ impl Roster {
         members.sort_unstable_by_key(|member| member.session);
         let checksum = session_checksum(members.iter().map(|member| member.session));
         Self { account, user, generation, members, checksum }
+    }
+
+    /// What holds as long as this is the roster.
+    #[must_use]
+    pub const fn guard(&self) -> Guard {
+        Guard::Roster { account: self.account, generation: self.generation }
     }
 
     /// The member with this session id.

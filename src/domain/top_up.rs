@@ -127,10 +127,7 @@ impl Gateway {
         if others.len() == 1 && !self.blockers(sender, &others).await?.is_empty() {
             return Err(Fault::forbidden("this account has blocked the sender"));
         }
-        let guards = rosters.iter();
-        let guards = guards
-            .map(|one| Guard::Roster { account: one.account, generation: one.generation })
-            .collect();
+        let guards = rosters.iter().map(|roster| roster.guard()).collect();
         let audience = Arc::new(Audience::new(rosters, open.offer.left_out));
         let stored: HashSet<SessionNumber> =
             open.stored_for.iter().map(|inbox| inbox.session).collect();

@@ -80,6 +80,7 @@ use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 #[doc(hidden)]
 pub use connection::WriterConnection;
 use fresh::Fresh;
+use known::Known;
 use leases::Leases;
 use log::{Lengths, Log};
 pub(super) use portable::SqlitePort;
@@ -131,10 +132,12 @@ impl SqliteStore {
         let found = settle::load(&mut connection).await.map_err(unusable)?;
         let fresh = Arc::new(Fresh::new(found, config.fresh_rows));
         let copier = connect::copier(config).await.map_err(unusable)?;
-        let log = Log::new(path, copier, Lengths::STORE);
-        let writer = SqliteWriter::new(options, connection, Arc::clone(&fresh), seen_writer, log);
+        let known = Arc::new(Known::default());
+        let log = Log::new(path, copier, Lengths::STORE, Arc::clone(&known));
+        let memory = (Arc::clone(&known), Arc::clone(&fresh));
+        let writer = SqliteWriter::new(options, connection, memory, seen_writer, log);
         let writer = Writer::start_apart(writer, bounds).map_err(unreachable)?;
-        let direct = Readers::start(config).map_err(unreachable)?;
+        let direct = Readers::start(config, &known).map_err(unreachable)?;
         let leases = Leases::default();
         Ok(Self { direct, readers, writer, leases, fresh, seen })
     }

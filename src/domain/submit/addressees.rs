@@ -132,12 +132,9 @@ impl Known<'_> {
         let of_others = |roster: &&Arc<Roster>| Some(roster.account) != own.map(|own| own.account);
         // Those of an audience belong to different accounts.
         let rosters = own.into_iter().chain(audience.rosters().iter().filter(of_others));
-        let rosters =
-            rosters.map(|one| Guard::Roster { account: one.account, generation: one.generation });
+        let rosters = rosters.map(|roster| roster.guard());
         let conversation = self.conversations.get(&address.conversation);
-        let group = conversation.filter(|one| one.is_group());
-        let group = group
-            .map(|it| Guard::Conversation { conversation: it.number, generation: it.generation });
+        let group = conversation.filter(|one| one.is_group()).map(Conversation::guard);
         rosters.chain(group).collect()
     }
 

@@ -9,7 +9,7 @@ use super::super::own::OwnSet;
 use super::connection::WriterConnection;
 use super::fresh::{Draft, FreshRow, RowKey};
 use super::inboxes::Inboxes;
-use super::known::KnownGuards;
+use super::known::Known;
 use super::seen::SeenWriter;
 use super::top_ups;
 use crate::domain::clock::Timestamp;
@@ -21,6 +21,7 @@ pub(super) async fn accept(
     connection: &mut WriterConnection,
     inboxes: &mut Inboxes,
     seen: &mut SeenWriter,
+    known: &Known,
     jobs: &[&AcceptJob],
 ) -> Result<(), StoreError> {
     let messages: Vec<&Prepared> = jobs.iter().flat_map(|job| &job.messages).collect();
@@ -30,7 +31,7 @@ pub(super) async fn accept(
     }
     let keys = messages.iter().map(|it| (it.message.sender, it.message.message_id));
     let digests = seen.digests(connection, keys)?;
-    let moved = moved(connection, &mut inboxes.guards, &messages)?;
+    let moved = moved(connection, known, &messages)?;
     inboxes.look(connection, messages.iter().map(|it| Intake::of(&it.message)))?;
     let verdicts = judge(&messages, &digests, &moved, |intake| inboxes.rooms.take(intake));
     let good = messages.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
@@ -45,18 +46,18 @@ pub(super) async fn accept(
 /// The guards that no longer hold.
 fn moved(
     connection: &WriterConnection,
-    known: &mut KnownGuards,
+    known: &Known,
     messages: &[&Prepared],
 ) -> Result<OwnSet<Guard>, StoreError> {
     let mut guards = distinct_guards(messages);
-    guards.retain(|guard| !known.hold(*guard));
+    known.leave_unknown(&mut guards);
     let mut moved = OwnSet::default();
-    for guard in guards {
-        match holds(connection, guard)? {
-            true => known.add(guard),
-            false => drop(moved.insert(guard)),
+    for guard in &guards {
+        if !holds(connection, *guard)? {
+            moved.insert(*guard);
         }
     }
+    known.hold(known.now(), guards.into_iter().filter(|guard| !moved.contains(guard)));
     Ok(moved)
 }
 

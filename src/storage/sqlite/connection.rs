@@ -9,6 +9,7 @@ mod direct;
 
 use std::ops::{Deref, DerefMut};
 
+use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Params, Row};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
@@ -76,7 +77,7 @@ impl WriterConnection {
         statement: &'static str,
         values: impl Params,
         doing: &'static str,
-        each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+        each: impl FnMut(&NamedRow<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let _turn = self.0.turn();
         hand_out(self.0.direct(), statement, values, doing, each)
@@ -132,14 +133,22 @@ pub(super) fn hand_out(
     statement: &'static str,
     values: impl Params,
     doing: &'static str,
-    mut each: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    mut each: impl FnMut(&NamedRow<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut statement = connection.prepare_cached(statement).map_err(failed(doing))?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut rows = statement.query(values).map_err(failed(doing))?;
     while let Some(row) = rows.next().map_err(failed(doing))? {
-        each(row)?;
+        each(&NamedRow { row, names: &names })?;
     }
     Ok(())
+}
+
+/// A row of several, whose columns' names were asked for once: SQLite itself has to be asked for one
+/// name after the other, for each column of each row.
+pub(super) struct NamedRow<'r> {
+    row: &'r Row<'r>,
+    names: &'r [String],
 }
 
 /// Turns SQLite's word into ours, with what was being done.
@@ -149,33 +158,52 @@ pub(super) fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Sto
 
 const READING: &str = "reading a row";
 
-impl Cells for Row<'_> {
+fn missing(column: &str) -> StoreError {
+    failed(READING)(rusqlite::Error::InvalidColumnName(column.to_owned()))
+}
+
+/// The cell of a column.
+trait Cell {
+    fn cell(&self, column: &'static str) -> Result<ValueRef<'_>, StoreError>;
+}
+
+impl Cell for Row<'_> {
+    fn cell(&self, column: &'static str) -> Result<ValueRef<'_>, StoreError> {
+        self.get_ref(column).map_err(failed(READING))
+    }
+}
+
+impl Cell for NamedRow<'_> {
+    fn cell(&self, column: &'static str) -> Result<ValueRef<'_>, StoreError> {
+        let place = self.names.iter().position(|name| name == column);
+        self.row.get_ref(place.ok_or_else(|| missing(column))?).map_err(failed(READING))
+    }
+}
+
+impl<C: Cell> Cells for C {
     fn integer(&self, column: &'static str) -> Result<i64, StoreError> {
-        self.get(column).map_err(failed(READING))
+        self.cell(column)?.as_i64().map_err(|_| StoreError::Corrupt { column })
     }
 
     fn optional_integer(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        self.get(column).map_err(failed(READING))
+        let number = self.cell(column)?.as_i64_or_null();
+        number.map_err(|_| StoreError::Corrupt { column })
     }
 
     fn text(&self, column: &'static str) -> Result<&str, StoreError> {
-        let value = self.get_ref(column).map_err(failed(READING))?;
-        value.as_str().map_err(|_| StoreError::Corrupt { column })
+        self.cell(column)?.as_str().map_err(|_| StoreError::Corrupt { column })
     }
 
     fn optional_text(&self, column: &'static str) -> Result<Option<&str>, StoreError> {
-        let value = self.get_ref(column).map_err(failed(READING))?;
-        value.as_str_or_null().map_err(|_| StoreError::Corrupt { column })
+        self.cell(column)?.as_str_or_null().map_err(|_| StoreError::Corrupt { column })
     }
 
     fn blob(&self, column: &'static str) -> Result<&[u8], StoreError> {
-        let value = self.get_ref(column).map_err(failed(READING))?;
-        value.as_blob().map_err(|_| StoreError::Corrupt { column })
+        self.cell(column)?.as_blob().map_err(|_| StoreError::Corrupt { column })
     }
 
     fn optional_blob(&self, column: &'static str) -> Result<Option<&[u8]>, StoreError> {
-        let value = self.get_ref(column).map_err(failed(READING))?;
-        value.as_blob_or_null().map_err(|_| StoreError::Corrupt { column })
+        self.cell(column)?.as_blob_or_null().map_err(|_| StoreError::Corrupt { column })
     }
 }
 
@@ -231,7 +259,19 @@ mod tests {
         let failed = connection.run("SELECT missing", [], "looking").unwrap_err();
         assert_eq!(failed.to_string(), "the database failed while looking");
         let text = "SELECT 'text' AS number";
-        let failed = connection.first(text, [], "reading", |row| row.integer("number"));
-        assert_eq!(failed.unwrap_err().to_string(), "the database failed while reading a row");
+        let number = |row: &dyn Cells| row.integer("number").map(drop);
+        let nothing = |row: &dyn Cells| row.integer("nothing").map(drop);
+        let one = [
+            connection.first(text, [], "reading", |row| number(row)).unwrap_err(),
+            connection.rows(text, [], "reading", |row| number(row)).unwrap_err(),
+        ];
+        assert!(one.iter().all(|it| matches!(it, StoreError::Corrupt { column: "number" })));
+        let none = [
+            connection.first(text, [], "reading", |row| nothing(row)).unwrap_err(),
+            connection.rows(text, [], "reading", |row| nothing(row)).unwrap_err(),
+        ];
+        for failed in none {
+            assert_eq!(failed.to_string(), "the database failed while reading a row");
+        }
     }
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use async_trait::async_trait;
-use rusqlite::Row;
 use sqlx::{SqliteConnection, SqliteExecutor, query};
 
 use super::SqliteStore;
-use super::connection::hand_out;
+use super::connection::{NamedRow, hand_out};
+use super::readers::AsOf;
 use super::rows::{id, id_list, json_list, value};
 use super::{groups, notices};
 use crate::domain::Fault;
@@ -51,21 +51,14 @@ impl Conversations for SqliteStore {
     }
 
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, Fault> {
-        self.fresh_conversations(ids).await
+        Ok(self.conversations_as_of(AsOf::LastChange, ids).await?)
     }
 
     async fn fresh_conversations(
         &self,
         ids: &[ConversationId],
     ) -> Result<Vec<Conversation>, Fault> {
-        let list = id_list(ids.iter().copied());
-        let read = self.direct.read(move |connection| {
-            let mut conversations = records::Conversations::default();
-            let each = |row: &Row<'_>| conversations.add(row);
-            hand_out(connection, BY_IDS, [list], "reading conversations", each)?;
-            Ok(conversations.done())
-        });
-        Ok(read.await?)
+        Ok(self.conversations_as_of(AsOf::Now, ids).await?)
     }
 
     async fn create_group(&self, group: NewGroup) -> Result<Changed, Fault> {
@@ -99,6 +92,26 @@ impl Conversations for SqliteStore {
     ) -> Result<(), Fault> {
         let input = (conversation, account, until);
         self.change(input, |input, connection| Box::pin(groups::mute(input, connection))).await
+    }
+}
+
+impl SqliteStore {
+    async fn conversations_as_of(
+        &self,
+        as_of: AsOf,
+        ids: &[ConversationId],
+    ) -> Result<Vec<Conversation>, StoreError> {
+        let list = id_list(ids.iter().copied());
+        let read = self.direct.read(as_of, move |view| {
+            let mut conversations = records::Conversations::default();
+            let each = |row: &NamedRow<'_>| conversations.add(row);
+            hand_out(view.connection, BY_IDS, [list], "reading conversations", each)?;
+            let conversations = conversations.done();
+            let groups = conversations.iter().filter(|one| one.is_group());
+            view.hold(groups.map(Conversation::guard));
+            Ok(conversations)
+        });
+        read.await
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::connection::WriterConnection;
 use super::fresh::Draft;
-use super::known::KnownGuards;
 use super::rooms::Rooms;
 use crate::domain::inbox::Intake;
 use crate::storage::error::StoreError;
@@ -11,7 +10,6 @@ use crate::storage::error::StoreError;
 pub(super) struct Inboxes {
     pub rooms: Rooms,
     pub rows: Draft,
-    pub guards: KnownGuards,
 }
 
 impl Inboxes {

@@ -26,6 +26,7 @@ use sqlx::{Connection, SqliteConnection, query};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::known::Known;
 use super::rows::value;
 use crate::domain::error::chain;
 use crate::storage::error::{StoreError, during};
@@ -77,10 +78,15 @@ pub(super) struct Log {
 
 impl Log {
     /// The log of the database at `path`, which `connection` copies.
-    pub(super) fn new(path: &Path, connection: SqliteConnection, lengths: Lengths) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        connection: SqliteConnection,
+        lengths: Lengths,
+        known: Arc<Known>,
+    ) -> Self {
         let is_nearly_copied = Arc::new(AtomicBool::new(false));
         let (wake, woken) = mpsc::channel(1);
-        let copier = Copier { path: path.to_owned(), connection, lengths, file: None };
+        let copier = Copier { path: path.to_owned(), connection, lengths, known, file: None };
         let copying = tokio::spawn(copier.run(woken, Arc::clone(&is_nearly_copied)));
         let Lengths { look_bytes, .. } = lengths;
         Self { look_bytes, written: 0, wake, is_nearly_copied, copying }
@@ -119,6 +125,7 @@ struct Copier {
     path: PathBuf,
     connection: SqliteConnection,
     lengths: Lengths,
+    known: Arc<Known>,
     /// The database's file, once there was something to copy.
     file: Option<&'static File>,
 }
@@ -139,10 +146,13 @@ impl Copier {
     async fn copy(&mut self) -> Result<bool, StoreError> {
         let mut log = ask(&mut self.connection, LOOK).await?;
         if log.length < self.lengths.due {
+            self.known.let_stay(true);
             return Ok(false);
         }
         for _ in 0..MOST_PASSES {
             if log.left() <= self.lengths.little {
+                // The log begins anew only when nobody reads what it said last.
+                self.known.let_stay(false);
                 return Ok(true);
             }
             let before = log.copied;
@@ -150,10 +160,12 @@ impl Copier {
             log = ask(&mut self.connection, LOOK).await?;
             if log.copied <= before {
                 // A reader needs the old pages.
+                self.known.let_stay(false);
                 return Ok(false);
             }
             self.sync().await.map_err(|error| during(SYNCING)(error.into()))?;
         }
+        self.known.let_stay(false);
         Ok(log.left() < self.lengths.due)
     }
 

@@ -3,15 +3,17 @@
 //! Of a query of sqlx's each row crosses from the driver's thread to the request's task, with copies
 //! of all its columns; here one thread reads all of it and hands over what it made of it. And after
 //! each commit a connection forgets every page that it has read, so that each transaction reads the
-//! way down to its rows anew: so whatever waits when a reader is free shares a transaction. Nobody
-//! waits for others to come, and what is read is never older than the question.
+//! way down to its rows anew. So whatever waits when a reader is free shares a transaction, and as
+//! long as nothing but messages is written a reader stays in it for a while ([`STAY`]), since nobody
+//! asks for messages here. Nobody waits for others to come, and what is read is never older than the
+//! last change before the question.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use rusqlite::{Connection, OpenFlags};
@@ -20,11 +22,17 @@ use tokio::time::timeout;
 
 use super::connect::{READER_CACHE, READER_TIMEOUT};
 use super::connection::{failed, keep_plans};
+use super::known::{Known, Moment};
+use crate::domain::inbox::Guard;
 use crate::storage::error::StoreError;
 use crate::storage::open::StorageConfig;
 
-/// So many questions share a transaction at most: while it lasts, the log cannot begin anew.
+/// So many questions are taken at once, at most.
 const AT_ONCE: usize = 64;
+
+/// How long a reader stays in a transaction. While it does, the log cannot be copied beyond it, and
+/// cannot begin anew.
+const STAY: Duration = Duration::from_millis(50);
 
 /// Threads that read.
 pub(super) struct Readers {
@@ -45,17 +53,44 @@ struct Waiting {
     is_closed: bool,
 }
 
+/// What a question is asked.
+pub(super) struct View<'c> {
+    pub connection: &'c Connection,
+    since: Moment,
+    known: &'c Known,
+}
+
+impl View<'_> {
+    /// Tells the writer of guards that hold, going by what was read.
+    pub(super) fn hold(&self, guards: impl IntoIterator<Item = Guard>) {
+        self.known.hold(self.since, guards);
+    }
+}
+
+/// How new an answer has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AsOf {
+    /// It knows of every change that was answered before the question.
+    LastChange,
+    /// It knows of all that was written before the question, by whomever.
+    Now,
+}
+
 /// A question, and who asked.
 trait Question: Send {
     /// Its turn has come; says whether anybody waits for it still.
     fn begin(&self) -> bool;
 
+    /// How new the answer has to be.
+    fn as_of(&self) -> AsOf;
+
     /// Asks it, and tells whoever waits.
-    fn answer(self: Box<Self>, connection: Result<&Connection, StoreError>);
+    fn answer(self: Box<Self>, view: Result<&View<'_>, StoreError>);
 }
 
 struct Asked<T, F> {
     ask: F,
+    as_of: AsOf,
     reply: oneshot::Sender<Result<T, StoreError>>,
     has_begun: Arc<AtomicBool>,
 }
@@ -63,26 +98,30 @@ struct Asked<T, F> {
 impl<T, F> Question for Asked<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+    F: FnOnce(&View<'_>) -> Result<T, StoreError> + Send,
 {
     fn begin(&self) -> bool {
         self.has_begun.store(true, Ordering::Release);
         !self.reply.is_closed()
     }
 
-    fn answer(self: Box<Self>, connection: Result<&Connection, StoreError>) {
+    fn as_of(&self) -> AsOf {
+        self.as_of
+    }
+
+    fn answer(self: Box<Self>, view: Result<&View<'_>, StoreError>) {
         // Whoever went away meanwhile needs no answer.
-        let _ = self.reply.send(connection.and_then(self.ask));
+        let _ = self.reply.send(view.and_then(self.ask));
     }
 }
 
 impl Readers {
-    /// Readers of a database that is being written.
+    /// Readers of a database whose writer tells `known` of changes.
     ///
     /// # Errors
     /// When the system has no thread to spare.
-    pub(super) fn start(config: &StorageConfig) -> io::Result<Self> {
-        Self::with(config, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    pub(super) fn start(config: &StorageConfig, known: &Arc<Known>) -> io::Result<Self> {
+        Self::with(config, OpenFlags::SQLITE_OPEN_READ_WRITE, known)
     }
 
     /// Readers that could not change anything if they tried.
@@ -90,10 +129,13 @@ impl Readers {
     /// # Errors
     /// When the system has no thread to spare.
     pub(super) fn onlookers(config: &StorageConfig) -> io::Result<Self> {
-        Self::with(config, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        // Nobody tells of changes here.
+        let known = Arc::new(Known::default());
+        known.let_stay(false);
+        Self::with(config, OpenFlags::SQLITE_OPEN_READ_ONLY, &known)
     }
 
-    fn with(config: &StorageConfig, flags: OpenFlags) -> io::Result<Self> {
+    fn with(config: &StorageConfig, flags: OpenFlags, known: &Arc<Known>) -> io::Result<Self> {
         let StorageConfig { path, busy_timeout, .. } = config;
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let readers = Self { line: Arc::default(), ends: Mutex::default() };
@@ -104,7 +146,9 @@ impl Readers {
                 flags,
                 busy_timeout: *busy_timeout,
                 line: Arc::clone(&readers.line),
+                known: Arc::clone(known),
                 connection: None,
+                stay: None,
             };
             let thread = thread::Builder::new().name("sealpost-reader".to_owned());
             thread.spawn(move || {
@@ -116,17 +160,20 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Asks a question: one statement, since only those that wait together share a transaction.
+    /// Asks a question that has nothing to do with messages: one statement, since it may be alone in
+    /// its transaction.
     ///
     /// # Errors
     /// When nobody is free for long, when there is no connection, or when the question fails.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        as_of: AsOf,
+        ask: impl FnOnce(&View<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, mut answer) = oneshot::channel();
         let has_begun = Arc::new(AtomicBool::new(false));
-        self.line.push(Box::new(Asked { ask, reply, has_begun: Arc::clone(&has_begun) }))?;
+        let asked = Asked { ask, as_of, reply, has_begun: Arc::clone(&has_begun) };
+        self.line.push(Box::new(asked))?;
         let answered = match timeout(READER_TIMEOUT, &mut answer).await {
             Ok(answered) => answered,
             Err(_) if has_begun.load(Ordering::Acquire) => answer.await,
@@ -175,12 +222,18 @@ impl Line {
         self.come.notify_all();
     }
 
-    /// Waits for questions and takes all, up to a bound; none once there will be no more.
-    fn take(&self) -> Vec<Box<dyn Question>> {
+    /// Waits for questions and takes all, up to a bound; none once there will be no more, or when that
+    /// time is over.
+    fn take(&self, longest: Option<Duration>) -> Vec<Box<dyn Question>> {
         let waiting = self.waiting();
         let idle = |waiting: &mut Waiting| waiting.questions.is_empty() && !waiting.is_closed;
-        let waiting = self.come.wait_while(waiting, idle);
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = match longest {
+            None => self.come.wait_while(waiting, idle).unwrap_or_else(PoisonError::into_inner),
+            Some(longest) => {
+                let waited = self.come.wait_timeout_while(waiting, longest, idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         let count = waiting.questions.len().min(AT_ONCE);
         waiting.questions.drain(..count).collect()
     }
@@ -192,24 +245,44 @@ struct Reader {
     flags: OpenFlags,
     busy_timeout: Duration,
     line: Arc<Line>,
+    known: Arc<Known>,
     /// Missing at first, and after a panic.
     connection: Option<Connection>,
+    /// The transaction that the connection is in, if it is in one.
+    stay: Option<Stay>,
+}
+
+/// A transaction that may serve what is asked later.
+#[derive(Clone, Copy)]
+struct Stay {
+    since: Moment,
+    until: Instant,
+}
+
+impl Stay {
+    fn left(self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
 }
 
 impl Reader {
     fn work(mut self) {
         loop {
-            let questions = self.line.take();
-            if questions.is_empty() {
-                return;
+            let questions = self.line.take(self.stay.map(Stay::left));
+            match questions.is_empty() {
+                false => self.answer(questions),
+                true if self.stay.is_some() => self.leave(),
+                true => return,
             }
-            self.answer(questions);
         }
     }
 
     /// Answers questions in one transaction.
     fn answer(&mut self, mut questions: Vec<Box<dyn Question>>) {
         questions.retain(|question| question.begin());
+        if self.stay.is_some_and(|stay| !self.is_new_enough(stay, &questions)) {
+            self.leave();
+        }
         let mut connection = None;
         while connection.is_none() && !questions.is_empty() {
             match self.connection.take().map_or_else(|| self.open(), Ok) {
@@ -219,16 +292,42 @@ impl Reader {
             }
         }
         let Some(connection) = connection else { return };
-        let together = questions.len() > 1 && connection.execute_batch("BEGIN").is_ok();
+        let since = self.stay.map_or_else(|| self.begin(&connection), |stay| stay.since);
+        let view = View { connection: &connection, since, known: &self.known };
         let mut is_sound = true;
         for question in questions {
-            let answered = catch_unwind(AssertUnwindSafe(|| question.answer(Ok(&connection))));
+            let answered = catch_unwind(AssertUnwindSafe(|| question.answer(Ok(&view))));
             is_sound &= answered.is_ok();
         }
-        if together {
-            is_sound &= connection.execute_batch("COMMIT").is_ok();
-        }
         self.connection = Some(connection).filter(|_| is_sound);
+        if !is_sound || !self.known.may_stay() {
+            self.leave();
+        }
+    }
+
+    /// Whether a transaction that began earlier serves all of these.
+    fn is_new_enough(&self, stay: Stay, questions: &[Box<dyn Question>]) -> bool {
+        !stay.left().is_zero()
+            && stay.since == self.known.now()
+            && questions.iter().all(|question| question.as_of() == AsOf::LastChange)
+    }
+
+    /// Begins a transaction, without which each question is asked in one of its own; gives since when
+    /// what they read holds.
+    fn begin(&mut self, connection: &Connection) -> Moment {
+        let since = self.known.now();
+        if connection.execute_batch("BEGIN").is_ok() {
+            self.stay = Some(Stay { since, until: Instant::now() + STAY });
+        }
+        since
+    }
+
+    /// Ends the transaction, if there is one and still a connection; one that cannot end it goes.
+    fn leave(&mut self) {
+        if self.stay.take().is_some() {
+            let has_left = |connection: &Connection| connection.execute_batch("COMMIT").is_ok();
+            self.connection = self.connection.take().filter(has_left);
+        }
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
@@ -245,89 +344,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::remove_file;
-
-    use tempfile::TempDir;
-
-    use super::super::connection::hand_out;
-    use super::*;
-    use crate::storage::cells::Cells;
-
-    fn config(folder: &TempDir, readers: u32) -> StorageConfig {
-        let config = StorageConfig { readers, ..StorageConfig::at(folder.path().join("a.db")) };
-        let rows = "CREATE TABLE IF NOT EXISTS t (n); INSERT INTO t VALUES (1)";
-        Connection::open(&config.path).unwrap().execute_batch(rows).unwrap();
-        config
-    }
-
-    fn rows(connection: &Connection) -> Result<i64, StoreError> {
-        let mut rows = 0;
-        hand_out(connection, "SELECT count(*) AS rows FROM t", [], "counting", |row| {
-            rows = row.integer("rows")?;
-            Ok(())
-        })?;
-        Ok(rows)
-    }
-
-    #[tokio::test]
-    async fn a_question_that_fails_or_panics_is_told_so_and_others_are_answered() {
-        let folder = TempDir::new().unwrap();
-        let readers = Readers::start(&config(&folder, 1)).unwrap();
-        let failed = readers.read(|_| Err::<(), _>(StoreError::Corrupt { column: "n" })).await;
-        assert!(matches!(failed, Err(StoreError::Corrupt { .. })), "{failed:?}");
-        let panics = readers.read(|_| -> Result<(), StoreError> { panic!("as asked") });
-        let (panicked, beside) = tokio::join!(panics, readers.read(rows));
-        assert!(matches!(panicked, Err(StoreError::Panicked)), "{panicked:?}");
-        assert_eq!(beside.unwrap(), 1);
-        assert_eq!(readers.read(rows).await.unwrap(), 1);
-        let write = |connection: &Connection| {
-            hand_out(connection, "INSERT INTO t VALUES (1)", [], "writing", |_| Ok(()))
-        };
-        let refused = readers.read(write).await;
-        assert!(matches!(refused, Err(StoreError::Sqlite { .. })), "{refused:?}");
-    }
-
-    #[tokio::test]
-    async fn what_waits_is_answered_together_and_what_comes_later_sees_what_was_written() {
-        let folder = TempDir::new().unwrap();
-        let config = config(&folder, 1);
-        let readers = Readers::start(&config).unwrap();
-        // The only reader is kept busy until the others wait.
-        let (go, wait) = std::sync::mpsc::channel::<()>();
-        let slow = readers.read(move |connection| {
-            wait.recv().unwrap();
-            rows(connection)
-        });
-        let others = futures_util::future::join_all((0..100).map(|_| readers.read(rows)));
-        let (slow, others, ()) = tokio::join!(slow, others, async { go.send(()).unwrap() });
-        assert_eq!(slow.unwrap(), 1);
-        assert!(others.into_iter().all(|found| found.unwrap() == 1));
-        Connection::open(&config.path).unwrap().execute_batch("INSERT INTO t VALUES (2)").unwrap();
-        assert_eq!(readers.read(rows).await.unwrap(), 2, "the transaction is over");
-    }
-
-    #[tokio::test]
-    async fn closing_waits_for_what_was_asked() {
-        let folder = TempDir::new().unwrap();
-        let readers = Readers::start(&config(&folder, 2)).unwrap();
-        let (go, wait) = std::sync::mpsc::channel::<()>();
-        let slow = readers.read(move |connection| {
-            wait.recv().unwrap();
-            rows(connection)
-        });
-        let (slow, (), ()) = tokio::join!(slow, readers.close(), async { go.send(()).unwrap() });
-        assert_eq!(slow.unwrap(), 1);
-        assert!(matches!(readers.read(rows).await, Err(StoreError::Closed)));
-    }
-
-    #[tokio::test]
-    async fn without_a_database_each_is_told() {
-        let folder = TempDir::new().unwrap();
-        let config = config(&folder, 2);
-        let readers = Readers::start(&config).unwrap();
-        remove_file(&config.path).unwrap();
-        let asked = futures_util::future::join_all((0..9).map(|_| readers.read(rows))).await;
-        assert!(asked.iter().all(|it| matches!(it, Err(StoreError::Sqlite { .. }))), "{asked:?}");
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
 use super::connection::hand_out;
+use super::readers::AsOf;
 use super::rows::{account, account_columns, id, id_list, json_list, value};
 use crate::domain::Fault;
 use crate::domain::account::Account;
@@ -110,9 +111,9 @@ impl Relationships for SqliteStore {
             return Ok(Vec::new());
         }
         let values = (account.0, numbers(among), Relation::Blocked.as_str());
-        let read = self.direct.read(move |connection| {
+        let read = self.direct.read(AsOf::LastChange, move |view| {
             let mut owners = Vec::new();
-            hand_out(connection, BLOCKERS, values, "looking for blocked senders", |row| {
+            hand_out(view.connection, BLOCKERS, values, "looking for blocked senders", |row| {
                 owners.push(AccountNumber(row.integer("owner")?));
                 Ok(())
             })?;

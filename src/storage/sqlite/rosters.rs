@@ -6,13 +6,15 @@ use async_trait::async_trait;
 
 use super::SqliteStore;
 use super::changes;
-use super::connection::hand_out;
+use super::connection::{NamedRow, hand_out};
+use super::readers::AsOf;
 use super::rows::id_list;
 use crate::domain::Fault;
 use crate::domain::changes::{ChangedContacts, Cursor};
 use crate::domain::ids::{AccountNumber, UserId};
 use crate::domain::ports::Rosters;
 use crate::domain::roster::Roster;
+use crate::storage::error::StoreError;
 use crate::storage::records;
 
 /// One statement reads sessions and generation together, so they belong to the same moment. The loops
@@ -28,20 +30,11 @@ pub(super) const ROSTERS: &str = "
 #[async_trait]
 impl Rosters for SqliteStore {
     async fn rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
-        self.fresh_rosters(users).await
+        Ok(self.rosters_as_of(AsOf::LastChange, users).await?)
     }
 
     async fn fresh_rosters(&self, users: &[UserId]) -> Result<Vec<Arc<Roster>>, Fault> {
-        if users.is_empty() {
-            return Ok(Vec::new());
-        }
-        let list = id_list(users.iter().copied());
-        let read = self.direct.read(move |connection| {
-            let mut rosters = records::Rosters::default();
-            hand_out(connection, ROSTERS, [list], "reading rosters", |row| rosters.add(row))?;
-            Ok(rosters.done())
-        });
-        Ok(read.await?)
+        Ok(self.rosters_as_of(AsOf::Now, users).await?)
     }
 
     async fn newest_change(&self) -> Result<Cursor, Fault> {
@@ -55,5 +48,27 @@ impl Rosters for SqliteStore {
         limit: u32,
     ) -> Result<ChangedContacts, Fault> {
         Ok(changes::contacts(&self.readers, account, after, limit).await?)
+    }
+}
+
+impl SqliteStore {
+    async fn rosters_as_of(
+        &self,
+        as_of: AsOf,
+        users: &[UserId],
+    ) -> Result<Vec<Arc<Roster>>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = id_list(users.iter().copied());
+        let read = self.direct.read(as_of, move |view| {
+            let mut rosters = records::Rosters::default();
+            let each = |row: &NamedRow<'_>| rosters.add(row);
+            hand_out(view.connection, ROSTERS, [list], "reading rosters", each)?;
+            let rosters = rosters.done();
+            view.hold(rosters.iter().map(|one| one.guard()));
+            Ok(rosters)
+        });
+        read.await
     }
 }

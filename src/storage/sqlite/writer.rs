@@ -18,7 +18,7 @@ use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connection::WriterConnection;
 use super::fresh::{Draft, Fresh};
 use super::inboxes::Inboxes;
-use super::known::KnownGuards;
+use super::known::Known;
 use super::log::Log;
 use super::rooms::Rooms;
 use super::seen::{ForgetJob, SeenWriter};
@@ -127,7 +127,7 @@ pub(super) struct SqliteWriter {
     /// Missing after a failure: whatever happened to it, a new connection knows nothing of it.
     connection: Option<WriterConnection>,
     rooms: Rooms,
-    guards: KnownGuards,
+    known: Arc<Known>,
     fresh: Arc<Fresh>,
     seen: SeenWriter,
     log: Log,
@@ -140,13 +140,12 @@ impl SqliteWriter {
     pub(super) fn new(
         options: SqliteConnectOptions,
         connection: WriterConnection,
-        fresh: Arc<Fresh>,
+        (known, fresh): (Arc<Known>, Arc<Fresh>),
         seen: SeenWriter,
         log: Log,
     ) -> Self {
-        let (rooms, guards) = (Rooms::default(), KnownGuards::default());
-        let (connection, is_uncertain) = (Some(connection), false);
-        Self { options, connection, rooms, guards, fresh, seen, log, is_uncertain }
+        let (connection, rooms, is_uncertain) = (Some(connection), Rooms::default(), false);
+        Self { options, connection, rooms, known, fresh, seen, log, is_uncertain }
     }
 }
 
@@ -175,15 +174,21 @@ impl Batch for SqliteWriter {
             self.is_uncertain = false;
         }
         self.log.finish(&mut connection).await;
+        let makes_changes = jobs.iter().any(|job| matches!(job, Job::Change(_)));
+        let changing = makes_changes.then(|| self.known.change());
         // Only what a transaction that succeeds has left may be relied upon.
-        let (rooms, guards) = (std::mem::take(&mut self.rooms), std::mem::take(&mut self.guards));
-        let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)), guards };
-        let mut outcome = transaction(&mut connection, &mut inboxes, &mut self.seen, jobs).await;
+        let rooms = std::mem::take(&mut self.rooms);
+        let mut inboxes = Inboxes { rooms, rows: Draft::new(Arc::clone(&self.fresh)) };
+        let memory = (&mut inboxes, &mut self.seen, &*self.known);
+        let mut outcome = transaction(&mut connection, memory, jobs).await;
         if outcome.is_ok() {
             // It stays so if there is a panic before the end is known.
             self.is_uncertain = true;
             outcome = commit(&mut connection, &inboxes.rows).await;
             self.is_uncertain = outcome.as_ref().is_err_and(|error| !error.is_surely_undone());
+        }
+        if let Some(changing) = changing.filter(|_| !self.is_uncertain) {
+            changing.end();
         }
         match &outcome {
             Ok(()) => self.seen.committed(),
@@ -193,7 +198,6 @@ impl Batch for SqliteWriter {
             self.log.grew(jobs.iter().map(Self::cost).sum());
             self.connection = Some(connection);
             self.rooms = inboxes.rooms;
-            self.guards = inboxes.guards;
             inboxes.rows.apply();
         } else {
             inboxes.rows.undo();
@@ -219,8 +223,7 @@ impl Batch for SqliteWriter {
 /// a roster that moves in the same group.
 async fn transaction(
     connection: &mut WriterConnection,
-    inboxes: &mut Inboxes,
-    seen: &mut SeenWriter,
+    (inboxes, seen, known): (&mut Inboxes, &mut SeenWriter, &Known),
     jobs: &[Job],
 ) -> Result<(), StoreError> {
     connection.run("BEGIN IMMEDIATE", [], "beginning a transaction")?;
@@ -244,9 +247,8 @@ async fn transaction(
     }
     if !kinds.change.is_empty() {
         inboxes.rooms.unsure();
-        inboxes.guards.clear();
     }
-    accept::accept(connection, inboxes, seen, &kinds.accept).await?;
+    accept::accept(connection, inboxes, seen, known, &kinds.accept).await?;
     claims::acknowledge(connection, &mut inboxes.rows, &kinds.acknowledge)?;
     inboxes.rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     claims::release(connection, &mut inboxes.rows, &kinds.release)?;

@@ -5,6 +5,8 @@ use sqlx::{Connection, SqliteConnection, query, query_scalar};
 use super::*;
 use crate::storage::StorageConfig;
 use crate::storage::sqlite::connect;
+use crate::storage::sqlite::connection::hand_out;
+use crate::storage::sqlite::readers::{AsOf, Readers, View};
 
 const SHORT: Lengths = Lengths { look_bytes: PAGE, due: 40, little: 8 };
 
@@ -18,6 +20,7 @@ struct Desk {
     _folder: tempfile::TempDir,
     config: StorageConfig,
     writer: SqliteConnection,
+    known: Arc<Known>,
     log: Log,
     groups: i64,
 }
@@ -29,8 +32,10 @@ impl Desk {
         connect::create_file(&config.path).unwrap();
         let mut writer = connect::writer(&connect::writer_options(&config)).await.unwrap();
         query("CREATE TABLE pages (body BLOB)").execute(&mut writer).await.unwrap();
-        let log = Log::new(&config.path, connect::copier(&config).await.unwrap(), SHORT);
-        Self { _folder: folder, config, writer, log, groups: 0 }
+        let known = Arc::new(Known::default());
+        let copier = connect::copier(&config).await.unwrap();
+        let log = Log::new(&config.path, copier, SHORT, Arc::clone(&known));
+        Self { _folder: folder, config, writer, known, log, groups: 0 }
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
@@ -88,6 +93,22 @@ async fn a_reader_that_stays_holds_up_the_log_and_nobody_else() {
     assert_eq!(written(&mut desk.writer).await, desk.groups);
 }
 
+#[tokio::test]
+async fn readers_that_stay_while_they_may_leave_for_the_log_to_begin_anew() {
+    let mut desk = Desk::new().await;
+    let readers = Readers::start(&desk.config, &desk.known).unwrap();
+    let ask = |view: &View<'_>| {
+        hand_out(view.connection, "SELECT count(*) AS pages FROM pages", [], "counting", |_| Ok(()))
+    };
+    for _ in 0..3 {
+        while !desk.write().await {
+            readers.read(AsOf::LastChange, ask).await.unwrap();
+            assert!(desk.groups < GROUPS, "the log was never copied to its end");
+        }
+    }
+    readers.close().await;
+}
+
 /// The version from which connections may copy a log beside others.
 const SAFE: [u32; 3] = [3, 51, 3];
 
@@ -98,4 +119,13 @@ async fn the_library_that_is_built_in_lets_others_copy() {
     let version: String = version.unwrap();
     let numbers: Vec<u32> = version.split('.').map(|number| number.parse().unwrap()).collect();
     assert!(numbers.as_slice() >= SAFE.as_slice(), "{version}");
+}
+
+#[tokio::test]
+async fn the_library_that_is_built_in_has_no_lock_that_all_connections_share() {
+    let mut desk = Desk::new().await;
+    let options = query_scalar("PRAGMA compile_options").fetch_all(&mut desk.writer).await;
+    let options: Vec<String> = options.unwrap();
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(options.iter().all(|option| option != "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
