@@ -122,10 +122,12 @@ async fn the_library_that_is_built_in_lets_others_copy() {
 }
 
 #[tokio::test]
-async fn the_library_that_is_built_in_has_no_lock_that_all_connections_share() {
+async fn the_library_that_is_built_in_shares_no_lock_and_takes_pages_one_by_one() {
     let mut desk = Desk::new().await;
     let options = query_scalar("PRAGMA compile_options").fetch_all(&mut desk.writer).await;
     let options: Vec<String> = options.unwrap();
-    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+    for wanted in ["DEFAULT_MEMSTATUS=0", "DEFAULT_PCACHE_INITSZ=0"] {
+        assert!(options.iter().any(|option| option == wanted), "{wanted}: {options:?}");
+    }
     assert!(options.iter().all(|option| option != "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
