@@ -15,6 +15,7 @@ mod cells;
 pub mod conformance;
 mod dropping;
 mod error;
+mod filter;
 mod gap;
 mod introducing;
 mod memory;

@@ -14,10 +14,13 @@ use sqlx::{ConnectOptions, Row, SqliteConnection};
 use crate::harness::postgres::Schema as Place;
 
 /// Tables that only PostgreSQL has, with the reason.
-const POSTGRES_TABLES: &[(&str, &str)] = &[(
-    "seen_messages",
-    "many writers at once need a unique key; it is appended to a heap, and to the key's tree",
-)];
+const POSTGRES_TABLES: &[(&str, &str)] = &[
+    (
+        "seen_messages",
+        "many writers at once need a unique key; it is appended to a heap, and to the key's tree",
+    ),
+    ("seen_eras", "which part of that tree takes new ids, and filters for the others"),
+];
 
 /// Tables that only SQLite has, with the reason.
 const SQLITE_TABLES: &[(&str, &str)] = &[

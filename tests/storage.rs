@@ -4,6 +4,7 @@ mod durability;
 mod fresh;
 mod portable;
 mod postgres;
+mod postgres_eras;
 mod postgres_members;
 mod postgres_races;
 mod postgres_replaced;

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use sealpost::domain::clock::{Clock as _, SystemClock};
+use sealpost::domain::clock::{Clock as _, SystemClock, Timestamp};
+use sealpost::domain::ports::{Inbox as _, Store as _};
 use sealpost::sdk::keys::SigningKey;
+use sealpost::storage::{PostgresConfig, PostgresStore};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor as _, query};
 
@@ -70,14 +72,20 @@ const SLOTS: &str = "
     CROSS JOIN LATERAL (SELECT $3 + place % $4 AS member) AS one
     ORDER BY 1, 2, 3";
 
+/// Eras are as long as a gateway makes them.
 const CLAIMS: &str = "
-    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-    SELECT sender % 1024, sender, id, id, $6
+    INSERT INTO seen_messages (shard, era, sender, message_id, digest, accepted_at)
+    SELECT sender % 1024, 1 + place / $3, sender, id, id, $6
     FROM generate_series($1::bigint, $2::bigint) AS it (place)
     CROSS JOIN LATERAL (
         SELECT $5[1 + place % $4 % cardinality($5)] AS sender, decode(md5(place::text), 'hex') AS id
     ) AS one
-    ORDER BY 1, 2, 3";
+    ORDER BY 1, 2, 3, 4";
+
+const ERAS: &str = "
+    WITH closed AS (UPDATE seen_eras SET is_closed = 1 WHERE $1 > 0)
+    INSERT INTO seen_eras (era, is_closed)
+    SELECT era, CASE WHEN era > $1 THEN 0 ELSE 1 END FROM generate_series(2, $1 + 1) AS it (era)";
 
 /// Makes the crowd and what waits for it.
 pub async fn fill(url: &str, scene: &Scene, size: Size) {
@@ -105,7 +113,7 @@ pub async fn fill(url: &str, scene: &Scene, size: Size) {
         let slots =
             statement(SLOTS).bind(FIRST).bind(place(size.accounts)).bind(&BODY[..]).execute(slots);
         let claims = statement(CLAIMS)
-            .bind(FIRST)
+            .bind(place(era_ids(url)))
             .bind(place(size.accounts))
             .bind(&senders)
             .bind(now)
@@ -114,9 +122,26 @@ pub async fn fill(url: &str, scene: &Scene, size: Size) {
     }
     let raise = query("SELECT setval('message_numbers', $1)").bind(number(size.rows));
     raise.execute(&mut tables[0]).await.expect("the order of all messages");
+    turn_eras(url, &mut tables[0], size.rows / era_ids(url)).await;
     // The server would do so by itself, in the midst of what is measured.
     run(&mut tables[0], "VACUUM (ANALYZE)").await;
     run(&mut tables[0], "CHECKPOINT").await;
+}
+
+/// How many ids an era takes.
+fn era_ids(url: &str) -> usize {
+    usize::try_from(PostgresConfig::at(url).era_ids).expect("a small number")
+}
+
+/// Closes the eras that are full, and has the gateway's store make their filters, one with each call.
+async fn turn_eras(url: &str, connection: &mut PgConnection, full: usize) {
+    let closed = query(ERAS).bind(place(full)).execute(connection).await;
+    closed.expect("eras like the gateway's");
+    let store = PostgresStore::open(&PostgresConfig::at(url)).await.expect("a sound database");
+    for _ in 0..full {
+        store.forget_seen(Timestamp::default(), 1).await.expect("filters");
+    }
+    store.close().await;
 }
 
 fn place(place: usize) -> i64 {

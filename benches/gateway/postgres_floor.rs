@@ -42,8 +42,8 @@ const WRITE: &str = "
         FROM numbers, unnest($11::bigint[], $12::bigint[], $13::bigint[], $14::bytea[])
             AS it (shard, session, place, slot)
     )
-    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-    SELECT it.sender % 1024, it.sender, it.id, it.digest, $9
+    INSERT INTO seen_messages (shard, era, sender, message_id, digest, accepted_at)
+    SELECT it.sender % 1024, 1, it.sender, it.id, it.digest, $9
     FROM unnest($1::bytea[], $3::bigint[], $15::bytea[]) AS it (id, sender, digest)";
 
 const STORED: &str = "

@@ -72,15 +72,42 @@ CREATE TABLE ended_inboxes (
 
 CREATE INDEX ended_inboxes_look ON ended_inboxes (look_at);
 
--- Message ids that were accepted, in the sender's shard; dropped by time.
+-- Message ids that were accepted, in the sender's shard; dropped by time. Ids are random, so the era
+-- stands in front of them: new ones go to the open era, whose part of the tree stays in memory
+-- (src/storage/postgres/seen.rs).
 CREATE TABLE seen_messages (
     shard       BIGINT NOT NULL,
     sender      BIGINT NOT NULL,
     message_id  BYTEA  NOT NULL,
     digest      BYTEA  NOT NULL,
     accepted_at BIGINT NOT NULL,
-    PRIMARY KEY (shard, sender, message_id)
+    era         BIGINT NOT NULL,
+    PRIMARY KEY (shard, era, sender, message_id)
 );
+
+-- The eras of these ids. The last one is open, all others are closed.
+CREATE TABLE seen_eras (
+    era       BIGINT NOT NULL PRIMARY KEY,
+    is_closed BIGINT NOT NULL DEFAULT 0,
+    -- A Bloom filter over the era's ids, two bytes an id, empty if there are too many, and when the
+    -- last of them was accepted; missing until somebody has read all of them, after the era was closed.
+    filter    BYTEA,
+    newest_at BIGINT
+);
+
+ALTER TABLE seen_eras ALTER COLUMN filter SET STORAGE EXTERNAL;
+
+INSERT INTO seen_eras (era) VALUES (1);
+
+-- Whether an era takes ids, and goes on to do so until the end of this transaction: who closes it has
+-- to have the same lock alone. The look comes after the lock and sees what was committed by then, which
+-- a statement around it, that began earlier, might not.
+CREATE FUNCTION seen_era_is_open(wanted BIGINT) RETURNS BOOLEAN LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared('seen_eras'::regclass::oid::integer, wanted::integer);
+    RETURN EXISTS (SELECT FROM seen_eras WHERE era = wanted AND is_closed = 0);
+END
+$$;
 
 -- Every row of an inbox is written once more, when it is handed out. With half of each page left
 -- free for that, the new version stays in its page and needs no new entry in the index.

@@ -6,8 +6,8 @@
 //! read committed rows: each is built so that this is enough, and says why.
 //!
 //! Other programs may work on the same database at the same time, so whatever decides about a
-//! message is decided in the database, leases included ([`lease`]); nothing here is remembered that
-//! only one process would know.
+//! message is decided in the database, leases included ([`lease`]); what is remembered here is an upper
+//! bound ([`rooms`]), or checked by the statement that relies on it ([`seen`]).
 
 mod accept;
 mod accounts;
@@ -52,6 +52,7 @@ mod requests;
 mod rooms;
 mod rosters;
 mod rows;
+mod seen;
 mod sessions;
 mod set_aside;
 mod settings;
@@ -81,8 +82,7 @@ use forget::SeenKey;
 use fronts::Fronts;
 use link::Statements;
 pub(super) use portable::PostgresPort;
-use rooms::Rooms;
-use writer::{Job, PgWriter};
+use writer::{Job, Memory, PgWriter};
 
 /// After so many bytes a group takes no more messages: the other writers may have the rest.
 const GROUP_BYTES: usize = 1024 * 1024;
@@ -110,6 +110,8 @@ pub struct PostgresConfig {
     pub queue_bytes: usize,
     /// How many requests may share a commit; benchmarks compare with 1.
     pub group_jobs: usize,
+    /// How many message ids an era takes before the next one begins; tests turn eras sooner.
+    pub era_ids: u64,
     /// What is remembered between requests.
     pub cache: CacheConfig,
 }
@@ -127,6 +129,7 @@ impl PostgresConfig {
             queue_length: 1024,
             queue_bytes: 256 * 1024 * 1024,
             group_jobs: 1024,
+            era_ids: 1_000_000,
             cache: CacheConfig::default(),
         }
     }
@@ -143,6 +146,7 @@ impl fmt::Debug for PostgresConfig {
             .field("queue_length", &self.queue_length)
             .field("queue_bytes", &self.queue_bytes)
             .field("group_jobs", &self.group_jobs)
+            .field("era_ids", &self.era_ids)
             .field("cache", &self.cache)
             .finish_non_exhaustive()
     }
@@ -154,8 +158,10 @@ pub struct PostgresStore {
     statements: Statements,
     fronts: Fronts,
     writer: Writer<Job>,
-    /// What the writers know of the room in inboxes.
-    rooms: Arc<Rooms>,
+    /// What the writers know.
+    memory: Arc<Memory>,
+    /// How many ids an era takes.
+    era_ids: u64,
     /// How far the search for message ids to forget has come.
     forgotten: Mutex<Option<SeenKey>>,
 }
@@ -172,7 +178,7 @@ impl PostgresStore {
         let options = connect::pinned(config, options, &server);
         let pool = connect::pool(config, options.clone());
         let statements = if config.pooler { Statements::Unnamed } else { Statements::Kept };
-        let rooms = Arc::new(Rooms::default());
+        let memory = Arc::new(Memory::default());
         let bounds = Bounds {
             queue_jobs: config.queue_length.max(1),
             queue_bytes: config.queue_bytes,
@@ -180,12 +186,19 @@ impl PostgresStore {
             group_bytes: GROUP_BYTES,
         };
         let writers = (0..config.writers.max(1)).map(|_| {
-            let (options, rooms) = (connect::writing(config, &options), Arc::clone(&rooms));
-            PgWriter::new(options, statements, config.patience, rooms)
+            let (options, memory) = (connect::writing(config, &options), Arc::clone(&memory));
+            PgWriter::new(options, statements, config.patience, memory)
         });
         let writer = Writer::start_all(writers, bounds);
         let (fronts, forgotten) = (Fronts::default(), Mutex::default());
-        Ok(Self { pool, statements, fronts, writer, rooms, forgotten })
+        let era_ids = config.era_ids.max(1);
+        let store = Self { pool, statements, fronts, writer, memory, era_ids, forgotten };
+        let known = store.learn_eras().await;
+        known.map_err(|source| OpenError::Database {
+            path: connect::place(&options).into(),
+            source,
+        })?;
+        Ok(store)
     }
 }
 

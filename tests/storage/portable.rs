@@ -2,9 +2,9 @@
 
 use sealpost::domain::ports::Store;
 use sealpost::storage::portable::{self, Moved, PortableError, Watcher};
-use sealpost::storage::{Database, PostgresConfig, SqliteStore, StorageConfig};
+use sealpost::storage::{Database, PostgresConfig, PostgresStore, SqliteStore, StorageConfig};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, SqliteConnection, query, query_as};
 use tempfile::TempDir;
 
 use crate::harness::postgres::Schema;
@@ -81,7 +81,7 @@ impl File {
         let mut connection = file.connect().await;
         run(&mut connection, "PRAGMA foreign_keys = OFF").await;
         let names = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict";
-        let tables = sqlx::query(names).fetch_all(&mut connection).await.unwrap();
+        let tables = query(names).fetch_all(&mut connection).await.unwrap();
         for table in &tables {
             let table: String = table.get("name");
             if !OWN.contains(&table.as_str()) {
@@ -92,20 +92,20 @@ impl File {
         for statement in ROWS {
             run(&mut connection, statement).await;
         }
-        let broken = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await;
+        let broken = query("PRAGMA foreign_key_check").fetch_all(&mut connection).await;
         assert_eq!(broken.unwrap().len(), 0, "rows that refer to nothing");
         (file, tables.len())
     }
 }
 
 async fn run(connection: &mut SqliteConnection, statement: &str) {
-    let done = sqlx::query(AssertSqlSafe(statement.to_owned())).execute(connection).await;
+    let done = query(AssertSqlSafe(statement.to_owned())).execute(connection).await;
     done.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
 /// An insert of a row that has a value in every column.
 async fn made_up(connection: &mut SqliteConnection, table: &str) -> String {
-    let columns = sqlx::query("SELECT name, type FROM pragma_table_info(?1)");
+    let columns = query("SELECT name, type FROM pragma_table_info(?1)");
     let columns = columns.bind(table.to_owned()).fetch_all(connection).await.unwrap();
     let value = |kind: String| match kind.as_str() {
         "INTEGER" => "1",
@@ -185,9 +185,31 @@ async fn every_row_of_every_table_arrives_on_a_server_and_back() {
     let numbers = "SELECT nextval('message_numbers') AS message,
         nextval(pg_get_serial_sequence('drop_boxes', 'number')) AS box,
         nextval(pg_get_serial_sequence('accounts', 'number')) AS account";
-    let row = sqlx::query(numbers).fetch_one(&mut schema.connect().await).await.unwrap();
+    let row = query(numbers).fetch_one(&mut schema.connect().await).await.unwrap();
     let next: [i64; 3] = ["message", "box", "account"].map(|name| row.get(name));
     assert_eq!(next, [10, 13, 2], "numbers go on where they were");
+}
+
+/// An id that was forgotten with its era, and came again before its old row was gone.
+const CAME_AGAIN: [&str; 4] = [
+    "INSERT INTO seen_messages VALUES (1, 1, 'id'::bytea, ''::bytea, 3, 1)",
+    "DELETE FROM seen_eras",
+    "INSERT INTO seen_eras (era) VALUES (2)",
+    "INSERT INTO seen_messages VALUES (1, 1, 'id'::bytea, ''::bytea, 7, 2)",
+];
+
+#[tokio::test]
+#[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
+async fn an_id_that_was_forgotten_with_its_era_stays_behind() {
+    let (source, target) = (Schema::create(), Schema::create());
+    PostgresStore::open(&source.config()).await.unwrap().close().await;
+    for statement in CAME_AGAIN {
+        query(statement).execute(&mut source.connect().await).await.unwrap();
+    }
+    let (file, moved) = export(&source.config().into()).await;
+    assert_eq!(import(&target.config().into(), &file).await.unwrap(), moved);
+    let rows = query_as::<_, (i64, i64)>("SELECT era, accepted_at FROM seen_messages");
+    assert_eq!(rows.fetch_all(&mut target.connect().await).await.unwrap(), [(1, 7)]);
 }
 
 #[tokio::test]

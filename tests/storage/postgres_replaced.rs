@@ -64,7 +64,7 @@ impl Story {
     async fn hold_back(&self, message: &Acceptance) -> PgConnection {
         let mut stranger = self.schema.connect().await;
         query("BEGIN").execute(&mut stranger).await.unwrap();
-        query("INSERT INTO seen_messages VALUES ($1, $2, $3, ''::bytea, 0)")
+        query("INSERT INTO seen_messages VALUES ($1, $2, $3, ''::bytea, 0, 1)")
             .bind(message.sender.shard().0)
             .bind(message.sender.0)
             .bind(message.message_id.as_bytes().to_vec())

@@ -13,12 +13,16 @@
 //! * Another writer, here or elsewhere, stores a message under the same id. The key of
 //!   `seen_messages` lets only one of them: the other group is undone and looks again. Ids are
 //!   stored in the order of that key, so that two groups do not wait for each other.
+//! * The era that takes ids is closed ([`super::seen`]): then nothing is stored, and the group begins
+//!   anew.
 //! * A roster or a conversation changes. The message counts as sent before the change: it was
 //!   accepted while the change was on its way. If a session was replaced, its successor is told
 //!   what lies in the old inbox ([`super::clear`]).
 //! * An inbox fills up: [`super::rooms`] says how far.
 
 pub(super) mod storing;
+
+use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -27,6 +31,7 @@ use super::columns::{blobs, numbers};
 use super::link::Link;
 use super::rooms::{Rooms, View};
 use super::rows::{array, value};
+use super::seen::{Eras, Filters, Seen};
 use super::top_ups;
 use crate::domain::ids::{AccountNumber, ConversationNumber, MessageId, SHARDS, Shard};
 use crate::domain::inbox::{Accepted, Guard, Intake, MessageDigest, Slot};
@@ -37,6 +42,8 @@ use crate::storage::own::OwnSet;
 /// What is to become of the messages of a group.
 pub(super) struct Decided<'a> {
     jobs: &'a [&'a AcceptJob],
+    /// Those in which ids were looked for.
+    eras: Arc<Eras>,
     verdicts: Vec<Option<Accepted>>,
     good: Vec<&'a Prepared>,
     view: View,
@@ -46,28 +53,32 @@ pub(super) struct Decided<'a> {
 pub(super) async fn decide<'a>(
     link: &mut Link<'_>,
     rooms: &Rooms,
+    seen: &Seen,
     jobs: &'a [&'a AcceptJob],
 ) -> Result<Decided<'a>, StoreError> {
     let messages = messages_of(jobs);
     if messages.is_empty() {
         let (verdicts, good, view) = (Vec::new(), Vec::new(), View::default());
-        return Ok(Decided { jobs, verdicts, good, view });
+        let eras = seen.eras();
+        return Ok(Decided { jobs, eras, verdicts, good, view });
     }
-    let keys: Vec<_> =
-        messages.iter().map(|it| (it.message.sender, it.message.message_id)).collect();
     let guards = Guards::of(&messages);
-    let (seen, moved) = look(link, &keys, &guards).await?;
+    let Looked { eras, digests, moved } = look(link, seen, &names_of(&messages), &guards).await?;
     let view = rooms.look(link, messages.iter().map(|it| Intake::of(&it.message))).await?;
-    Ok(Decided::of(jobs, messages, &seen, &moved, view))
+    Ok(Decided::of(jobs, eras, messages, &digests, &moved, view))
 }
 
 /// Takes these messages for new: nobody has looked at ids and guards. Nothing when something is
 /// known to stand against that, or when there is more to do than to store them.
-pub(super) fn expect_new<'a>(rooms: &Rooms, jobs: &'a [&'a AcceptJob]) -> Option<Decided<'a>> {
+pub(super) fn expect_new<'a>(
+    rooms: &Rooms,
+    eras: Arc<Eras>,
+    jobs: &'a [&'a AcceptJob],
+) -> Option<Decided<'a>> {
     let messages = messages_of(jobs);
     let view = rooms.known(messages.iter().map(|it| Intake::of(&it.message)))?;
     let unseen = vec![None; messages.len()];
-    let decided = Decided::of(jobs, messages, &unseen, &OwnSet::default(), view);
+    let decided = Decided::of(jobs, eras, messages, &unseen, &OwnSet::default(), view);
     let all_are_good = !decided.good.is_empty() && decided.good.len() == decided.verdicts.len();
     (all_are_good && decided.is_plain()).then_some(decided)
 }
@@ -76,9 +87,15 @@ fn messages_of<'a>(jobs: &'a [&'a AcceptJob]) -> Vec<&'a Prepared> {
     jobs.iter().flat_map(|job| &job.messages).collect()
 }
 
+/// What an id is found by, for each of the messages.
+fn names_of(messages: &[&Prepared]) -> Vec<(AccountNumber, MessageId)> {
+    messages.iter().map(|it| (it.message.sender, it.message.message_id)).collect()
+}
+
 impl<'a> Decided<'a> {
     fn of(
         jobs: &'a [&'a AcceptJob],
+        eras: Arc<Eras>,
         messages: Vec<&'a Prepared>,
         seen: &[Option<MessageDigest>],
         moved: &OwnSet<Guard>,
@@ -87,7 +104,7 @@ impl<'a> Decided<'a> {
         let verdicts = judge(&messages, seen, moved, |intake| view.take(intake));
         let good = messages.into_iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_none());
         let good = good.map(|(message, _)| message).collect();
-        Self { jobs, verdicts, good, view }
+        Self { jobs, eras, verdicts, good, view }
     }
 
     /// Whether one statement is all that there is to do.
@@ -96,20 +113,34 @@ impl<'a> Decided<'a> {
     }
 
     /// Stores what is to be stored, in one statement; returns the numbers.
-    pub(super) async fn store(&self, link: &mut Link<'_>) -> Result<Vec<i64>, StoreError> {
+    ///
+    /// # Errors
+    /// Among others, when the era of ids was closed meanwhile: it has to be decided anew.
+    pub(super) async fn store(
+        &self,
+        link: &mut Link<'_>,
+        seen: &Seen,
+    ) -> Result<Vec<i64>, StoreError> {
         if self.good.is_empty() {
             return Ok(Vec::new());
         }
-        storing::store(link, &self.good).await
+        if let Some(numbers) = storing::store(link, &self.good, self.eras.open()).await? {
+            return Ok(numbers);
+        }
+        seen.refresh(link, Filters::Known).await?;
+        Err(StoreError::MetAnother { doing: "storing message ids" })
     }
 
     /// Stores messages that were [taken for new](expect_new), in one statement; returns the
-    /// numbers, or nothing when an id is on file or a guard does not hold: then nothing is stored.
+    /// numbers, or nothing when an id is on file, a guard does not hold or the era of ids is closed:
+    /// then nothing is stored.
     pub(super) async fn store_new(
         &self,
         link: &mut Link<'_>,
     ) -> Result<Option<Vec<i64>>, StoreError> {
-        storing::store_new(link, &self.good, &Guards::of(&self.good)).await
+        let looks = self.eras.looks(names_of(&self.good).into_iter());
+        let guards = Guards::of(&self.good);
+        storing::store_new(link, &self.good, self.eras.open(), &looks, &guards).await
     }
 
     /// Does what comes after that, unless [it is plain](Self::is_plain).
@@ -127,20 +158,23 @@ impl<'a> Decided<'a> {
     }
 
     /// Leaves the answers, once everything is committed.
-    pub(super) fn finish(self, rooms: &Rooms, numbers: Vec<i64>) {
+    pub(super) fn finish(self, rooms: &Rooms, seen: &Seen, numbers: Vec<i64>) {
+        seen.took(self.eras.open(), numbers.len());
         answer(self.jobs, self.verdicts, numbers.into_iter());
         rooms.remember(self.view);
     }
 }
 
-/// Ids that are on file, and guards that do not hold. Each is looked up by its key, whatever the
+/// Ids that are on file, guards that do not hold, and whether the era that is taken for the open one is
+/// not. Each is looked up by its key, whatever the
 /// tables' statistics say: a plan is kept while the tables grow.
 pub(super) const LOOK: &str = "
     SELECT 0::bigint AS kind, wanted.place, seen.digest
-    FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS wanted (sender, message_id, place)
+    FROM unnest($1::bigint[], $2::bytea[], $8::bigint[], $9::bigint[])
+        AS wanted (sender, message_id, era, place)
     CROSS JOIN LATERAL (
         SELECT digest FROM seen_messages
-        WHERE shard = wanted.sender % $7 AND sender = wanted.sender
+        WHERE shard = wanted.sender % $7 AND era = wanted.era AND sender = wanted.sender
             AND message_id = wanted.message_id
         LIMIT 1
     ) AS seen
@@ -153,7 +187,11 @@ pub(super) const LOOK: &str = "
     SELECT 2, wanted.place, NULL
     FROM unnest($5::bigint[], $6::bigint[]) WITH ORDINALITY AS wanted (number, generation, place)
     WHERE (SELECT generation FROM conversations WHERE number = wanted.number)
-        IS DISTINCT FROM wanted.generation";
+        IS DISTINCT FROM wanted.generation
+    UNION ALL
+    SELECT 3, 1, NULL
+    WHERE cardinality($1::bigint[]) > 0
+        AND NOT EXISTS (SELECT FROM seen_eras WHERE era = $10 AND is_closed = 0)";
 
 /// What has to hold for messages to be stored: rosters and conversations with their generations.
 struct Guards {
@@ -180,44 +218,77 @@ impl Guards {
     }
 }
 
-/// The digests under which ids were accepted before, in the order of `keys`, and those of the
-/// guards that no longer hold.
+/// What a look found.
+struct Looked {
+    /// Those in which ids were looked for.
+    eras: Arc<Eras>,
+    /// The digests under which ids were accepted before, in the order of the names.
+    digests: Vec<Option<MessageDigest>>,
+    /// The guards that no longer hold.
+    moved: OwnSet<Guard>,
+}
+
+/// How often a look is repeated because the era was closed.
+const LOOKS: u32 = 4;
+
 async fn look(
     link: &mut Link<'_>,
-    keys: &[(AccountNumber, MessageId)],
+    seen: &Seen,
+    names: &[(AccountNumber, MessageId)],
     guards: &Guards,
-) -> Result<(Vec<Option<MessageDigest>>, OwnSet<Guard>), StoreError> {
+) -> Result<Looked, StoreError> {
+    for _ in 0..LOOKS {
+        if let Some(looked) = look_once(link, seen.eras(), names, guards).await? {
+            return Ok(looked);
+        }
+        seen.refresh(link, Filters::Known).await?;
+    }
+    Err(StoreError::MetAnother { doing: "looking for repeated messages" })
+}
+
+/// Nothing, when the era that is taken for the open one is not.
+async fn look_once(
+    link: &mut Link<'_>,
+    eras: Arc<Eras>,
+    names: &[(AccountNumber, MessageId)],
+    guards: &Guards,
+) -> Result<Option<Looked>, StoreError> {
+    let looks = eras.looks(names.iter().copied());
     let rows = query(LOOK)
-        .bind(numbers(keys, |(sender, _)| sender.0))
-        .bind(blobs(keys, |(_, id)| id.as_bytes()))
+        .bind(numbers(&looks, |look| look.sender.0))
+        .bind(blobs(&looks, |look| look.id.as_bytes()))
         .bind(numbers(&guards.rosters, |guard| guard.0))
         .bind(numbers(&guards.rosters, |guard| guard.1))
         .bind(numbers(&guards.conversations, |guard| guard.0))
         .bind(numbers(&guards.conversations, |guard| guard.1))
         .bind(SHARDS)
+        .bind(numbers(&looks, |look| look.era))
+        .bind(numbers(&looks, |look| look.place))
+        .bind(eras.open())
         .fetch_all(link)
         .await
         .map_err(during("looking for repeated messages and changed rosters"))?;
-    let (mut seen, mut moved) = (vec![None; keys.len()], OwnSet::default());
+    let (mut digests, mut moved) = (vec![None; names.len()], OwnSet::default());
     for row in &rows {
         let place = place(row)?;
         match value::<i64>(row, "kind")? {
             0 => {
-                let seen = seen.get_mut(place).ok_or(MISPLACED)?;
-                *seen = Some(MessageDigest(array(row, "digest")?));
+                let digest = digests.get_mut(place).ok_or(MISPLACED)?;
+                *digest = Some(MessageDigest(array(row, "digest")?));
             }
             1 => {
                 let (account, generation) = *at(&guards.rosters, place)?;
                 moved.insert(Guard::Roster { account: AccountNumber(account), generation });
             }
-            _ => {
+            2 => {
                 let (conversation, generation) = *at(&guards.conversations, place)?;
                 let conversation = ConversationNumber(conversation);
                 moved.insert(Guard::Conversation { conversation, generation });
             }
+            _ => return Ok(None),
         }
     }
-    Ok((seen, moved))
+    Ok(Some(Looked { eras, digests, moved }))
 }
 
 /// Places are counted from 1.
@@ -231,18 +302,19 @@ fn at<T>(list: &[T], place: usize) -> Result<&T, StoreError> {
 
 const MISPLACED: StoreError = StoreError::Corrupt { column: "place" };
 
-/// The digests under which ids were accepted before, in the order of `keys`.
+/// The digests under which ids were accepted before, in the order of `names`.
 pub(super) async fn seen_digests(
     link: &mut Link<'_>,
-    keys: impl Iterator<Item = (AccountNumber, MessageId)>,
+    seen: &Seen,
+    names: &[(AccountNumber, MessageId)],
 ) -> Result<Vec<Option<MessageDigest>>, StoreError> {
-    let keys: Vec<_> = keys.collect();
-    Ok(look(link, &keys, &Guards::from(std::iter::empty())).await?.0)
+    Ok(look(link, seen, names, &Guards::from(std::iter::empty())).await?.digests)
 }
 
 /// Whether all of these guards hold.
 pub(super) async fn holds(link: &mut Link<'_>, guards: &[Guard]) -> Result<bool, StoreError> {
-    Ok(look(link, &[], &Guards::from(guards.iter().copied())).await?.1.is_empty())
+    let guards = Guards::from(guards.iter().copied());
+    Ok(look(link, &Seen::default(), &[], &guards).await?.moved.is_empty())
 }
 
 pub(super) const ADD_SLOTS: &str = "

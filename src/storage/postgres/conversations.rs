@@ -99,7 +99,7 @@ impl PostgresStore {
     /// Notices were left beside the writers, who count again in these inboxes.
     fn noting(&self, changed: Changed) -> Changed {
         if let Changed::Made(woken) = &changed {
-            self.rooms.forget(woken.iter().copied());
+            self.memory.rooms.forget(woken.iter().copied());
         }
         changed
     }

@@ -1,6 +1,6 @@
 //! Forgetting old message ids, in the background.
 //!
-//! Ids are kept in the order of their senders, and an index over time would cost every accepted
+//! Ids are kept in the order of their eras and senders, and an index over time would cost every accepted
 //! message a second insert. So they are walked along in their order, a stretch at a time, and what
 //! is old enough is deleted. Nothing is walked twice in a round; the position is kept in memory, and
 //! a restart begins anew, which costs time and nothing else. Several programs may walk at once: an
@@ -22,17 +22,18 @@ use crate::storage::error::{StoreError, during};
 /// How many ids a call looks at, at most.
 const STRETCH: i64 = 10_000;
 
-/// A place in the order of seen ids: shard, sender, message.
+/// A place in the order of seen ids: shard, era, sender, message.
 #[derive(Clone, Copy)]
 pub(super) struct SeenKey {
     shard: i64,
+    era: i64,
     sender: i64,
     message: MessageId,
 }
 
 /// Before every place.
 const BEGINNING: SeenKey =
-    SeenKey { shard: -1, sender: 0, message: MessageId::from_bytes([0; 16]) };
+    SeenKey { shard: -1, era: 0, sender: 0, message: MessageId::from_bytes([0; 16]) };
 
 /// A stretch to walk along, and what to forget of it.
 struct Walk {
@@ -46,26 +47,27 @@ pub(super) const FORGET: &str = "
     DELETE FROM seen_messages WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM (
             SELECT ctid, accepted_at FROM seen_messages
-            WHERE (shard, sender, message_id) > ($1, $2, $3)
-            ORDER BY shard, sender, message_id LIMIT $4
+            WHERE (shard, era, sender, message_id) > ($1, $2, $3, $4)
+            ORDER BY shard, era, sender, message_id LIMIT $5
         ) AS stretch
-        WHERE accepted_at < $5 LIMIT $6
+        WHERE accepted_at < $6 LIMIT $7
     ))
-    RETURNING shard, sender, message_id";
+    RETURNING shard, era, sender, message_id";
 
 pub(super) const END_OF_STRETCH: &str = "
-    SELECT shard, sender, message_id FROM seen_messages
-    WHERE (shard, sender, message_id) > ($1, $2, $3)
-    ORDER BY shard, sender, message_id LIMIT 1 OFFSET $4 - 1";
+    SELECT shard, era, sender, message_id FROM seen_messages
+    WHERE (shard, era, sender, message_id) > ($1, $2, $3, $4)
+    ORDER BY shard, era, sender, message_id LIMIT 1 OFFSET $5 - 1";
 
 impl PostgresStore {
-    /// Forgets old ids of the next stretch. 0 means that this stretch has none, unless the table
-    /// is shorter than a stretch.
+    /// Turns [eras](super::seen), and forgets old ids of the next stretch. 0 means that this stretch
+    /// has none, unless the table is shorter than a stretch.
     pub(super) async fn forget_seen_ids(
         &self,
         before: Timestamp,
         limit: u32,
     ) -> Result<u64, Fault> {
+        let turned = self.turn_eras(before).await;
         let started = self.position();
         let from = started.unwrap_or(BEGINNING);
         let (mut forgotten, mut next) = self.walk(Walk { from, before, limit }).await?;
@@ -73,7 +75,7 @@ impl PostgresStore {
             (forgotten, next) = self.walk(Walk { from: BEGINNING, before, limit }).await?;
         }
         *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(forgotten)
+        turned.map(|()| forgotten)
     }
 
     fn position(&self) -> Option<SeenKey> {
@@ -92,6 +94,7 @@ async fn forget(
 ) -> Result<Result<(u64, Option<SeenKey>), Fault>, StoreError> {
     let end = query(END_OF_STRETCH)
         .bind(from.shard)
+        .bind(from.era)
         .bind(from.sender)
         .bind(from.message.as_bytes().to_vec())
         .bind(STRETCH)
@@ -101,6 +104,7 @@ async fn forget(
     let end = end.as_ref().map(seen_key).transpose()?;
     let forgotten = query(FORGET)
         .bind(from.shard)
+        .bind(from.era)
         .bind(from.sender)
         .bind(from.message.as_bytes().to_vec())
         .bind(STRETCH)
@@ -115,13 +119,15 @@ async fn forget(
         return Ok(Ok((count, end)));
     }
     // The stretch may hold more of them.
-    let last = forgotten.into_iter().max_by_key(|key| (key.shard, key.sender, key.message));
+    let last =
+        forgotten.into_iter().max_by_key(|key| (key.shard, key.era, key.sender, key.message));
     Ok(Ok((count, last.or(end))))
 }
 
 fn seen_key(row: &PgRow) -> Result<SeenKey, StoreError> {
     Ok(SeenKey {
         shard: value(row, "shard")?,
+        era: value(row, "era")?,
         sender: value(row, "sender")?,
         message: id(row, "message_id")?,
     })

@@ -205,7 +205,7 @@ macro_rules! tables {
     };
 }
 
-const TABLES: [Table; 18] = tables![
+const TABLES: [Table; 19] = tables![
     "accounts",
     "settings",
     "sessions",
@@ -217,6 +217,7 @@ const TABLES: [Table; 18] = tables![
     "inbox",
     "ended_inboxes",
     "seen_messages",
+    "seen_eras",
     "relationships",
     "requests",
     "top_ups",

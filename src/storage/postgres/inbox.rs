@@ -51,8 +51,8 @@ impl Inbox for PostgresStore {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = ids.iter().map(|id| (sender, *id));
-        Ok(seen_digests(&mut self.reader().await?, keys).await?)
+        let names: Vec<_> = ids.iter().map(|id| (sender, *id)).collect();
+        Ok(seen_digests(&mut self.reader().await?, &self.memory.seen, &names).await?)
     }
 
     async fn lease(&self, request: LeaseRequest) -> Result<Leased, Fault> {

@@ -25,7 +25,9 @@ impl PostgresStore {
             statements,
             fronts: Fronts::default(),
             writer: Writer::closed(),
-            rooms: Arc::default(),
+            // Nobody who looks around asks for message ids, whose tables may not be there yet.
+            memory: Arc::default(),
+            era_ids: config.era_ids,
             forgotten: Mutex::default(),
         };
         Ok((store, progress))

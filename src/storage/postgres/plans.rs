@@ -8,12 +8,15 @@ use super::{
     PostgresConfig, PostgresStore, accept, accounts, browse, changes, chats, claims, clear, codes,
     connect, conversations, dropboxes, expire, forget, fronts, gaps, inbox, introductions, lease,
     members, nodes, notices, one_time_keys, phones, prekeys, receipts, relationships, requests,
-    rooms, rosters, sessions, set_aside, sign_in, successors, sweep, top_ups,
+    rooms, rosters, seen, sessions, set_aside, sign_in, successors, sweep, top_ups,
 };
 use crate::domain::ports::Store;
 
-/// These name single rows of inboxes.
+/// These name single rows, of inboxes and of message ids.
 const BY_ROW: &[&str] = &[
+    accept::LOOK,
+    accept::storing::STORE,
+    accept::storing::STORE_NEW,
     claims::ACKNOWLEDGE,
     claims::LOCK,
     claims::RELEASE,
@@ -24,9 +27,6 @@ const BY_ROW: &[&str] = &[
 ];
 
 const OTHERS: &[&str] = &[
-    accept::LOOK,
-    accept::storing::STORE,
-    accept::storing::STORE_NEW,
     accept::ADD_SLOTS,
     accounts::BY_IDS,
     accounts::BY_EXTERNAL_NAME,
@@ -151,6 +151,7 @@ const LISTS: &[&[&str]] = &[
     phones::OF_CONTACTS,
     phones::OF_DEVICES,
     receipts::STATEMENTS,
+    seen::STATEMENTS,
 ];
 
 /// What a look into an index has to compare, or it walks through more than it needs.
@@ -164,7 +165,8 @@ fn key_of(index: &str, by_row: bool) -> &'static [&'static str] {
         "prekeys_pkey" | "taken_keys_pkey" => &["session"],
         "receipts_pkey" => &["shard", "sender", "message_id"],
         "introductions_recipient_sender_ephemeral_key_key" => &["recipient"],
-        "seen_messages_pkey" => &["shard", "sender", "message_id"],
+        "seen_messages_pkey" if by_row => &["shard", "era", "sender", "message_id"],
+        "seen_messages_pkey" => &["shard", "era"],
         _ => &[],
     }
 }
@@ -195,7 +197,7 @@ const CHANGEABLE: &[&str] = &[
 ];
 
 /// Tables of a few rows.
-const SMALL: &[&str] = &["sequences", "settings", "message_numbers"];
+const SMALL: &[&str] = &["sequences", "settings", "message_numbers", "seen_eras"];
 
 /// What is wrong with a plan.
 fn complaint(plan: &Value, by_row: bool, among: &dyn Fn(&str) -> bool) -> Option<String> {
@@ -276,8 +278,9 @@ const FILL: &str = "
     SELECT session % 1024, session, n, n % 1024, '', CASE WHEN n % 1000 = 0 THEN 1 END
     FROM generate_series(1, 40000) AS n, LATERAL (VALUES (n % 50), (n % 3000)) AS it (session)
     ON CONFLICT DO NOTHING;
-    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-    SELECT n % 1024, n % 3000, sha256(n::text::bytea), '', n FROM generate_series(1, 40000) AS n;
+    INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at, era)
+    SELECT n % 1024, n % 3000, sha256(n::text::bytea), '', n, 1 + n % 3
+    FROM generate_series(1, 40000) AS n;
     INSERT INTO ended_inboxes (shard, session, look_at)
     SELECT n % 1024, n, n FROM generate_series(1, 3000) AS n;
     INSERT INTO requests (shard, account, hash, digest, claim, claimed_until, expires_at)

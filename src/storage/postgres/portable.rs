@@ -172,7 +172,14 @@ const COUNT_INBOX: &str = "
     FROM inbox JOIN payloads ON payloads.shard = inbox.home AND payloads.number = inbox.number";
 
 const SEEN: &str = "
-    SELECT sender, message_id, digest, accepted_at FROM seen_messages ORDER BY accepted_at";
+    SELECT sender, message_id, digest, accepted_at FROM seen_messages
+    WHERE era IN (SELECT era FROM seen_eras) ORDER BY accepted_at";
+
+/// The ids of an era that was forgotten are about to go, and may have come again since.
+const COUNT_SEEN: &str = "
+    SELECT count(*) AS rows FROM seen_messages WHERE era IN (SELECT era FROM seen_eras)";
+
+const OPEN_ERA: &str = "SELECT era FROM seen_eras WHERE is_closed = 0";
 
 const SEQUENCES: &str = "
     SELECT name, value FROM sequences
@@ -206,9 +213,8 @@ impl Port for PostgresPort {
         let statement = match table {
             Table::Inbox => COUNT_INBOX.to_owned(),
             Table::Sequences => "SELECT count(*) + 2 AS rows FROM sequences".to_owned(),
-            Table::Plain(_) | Table::Seen => {
-                format!("SELECT count(*) AS rows FROM {}", table.name())
-            }
+            Table::Seen => COUNT_SEEN.to_owned(),
+            Table::Plain(name) => format!("SELECT count(*) AS rows FROM {name}"),
         };
         let row = query(AssertSqlSafe(statement)).persistent(false);
         let row = row.fetch_one(&mut self.connection).await.map_err(during(READING))?;
@@ -246,10 +252,15 @@ impl Port for PostgresPort {
         match table {
             Table::Sequences => return self.write_sequences(&rows).await,
             Table::Seen => {
-                columns.push(Column { name: "shard".to_owned(), kind: Kind::Number });
+                let era = query(OPEN_ERA).persistent(false).fetch_one(&mut self.connection).await;
+                let era: i64 = value(&era.map_err(during(FILLING))?, "era")?;
+                for name in ["era", "shard"] {
+                    columns.push(Column { name: name.to_owned(), kind: Kind::Number });
+                }
                 for row in &mut rows {
                     let sender = row.first().and_then(Cell::number);
                     let sender = sender.ok_or(StoreError::Corrupt { column: "sender" })?;
+                    row.push(Cell::Number(era));
                     row.push(Cell::Number(AccountNumber(sender).shard().0));
                 }
             }

@@ -85,7 +85,7 @@ impl TopUps for PostgresStore {
         let inboxes: Vec<InboxKey> = inboxes.collect();
         let added = self.write(addition, |addition, link| Box::pin(add(addition, link))).await?;
         if added == SlotsAdded::Added {
-            self.rooms.forget(inboxes.iter().map(|inbox| inbox.session));
+            self.memory.rooms.forget(inboxes.iter().map(|inbox| inbox.session));
             self.fronts.forget(inboxes.into_iter());
         }
         Ok(added)

@@ -26,6 +26,7 @@ use super::accept::{self, Decided};
 use super::claims::{self, ReleaseJob, RowsJob};
 use super::link::{Link, Statements, begin};
 use super::rooms::Rooms;
+use super::seen::Seen;
 use super::silence::silence;
 use crate::domain::Fault;
 use crate::storage::acceptance::AcceptJob;
@@ -79,8 +80,16 @@ pub(super) struct PgWriter {
     used_at: Instant,
     /// Whether the last attempt to connect was in vain.
     gone: bool,
-    /// What all writers of this process know of the room in inboxes.
-    rooms: Arc<Rooms>,
+    memory: Arc<Memory>,
+}
+
+/// What all writers of this process know, and share.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// The room in inboxes.
+    pub rooms: Rooms,
+    /// The eras of message ids.
+    pub seen: Seen,
 }
 
 impl PgWriter {
@@ -89,10 +98,10 @@ impl PgWriter {
         options: PgConnectOptions,
         statements: Statements,
         patience: Duration,
-        rooms: Arc<Rooms>,
+        memory: Arc<Memory>,
     ) -> Self {
         let used_at = Instant::now();
-        Self { options, statements, patience, connection: None, used_at, gone: false, rooms }
+        Self { options, statements, patience, connection: None, used_at, gone: false, memory }
     }
 
     /// The connection at hand, or a new one.
@@ -122,7 +131,7 @@ impl PgWriter {
 
     async fn attempt(&mut self, jobs: &[Job]) -> Result<(), Failed> {
         let mut connection = self.connection().await.map_err(Failed::undone)?;
-        let group = run(&mut connection, self.statements, &self.rooms, jobs);
+        let group = run(&mut connection, self.statements, &self.memory, jobs);
         let outcome = timeout(LONGEST, group).await.unwrap_or_else(|_| {
             let error = StoreError::Database { doing: "waiting for the server", source: silence() };
             Err(Failed::committing(error))
@@ -223,9 +232,10 @@ impl<'a> Kinds<'a> {
 async fn run(
     connection: &mut PgConnection,
     statements: Statements,
-    rooms: &Rooms,
+    memory: &Memory,
     jobs: &[Job],
 ) -> Result<(), Failed> {
+    let Memory { rooms, seen } = memory;
     let kinds = Kinds::of(jobs);
     let messages_alone = kinds.acknowledge.is_empty() && kinds.release.is_empty();
     let mut decided = None;
@@ -233,18 +243,18 @@ async fn run(
     if messages_alone && statements == Statements::Kept {
         let mut link = Link::outside(&mut *connection, statements);
         link.wait_for(LONGEST);
-        if let Some(new) = accept::expect_new(rooms, &kinds.accept) {
+        if let Some(new) = accept::expect_new(rooms, seen.eras(), &kinds.accept) {
             let numbers = new.store_new(&mut link).await.map_err(Failed::committing)?;
             if let Some(numbers) = numbers {
-                new.finish(rooms, numbers);
+                new.finish(rooms, seen, numbers);
                 return Ok(());
             }
         }
-        let plain = accept::decide(&mut link, rooms, &kinds.accept).await;
+        let plain = accept::decide(&mut link, rooms, seen, &kinds.accept).await;
         let plain = plain.map_err(Failed::undone)?;
         if plain.is_plain() {
-            let numbers = plain.store(&mut link).await.map_err(Failed::committing)?;
-            plain.finish(rooms, numbers);
+            let numbers = plain.store(&mut link, seen).await.map_err(Failed::committing)?;
+            plain.finish(rooms, seen, numbers);
             return Ok(());
         }
         decided = Some(plain);
@@ -256,10 +266,10 @@ async fn run(
     let begun = connection.begin_with(begin).await.map_err(during("beginning a transaction"));
     let mut link = Link::within(begun.map_err(Failed::undone)?, statements);
     link.wait_for(LONGEST);
-    let outcome = steps(&mut link, rooms, &kinds, decided).await;
+    let outcome = steps(&mut link, memory, &kinds, decided).await;
     let (decided, numbers) = outcome.map_err(Failed::undone)?;
     link.commit().await.map_err(Failed::committing)?;
-    decided.finish(rooms, numbers);
+    decided.finish(rooms, seen, numbers);
     rooms.emptied(kinds.acknowledge.iter().map(|job| job.inbox));
     Ok(())
 }
@@ -275,16 +285,16 @@ const BEGIN: &str = concat!(
 /// then message ids in the order of theirs, and after that nothing is waited for.
 async fn steps<'a>(
     link: &mut Link<'_>,
-    rooms: &Rooms,
+    Memory { rooms, seen }: &Memory,
     kinds: &'a Kinds<'a>,
     decided: Option<Decided<'a>>,
 ) -> Result<(Decided<'a>, Vec<i64>), StoreError> {
     claims::let_go(link, &kinds.acknowledge, &kinds.release).await?;
     let mut decided = match decided {
         Some(decided) => decided,
-        None => accept::decide(link, rooms, &kinds.accept).await?,
+        None => accept::decide(link, rooms, seen, &kinds.accept).await?,
     };
-    let numbers = decided.store(link).await?;
+    let numbers = decided.store(link, seen).await?;
     decided.follow(link, &numbers).await?;
     Ok((decided, numbers))
 }

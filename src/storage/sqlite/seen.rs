@@ -19,7 +19,6 @@
 //! after the commit; when nobody knows what became of a commit, it is read again.
 
 mod entry;
-mod filter;
 mod forget;
 mod index;
 mod ledger;

@@ -8,13 +8,15 @@ use sqlx::query::Query;
 use super::super::columns::{blobs, numbers, texts};
 use super::super::link::Link;
 use super::super::rows::value;
+use super::super::seen::Look;
 use super::{Guards, home_of};
 use crate::domain::ids::{SHARDS, Shard};
 use crate::domain::inbox::Slot;
 use crate::storage::acceptance::Prepared;
 use crate::storage::error::{StoreError, during};
 
-/// The statement, with what it looks at first and on which condition it does anything.
+/// The statement, with what it looks at first and on which further condition it does anything: the
+/// era has to be open in any case ([`super::super::seen`]).
 ///
 /// Numbers first, so that everything else can refer to them by the messages' places: without
 /// numbers nothing is stored.
@@ -24,11 +26,12 @@ macro_rules! store {
             "WITH ",
             $look,
             "numbers AS MATERIALIZED (
-                SELECT ARRAY(SELECT nextval('message_numbers') FROM generate_series(1, $1)) AS list ",
+                SELECT ARRAY(SELECT nextval('message_numbers') FROM generate_series(1, $1)) AS list
+                WHERE seen_era_is_open($21)",
             $condition,
             "), ids AS (
-                INSERT INTO seen_messages (shard, sender, message_id, digest, accepted_at)
-                SELECT sender % $18, sender, message_id, digest, accepted_at
+                INSERT INTO seen_messages (shard, era, sender, message_id, digest, accepted_at)
+                SELECT sender % $18, $21, sender, message_id, digest, accepted_at
                 FROM numbers, unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[])
                     AS it (sender, message_id, digest, accepted_at)
             ), bodies AS (
@@ -62,45 +65,52 @@ pub(in crate::storage::postgres) const STORE: &str = store!("", "");
 pub(in crate::storage::postgres) const STORE_NEW: &str = store!(
     "found AS MATERIALIZED (
         SELECT 1
-        FROM unnest($2::bigint[], $3::bytea[]) AS wanted (sender, message_id)
+        FROM unnest($26::bigint[], $27::bytea[], $28::bigint[]) AS wanted (sender, message_id, era)
         CROSS JOIN LATERAL (
             SELECT 1 FROM seen_messages
-            WHERE shard = wanted.sender % $18 AND sender = wanted.sender
+            WHERE shard = wanted.sender % $18 AND era = wanted.era AND sender = wanted.sender
                 AND message_id = wanted.message_id
             LIMIT 1
         ) AS seen
         UNION ALL
-        SELECT 1 FROM unnest($21::bigint[], $22::bigint[]) AS wanted (number, generation)
+        SELECT 1 FROM unnest($22::bigint[], $23::bigint[]) AS wanted (number, generation)
         WHERE (SELECT roster_generation FROM accounts WHERE number = wanted.number)
             IS DISTINCT FROM wanted.generation
         UNION ALL
-        SELECT 1 FROM unnest($23::bigint[], $24::bigint[]) AS wanted (number, generation)
+        SELECT 1 FROM unnest($24::bigint[], $25::bigint[]) AS wanted (number, generation)
         WHERE (SELECT generation FROM conversations WHERE number = wanted.number)
             IS DISTINCT FROM wanted.generation
     ), ",
-    "WHERE NOT EXISTS (SELECT FROM found)"
+    " AND NOT EXISTS (SELECT FROM found)"
 );
 
-/// Stores messages; returns their numbers.
+/// Stores messages if the era is open; returns their numbers then.
 pub(super) async fn store(
     link: &mut Link<'_>,
     messages: &[&Prepared],
-) -> Result<Vec<i64>, StoreError> {
-    let row = bound(STORE, messages).fetch_one(link).await.map_err(failed)?;
-    value(&row, "list")
+    era: i64,
+) -> Result<Option<Vec<i64>>, StoreError> {
+    let row = bound(STORE, messages, era).fetch_optional(link).await.map_err(failed)?;
+    row.map(|row| value(&row, "list")).transpose()
 }
 
-/// Stores messages if all of them are new and all guards hold; returns their numbers then.
+/// Stores messages if the era is open, all of them are new and all guards hold; returns their numbers
+/// then.
 pub(super) async fn store_new(
     link: &mut Link<'_>,
     messages: &[&Prepared],
+    era: i64,
+    looks: &[Look],
     guards: &Guards,
 ) -> Result<Option<Vec<i64>>, StoreError> {
-    let row = bound(STORE_NEW, messages)
+    let row = bound(STORE_NEW, messages, era)
         .bind(numbers(&guards.rosters, |guard| guard.0))
         .bind(numbers(&guards.rosters, |guard| guard.1))
         .bind(numbers(&guards.conversations, |guard| guard.0))
         .bind(numbers(&guards.conversations, |guard| guard.1))
+        .bind(numbers(looks, |look| look.sender.0))
+        .bind(blobs(looks, |look| look.id.as_bytes()))
+        .bind(numbers(looks, |look| look.era))
         .fetch_optional(link)
         .await
         .map_err(failed)?;
@@ -115,7 +125,11 @@ struct Placed<'a> {
 }
 
 /// The statement with what all of its kind are bound to.
-fn bound(statement: &'static str, messages: &[&Prepared]) -> Query<'static, Postgres, PgArguments> {
+fn bound(
+    statement: &'static str,
+    messages: &[&Prepared],
+    era: i64,
+) -> Query<'static, Postgres, PgArguments> {
     let mut placed: Vec<Placed<'_>> =
         (1..).zip(messages).map(|(place, it)| Placed { place, home: home_of(it), it }).collect();
     let slots = placed.iter().flat_map(|Placed { place, home, it }| {
@@ -150,6 +164,7 @@ fn bound(statement: &'static str, messages: &[&Prepared]) -> Query<'static, Post
         .bind(SHARDS)
         .bind(numbers(&slots, |(_, home, _)| home.0))
         .bind(blobs(&slots, |(_, _, slot)| &slot.bytes))
+        .bind(era)
 }
 
 fn failed(error: sqlx::Error) -> StoreError {

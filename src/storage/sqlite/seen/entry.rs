@@ -1,10 +1,9 @@
 //! An accepted id, its place in the order of all ids, and both as bytes.
 
-use std::hash::Hasher;
-
 use crate::domain::ids::{AccountNumber, MessageId};
 use crate::domain::inbox::MessageDigest;
 use crate::storage::error::StoreError;
+use crate::storage::filter::Placing;
 
 /// Bytes of an id on disk: sender, id and digest.
 pub(super) const BYTES: usize = 40;
@@ -14,7 +13,7 @@ const NAME: usize = 24;
 
 /// What nobody outside knows. Ids are chosen by senders; the order of ids is not.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Secret(u64, u64);
+pub(super) struct Secret(Placing);
 
 /// An accepted id. Keys are in the order of their places, which are random and spread evenly
 /// whatever the ids are: so a part of the order has its part of all ids, and a Bloom filter can
@@ -37,18 +36,12 @@ pub(super) struct Entry {
 impl Secret {
     /// From 16 random bytes.
     pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
-        let (mut low, mut high) = ([0; 8], [0; 8]);
-        low.copy_from_slice(&bytes[..8]);
-        high.copy_from_slice(&bytes[8..]);
-        Self(u64::from_le_bytes(low), u64::from_le_bytes(high))
+        Self(Placing::from_bytes(bytes))
     }
 
-    /// Finds the place of an id: SipHash-2-4 without its last bit.
+    /// Finds the place of an id.
     pub(super) fn key(self, sender: AccountNumber, id: MessageId) -> Key {
-        #[expect(deprecated, reason = "the only one in std that says what it computes")]
-        let mut hasher = std::hash::SipHasher::new_with_keys(self.0, self.1);
-        hasher.write(&name(sender, id));
-        Key { place: (hasher.finish() >> 1).cast_signed(), sender, id }
+        Key { place: self.0.place(sender, id), sender, id }
     }
 }
 
@@ -104,17 +97,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn places_are_those_of_the_published_function() {
-        let counting: [u8; 24] = std::array::from_fn(|n| u8::try_from(n).unwrap());
-        let (key, sender) = (counting[..16].try_into().unwrap(), counting[..8].try_into().unwrap());
-        let sender = AccountNumber(i64::from_le_bytes(sender));
-        let id = MessageId::from_bytes(counting[8..].try_into().unwrap());
-        // Made with another implementation, which gives the value that the paper prints.
-        let expected: u64 = 0xb8ad_50c6_f649_af94;
-        assert_eq!(Secret::from_bytes(key).key(sender, id).place, (expected >> 1).cast_signed());
-    }
 
     proptest! {
         #[test]

@@ -5,9 +5,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::entry::{Entry, Key};
-use super::filter::Filter;
 use crate::domain::ids::{AccountNumber, MessageId};
 use crate::domain::inbox::MessageDigest;
+use crate::storage::filter::Filter;
 
 /// Ids in their order.
 pub(super) type Ids = BTreeMap<Key, MessageDigest>;

@@ -4,11 +4,11 @@ use sqlx::{SqliteConnection, query};
 
 use super::Sizes;
 use super::entry::Secret;
-use super::filter::Filter;
 use super::index::{Filters, Ids, Index, Run};
 use super::ledger::{Ledger, Newest, Record, State};
 use super::{newest, records};
 use crate::storage::error::{StoreError, during};
+use crate::storage::filter::Filter;
 use crate::storage::sqlite::rows::{array, value};
 
 /// What a database says.

@@ -6,11 +6,11 @@ use rusqlite::Row;
 use sqlx::{SqliteExecutor, query};
 
 use super::entry::{self, BYTES, Entry, Key, Secret, pack, unpack};
-use super::filter::Filter;
 use super::ledger::Record;
 use crate::domain::inbox::MessageDigest;
 use crate::storage::cells::Cells;
 use crate::storage::error::{StoreError, during};
+use crate::storage::filter::Filter;
 use crate::storage::sqlite::connection::WriterConnection;
 use crate::storage::sqlite::rows::{json_list, value};
 
