@@ -166,8 +166,8 @@ impl<'a> Decided<'a> {
 }
 
 /// Ids that are on file, guards that do not hold, and whether the era that is taken for the open one is
-/// not. Each is looked up by its key, whatever the
-/// tables' statistics say: a plan is kept while the tables grow.
+/// not. Each is looked up by its key, whatever the tables' statistics say: a plan is kept while the
+/// tables grow.
 pub(super) const LOOK: &str = "
     SELECT 0::bigint AS kind, wanted.place, seen.digest
     FROM unnest($1::bigint[], $2::bytea[], $8::bigint[], $9::bigint[])

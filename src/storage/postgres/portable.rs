@@ -171,11 +171,11 @@ const COUNT_INBOX: &str = "
     SELECT count(*) AS rows
     FROM inbox JOIN payloads ON payloads.shard = inbox.home AND payloads.number = inbox.number";
 
+/// The ids of an era that was forgotten are about to go, and may have come again since.
 const SEEN: &str = "
     SELECT sender, message_id, digest, accepted_at FROM seen_messages
     WHERE era IN (SELECT era FROM seen_eras) ORDER BY accepted_at";
 
-/// The ids of an era that was forgotten are about to go, and may have come again since.
 const COUNT_SEEN: &str = "
     SELECT count(*) AS rows FROM seen_messages WHERE era IN (SELECT era FROM seen_eras)";
 

@@ -40,7 +40,7 @@ pub(super) use turn::STATEMENTS;
 /// How many bytes of filters are in memory, at most, two for each id. Older eras do without.
 const FILTER_BYTES: usize = 256 * 1024 * 1024;
 
-/// An era has at least one part in so many of all ids.
+/// An era takes at least one in so many of all ids that closed ones have.
 const ERAS: u64 = 16;
 
 /// What a process knows of the eras.
