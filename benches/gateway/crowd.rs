@@ -6,11 +6,12 @@
 //! grown, and the filling takes minutes.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use sealpost::sdk::conversation::contact_conversation_id;
 use sealpost::sdk::ids::{SessionId, UserId};
-use sealpost::sdk::keys::SigningKey;
+use sealpost::sdk::keys::{AgreementSecret, SigningKey};
 
 use super::scene::{Contact, Device, Person, Scene};
 use super::store::Copy;
@@ -46,14 +47,21 @@ impl Size {
     }
 }
 
+/// The keys of everybody's device, worked out once.
+static KEYS: LazyLock<(SigningKey, AgreementSecret)> = LazyLock::new(|| {
+    let key = SigningKey::from_seed(&[31; 32]);
+    let secret = key.agreement_secret();
+    (key, secret)
+});
+
 /// Somebody of the crowd: everything follows from the place.
 pub fn member(place: usize) -> Person {
     let number = number(place);
-    let key = SigningKey::from_seed(&[31; 32]);
+    let (key, secret) = KEYS.clone();
     let device = Device {
         session: SessionId::from_bytes(id(SESSION, number)),
         number,
-        secret: key.agreement_secret(),
+        secret,
         key,
         token: String::new(),
     };

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use sealpost::admin::client::AdminClient;
 use sealpost::admin::types::{Status, StorageStatus};
@@ -16,6 +17,7 @@ use sealpost::domain::ports::Store;
 use sealpost::storage::{self, Database, PostgresConfig, StorageConfig};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
 
 use super::process::{Process, READY};
 use super::store::Copy;
@@ -67,6 +69,18 @@ impl Gateway {
         let process = Process::start(command, &copy.log());
         let socket = read_holder(&copy.data()).admin_socket.expect("a gateway that takes orders");
         Self { process, operator: AdminClient::Socket(socket) }
+    }
+
+    /// Waits until the gateway has tidied up for the first time, five seconds after its start.
+    pub async fn tidied(&self) {
+        sleep(Duration::from_secs(6)).await;
+        loop {
+            let before = self.status().await.commit_groups;
+            sleep(Duration::from_secs(1)).await;
+            if self.status().await.commit_groups == before {
+                return;
+            }
+        }
     }
 
     /// What the store says about itself.

@@ -13,6 +13,7 @@ use super::measure::{Measured, Rounds, all_stored};
 use super::numbers::count;
 use super::requests::Prepared;
 use super::shape::{Credential, Shape};
+use super::sqlite_settling::KEPT;
 use super::store::{Copy, Template};
 use super::table::bound;
 use super::usage::{Meter, Usage};
@@ -22,9 +23,30 @@ const SHAPE: Shape = Shape::new(16, 10, 1);
 /// The accounts that traffic goes to in both databases.
 const SAME: usize = 10_000;
 
+/// How many requests go to a gateway.
+#[derive(Clone, Copy)]
+struct Load {
+    warm: usize,
+    measured: usize,
+}
+
+impl Load {
+    /// On SQLite rows go to their places in bursts, which begin when so many have come. Only whole
+    /// bursts can be compared, and what goes to its place then has to be of the same load.
+    fn on(copy: &Copy, scale: f64) -> Self {
+        if copy.url().is_some() {
+            let least = |requests| count(requests * scale).max(100);
+            return Self { warm: least(1500.0), measured: least(3000.0) };
+        }
+        let burst = KEPT.div_ceil(SHAPE.batch);
+        Self { warm: burst, measured: burst * count(scale).max(1) }
+    }
+}
+
 /// A database, to whom traffic goes in it, and what that came to.
-struct Case<'a> {
-    copy: &'a Copy,
+struct Case {
+    /// The place of its copy.
+    copy: usize,
     name: String,
     accounts: usize,
     rounds: Rounds,
@@ -32,34 +54,44 @@ struct Case<'a> {
 
 /// Measures traffic in a small database and in a large one.
 pub async fn measure(template: &Template, rounds: usize, scale: f64, size: Size) -> String {
-    let (small, large) = (template.copy().await, template.other_copy(0).await);
     let few = Size { accounts: SAME, rows: SAME };
     let size = Size { accounts: size.accounts.max(SAME), ..size };
-    crowd::fill(&small, &template.scene, few).await;
-    let filled = crowd::fill(&large, &template.scene, size).await;
+    let mut copies = [small(template, few).await, template.other_copy(0).await];
+    let filled = crowd::fill(&copies[1], &template.scene, size).await;
     eprintln!("{} rows for {} accounts written in {filled:.0} s", size.rows, size.accounts);
+    let load = Load::on(&copies[0], scale);
     let case = |copy, in_it: Size, accounts: usize| Case {
         copy,
         name: format!("{} rows, {} accounts | {accounts}", in_it.rows, in_it.accounts),
         accounts,
         rounds: Rounds::default(),
     };
-    let mut cases =
-        [case(&small, few, SAME), case(&large, size, SAME), case(&large, size, size.accounts)];
-    let requests = count(3000.0 * scale).max(100);
+    let mut cases = [case(0, few, SAME), case(1, size, SAME), case(1, size, size.accounts)];
     for round in 0..rounds {
         for turn in 0..cases.len() {
             // What one leaves behind on the disk meets the next, so they take turns at being first.
             let place = (round + turn) % cases.len();
             let seed = u8::try_from(100 + round * cases.len() + place).expect("few rounds");
-            let measured = run(template, &cases[place], requests, seed).await;
+            // A round leaves many times as many rows in a file as the small one has.
+            if cases[place].copy == 0 && copies[0].url().is_none() {
+                copies[0] = small(template, few).await;
+            }
+            let case = &cases[place];
+            let measured = run(template, &copies[case.copy], case.accounts, load, seed).await;
             cases[place].rounds.0.push(measured);
         }
     }
     told(&cases)
 }
 
-fn told(cases: &[Case<'_>; 3]) -> String {
+/// A database with few in it.
+async fn small(template: &Template, few: Size) -> Copy {
+    let copy = template.copy().await;
+    crowd::fill(&copy, &template.scene, few).await;
+    copy
+}
+
+fn told(cases: &[Case; 3]) -> String {
     let mut text = format!(
         "### Growth\n\nRequests of {} messages for one session each over {} connections, to accounts \
          drawn by lot among so many.\n\n\
@@ -111,24 +143,26 @@ fn told(cases: &[Case<'_>; 3]) -> String {
     text
 }
 
-async fn run(template: &Template, case: &Case<'_>, requests: usize, seed: u8) -> Measured {
+async fn run(template: &Template, copy: &Copy, accounts: usize, load: Load, seed: u8) -> Measured {
     let (scene, senders) = (&template.scene, template.scene.senders.len());
     let mut lot = ChaCha20Rng::from_seed([seed; 32]);
-    let warm = requests / 2;
-    let prepared = Prepared::to(scene, &SHAPE, warm + requests, seed, |from, _| {
+    let Load { warm, measured } = load;
+    let prepared = Prepared::to(scene, &SHAPE, warm + measured, seed, |from, _| {
         // One of those who know this sender.
-        let drawn = lot.next_u64() % (case.accounts / senders) as u64;
+        let drawn = lot.next_u64() % (accounts / senders) as u64;
         let place = usize::try_from(drawn).expect("a small number") * senders + from;
         (crowd::member(place), crowd::contact(scene, place).1)
     });
     let all = prepared.requests(scene, Credential::Api);
+    drop(prepared);
     let (warm, measured): (Arc<[Bytes]>, Arc<[Bytes]>) = (all[..warm].into(), all[warm..].into());
     // No checkpoint: after one, a server logs every page once more, which in the long run is rare.
     rustix::fs::sync();
-    let gateway = Gateway::serve(case.copy);
+    let gateway = Gateway::serve(copy);
+    gateway.tidied().await;
     let mut clients = Clients::connect(gateway.process.address(), SHAPE.connections).await;
     all_stored(&clients.run(&warm).await, SHAPE.batch);
-    let meter = Meter::start(&gateway.process, case.copy).await;
+    let meter = Meter::start(&gateway.process, copy).await;
     let outcome = clients.run(&measured).await;
     let usage = meter.stop().await;
     all_stored(&outcome, SHAPE.batch);

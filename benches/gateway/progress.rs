@@ -70,7 +70,7 @@ fn expected(arguments: &Arguments, part: Part) -> f64 {
         Part::Pressure => rounds * 4.0 + work * 8.0 + arguments.scale * 30.0,
         Part::Growth => {
             let size = arguments.size();
-            float(size.rows) * 12e-6 + float(size.accounts) * 30e-6 + rounds * 10.0 + work * 20.0
+            float(size.rows) * 12e-6 + float(size.accounts) * 30e-6 + rounds * 35.0 + work * 35.0
         }
         Part::Delivered => float(arguments.deliveries()) * 80e-6 + 10.0,
         Part::Members => members::expected(arguments),

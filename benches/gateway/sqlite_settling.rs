@@ -10,7 +10,7 @@ use super::sqlite_floor::Numbered;
 use super::sqlite_rows::{Key, Part, Settled, fresh, rows};
 
 /// So many stay in memory, as with the gateway.
-const KEPT: usize = 131_072;
+pub const KEPT: usize = 131_072;
 
 const SLOT: &str = "
     INSERT INTO inbox (shard, session, number, slot_start, slot_length)

@@ -9,9 +9,10 @@ use super::crowd::{BODY, WEEK};
 use super::scene::Scene;
 use super::sqlite_crowd::{PAYLOAD, scattered};
 use super::sqlite_rows::packed;
+use super::sqlite_settling::KEPT;
 
 /// As many rows, and ids, as stay there.
-const MESSAGES: usize = 131_072;
+const MESSAGES: usize = KEPT;
 
 /// Ids in a row, as a group of requests leaves them.
 const GROUP: usize = 64;

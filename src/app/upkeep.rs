@@ -1,6 +1,7 @@
 //! Work in the background: dropping what nobody waits for or what was not read in time, a little at
 //! a time.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +15,12 @@ use crate::http::fault_log::chain;
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Between two rounds when the first has not come to an end: long enough for requests to get
-/// ahead, short enough that the background keeps up with them.
+/// Between two rounds when the first has not come to an end.
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
 
-/// After a round that has not come to an end, a pause is at least so many times as long as the round
-/// took, so that the background has at most a quarter of the writer and of the disk, however slow
-/// they are.
+/// After a step the background rests so many times as long as the step took. So it has at most a
+/// quarter of the writer, of the server and of the disk, however slow they are; and whoever comes
+/// meanwhile waits for one step, not for all of a round.
 const REST: u32 = 3;
 
 /// Rows in one transaction: few enough that requests beside it notice nothing.
@@ -39,10 +39,20 @@ pub async fn run(gateway: Arc<Gateway>) {
     loop {
         // Before the first round as well: a command that is done in a moment never gets further.
         sleep(pause).await;
-        let began = Instant::now();
-        let progress = round(&gateway, &mut walk).await;
-        pause = pause_after(progress, began.elapsed());
+        pause = match round(&gateway, &mut walk).await {
+            Progress::Behind => SHORT_PAUSE,
+            Progress::Done => PAUSE,
+        };
     }
+}
+
+/// Does a step, and rests. What fails is not waited for: a database that was out of reach for long
+/// would be left alone for as long again.
+async fn step<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let began = Instant::now();
+    let outcome = work.await?;
+    sleep(began.elapsed() * REST).await;
+    Ok(outcome)
 }
 
 /// How far a round came.
@@ -52,13 +62,6 @@ enum Progress {
     Behind,
     /// Nothing is urgent.
     Done,
-}
-
-fn pause_after(progress: Progress, took: Duration) -> Duration {
-    match progress {
-        Progress::Behind => SHORT_PAUSE.max(took * REST),
-        Progress::Done => PAUSE,
-    }
 }
 
 async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
@@ -87,7 +90,7 @@ async fn round(gateway: &Gateway, walk: &mut Option<Order>) -> Progress {
 async fn sweep_oldest(gateway: &Gateway) -> Result<Progress, Fault> {
     let mut place = Some(OLDEST_MESSAGE);
     for _ in 0..STEPS {
-        let swept = gateway.sweep(place, STEP).await?;
+        let swept = step(gateway.sweep(place, STEP)).await?;
         if swept.next.is_none() || !swept.did_something() {
             return Ok(Progress::Done);
         }
@@ -101,7 +104,7 @@ async fn sweep_oldest(gateway: &Gateway) -> Result<Progress, Fault> {
 async fn sweep_on(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progress, Fault> {
     let mut progress = Progress::Behind;
     for _ in 0..STEPS {
-        let swept = gateway.sweep(*walk, STEP).await?;
+        let swept = step(gateway.sweep(*walk, STEP)).await?;
         *walk = swept.next;
         if !swept.did_something() {
             progress = Progress::Done;
@@ -115,7 +118,7 @@ async fn sweep_on(gateway: &Gateway, walk: &mut Option<Order>) -> Result<Progres
 
 async fn clear_ended(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
-        if !gateway.clear_ended(STEP).await? {
+        if !step(gateway.clear_ended(STEP)).await? {
             return Ok(Progress::Done);
         }
     }
@@ -124,7 +127,7 @@ async fn clear_ended(gateway: &Gateway) -> Result<Progress, Fault> {
 
 async fn close_top_ups(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
-        if gateway.close_top_ups(STEP).await? < u64::from(STEP) {
+        if step(gateway.close_top_ups(STEP)).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }
@@ -133,7 +136,7 @@ async fn close_top_ups(gateway: &Gateway) -> Result<Progress, Fault> {
 
 async fn forget_requests(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
-        if gateway.forget_requests(STEP).await? < u64::from(STEP) {
+        if step(gateway.forget_requests(STEP)).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }
@@ -144,7 +147,7 @@ async fn forget_seen(gateway: &Gateway) -> Result<Progress, Fault> {
     let life = gateway.limits.message_life.max(IDS_REMEMBERED);
     let before = gateway.clock.now().minus(life);
     for _ in 0..STEPS {
-        if gateway.store.forget_seen(before, STEP).await? < u64::from(STEP) {
+        if step(gateway.store.forget_seen(before, STEP)).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }
@@ -154,7 +157,7 @@ async fn forget_seen(gateway: &Gateway) -> Result<Progress, Fault> {
 async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         let now = gateway.clock.now();
-        if gateway.store.forget_used_tokens(now, STEP).await? < u64::from(STEP) {
+        if step(gateway.store.forget_used_tokens(now, STEP)).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }
@@ -164,7 +167,7 @@ async fn forget_used_tokens(gateway: &Gateway) -> Result<Progress, Fault> {
 async fn forget_codes(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         let now = gateway.clock.now();
-        if gateway.store.forget_codes(now, STEP).await? < u64::from(STEP) {
+        if step(gateway.store.forget_codes(now, STEP)).await? < u64::from(STEP) {
             return Ok(Progress::Done);
         }
     }
@@ -179,14 +182,14 @@ async fn forget_members_things(gateway: &Gateway) -> Result<Progress, Fault> {
     for _ in 0..STEPS {
         let now = gateway.clock.now();
         let forgotten = [
-            store.forget_enrolments(now, STEP).await?,
-            store.forget_idle_members(now.minus(IDLE_LIFE), STEP).await?,
-            store.forget_taken_keys(now, STEP).await?,
-            store.forget_introductions(now, STEP).await?,
-            store.forget_nonces(now, STEP).await?,
-            store.forget_letters(now, STEP).await?,
-            store.forget_guests(now, STEP).await?.len() as u64,
-            store.forget_receipts(now.minus(gateway.limits.message_life), STEP).await?,
+            step(store.forget_enrolments(now, STEP)).await?,
+            step(store.forget_idle_members(now.minus(IDLE_LIFE), STEP)).await?,
+            step(store.forget_taken_keys(now, STEP)).await?,
+            step(store.forget_introductions(now, STEP)).await?,
+            step(store.forget_nonces(now, STEP)).await?,
+            step(store.forget_letters(now, STEP)).await?,
+            step(store.forget_guests(now, STEP)).await?.len() as u64,
+            step(store.forget_receipts(now.minus(gateway.limits.message_life), STEP)).await?,
         ];
         if forgotten.iter().all(|forgotten| *forgotten < u64::from(STEP)) {
             return Ok(Progress::Done);
@@ -242,12 +245,17 @@ mod tests {
         (gateway, clock, phone)
     }
 
-    #[test]
-    fn the_background_rests_three_times_as_long_as_it_works() {
-        let long = Duration::from_secs(4);
-        assert_eq!(pause_after(Progress::Behind, long), Duration::from_secs(12));
-        assert_eq!(pause_after(Progress::Behind, Duration::ZERO), SHORT_PAUSE);
-        assert_eq!(pause_after(Progress::Done, long), PAUSE);
+    #[tokio::test(start_paused = true)]
+    async fn the_background_rests_three_times_as_long_as_it_works() {
+        let began = Instant::now();
+        let work = |outcome| async move {
+            sleep(Duration::from_secs(4)).await;
+            outcome
+        };
+        step(work(Ok(()))).await.unwrap();
+        assert_eq!(began.elapsed(), Duration::from_secs(16));
+        step(work(Err(Fault::Malformed { reason: String::new() }))).await.unwrap_err();
+        assert_eq!(began.elapsed(), Duration::from_secs(20), "nor does it after a failure");
     }
 
     #[tokio::test]

@@ -333,6 +333,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
         a_swept_message_stays_a_duplicate,
         what_was_not_read_in_time_leaves_a_gap_for_each_session,
         expiry_goes_on_in_small_steps_and_leaves_one_marker,
+        the_oldest_messages_go_first_whoever_they_are_for,
         a_held_message_is_left_to_its_reader,
         a_held_marker_is_left_to_its_reader,
         a_marker_does_not_expire,

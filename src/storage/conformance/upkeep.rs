@@ -1,10 +1,13 @@
 //! Stories about what happens in the background.
 
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use super::scene::{START, Scene, at, ids, inbox_of, message_id, message_ids};
 use crate::domain::ids::MessageId;
-use crate::domain::inbox::{Accepted, Gap, GapReason, SYSTEM_GAP, Sweep, Waiting};
+use crate::domain::inbox::{
+    Accepted, Gap, GapReason, OLDEST_MESSAGE, SYSTEM_GAP, Sweep, SweepRequest, Waiting,
+};
 use crate::domain::ports::Soundness;
 use crate::domain::session::Session;
 
@@ -146,6 +149,29 @@ pub(super) async fn expiry_goes_on_in_small_steps_and_leaves_one_marker(scene: S
     assert_eq!(behind_marker(&waiting), (gap(GapReason::Expired, 7, 1, 7), message_ids([8])));
     let waiting = scene.lease(&laptop, at(50)).await;
     assert_eq!(behind_marker(&waiting), (gap(GapReason::Expired, 7, 1, 7), vec![]));
+}
+
+pub(super) async fn the_oldest_messages_go_first_whoever_they_are_for(scene: Scene) {
+    let (bot, phone, laptop) =
+        (scene.device(1).await, scene.device(2).await, scene.device(3).await);
+    for n in 1..=6 {
+        let to = if n % 2 == 0 { &laptop } else { &phone };
+        send_expiring(&scene, &bot, &[to], &[(n, 50)]).await;
+    }
+    assert_eq!(scene.sweep(None, 100).await.dropped, 0, "none is over yet");
+    let next_id = AtomicU16::new(500);
+    let fresh_id = || message_id(next_id.fetch_add(1, Ordering::Relaxed));
+    let mut request = SweepRequest { from: Some(OLDEST_MESSAGE), limit: 3, now: at(50) };
+    let swept = scene.store.sweep(request, &fresh_id).await.unwrap();
+    assert_eq!((swept.expired, swept.dropped), (3, 3));
+    let waiting = scene.lease(&phone, at(50)).await;
+    assert_eq!(behind_marker(&waiting), (gap(GapReason::Expired, 2, 1, 3), vec![]));
+    let waiting = scene.lease(&laptop, at(50)).await;
+    assert_eq!(behind_marker(&waiting), (gap(GapReason::Expired, 1, 2, 2), vec![]));
+
+    request.from = swept.next;
+    let swept = scene.store.sweep(request, &fresh_id).await.unwrap();
+    assert_eq!((swept.expired, swept.dropped), (3, 3));
 }
 
 pub(super) async fn a_held_message_is_left_to_its_reader(scene: Scene) {
