@@ -60,15 +60,39 @@ const PRIMARY_KEYS: &[(&str, &str, &str, &str)] = &[(
     "a file is in one place and grows at its right edge; a server's tables can be spread by shard",
 )];
 
-/// Indexes that only PostgreSQL has: table, columns, reason.
-const POSTGRES_INDEXES: &[(&str, &str, &str)] = &[(
-    "ended_inboxes",
-    "look_at",
-    "entries stay for a while, so those that are due are looked up",
-)];
+/// Over which rows an index is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Extent {
+    All,
+    Some,
+}
 
-/// Indexes that only SQLite has: table, columns, reason.
-const SQLITE_INDEXES: &[(&str, &str, &str)] = &[];
+/// An index that one database has: table, columns, rows, reason.
+type Own = (&'static str, &'static str, Extent, &'static str);
+
+/// Indexes that only PostgreSQL has.
+const POSTGRES_INDEXES: &[Own] = &[
+    (
+        "ended_inboxes",
+        "look_at",
+        Extent::All,
+        "entries stay for a while, so those that are due are looked up",
+    ),
+    (
+        "sessions",
+        "account",
+        Extent::Some,
+        "a roster reads the rows anyway, to see whether they are visible",
+    ),
+];
+
+/// Indexes that only SQLite has.
+const SQLITE_INDEXES: &[Own] = &[(
+    "sessions",
+    "account,id,agreement_key,platform",
+    Extent::Some,
+    "what an index has need not be read from the rows, which saves a page for each roster",
+)];
 
 /// Rows of `sequences` that only SQLite has, with the reason.
 const SQLITE_SEQUENCES: &[(&str, &str)] =
@@ -99,8 +123,7 @@ struct Index {
     /// In order, with commas between them.
     columns: String,
     unique: bool,
-    /// Whether it is over some of the rows only.
-    partial: bool,
+    extent: Extent,
 }
 
 fn folder(database: &str) -> PathBuf {
@@ -158,7 +181,7 @@ async fn sqlite_schema() -> Schema {
             table: row.get("table_name"),
             columns: row.get("column_names"),
             unique: row.get("only_one"),
-            partial: row.get("is_partial"),
+            extent: extent(row.get("is_partial")),
         });
     }
     let sequences = sqlite(&mut connection, "SELECT name FROM sequences").await;
@@ -210,13 +233,17 @@ async fn postgres_schema() -> Schema {
         if row.get("is_primary") {
             schema.primary_keys.insert((table, columns));
         } else {
-            let (unique, partial) = (row.get("only_one"), row.get("is_partial"));
-            schema.indexes.insert(Index { table, columns, unique, partial });
+            let (unique, extent) = (row.get("only_one"), extent(row.get("is_partial")));
+            schema.indexes.insert(Index { table, columns, unique, extent });
         }
     }
     let sequences = sqlx::query("SELECT name FROM sequences").fetch_all(&mut connection).await;
     schema.sequences = sequences.unwrap().iter().map(|row| row.get("name")).collect();
     schema
+}
+
+fn extent(is_partial: bool) -> Extent {
+    if is_partial { Extent::Some } else { Extent::All }
 }
 
 fn in_sqlites_words(kind: &str) -> &'static str {
@@ -240,11 +267,13 @@ impl Schema {
 }
 
 /// Takes out what a list allows one database to have; what is listed and not there is a mistake too.
-fn take_out(indexes: &mut BTreeSet<Index>, allowed: &[(&str, &str, &str)]) {
-    for (table, columns, reason) in allowed {
+fn take_out(indexes: &mut BTreeSet<Index>, allowed: &[Own]) {
+    for (table, columns, extent, reason) in allowed {
         let before = indexes.len();
-        indexes
-            .retain(|index| (index.table.as_str(), index.columns.as_str()) != (*table, *columns));
+        indexes.retain(|index| {
+            (index.table.as_str(), index.columns.as_str(), index.extent)
+                != (*table, *columns, *extent)
+        });
         assert!(indexes.len() < before, "no index on {table} ({columns}): {reason}");
     }
 }

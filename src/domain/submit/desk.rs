@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join;
+
 use super::addressees::{self, Address, Known, Refusal, Target};
 use super::compare::{self, Objection};
 use super::{Content, Stale, Submission, Verdict, digest_of, message_id_used};
@@ -66,23 +68,25 @@ impl<'a> Desk<'a> {
         let items = || open.iter().filter_map(|index| batch.get(*index));
         let addresses: HashSet<Address> = items().map(Address::of).collect();
         let ids = distinct(addresses.iter().map(|address| address.conversation));
-        let found = match fresh {
-            true => gateway.store.fresh_conversations(&ids).await?,
-            false => gateway.store.conversations(&ids).await?,
-        };
-        let conversations: HashMap<_, _> = found.into_iter().map(|one| (one.id, one)).collect();
         let me = sender.account.id;
-        let named: Vec<_> = (addresses.into_iter())
+        // Most of a batch names its recipients, whatever their conversations say.
+        let named = addresses.iter().filter_map(|address| address.to.named());
+        let named = distinct(named.chain([me]));
+        let looks = (conversations(gateway, &ids, fresh), rosters(gateway, &named, fresh));
+        let (conversations, mut rosters) = try_join(looks.0, looks.1).await?;
+        let addressed: Vec<_> = (addresses.into_iter())
             .map(|address| (address, addressees::accounts(address, me, &conversations)))
             .collect();
-
-        let users = named.iter().flat_map(|(_, users)| users.iter().flatten().copied());
-        let rosters = rosters(gateway, distinct(users.chain([me])), fresh).await?;
+        let users = addressed.iter().flat_map(|(_, users)| users.iter().flatten().copied());
+        let others = distinct(users.filter(|user| named.binary_search(user).is_err()));
+        if !others.is_empty() {
+            rosters.extend(self::rosters(gateway, &others, fresh).await?);
+        }
         let known = Known { sender, conversations: &conversations, rosters: &rosters };
         let target = |(address, users): (Address, Result<Vec<UserId>, Refusal>)| {
             (address, users.and_then(|users| known.target(address, &users)))
         };
-        let mut targets: HashMap<_, _> = named.into_iter().map(target).collect();
+        let mut targets: HashMap<_, _> = addressed.into_iter().map(target).collect();
         refuse_blocked(gateway, sender, &mut targets).await?;
         let represented = items().filter_map(|item| item.details.representative);
         let represented = distinct(represented.filter(|it| *it != me));
@@ -334,14 +338,26 @@ fn split(content: &Content, audience: &Audience) -> (bytes::Bytes, Vec<Slot>) {
     }
 }
 
+async fn conversations(
+    gateway: &Gateway,
+    ids: &[ConversationId],
+    fresh: bool,
+) -> Result<HashMap<ConversationId, Conversation>, Fault> {
+    let found = match fresh {
+        true => gateway.store.fresh_conversations(ids).await?,
+        false => gateway.store.conversations(ids).await?,
+    };
+    Ok(found.into_iter().map(|one| (one.id, one)).collect())
+}
+
 async fn rosters(
     gateway: &Gateway,
-    users: Vec<UserId>,
+    users: &[UserId],
     fresh: bool,
 ) -> Result<HashMap<UserId, Arc<Roster>>, Fault> {
     let rosters = match fresh {
-        true => gateway.store.fresh_rosters(&users).await?,
-        false => gateway.store.rosters(&users).await?,
+        true => gateway.store.fresh_rosters(users).await?,
+        false => gateway.store.rosters(users).await?,
     };
     Ok(rosters.into_iter().map(|roster| (roster.user, roster)).collect())
 }

@@ -30,9 +30,12 @@ use crate::storage::open::StorageConfig;
 /// So many questions are taken at once, at most.
 const AT_ONCE: usize = 64;
 
-/// How long a reader stays in a transaction. While it does, the log cannot be copied beyond it, and
-/// cannot begin anew.
-const STAY: Duration = Duration::from_millis(50);
+/// How long a reader stays in a transaction, at most. While it does, the log cannot be copied beyond
+/// it, and cannot begin anew.
+const STAY: Duration = Duration::from_millis(250);
+
+/// How long it stays without a question.
+const IDLE: Duration = Duration::from_millis(50);
 
 /// Threads that read.
 pub(super) struct Readers {
@@ -212,8 +215,12 @@ impl Line {
             return Err(StoreError::Closed);
         }
         waiting.questions.push_back(question);
+        // Whoever was told of the first takes them all.
+        let is_first = waiting.questions.len() == 1;
         drop(waiting);
-        self.come.notify_one();
+        if is_first {
+            self.come.notify_one();
+        }
         Ok(())
     }
 
@@ -235,7 +242,11 @@ impl Line {
             }
         };
         let count = waiting.questions.len().min(AT_ONCE);
-        waiting.questions.drain(..count).collect()
+        let taken = waiting.questions.drain(..count).collect();
+        if !waiting.questions.is_empty() {
+            self.come.notify_one();
+        }
+        taken
     }
 }
 
@@ -268,7 +279,7 @@ impl Stay {
 impl Reader {
     fn work(mut self) {
         loop {
-            let questions = self.line.take(self.stay.map(Stay::left));
+            let questions = self.line.take(self.stay.map(|stay| stay.left().min(IDLE)));
             match questions.is_empty() {
                 false => self.answer(questions),
                 true if self.stay.is_some() => self.leave(),

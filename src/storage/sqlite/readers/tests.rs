@@ -121,7 +121,7 @@ async fn a_reader_that_is_asked_nothing_more_leaves_by_itself() {
     readers.read(AsOf::LastChange, rows).await.unwrap();
     write(&config);
     let log = Connection::open(&config.path).unwrap();
-    log.busy_timeout(STAY * 200).unwrap();
+    log.busy_timeout(IDLE * 200).unwrap();
     let is_busy = |row: &rusqlite::Row<'_>| row.get(0);
     let busy: i64 = log.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy).unwrap();
     assert_eq!(busy, 0);
