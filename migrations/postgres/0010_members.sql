@@ -24,7 +24,6 @@ CREATE INDEX members_idle ON members (account) WHERE had_device = 0;
 -- Whether anything names an account, which is removed otherwise.
 CREATE INDEX sessions_account ON sessions (account);
 CREATE INDEX conversations_creator ON conversations (creator);
-CREATE INDEX relationships_other ON relationships (other);
 
 -- What a live session of a member has beside what all sessions have. The row goes when the session
 -- ends. The texts are as their owner wrote them.

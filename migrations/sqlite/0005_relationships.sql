@@ -11,3 +11,6 @@ CREATE TABLE relationships (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX relationships_listed ON relationships (owner, relation, changed_at);
+
+-- Who has blocked an account, and whether anything names it.
+CREATE INDEX relationships_other ON relationships (other, relation);

@@ -140,6 +140,7 @@ impl FirstSession {
         NewSession {
             id: self.id,
             account: account.number,
+            user: account.id,
             signing_key: self.signing_key,
             platform: self.platform,
             attestation: None,

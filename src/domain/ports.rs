@@ -237,6 +237,14 @@ pub trait Relationships: Send + Sync {
         among: &[AccountNumber],
     ) -> Result<Vec<AccountNumber>, Fault>;
 
+    /// Everybody who has blocked `account`, in no particular order; nothing when they are more than
+    /// `limit`.
+    async fn all_blockers(
+        &self,
+        account: AccountNumber,
+        limit: u32,
+    ) -> Result<Option<Vec<AccountNumber>>, Fault>;
+
     /// Those of `users` that take part in a conversation in which `account` takes part too.
     async fn companions_among(
         &self,

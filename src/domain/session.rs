@@ -63,6 +63,8 @@ pub struct NewSession {
     pub id: SessionId,
     /// The account that signs in.
     pub account: AccountNumber,
+    /// The account's public id.
+    pub user: UserId,
     /// The Ed25519 key that verifies its tokens; on file for no other session.
     pub signing_key: VerifyingKey,
     /// What kind of device it says it is.
@@ -138,6 +140,7 @@ impl Gateway {
         self.sign_in(NewSession {
             id: self.random_id(),
             account: by.account.number,
+            user: by.account.id,
             signing_key: request.signing_key,
             platform: request.platform,
             attestation: Some(attestation),
@@ -162,6 +165,7 @@ impl Gateway {
         self.sign_in(NewSession {
             id: self.random_id(),
             account: account.number,
+            user: account.id,
             signing_key,
             platform,
             attestation: None,

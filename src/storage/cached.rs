@@ -13,6 +13,7 @@ mod conversations;
 mod dropboxes;
 mod members;
 mod nodes;
+mod owners;
 mod phones;
 mod remembered;
 mod sending;
@@ -43,8 +44,9 @@ use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{Accounts, FreshId, Inbox, Rosters, Sessions, Store};
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
+use owners::Owners;
 use remembered::Remembered;
-use sending::Block;
+use sending::{Block, Blockers};
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,9 @@ impl Default for CacheConfig {
     }
 }
 
+/// Lists are kilobytes where other entries are some hundred bytes, so fewer of them are kept.
+const FEWER: u64 = 10;
+
 /// A store that remembers what it read.
 pub struct CachedStore {
     inner: Arc<dyn Store>,
@@ -77,13 +82,16 @@ struct Caches {
     /// What does not exist is not remembered, so nothing is to be forgotten when it comes to be.
     accounts: Remembered<UserId, Account>,
     conversations: Remembered<ConversationId, Conversation>,
-    /// Whether somebody is blocked: first the one who would send, then the one who would get it.
+    /// Who has blocked an account.
+    blockers: Remembered<AccountNumber, Blockers>,
+    /// Of those whom too many have blocked, whether somebody has: first the one who would send, then
+    /// the one who would get it.
     blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
-    users: Cache<AccountNumber, UserId>,
+    users: Owners<AccountNumber, UserId>,
     phones: Remembered<PhoneNumber, Arc<Phone>>,
     /// Which of them a generation, and a device, belongs to.
-    numbers: Cache<AccountNumber, PhoneNumber>,
+    numbers: Owners<AccountNumber, PhoneNumber>,
     device_numbers: Cache<SessionNumber, PhoneNumber>,
     members: members::MemberCaches,
     /// When sessions were last noted to be in use.
@@ -100,10 +108,11 @@ impl CachedStore {
             tokens: Remembered::new(config.entries, config.token_life),
             accounts: Remembered::new(config.entries, config.life),
             conversations: Remembered::new(config.entries, config.life),
+            blockers: Remembered::new(config.entries.div_ceil(FEWER), config.life),
             blocks: Remembered::new(config.entries, config.life),
-            users: Cache::builder().max_capacity(config.entries).build(),
+            users: Owners::new(config.entries),
             phones: Remembered::new(config.entries, config.life),
-            numbers: Cache::builder().max_capacity(config.entries).build(),
+            numbers: Owners::new(config.entries),
             device_numbers: Cache::builder().max_capacity(config.entries).build(),
             members: members::MemberCaches::new(*config),
             seen: Cache::builder().max_capacity(config.entries).build(),
@@ -134,11 +143,7 @@ impl CachedStore {
 
 impl Caches {
     fn know_users(&self, rosters: &[Arc<Roster>]) {
-        for roster in rosters {
-            if !self.users.contains_key(&roster.account) {
-                self.users.insert(roster.account, roster.user);
-            }
-        }
+        self.users.note(rosters.iter().map(|roster| (roster.account, roster.user)));
     }
 
     /// Drops what the guards stood for. A conversation is kept by its id and guarded by its number,
@@ -222,11 +227,11 @@ impl Sessions for CachedStore {
         limit: u32,
         gap_id: MessageId,
     ) -> Result<SignedIn, Fault> {
-        let (account, replaces) = (session.account, session.replaces);
+        let (user, replaces) = (session.user, session.replaces);
         self.change(
             move |inner| async move { inner.sign_in(session, limit, gap_id).await },
             move |caches, _| {
-                caches.forget_rosters([account]);
+                caches.rosters.forget([user]);
                 if let Some(replaced) = replaces {
                     caches.sessions.forget([replaced]);
                     caches.tokens.forget_everything();

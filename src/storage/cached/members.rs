@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use sealpost_sdk::keys::VerifyingKey;
 
+use super::owners::Owners;
 use super::remembered::Remembered;
 use super::{CacheConfig, CachedStore, Caches};
 use crate::domain::Fault;
@@ -26,7 +27,7 @@ pub(super) struct MemberCaches {
 struct Made {
     members: Remembered<UserId, Arc<Member>>,
     /// Whose an account and a device are. That never changes, nor whose a key is.
-    users: Cache<AccountNumber, UserId>,
+    users: Owners<AccountNumber, UserId>,
     owners: Cache<SessionNumber, UserId>,
     keys: Cache<VerifyingKey, (UserId, SessionNumber)>,
 }
@@ -41,7 +42,7 @@ impl MemberCaches {
             let CacheConfig { entries, life, .. } = self.config;
             Made {
                 members: Remembered::new(entries, life),
-                users: Cache::builder().max_capacity(entries).build(),
+                users: Owners::new(entries),
                 owners: Cache::builder().max_capacity(entries).build(),
                 keys: Cache::builder().max_capacity(entries).build(),
             }
@@ -67,9 +68,7 @@ impl MemberCaches {
 
 impl Made {
     fn know(&self, member: &Member) {
-        if !self.users.contains_key(&member.account) {
-            self.users.insert(member.account, member.user);
-        }
+        self.users.note([(member.account, member.user)]);
         for device in &member.devices {
             if !self.owners.contains_key(&device.session) {
                 self.owners.insert(device.session, member.user);
@@ -92,9 +91,8 @@ impl Caches {
                 None => others.push(account),
             }
         }
-        let is_unknown = |other: &AccountNumber| {
-            !self.users.contains_key(other) && !self.numbers.contains_key(other)
-        };
+        let is_unknown =
+            |other: &AccountNumber| !self.users.knows(other) && !self.numbers.knows(other);
         if others.iter().any(is_unknown) {
             made.members.forget_everything();
         }

@@ -20,9 +20,7 @@ use crate::domain::prekeys::{NewPrekeys, SignedPrekey, TakenPrekey};
 impl Caches {
     /// Notes whose a phone's account and devices are.
     fn know_phone(&self, phone: &Phone) {
-        if self.numbers.get(&phone.account).is_none() {
-            self.numbers.insert(phone.account, phone.number.clone());
-        }
+        self.numbers.note([(phone.account, phone.number.clone())]);
         for device in &phone.devices {
             if self.device_numbers.get(&device.session).is_none() {
                 self.device_numbers.insert(device.session, phone.number.clone());
@@ -42,7 +40,7 @@ impl Caches {
                 None => others.push(account),
             }
         }
-        if !others.is_empty() && others.iter().any(|other| !self.users.contains_key(other)) {
+        if !others.is_empty() && others.iter().any(|other| !self.users.knows(other)) {
             self.phones.forget_everything();
         }
         others

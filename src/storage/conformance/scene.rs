@@ -96,6 +96,7 @@ impl Scene {
         NewSession {
             id: session_id(n),
             account: account.number,
+            user: account.id,
             signing_key: key(n),
             platform: "Test".to_owned(),
             attestation: None,

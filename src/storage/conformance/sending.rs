@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::scene::{START, Scene, at, ids, inbox_of, message_id, message_ids, user_id};
+use crate::domain::account::Account;
 use crate::domain::idempotency::{
     AnswerQuota, Claimed, LONGEST_ANSWER, RequestClaim, RequestKey, RunningRequest, StoredAnswer,
 };
@@ -28,10 +29,16 @@ pub(super) async fn a_relation_is_one_sided_and_the_last_word_counts(scene: Scen
     assert_eq!(latest, friends[..1]);
     assert!(scene.store.relations(two.number, &all).await.unwrap().is_empty());
 
+    let all_blockers = async |account: &Account, limit: u32| {
+        scene.store.all_blockers(account.number, limit).await.unwrap()
+    };
+    assert_eq!(all_blockers(&two, 0).await, Some(Vec::new()), "friends are not among them");
     // A cache that knew that nobody is blocked must forget it.
     assert!(scene.store.blockers(two.number, &all).await.unwrap().is_empty());
     change(two.number, RelationChange::Set(Relation::Blocked), 4).await;
     assert_eq!(scene.store.blockers(two.number, &all).await.unwrap(), [one.number]);
+    assert_eq!(all_blockers(&two, 1).await, Some(vec![one.number]));
+    assert_eq!(all_blockers(&two, 0).await, None, "they are more than that");
     assert!(scene.store.blockers(one.number, &all).await.unwrap().is_empty());
     assert!(scene.store.blockers(three.number, &all).await.unwrap().is_empty());
     change(two.number, RelationChange::Clear(Relation::Friend), 5).await;

@@ -111,6 +111,19 @@ impl Relationships for MemoryStore {
         Ok(among.iter().filter(blocks).copied().collect())
     }
 
+    async fn all_blockers(
+        &self,
+        account: AccountNumber,
+        limit: u32,
+    ) -> Result<Option<Vec<AccountNumber>>, Fault> {
+        let state = self.state();
+        let relations = state.relations.iter();
+        let blocks =
+            relations.filter(|(pair, known)| pair.1 == account && known.0 == Relation::Blocked);
+        let owners: Vec<_> = blocks.map(|(pair, _)| pair.0).collect();
+        Ok(Some(owners).filter(|owners| owners.len() <= limit as usize))
+    }
+
     async fn companions_among(
         &self,
         account: AccountNumber,

@@ -95,6 +95,7 @@ const OTHERS: &[&str] = &[
     prekeys::TAKE,
     relationships::RELATIONS,
     relationships::BLOCKERS,
+    relationships::ALL_BLOCKERS,
     relationships::COMPANIONS_AMONG,
     requests::READ,
     requests::DROP,

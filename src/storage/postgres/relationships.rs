@@ -1,6 +1,7 @@
 //! What accounts are to each other.
 
 use async_trait::async_trait;
+use sqlx::postgres::PgRow;
 use sqlx::query;
 
 use super::PostgresStore;
@@ -27,6 +28,9 @@ pub(super) const RELATIONS: &str = "
 
 pub(super) const BLOCKERS: &str = "
     SELECT owner FROM relationships WHERE owner = ANY($2) AND other = $1 AND relation = $3";
+
+pub(super) const ALL_BLOCKERS: &str = "
+    SELECT owner FROM relationships WHERE other = $1 AND relation = $2 LIMIT $3";
 
 const RELATED: &str = concat!(
     "SELECT ",
@@ -105,15 +109,24 @@ impl Relationships for PostgresStore {
         if among.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = query(BLOCKERS)
+        let found = query(BLOCKERS)
             .bind(account.0)
             .bind(account_array(among))
+            .bind(Relation::Blocked.as_str());
+        Ok(owners(found.fetch_all(&mut self.reader().await?).await)?)
+    }
+
+    async fn all_blockers(
+        &self,
+        account: AccountNumber,
+        limit: u32,
+    ) -> Result<Option<Vec<AccountNumber>>, Fault> {
+        let found = query(ALL_BLOCKERS)
+            .bind(account.0)
             .bind(Relation::Blocked.as_str())
-            .fetch_all(&mut self.reader().await?)
-            .await
-            .map_err(during("looking for blocked senders"))?;
-        let owners = rows.iter().map(|row| value(row, "owner").map(AccountNumber));
-        Ok(owners.collect::<Result<_, _>>()?)
+            .bind(i64::from(limit) + 1);
+        let owners = owners(found.fetch_all(&mut self.reader().await?).await)?;
+        Ok(Some(owners).filter(|owners| owners.len() <= limit as usize))
     }
 
     async fn companions_among(
@@ -130,6 +143,12 @@ impl Relationships for PostgresStore {
         let rows = rows.map_err(during("looking for shared conversations"))?;
         Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
     }
+}
+
+/// Whose the relationships are that a statement gave.
+fn owners(rows: Result<Vec<PgRow>, sqlx::Error>) -> Result<Vec<AccountNumber>, StoreError> {
+    let rows = rows.map_err(during("looking for blocked senders"))?;
+    rows.iter().map(|row| value(row, "owner").map(AccountNumber)).collect()
 }
 
 async fn apply(

@@ -97,6 +97,7 @@ const STATEMENTS: &[&str] = &[
     relationships::CLEAR,
     relationships::RELATIONS,
     relationships::BLOCKERS,
+    relationships::ALL_BLOCKERS,
     relationships::RELATED,
     relationships::COMPANIONS_AMONG,
     requests::READ,

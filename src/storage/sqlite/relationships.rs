@@ -1,6 +1,7 @@
 //! What accounts are to each other.
 
 use async_trait::async_trait;
+use rusqlite::Params;
 use sqlx::{SqliteConnection, query};
 
 use super::SqliteStore;
@@ -37,6 +38,9 @@ pub(super) const BLOCKERS: &str = "
     CROSS JOIN relationships
         ON relationships.owner = wanted.value AND relationships.other = ?1
     WHERE relationships.relation = ?3";
+
+pub(super) const ALL_BLOCKERS: &str = "
+    SELECT owner FROM relationships WHERE other = ?1 AND relation = ?2 LIMIT ?3";
 
 pub(super) const RELATED: &str = concat!(
     "SELECT ",
@@ -111,15 +115,17 @@ impl Relationships for SqliteStore {
             return Ok(Vec::new());
         }
         let values = (account.0, numbers(among), Relation::Blocked.as_str());
-        let read = self.direct.read(AsOf::LastChange, move |view| {
-            let mut owners = Vec::new();
-            hand_out(view.connection, BLOCKERS, values, "looking for blocked senders", |row| {
-                owners.push(AccountNumber(row.integer("owner")?));
-                Ok(())
-            })?;
-            Ok(owners)
-        });
-        Ok(read.await?)
+        Ok(self.owners(BLOCKERS, values).await?)
+    }
+
+    async fn all_blockers(
+        &self,
+        account: AccountNumber,
+        limit: u32,
+    ) -> Result<Option<Vec<AccountNumber>>, Fault> {
+        let values = (account.0, Relation::Blocked.as_str(), i64::from(limit) + 1);
+        let owners = self.owners(ALL_BLOCKERS, values).await?;
+        Ok(Some(owners).filter(|owners| owners.len() <= limit as usize))
     }
 
     async fn companions_among(
@@ -131,6 +137,25 @@ impl Relationships for SqliteStore {
         let rows = rows.fetch_all(&self.readers).await;
         let rows = rows.map_err(during("looking for shared conversations"))?;
         Ok(rows.iter().map(|row| id(row, "id")).collect::<Result<_, _>>()?)
+    }
+}
+
+impl SqliteStore {
+    /// Whose the relationships are that a statement gives.
+    async fn owners(
+        &self,
+        statement: &'static str,
+        values: impl Params + Send + 'static,
+    ) -> Result<Vec<AccountNumber>, StoreError> {
+        let read = self.direct.read(AsOf::LastChange, move |view| {
+            let mut owners = Vec::new();
+            hand_out(view.connection, statement, values, "looking for blocked senders", |row| {
+                owners.push(AccountNumber(row.integer("owner")?));
+                Ok(())
+            })?;
+            Ok(owners)
+        });
+        read.await
     }
 }
 
