@@ -89,7 +89,7 @@ const POSTGRES_INDEXES: &[Own] = &[
 /// Indexes that only SQLite has.
 const SQLITE_INDEXES: &[Own] = &[(
     "sessions",
-    "account,id,agreement_key,platform",
+    "account,ended_at,id,agreement_key,platform",
     Extent::Some,
     "what an index has need not be read from the rows, which saves a page for each roster",
 )];

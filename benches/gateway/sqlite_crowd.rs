@@ -201,13 +201,15 @@ async fn remember(database: &Path, scene: &Scene, size: Size) {
     let options = options.synchronous(SqliteSynchronous::Off);
     let mut connection = WriterConnection::open(&options).await.expect("a database");
     let mut ids = SeenIds::open(&mut connection, NEWEST).await.expect("the tables of ids");
+    // Ids of long ago would be forgotten before anything is measured.
+    let now = SystemClock.now();
     for first in (0..size.rows).step_by(GROUP) {
         let places = first..size.rows.min(first + GROUP);
         query("BEGIN IMMEDIATE").execute(&mut *connection).await.expect("nobody else writes");
         ids.begin(&mut connection).await.expect("a transaction");
         let group = places.map(|place| Waiting::at(scene, place, size.accounts));
         let group = group.map(|it| (it.sender, it.id, it.id));
-        ids.remember(&connection, number(first), group).expect("room on the disk");
+        ids.remember(&connection, number(first), now, group).expect("room on the disk");
         query("COMMIT").execute(&mut *connection).await.expect("room on the disk");
         ids.committed();
     }

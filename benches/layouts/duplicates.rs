@@ -1,5 +1,6 @@
 //! How accepted ids are remembered.
 
+use sealpost::domain::clock::Timestamp;
 use sealpost::storage::{SeenIds, StoreError};
 use sqlx::query;
 
@@ -169,7 +170,8 @@ impl Seen {
         }
         if let (Some(runs), Some((first, _))) = (&mut self.runs, messages.first()) {
             let ids = messages.iter().map(|(_, it)| (it.sender, it.id, sixteen(&it.digest)));
-            return runs.remember(&database.writer, *first, ids).map_err(failed);
+            let at = Timestamp::from_micros(*first);
+            return runs.remember(&database.writer, *first, at, ids).map_err(failed);
         }
         let mut messages = messages.to_vec();
         match kind {

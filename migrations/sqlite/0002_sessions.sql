@@ -19,8 +19,8 @@ CREATE TABLE sessions (
 ) STRICT;
 
 -- A roster is an account's live sessions. All that it says of them is here, so that nobody who seals
--- for an account has to read their rows.
-CREATE INDEX sessions_live ON sessions (account, id, agreement_key, platform)
+-- for an account has to read their rows; `ended_at` as well, which SQLite looks at once more.
+CREATE INDEX sessions_live ON sessions (account, ended_at, id, agreement_key, platform)
     WHERE ended_at IS NULL;
 
 CREATE TABLE api_tokens (

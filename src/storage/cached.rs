@@ -44,7 +44,7 @@ use crate::domain::phone::{Phone, PhoneNumber};
 use crate::domain::ports::{Accounts, FreshId, Inbox, Rosters, Sessions, Store};
 use crate::domain::roster::Roster;
 use crate::domain::session::{ApiToken, NewSession, SessionOwner, SignedIn, TokenHash};
-use owners::Owners;
+use owners::AccountOwners;
 use remembered::Remembered;
 use sending::{Block, Blockers};
 
@@ -66,9 +66,6 @@ impl Default for CacheConfig {
     }
 }
 
-/// Lists are kilobytes where other entries are some hundred bytes, so fewer of them are kept.
-const FEWER: u64 = 10;
-
 /// A store that remembers what it read.
 pub struct CachedStore {
     inner: Arc<dyn Store>,
@@ -88,10 +85,10 @@ struct Caches {
     /// the one who would get it.
     blocks: Remembered<(AccountNumber, AccountNumber), Block>,
     /// Whose roster a generation belongs to.
-    users: Owners<AccountNumber, UserId>,
+    users: AccountOwners<UserId>,
     phones: Remembered<PhoneNumber, Arc<Phone>>,
     /// Which of them a generation, and a device, belongs to.
-    numbers: Owners<AccountNumber, PhoneNumber>,
+    numbers: AccountOwners<PhoneNumber>,
     device_numbers: Cache<SessionNumber, PhoneNumber>,
     members: members::MemberCaches,
     /// When sessions were last noted to be in use.
@@ -108,11 +105,11 @@ impl CachedStore {
             tokens: Remembered::new(config.entries, config.token_life),
             accounts: Remembered::new(config.entries, config.life),
             conversations: Remembered::new(config.entries, config.life),
-            blockers: Remembered::new(config.entries.div_ceil(FEWER), config.life),
+            blockers: Remembered::weighed(config.entries, config.life, Blockers::weight),
             blocks: Remembered::new(config.entries, config.life),
-            users: Owners::new(config.entries),
+            users: AccountOwners::new(config.entries),
             phones: Remembered::new(config.entries, config.life),
-            numbers: Owners::new(config.entries),
+            numbers: AccountOwners::new(config.entries),
             device_numbers: Cache::builder().max_capacity(config.entries).build(),
             members: members::MemberCaches::new(*config),
             seen: Cache::builder().max_capacity(config.entries).build(),
@@ -164,7 +161,7 @@ impl Caches {
     /// Drops the rosters of these accounts; all of them if it is unknown whose they are.
     fn forget_rosters(&self, accounts: impl IntoIterator<Item = AccountNumber>) {
         let users: Option<Vec<UserId>> =
-            accounts.into_iter().map(|account| self.users.get(&account)).collect();
+            accounts.into_iter().map(|account| self.users.get(account)).collect();
         match users {
             Some(users) => self.rosters.forget(users),
             None => self.rosters.forget_everything(),

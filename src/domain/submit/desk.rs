@@ -69,18 +69,20 @@ impl<'a> Desk<'a> {
         let addresses: HashSet<Address> = items().map(Address::of).collect();
         let ids = distinct(addresses.iter().map(|address| address.conversation));
         let me = sender.account.id;
-        // Most of a batch names its recipients, whatever their conversations say.
+        // Most of a batch names its recipients. They are looked up before their conversations say
+        // whether they take part; whoever does not is refused all the same.
         let named = addresses.iter().filter_map(|address| address.to.named());
-        let named = distinct(named.chain([me]));
-        let looks = (conversations(gateway, &ids, fresh), rosters(gateway, &named, fresh));
-        let (conversations, mut rosters) = try_join(looks.0, looks.1).await?;
+        let first = distinct(named.chain([me]));
+        let conversations = find_conversations(gateway, &ids, fresh);
+        let rosters = find_rosters(gateway, &first, fresh);
+        let (conversations, mut rosters) = try_join(conversations, rosters).await?;
         let addressed: Vec<_> = (addresses.into_iter())
             .map(|address| (address, addressees::accounts(address, me, &conversations)))
             .collect();
         let users = addressed.iter().flat_map(|(_, users)| users.iter().flatten().copied());
-        let others = distinct(users.filter(|user| named.binary_search(user).is_err()));
+        let others = distinct(users.filter(|user| first.binary_search(user).is_err()));
         if !others.is_empty() {
-            rosters.extend(self::rosters(gateway, &others, fresh).await?);
+            rosters.extend(find_rosters(gateway, &others, fresh).await?);
         }
         let known = Known { sender, conversations: &conversations, rosters: &rosters };
         let target = |(address, users): (Address, Result<Vec<UserId>, Refusal>)| {
@@ -338,7 +340,7 @@ fn split(content: &Content, audience: &Audience) -> (bytes::Bytes, Vec<Slot>) {
     }
 }
 
-async fn conversations(
+async fn find_conversations(
     gateway: &Gateway,
     ids: &[ConversationId],
     fresh: bool,
@@ -350,7 +352,7 @@ async fn conversations(
     Ok(found.into_iter().map(|one| (one.id, one)).collect())
 }
 
-async fn rosters(
+async fn find_rosters(
     gateway: &Gateway,
     users: &[UserId],
     fresh: bool,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use sealpost_sdk::keys::VerifyingKey;
 
-use super::owners::Owners;
+use super::owners::AccountOwners;
 use super::remembered::Remembered;
 use super::{CacheConfig, CachedStore, Caches};
 use crate::domain::Fault;
@@ -27,8 +27,8 @@ pub(super) struct MemberCaches {
 struct Made {
     members: Remembered<UserId, Arc<Member>>,
     /// Whose an account and a device are. That never changes, nor whose a key is.
-    users: Owners<AccountNumber, UserId>,
-    owners: Cache<SessionNumber, UserId>,
+    users: AccountOwners<UserId>,
+    device_owners: Cache<SessionNumber, UserId>,
     keys: Cache<VerifyingKey, (UserId, SessionNumber)>,
 }
 
@@ -42,8 +42,8 @@ impl MemberCaches {
             let CacheConfig { entries, life, .. } = self.config;
             Made {
                 members: Remembered::new(entries, life),
-                users: Owners::new(entries),
-                owners: Cache::builder().max_capacity(entries).build(),
+                users: AccountOwners::new(entries),
+                device_owners: Cache::builder().max_capacity(entries).build(),
                 keys: Cache::builder().max_capacity(entries).build(),
             }
         })
@@ -70,8 +70,8 @@ impl Made {
     fn know(&self, member: &Member) {
         self.users.note([(member.account, member.user)]);
         for device in &member.devices {
-            if !self.owners.contains_key(&device.session) {
-                self.owners.insert(device.session, member.user);
+            if !self.device_owners.contains_key(&device.session) {
+                self.device_owners.insert(device.session, member.user);
             }
         }
     }
@@ -86,14 +86,13 @@ impl Caches {
         let Some(made) = self.members.made.get() else { return accounts.collect() };
         let mut others = Vec::new();
         for account in accounts {
-            match made.users.get(&account) {
+            match made.users.get(account) {
                 Some(user) => made.members.forget([user]),
                 None => others.push(account),
             }
         }
-        let is_unknown =
-            |other: &AccountNumber| !self.users.knows(other) && !self.numbers.knows(other);
-        if others.iter().any(is_unknown) {
+        let is_unknown = |other| !self.users.knows(other) && !self.numbers.knows(other);
+        if others.iter().copied().any(is_unknown) {
             made.members.forget_everything();
         }
         others
@@ -178,7 +177,7 @@ impl Members for CachedStore {
     /// The same.
     async fn member_device_is_live(&self, session: SessionNumber) -> Result<bool, Fault> {
         let made = self.caches.members.made();
-        let member = made.owners.get(&session).and_then(|user| made.members.get(&user));
+        let member = made.device_owners.get(&session).and_then(|user| made.members.get(&user));
         match member.and_then(|member| DeviceOwner::of(member, session)) {
             Some(_) => Ok(true),
             None => self.inner.member_device_is_live(session).await,
@@ -201,7 +200,7 @@ impl Members for CachedStore {
     ) -> Result<(), Fault> {
         self.change(
             move |inner| async move { inner.change_member_device(session, change).await },
-            move |caches, _| caches.members.forget_which(|made| made.owners.get(&session)),
+            move |caches, _| caches.members.forget_which(|made| made.device_owners.get(&session)),
         )
         .await
     }
@@ -214,7 +213,7 @@ impl Members for CachedStore {
     ) -> Result<SessionNumber, Fault> {
         self.change(
             move |inner| async move { inner.end_member_device(account, device, at).await },
-            move |caches, _| caches.members.forget_which(|made| made.users.get(&account)),
+            move |caches, _| caches.members.forget_which(|made| made.users.get(account)),
         )
         .await
     }
@@ -228,7 +227,7 @@ impl Members for CachedStore {
         self.change(
             move |inner| async move { inner.delete_member(account, at).await },
             move |caches, _| {
-                caches.members.forget_which(|made| made.users.get(&account));
+                caches.members.forget_which(|made| made.users.get(account));
                 caches.conversations.forget_everything();
             },
         )

@@ -35,12 +35,12 @@ impl Caches {
     ) -> Vec<AccountNumber> {
         let mut others = Vec::new();
         for account in accounts {
-            match self.numbers.get(&account) {
+            match self.numbers.get(account) {
                 Some(number) => self.phones.forget([number]),
                 None => others.push(account),
             }
         }
-        if !others.is_empty() && others.iter().any(|other| !self.users.knows(other)) {
+        if others.iter().any(|other| !self.users.knows(*other)) {
             self.phones.forget_everything();
         }
         others
@@ -48,7 +48,7 @@ impl Caches {
 
     /// Drops the phone of an account; all of them if it is unknown whose it is.
     fn forget_phone_of(&self, account: AccountNumber) {
-        match self.numbers.get(&account) {
+        match self.numbers.get(account) {
             Some(number) => self.phones.forget([number]),
             None => self.phones.forget_everything(),
         }

@@ -36,6 +36,13 @@ where
         Self { cache, changes: Mutex::new(0) }
     }
 
+    /// Entries that are not all of one size: `weight` says of how many usual ones one takes the place.
+    pub(super) fn weighed(entries: u64, life: Duration, weight: fn(&V) -> u32) -> Self {
+        let cache = Cache::builder().max_capacity(entries).time_to_live(life);
+        let cache = cache.weigher(move |_, value| weight(value)).build();
+        Self { cache, changes: Mutex::new(0) }
+    }
+
     pub(super) fn get(&self, key: &K) -> Option<V> {
         self.cache.get(key)
     }

@@ -45,8 +45,14 @@ pub(super) async fn a_relation_is_one_sided_and_the_last_word_counts(scene: Scen
     let mut relations = scene.store.relations(one.number, &all).await.unwrap();
     relations.sort_unstable_by_key(|it| it.0);
     assert_eq!(relations, [(two.number, Relation::Blocked), (three.number, Relation::Friend)]);
-    change(two.number, RelationChange::Clear(Relation::Blocked), 6).await;
-    assert!(scene.store.blockers(two.number, &all).await.unwrap().is_empty());
+    let again = RelationChange::Set(Relation::Blocked);
+    scene.store.change_relation(three.number, two.number, again, at(6)).await.unwrap();
+    let mut both = all_blockers(&two, 2).await.unwrap();
+    both.sort_unstable();
+    assert_eq!((both, all_blockers(&two, 1).await), (vec![one.number, three.number], None));
+    change(two.number, RelationChange::Clear(Relation::Blocked), 7).await;
+    assert_eq!(all_blockers(&two, 1).await, Some(vec![three.number]));
+    assert_eq!(scene.store.blockers(two.number, &all).await.unwrap(), [three.number]);
 }
 
 pub(super) async fn who_shares_a_conversation_is_found_among_others(scene: Scene) {

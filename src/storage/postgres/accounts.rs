@@ -135,7 +135,7 @@ pub(super) async fn make(
     let mut sessions = Vec::with_capacity(new.sessions.len());
     for first in &new.sessions {
         let first = first.clone().of(&account);
-        sessions.push(sign_in::create(link, &first, account.id).await?);
+        sessions.push(sign_in::create(link, &first).await?);
     }
     if !sessions.is_empty() {
         sign_in::raise_generation(link, account.number).await?;

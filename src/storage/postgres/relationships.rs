@@ -32,6 +32,8 @@ pub(super) const BLOCKERS: &str = "
 pub(super) const ALL_BLOCKERS: &str = "
     SELECT owner FROM relationships WHERE other = $1 AND relation = $2 LIMIT $3";
 
+const BLOCKED: &str = "looking for blocked senders";
+
 const RELATED: &str = concat!(
     "SELECT ",
     account_columns!(),
@@ -113,7 +115,8 @@ impl Relationships for PostgresStore {
             .bind(account.0)
             .bind(account_array(among))
             .bind(Relation::Blocked.as_str());
-        Ok(owners(found.fetch_all(&mut self.reader().await?).await)?)
+        let rows = found.fetch_all(&mut self.reader().await?).await.map_err(during(BLOCKED))?;
+        Ok(owners(&rows)?)
     }
 
     async fn all_blockers(
@@ -125,8 +128,8 @@ impl Relationships for PostgresStore {
             .bind(account.0)
             .bind(Relation::Blocked.as_str())
             .bind(i64::from(limit) + 1);
-        let owners = owners(found.fetch_all(&mut self.reader().await?).await)?;
-        Ok(Some(owners).filter(|owners| owners.len() <= limit as usize))
+        let rows = found.fetch_all(&mut self.reader().await?).await.map_err(during(BLOCKED))?;
+        Ok(Some(owners(&rows)?).filter(|blockers| blockers.len() <= limit as usize))
     }
 
     async fn companions_among(
@@ -146,8 +149,7 @@ impl Relationships for PostgresStore {
 }
 
 /// Whose the relationships are that a statement gave.
-fn owners(rows: Result<Vec<PgRow>, sqlx::Error>) -> Result<Vec<AccountNumber>, StoreError> {
-    let rows = rows.map_err(during("looking for blocked senders"))?;
+fn owners(rows: &[PgRow]) -> Result<Vec<AccountNumber>, StoreError> {
     rows.iter().map(|row| value(row, "owner").map(AccountNumber)).collect()
 }
 

@@ -4,7 +4,7 @@ use sqlx::query;
 
 use super::gaps::{self, Marker};
 use super::link::Link;
-use super::rows::{count, id, value};
+use super::rows::{count, value};
 use super::successors;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
@@ -16,7 +16,7 @@ use crate::storage::error::{StoreError, during};
 /// The account, its live sessions without the replaced one, the replaced one if it is live, and
 /// whether the key is on file: everything that can speak against signing in.
 pub(super) const CIRCUMSTANCES: &str = "
-    SELECT accounts.id AS user_id,
+    SELECT
         (SELECT count(*) FROM sessions
             WHERE account = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2) AS others,
         (SELECT number FROM sessions
@@ -62,8 +62,7 @@ pub(super) async fn sign_in(
         let reason = format!("the account has all the {limit} sessions that it may have");
         return Ok(Err(Fault::conflict("sessions", reason)));
     }
-    let user = id(&row, "user_id")?;
-    let session = create(link, new, user).await?;
+    let session = create(link, new).await?;
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
         let old = InboxKey { shard: new.account.shard(), session: old };
@@ -80,11 +79,7 @@ pub(super) async fn sign_in(
 }
 
 /// Puts a session on file.
-pub(super) async fn create(
-    link: &mut Link<'_>,
-    new: &NewSession,
-    user: UserId,
-) -> Result<Session, StoreError> {
+pub(super) async fn create(link: &mut Link<'_>, new: &NewSession) -> Result<Session, StoreError> {
     let agreement_key = new.signing_key.agreement_key();
     let (added_by, signature) = match &new.attestation {
         Some(word) => (Some(word.added_by.as_bytes().to_vec()), Some(word.signature.to_vec())),
@@ -106,7 +101,7 @@ pub(super) async fn create(
         number: SessionNumber(value(&row, "number")?),
         id: new.id,
         account: new.account,
-        user,
+        user: new.user,
         signing_key: new.signing_key,
         agreement_key,
         platform: new.platform.clone(),

@@ -140,7 +140,7 @@ pub(super) async fn make(
     let mut sessions = Vec::with_capacity(new.sessions.len());
     for first in &new.sessions {
         let first = first.clone().of(&account);
-        sessions.push(sign_in::create(connection, &first, account.id).await?);
+        sessions.push(sign_in::create(connection, &first).await?);
     }
     if !sessions.is_empty() {
         sign_in::raise_generation(connection, account.number).await?;

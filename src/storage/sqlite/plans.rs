@@ -152,6 +152,22 @@ const STATEMENTS: &[&str] = &[
     top_ups::CLOSE_OVER,
 ];
 
+/// The steps of a statement's plan, in SQLite's words.
+async fn steps(store: &SqliteStore, statement: &str) -> Vec<String> {
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let steps = query(explain).fetch_all(&store.readers).await.unwrap();
+    steps.iter().map(|step| step.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn a_roster_is_read_from_its_index_alone() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let store = SqliteStore::open(&StorageConfig::at(folder.path().join("plans.db"))).await;
+    let steps = steps(&store.unwrap(), rosters::ROSTERS).await;
+    let is_covered = |step: &String| step.contains("sessions USING COVERING INDEX sessions_live");
+    assert!(steps.iter().any(is_covered), "{steps:?}");
+}
+
 #[tokio::test]
 async fn every_statement_finds_its_rows_by_a_key() {
     let folder = tempfile::TempDir::new().unwrap();
@@ -177,10 +193,7 @@ async fn every_statement_finds_its_rows_by_a_key() {
         seen::STATEMENTS,
     ];
     for statement in STATEMENTS.iter().chain(others.into_iter().flatten()) {
-        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-        let steps = query(explain).fetch_all(&store.readers).await.unwrap();
-        for step in steps {
-            let step: String = step.get("detail");
+        for step in steps(&store, statement).await {
             let lists = [
                 "json_each",
                 "wanted",

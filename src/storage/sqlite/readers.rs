@@ -215,10 +215,9 @@ impl Line {
             return Err(StoreError::Closed);
         }
         waiting.questions.push_back(question);
-        // Whoever was told of the first takes them all.
-        let is_first = waiting.questions.len() == 1;
-        drop(waiting);
-        if is_first {
+        // Whoever is told of the first takes them all. They are told under the lock, so that nobody
+        // who comes later waits until this thread runs again.
+        if waiting.questions.len() == 1 {
             self.come.notify_one();
         }
         Ok(())

@@ -115,7 +115,7 @@ impl Relationships for SqliteStore {
             return Ok(Vec::new());
         }
         let values = (account.0, numbers(among), Relation::Blocked.as_str());
-        Ok(self.owners(BLOCKERS, values).await?)
+        Ok(self.found_blockers(BLOCKERS, values).await?)
     }
 
     async fn all_blockers(
@@ -124,8 +124,8 @@ impl Relationships for SqliteStore {
         limit: u32,
     ) -> Result<Option<Vec<AccountNumber>>, Fault> {
         let values = (account.0, Relation::Blocked.as_str(), i64::from(limit) + 1);
-        let owners = self.owners(ALL_BLOCKERS, values).await?;
-        Ok(Some(owners).filter(|owners| owners.len() <= limit as usize))
+        let blockers = self.found_blockers(ALL_BLOCKERS, values).await?;
+        Ok(Some(blockers).filter(|blockers| blockers.len() <= limit as usize))
     }
 
     async fn companions_among(
@@ -141,19 +141,19 @@ impl Relationships for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Whose the relationships are that a statement gives.
-    async fn owners(
+    /// Those whose blocks a statement gives.
+    async fn found_blockers(
         &self,
         statement: &'static str,
         values: impl Params + Send + 'static,
     ) -> Result<Vec<AccountNumber>, StoreError> {
         let read = self.direct.read(AsOf::LastChange, move |view| {
-            let mut owners = Vec::new();
+            let mut blockers = Vec::new();
             hand_out(view.connection, statement, values, "looking for blocked senders", |row| {
-                owners.push(AccountNumber(row.integer("owner")?));
+                blockers.push(AccountNumber(row.integer("owner")?));
                 Ok(())
             })?;
-            Ok(owners)
+            Ok(blockers)
         });
         read.await
     }

@@ -5,7 +5,7 @@ use sqlx::{SqliteConnection, query};
 use super::connection::WriterConnection;
 use super::gaps::{self, Marker};
 use super::inboxes::Inboxes;
-use super::rows::{count, id, value};
+use super::rows::{count, value};
 use super::settle::settle_inbox;
 use crate::domain::Fault;
 use crate::domain::clock::Timestamp;
@@ -17,7 +17,7 @@ use crate::storage::error::{StoreError, during};
 /// The account, its live sessions without the replaced one, the replaced one if it is live, and
 /// whether the key is on file: everything that can speak against signing in.
 pub(super) const CIRCUMSTANCES: &str = "
-    SELECT accounts.id AS user_id,
+    SELECT
         (SELECT count(*) FROM sessions
             WHERE account = ?1 AND ended_at IS NULL AND id IS NOT ?2) AS others,
         (SELECT number FROM sessions
@@ -60,8 +60,7 @@ pub(super) async fn sign_in(
         let reason = format!("the account has all the {limit} sessions that it may have");
         return Ok(Err(Fault::conflict("sessions", reason)));
     }
-    let user = id(&row, "user_id")?;
-    let session = create(connection, new, user).await?;
+    let session = create(connection, new).await?;
     let replaced = replaced.map(SessionNumber);
     if let Some(old) = replaced {
         let old = InboxKey { shard: new.account.shard(), session: old };
@@ -82,7 +81,6 @@ pub(super) async fn sign_in(
 pub(super) async fn create(
     connection: &mut SqliteConnection,
     new: &NewSession,
-    user: UserId,
 ) -> Result<Session, StoreError> {
     let agreement_key = new.signing_key.agreement_key();
     let (added_by, signature) = match &new.attestation {
@@ -105,7 +103,7 @@ pub(super) async fn create(
         number: SessionNumber(value(&row, "number")?),
         id: new.id,
         account: new.account,
-        user,
+        user: new.user,
         signing_key: new.signing_key,
         agreement_key,
         platform: new.platform.clone(),

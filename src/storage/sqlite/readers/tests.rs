@@ -180,3 +180,46 @@ async fn without_a_database_each_is_told() {
         futures_util::future::join_all((0..9).map(|_| readers.read(AsOf::LastChange, rows))).await;
     assert!(asked.iter().all(|it| matches!(it, Err(StoreError::Sqlite { .. }))), "{asked:?}");
 }
+
+/// A question whose answer nobody waits for.
+struct Unheard;
+
+impl Question for Unheard {
+    fn begin(&self) -> bool {
+        true
+    }
+
+    fn as_of(&self) -> AsOf {
+        AsOf::LastChange
+    }
+
+    fn answer(self: Box<Self>, _: Result<&View<'_>, StoreError>) {}
+}
+
+/// Takes questions on a thread of its own, once it has most probably begun to wait for them; if it has
+/// not, it finds by itself what it should be told of.
+async fn take_elsewhere(line: &Arc<Line>) -> tokio::task::JoinHandle<usize> {
+    let line = Arc::clone(line);
+    let other = tokio::task::spawn_blocking(move || line.take(None).len());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    other
+}
+
+#[tokio::test]
+async fn whoever_cannot_take_all_tells_another() {
+    let line = Arc::new(Line::default());
+    let other = take_elsewhere(&line).await;
+    let questions = (0..=AT_ONCE).map(|_| Box::new(Unheard) as Box<dyn Question>);
+    line.waiting().questions.extend(questions);
+    let here = line.take(None).len();
+    let there = timeout(Duration::from_secs(60), other).await.unwrap().unwrap();
+    assert_eq!((here.max(there), here + there), (AT_ONCE, AT_ONCE + 1));
+}
+
+#[tokio::test]
+async fn the_first_of_many_questions_tells_somebody() {
+    let line = Arc::new(Line::default());
+    let other = take_elsewhere(&line).await;
+    line.push(Box::new(Unheard)).unwrap();
+    assert_eq!(timeout(Duration::from_secs(60), other).await.unwrap().unwrap(), 1);
+}

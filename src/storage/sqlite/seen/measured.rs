@@ -44,7 +44,8 @@ impl SeenIds {
         Ok(self.0.digests(connection, ids)?.iter().flatten().count())
     }
 
-    /// Adds ids, each with its sender and its digest, and moves others on.
+    /// Adds ids of messages that were accepted at this time, each with its sender and its digest, and
+    /// moves others on.
     ///
     /// # Errors
     /// When the database fails.
@@ -52,12 +53,13 @@ impl SeenIds {
         &mut self,
         connection: &WriterConnection,
         number: i64,
+        at: Timestamp,
         ids: impl Iterator<Item = (i64, [u8; 16], [u8; 16])>,
     ) -> Result<(), StoreError> {
         let ids = ids.map(|(sender, id, digest)| {
             (AccountNumber(sender), MessageId::from_bytes(id), MessageDigest(digest))
         });
-        self.0.append(connection, number, Timestamp::from_micros(number), ids)?;
+        self.0.append(connection, number, at, ids)?;
         self.0.step(connection)
     }
 
