@@ -9,8 +9,8 @@
 //! What callers may rely on:
 //! * An answer comes after the commit.
 //! * A group that met another transaction is tried again as a whole, a few times.
-//! * A group that fails is taken apart and its jobs run one by one, so that a bad job fails alone,
-//!   and so does one that wants what somebody else holds for long.
+//! * A group that fails is taken apart and its jobs run one by one, waiting for nobody any more, so
+//!   that a bad job fails alone, and so does one that wants what somebody else holds.
 //! * A job that may have been done, but nobody knows, is never answered as done.
 //! * A caller that goes away cancels nothing; a job that was queued is done.
 //! * A full queue answers at once.
@@ -27,11 +27,19 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::error::StoreError;
 use crate::domain::measures::Counter;
 use crate::domain::ports::{Connections, Load};
+
+/// How long jobs wait for a part of the database that somebody else holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    Usual,
+    /// For a moment only.
+    Hurried,
+}
 
 /// What does the work of a group.
 pub(super) trait Batch: Send + 'static {
@@ -44,7 +52,11 @@ pub(super) trait Batch: Send + 'static {
     /// Runs the jobs in one transaction. When it returns an error that may be one job's fault, or
     /// that came of meeting another transaction ([`StoreError`]), nothing of them was done; after
     /// any other one all of them may be done, or none.
-    fn run(&mut self, jobs: &[Self::Job]) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn run(
+        &mut self,
+        jobs: &[Self::Job],
+        pace: Pace,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Lets go of the database.
     fn close(self) -> impl Future<Output = ()> + Send;
@@ -66,8 +78,9 @@ pub(super) struct Bounds {
 /// How often a group is run that meets others each time.
 const ATTEMPTS: u32 = 6;
 
-/// So many jobs of a group that is taken apart may wait in vain; then all of it is held up.
-const MOST_HELD: u32 = 4;
+/// So long jobs of a group that is taken apart may still find that somebody holds what they want; then
+/// all of it is held up.
+const MOST_HELD: Duration = Duration::from_secs(5);
 
 /// The wait before its second run; it grows with each.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -295,34 +308,46 @@ async fn commit<B: Batch>(
     mut group: Group<B::Job>,
     shared: &Shared,
 ) -> Group<B::Job> {
-    let together = run(batch, &group.jobs, shared).await;
+    let together = run(batch, &group.jobs, Pace::Usual, shared).await;
     let apart =
         group.jobs.len() > 1 && together.as_ref().is_err_and(StoreError::may_be_one_jobs_fault);
-    if !apart {
+    if apart {
+        commit_apart(batch, &mut group, shared).await;
+    } else {
         group.answer(&together.map_err(Arc::new));
-        return group;
-    }
-    let mut held = 0;
-    for at in 0..group.jobs.len() {
-        let alone = run(batch, std::slice::from_ref(&group.jobs[at]), shared).await;
-        held += u32::from(alone.as_ref().is_err_and(StoreError::waited));
-        let alone = alone.map_err(Arc::new);
-        if held >= MOST_HELD {
-            group.answer(&alone);
-            break;
-        }
-        if let Some(reply) = group.replies.pop_front() {
-            let _ = reply.send(alone);
-        }
     }
     group
 }
 
+/// Runs the jobs of a group one by one, and answers each. If somebody held something, the group has
+/// waited for it.
+async fn commit_apart<B: Batch>(batch: &mut B, group: &mut Group<B::Job>, shared: &Shared) {
+    let began = Instant::now();
+    for at in 0..group.jobs.len() {
+        let job = std::slice::from_ref(&group.jobs[at]);
+        let outcome = run(batch, job, Pace::Hurried, shared).await;
+        let is_held_up =
+            outcome.as_ref().is_err_and(StoreError::waited) && began.elapsed() > MOST_HELD;
+        let outcome = outcome.map_err(Arc::new);
+        if is_held_up {
+            return group.answer(&outcome);
+        }
+        if let Some(reply) = group.replies.pop_front() {
+            let _ = reply.send(outcome);
+        }
+    }
+}
+
 /// Runs jobs in one transaction, again if it met another one.
-async fn run<B: Batch>(batch: &mut B, jobs: &[B::Job], shared: &Shared) -> Result<(), StoreError> {
+async fn run<B: Batch>(
+    batch: &mut B,
+    jobs: &[B::Job],
+    pace: Pace,
+    shared: &Shared,
+) -> Result<(), StoreError> {
     let mut attempt = 1;
     loop {
-        match run_once(batch, jobs, shared).await {
+        match run_once(batch, jobs, pace, shared).await {
             Err(error) if error.met_another() && attempt < ATTEMPTS => {
                 sleep(PAUSE * attempt).await;
                 attempt += 1;
@@ -338,10 +363,11 @@ async fn run<B: Batch>(batch: &mut B, jobs: &[B::Job], shared: &Shared) -> Resul
 async fn run_once<B: Batch>(
     batch: &mut B,
     jobs: &[B::Job],
+    pace: Pace,
     shared: &Shared,
 ) -> Result<(), StoreError> {
     // A panic leaves nothing behind but the batch, which opens a new connection after it.
-    let outcome = AssertUnwindSafe(batch.run(jobs)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(batch.run(jobs, pace)).catch_unwind().await;
     let outcome = outcome.unwrap_or(Err(StoreError::Panicked));
     if outcome.is_ok() {
         shared.groups.add(1);

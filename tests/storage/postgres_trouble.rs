@@ -15,6 +15,7 @@ use sealpost::domain::top_up::{SlotAddition, SlotsAdded, TopUpOffer};
 use sealpost::storage::conformance::scene::{START, Scene, at, ids, inbox_of, message_id};
 use sealpost::storage::{OpenError, PostgresConfig, PostgresStore};
 use sqlx::{PgConnection, query};
+use tokio::task::yield_now;
 use tokio::time::{Instant, advance, pause, resume, timeout};
 
 use crate::harness::mute::Way;
@@ -55,15 +56,24 @@ async fn who_wants_what_somebody_holds_does_not_fail_its_neighbours() {
         messages.push(scene.message(&bot, &[&other], n).await);
     }
     let mut stranger = hold(&schema, &phone).await;
-    // The first waits alone; what comes meanwhile is a group with the second.
+    // The first waits alone; what comes meanwhile is a group with six more, who are before the others.
     let acknowledge = || store.acknowledge(inbox_of(&phone), vec![message_id(1)]);
     let accept = async {
         wait_until_blocked(&schema, &mut stranger).await;
         let accepting = messages.into_iter().map(|message| store.accept(vec![message]));
-        tokio::join!(acknowledge(), join_all(accepting))
+        let acknowledging = join_all((0..6).map(|_| acknowledge()));
+        let queued = async {
+            while store.load().waiting_writes < 6 {
+                yield_now().await;
+            }
+        };
+        tokio::join!(acknowledging, async {
+            timeout(Duration::from_secs(1), queued).await.expect("the first waits for longer");
+            join_all(accepting).await
+        })
     };
-    let (first, (second, accepted)) = tokio::join!(acknowledge(), accept);
-    assert!(is_unavailable(&first) && is_unavailable(&second), "{first:?} {second:?}");
+    let (first, (others, accepted)) = tokio::join!(acknowledge(), accept);
+    assert!(is_unavailable(&first) && others.iter().all(is_unavailable), "{first:?} {others:?}");
     for outcome in accepted {
         assert!(matches!(outcome.as_deref(), Ok([Accepted::Stored(_)])), "{outcome:?}");
     }
@@ -88,7 +98,7 @@ async fn what_a_gateway_held_that_is_gone_without_a_word_is_free_again() {
     let lost =
         tokio::spawn(async move { gone.acknowledge(inbox_of(&held), vec![message_id(1)]).await });
     while !way.is_mute() {
-        tokio::task::yield_now().await;
+        yield_now().await;
     }
     let began = Instant::now();
     let acknowledge = || store.acknowledge(inbox_of(&phone), vec![message_id(1)]);

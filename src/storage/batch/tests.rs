@@ -27,7 +27,7 @@ impl Batch for Notes {
         10
     }
 
-    async fn run(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+    async fn run(&mut self, jobs: &[Job], _: Pace) -> Result<(), StoreError> {
         self.gate.acquire().await.expect("never closed").forget();
         assert!(!jobs.contains(&Job::Panicking), "a job that panics");
         if jobs.contains(&Job::Bad) {

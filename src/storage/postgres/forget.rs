@@ -42,7 +42,8 @@ struct Walk {
     limit: u32,
 }
 
-/// Rows are never updated, so those that were found are where they were found.
+/// Rows are never updated, so those that were found are where they were found. What stands at the same
+/// place in another partition, should there be any, goes only if it is old enough itself.
 pub(super) const FORGET: &str = "
     DELETE FROM seen_messages WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM (
@@ -51,7 +52,7 @@ pub(super) const FORGET: &str = "
             ORDER BY shard, era, sender, message_id LIMIT $5
         ) AS stretch
         WHERE accepted_at < $6 LIMIT $7
-    ))
+    )) AND accepted_at < $6
     RETURNING shard, era, sender, message_id";
 
 pub(super) const END_OF_STRETCH: &str = "

@@ -78,4 +78,4 @@ pub(super) const FORGET: &str = "
     DELETE FROM receipts WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM receipts WHERE delivered_at < $1 ORDER BY delivered_at LIMIT $2
         FOR UPDATE SKIP LOCKED
-    ))";
+    )) AND delivered_at < $1";

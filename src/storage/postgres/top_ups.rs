@@ -58,7 +58,7 @@ pub(super) const CLOSE_OVER: &str = "
         SELECT ctid FROM top_ups WHERE open_until <= $1
         ORDER BY open_until LIMIT $2
         FOR UPDATE SKIP LOCKED
-    ))";
+    )) AND open_until <= $1";
 
 #[async_trait]
 impl TopUps for PostgresStore {

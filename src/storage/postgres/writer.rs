@@ -30,7 +30,7 @@ use super::seen::Seen;
 use super::silence::silence;
 use crate::domain::Fault;
 use crate::storage::acceptance::AcceptJob;
-use crate::storage::batch::{Answer, Batch};
+use crate::storage::batch::{Answer, Batch, Pace};
 use crate::storage::error::{StoreError, during};
 
 /// What the writers can be asked. Everything rare is a transaction of its own ([`super::change`]).
@@ -129,9 +129,10 @@ impl PgWriter {
         }
     }
 
-    async fn attempt(&mut self, jobs: &[Job]) -> Result<(), Failed> {
+    async fn attempt(&mut self, jobs: &[Job], pace: Pace) -> Result<(), Failed> {
         let mut connection = self.connection().await.map_err(Failed::undone)?;
-        let group = run(&mut connection, self.statements, &self.memory, jobs);
+        let how = (self.statements, pace);
+        let group = run(&mut connection, how, &self.memory, jobs);
         let outcome = timeout(LONGEST, group).await.unwrap_or_else(|_| {
             let error = StoreError::Database { doing: "waiting for the server", source: silence() };
             Err(Failed::committing(error))
@@ -187,12 +188,12 @@ impl Batch for PgWriter {
         }
     }
 
-    async fn run(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+    async fn run(&mut self, jobs: &[Job], pace: Pace) -> Result<(), StoreError> {
         let was_open = self.connection.is_some();
-        let outcome = match self.attempt(jobs).await {
+        let outcome = match self.attempt(jobs, pace).await {
             // An idle connection may have been dead for long.
             Err(failed) if was_open && !failed.committing && failed.error.out_of_reach() => {
-                self.attempt(jobs).await
+                self.attempt(jobs, pace).await
             }
             outcome => outcome,
         };
@@ -231,7 +232,7 @@ impl<'a> Kinds<'a> {
 
 async fn run(
     connection: &mut PgConnection,
-    statements: Statements,
+    (statements, pace): (Statements, Pace),
     memory: &Memory,
     jobs: &[Job],
 ) -> Result<(), Failed> {
@@ -240,7 +241,7 @@ async fn run(
     let messages_alone = kinds.acknowledge.is_empty() && kinds.release.is_empty();
     let mut decided = None;
     // A statement without a name has to be in a transaction, see [`Link`].
-    if messages_alone && statements == Statements::Kept {
+    if messages_alone && statements == Statements::Kept && pace == Pace::Usual {
         let mut link = Link::outside(&mut *connection, statements);
         link.wait_for(LONGEST);
         if let Some(new) = accept::expect_new(rooms, seen.eras(), &kinds.accept) {
@@ -259,9 +260,10 @@ async fn run(
         }
         decided = Some(plain);
     }
-    let begin = match statements {
-        Statements::Kept => "BEGIN",
-        Statements::Unnamed => BEGIN,
+    let begin = match (pace, statements) {
+        (Pace::Hurried, _) => BEGIN_HURRIED,
+        (Pace::Usual, Statements::Kept) => "BEGIN",
+        (Pace::Usual, Statements::Unnamed) => BEGIN,
     };
     let begun = connection.begin_with(begin).await.map_err(during("beginning a transaction"));
     let mut link = Link::within(begun.map_err(Failed::undone)?, statements);
@@ -278,6 +280,11 @@ async fn run(
 const BEGIN: &str = concat!(
     begin!("READ COMMITTED"),
     "; SET LOCAL statement_timeout = '20s'; SET LOCAL lock_timeout = '2s'"
+);
+
+const BEGIN_HURRIED: &str = concat!(
+    begin!("READ COMMITTED"),
+    "; SET LOCAL statement_timeout = '20s'; SET LOCAL lock_timeout = '100ms'"
 );
 
 /// Jobs of a group are concurrent, so any order among the kinds is right. It is always the same, so

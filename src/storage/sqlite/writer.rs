@@ -11,7 +11,7 @@ use sqlx::query;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::super::acceptance::AcceptJob;
-use super::super::batch::{Answer, Batch};
+use super::super::batch::{Answer, Batch, Pace};
 use super::super::error::{StoreError, during};
 use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
@@ -164,7 +164,7 @@ impl Batch for SqliteWriter {
         }
     }
 
-    async fn run(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+    async fn run(&mut self, jobs: &[Job], _: Pace) -> Result<(), StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => WriterConnection::open(&self.options).await?,
