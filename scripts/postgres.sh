@@ -14,7 +14,7 @@ A PostgreSQL server on loopback, at a free port, with a password of its own and 
   find     print the folder of the newest PostgreSQL's programs, 15 or later; fail if there is none
   start    make a server below FOLDER, which must not exist yet, start it and print its URL
   restart  start the server of FOLDER again at the same port
-  kill     end it as a power cut would: kill -9 of its first process, then of all others
+  kill     end it without a word: kill -9 of its first process, then of all others
   remove   stop it and remove FOLDER
 
 SEALPOST_POSTGRES_BUFFERS and SEALPOST_POSTGRES_LOG say how much of the database a server keeps in

@@ -107,11 +107,9 @@ impl Set<'_> {
 
     async fn by_hand(&self, group: f64, written: &mut Stored) -> Measured {
         let (copy, group) = (self.template.used_copy().await, count(group).max(1));
-        let server_cpu = copy.server_cpu();
         let floor = copy.floor(&self.rows, group, self.shape.connections).await;
-        let server_cpu = copy.server_cpu() - server_cpu;
         *written = copy.stored().await;
-        Measured { server_cpu, ..Measured::of_floor(floor) }
+        Measured::of_floor(floor)
     }
 
     async fn thrown_away(&self) -> Measured {

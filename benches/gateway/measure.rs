@@ -55,6 +55,7 @@ impl Measured {
             groups: floor.transactions,
             times: floor.times,
             cpu: floor.cpu,
+            server_cpu: floor.server_cpu,
             ..Self::default()
         }
     }

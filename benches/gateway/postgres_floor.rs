@@ -68,20 +68,22 @@ pub async fn open(url: &str) -> PgConnection {
     connection
 }
 
-/// Writes all messages, so many in a transaction.
+/// Writes all messages, so many in a transaction over so many connections.
 pub async fn write(
     url: &str,
     messages: &Arc<Vec<FloorMessage>>,
-    group: usize,
-    connections: usize,
+    (group, connections): (usize, usize),
+    server_cpu: impl Fn() -> f64,
 ) -> Floor {
     let warm = messages.len() / 6;
     let mut connections = connect(url, connections).await;
     write_all(&mut connections, messages, 0..warm, group).await;
-    let (start, before) = (Instant::now(), own_cpu());
+    let (start, before) = (Instant::now(), (own_cpu(), server_cpu()));
     let times = write_all(&mut connections, messages, warm..messages.len(), group).await;
-    let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
-    Floor { seconds, transactions: times.len(), times, messages: messages.len() - warm, cpu }
+    let seconds = start.elapsed().as_secs_f64();
+    let (cpu, server_cpu) = (own_cpu() - before.0, server_cpu() - before.1);
+    let (transactions, messages) = (times.len(), messages.len() - warm);
+    Floor { seconds, transactions, times, messages, cpu, server_cpu }
 }
 
 /// Writes requests that come at a rate: whoever is free takes all that are due.
@@ -112,7 +114,8 @@ pub async fn write_at(url: &str, messages: &Arc<Vec<FloorMessage>>, arrivals: Ar
         transactions += count;
     }
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
-    Floor { seconds, transactions, times, messages: messages.len() - warm, cpu }
+    let messages = messages.len() - warm;
+    Floor { seconds, transactions, times, messages, cpu, server_cpu: 0.0 }
 }
 
 /// The requests that are due; waits for the next one if there is none.

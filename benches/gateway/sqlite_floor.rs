@@ -66,7 +66,8 @@ pub fn write(database: &Path, messages: &[FloorMessage], group: usize) -> Floor 
     let (start, before) = (Instant::now(), own_cpu());
     let times = hand.write_all(measured, group);
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
-    Floor { seconds, transactions: times.len(), times, messages: measured.len(), cpu }
+    let (transactions, messages) = (times.len(), measured.len());
+    Floor { seconds, transactions, times, messages, cpu, server_cpu: 0.0 }
 }
 
 /// Writes requests that come at a rate: all that are due in one transaction.
@@ -94,7 +95,7 @@ pub fn write_at(database: &Path, messages: &[FloorMessage], arrivals: Arrivals) 
         }
     }
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), own_cpu() - before);
-    Floor { seconds, transactions, times, messages: measured.len(), cpu }
+    Floor { seconds, transactions, times, messages: measured.len(), cpu, server_cpu: 0.0 }
 }
 
 fn wait_until(due: Instant) {

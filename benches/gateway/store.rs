@@ -26,6 +26,8 @@ pub struct Floor {
     pub messages: usize,
     /// Seconds of processor time of this process.
     pub cpu: f64,
+    /// Those of the database's server meanwhile, where that was asked for.
+    pub server_cpu: f64,
 }
 
 /// What is in the tables, to see that a floor wrote what the gateway writes.
@@ -232,7 +234,10 @@ impl Copy {
         connections: usize,
     ) -> Floor {
         match self.url() {
-            Some(url) => postgres_floor::write(&url, messages, group, connections).await,
+            Some(url) => {
+                let server_cpu = || self.server_cpu();
+                postgres_floor::write(&url, messages, (group, connections), server_cpu).await
+            }
             None => {
                 self.in_file(messages, move |file, messages| {
                     sqlite_floor::write(file, messages, group)
