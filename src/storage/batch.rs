@@ -9,8 +9,8 @@
 //! What callers may rely on:
 //! * An answer comes after the commit.
 //! * A group that met another transaction is tried again as a whole, a few times.
-//! * A group that fails is taken apart and its jobs run one by one, waiting for nobody any more, so
-//!   that a bad job fails alone, and so does one that wants what somebody else holds.
+//! * A group that fails is taken apart and its jobs run one by one, so that a bad job fails alone,
+//!   and so does one that wants what somebody else holds, who is waited for only once.
 //! * A job that may have been done, but nobody knows, is never answered as done.
 //! * A caller that goes away cancels nothing; a job that was queued is done.
 //! * A full queue answers at once.
@@ -312,24 +312,31 @@ async fn commit<B: Batch>(
     let apart =
         group.jobs.len() > 1 && together.as_ref().is_err_and(StoreError::may_be_one_jobs_fault);
     if apart {
-        commit_apart(batch, &mut group, shared).await;
+        let has_waited = together.as_ref().is_err_and(StoreError::waited);
+        commit_apart(batch, &mut group, has_waited, shared).await;
     } else {
         group.answer(&together.map_err(Arc::new));
     }
     group
 }
 
-/// Runs the jobs of a group one by one, and answers each. If somebody held something, the group has
-/// waited for it.
-async fn commit_apart<B: Batch>(batch: &mut B, group: &mut Group<B::Job>, shared: &Shared) {
+/// Runs the jobs of a group one by one, and answers each. Once somebody was waited for in vain, by the
+/// group or by one of them, nobody is waited for any more.
+async fn commit_apart<B: Batch>(
+    batch: &mut B,
+    group: &mut Group<B::Job>,
+    mut has_waited: bool,
+    shared: &Shared,
+) {
     let began = Instant::now();
     for at in 0..group.jobs.len() {
         let job = std::slice::from_ref(&group.jobs[at]);
-        let outcome = run(batch, job, Pace::Hurried, shared).await;
-        let is_held_up =
-            outcome.as_ref().is_err_and(StoreError::waited) && began.elapsed() > MOST_HELD;
+        let pace = if has_waited { Pace::Hurried } else { Pace::Usual };
+        let outcome = run(batch, job, pace, shared).await;
+        let is_held = outcome.as_ref().is_err_and(StoreError::waited);
+        has_waited |= is_held;
         let outcome = outcome.map_err(Arc::new);
-        if is_held_up {
+        if is_held && began.elapsed() > MOST_HELD {
             return group.answer(&outcome);
         }
         if let Some(reply) = group.replies.pop_front() {
