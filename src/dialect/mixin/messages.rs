@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use sealpost_sdk::types::{Data, ErrorBody, OutgoingMessage, Receipt};
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::MixinState;
@@ -103,11 +104,10 @@ async fn post(
     {
         return Err(Fault::Stale { field: "checksum" });
     }
-    let receipts: Vec<Receipt> = decided.into_iter().map(Decided::into_receipt).collect();
-    Ok(answer::data(receipts))
+    Ok(answer::data(decided))
 }
 
-/// An item, and what became of it.
+/// An item, and what became of it; written as its receipt.
 #[derive(Debug)]
 pub struct Decided {
     /// The item, or how its sender names it when it could not be read.
@@ -116,14 +116,13 @@ pub struct Decided {
     pub verdict: Verdict,
 }
 
-impl Decided {
-    /// The same in Mixin's words.
-    #[must_use]
-    pub fn into_receipt(self) -> Receipt {
-        match self.item {
-            Ok(item) => receipts::receipt(&item, self.verdict),
-            Err(label) => receipts::labelled(label, self.verdict),
-        }
+impl Serialize for Decided {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let receipt = match &self.item {
+            Ok(item) => receipts::receipt(item, &self.verdict),
+            Err(label) => receipts::labelled(label, &self.verdict),
+        };
+        receipt.serialize(serializer)
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn add(
     let top_up = read(message_id, &request.json()?)?;
     let verdict = state.gateway.top_up(&request.caller.owner, &top_up).await?;
     let label = Label { message_id: message_id.to_string(), recipient_id: String::new() };
-    Ok(answer::data(receipts::labelled(label, verdict)))
+    Ok(answer::data(receipts::labelled(&label, &verdict)))
 }
 
 fn read(message_id: MessageId, body: &TopUp) -> Result<top_up::TopUp, Fault> {

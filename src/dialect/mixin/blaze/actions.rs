@@ -7,9 +7,7 @@ use sealpost_sdk::types::blaze::{
     ACKNOWLEDGE_MESSAGE_RECEIPT, ACKNOWLEDGE_MESSAGE_RECEIPTS, CREATE_MESSAGE, CREATE_MESSAGES,
     ERROR, LIST_PENDING_MESSAGES,
 };
-use sealpost_sdk::types::{
-    AcknowledgeMessages, Acknowledgement, ApiError, BlazeFrame, ErrorExtra, Receipt,
-};
+use sealpost_sdk::types::{AcknowledgeMessages, Acknowledgement, ApiError, BlazeFrame, ErrorExtra};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -19,6 +17,7 @@ use super::{codec, frames, sending};
 use crate::dialect::mixin::MixinState;
 use crate::dialect::mixin::blaze::Guest;
 use crate::dialect::mixin::error::api_error;
+use crate::dialect::mixin::messages::Decided;
 use crate::dialect::mixin::request::{self, at_most};
 use crate::domain::error::Fault;
 use crate::domain::ids::MessageId;
@@ -265,7 +264,7 @@ async fn create_messages(
     state: &MixinState,
     guest: &Guest,
     request: &Request<'_>,
-) -> Result<Vec<Receipt>, Fault> {
+) -> Result<Vec<Decided>, Fault> {
     #[derive(Deserialize)]
     struct Params<'a> {
         #[serde(borrow)]

@@ -2,7 +2,7 @@
 //! answers of the socket's own for a single one.
 
 use sealpost_sdk::types::blaze::CREATE_MESSAGE;
-use sealpost_sdk::types::{InboxMessage, ObjectType, Receipt};
+use sealpost_sdk::types::{InboxMessage, ObjectType};
 use serde_json::value::RawValue;
 
 use crate::dialect::mixin::MixinState;
@@ -48,11 +48,10 @@ pub async fn several(
     state: &MixinState,
     guest: &Guest,
     list: &RawValue,
-) -> Result<Vec<Receipt>, Fault> {
+) -> Result<Vec<Decided>, Fault> {
     let items = outgoing::items(list.get().as_bytes(), &state.gateway.limits)?;
     state.gate.messages(&guest.visitor, items.len())?;
-    let decided = decide(state, &guest.caller.owner, &items, Door::Socket, OnStale::Reject).await?;
-    Ok(decided.into_iter().map(Decided::into_receipt).collect())
+    decide(state, &guest.caller.owner, &items, Door::Socket, OnStale::Reject).await
 }
 
 fn stored(state: &MixinState, guest: &Guest, item: &Submission) -> InboxMessage {
