@@ -66,6 +66,8 @@ mod sqlite_crowd;
 mod sqlite_floor;
 #[path = "gateway/sqlite_ids.rs"]
 mod sqlite_ids;
+#[path = "gateway/sqlite_log.rs"]
+mod sqlite_log;
 #[path = "gateway/sqlite_rows.rs"]
 mod sqlite_rows;
 #[path = "gateway/sqlite_settling.rs"]

@@ -2,6 +2,7 @@
 //! becomes of memory and of messages when there is none.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::load::{Clients, Outcome};
 use super::measure::{Measured, all_stored};
 use super::numbers::{count, float, median, percentile};
 use super::pace::Arrivals;
-use super::requests::{FloorMessage, Prepared};
+use super::requests::Prepared;
 use super::shape::{Credential, Shape};
 use super::store::{Copy, Template};
 use super::table::{bound, promise};
@@ -23,6 +24,9 @@ const SHAPE: Shape = Shape::new(16, 10, 4);
 
 /// What is sent at twice the peak, over more connections than requests may wait.
 const FLOOD: Shape = Shape::new(2000, 10, 4);
+
+/// One for each wave of what is sent then.
+const FLOOD_SEEDS: Range<u8> = 17..23;
 
 /// A round at half the peak.
 struct Half {
@@ -48,7 +52,7 @@ pub async fn measure(template: &Template, rounds: usize, scale: f64) -> String {
         halves.push(Half { peak, gateway, floor: Measured::of_floor(floor) });
     }
     let peak = median(halves.iter().map(|half| half.peak));
-    let flood = flood(template, peak * 2.0, count(float(requests) * 6.0)).await;
+    let flood = flood(template, peak * 2.0, requests * 3).await;
     told(&halves, &flood)
 }
 
@@ -66,7 +70,8 @@ fn told(halves: &[Half], flood: &Flood) -> String {
         ("messages in a commit of the gateway", middle(&|it| it.gateway.group())),
         ("messages in a commit of floor (b)", middle(&|it| it.floor.group())),
         ("memory at half the peak, MiB", middle(&|it| it.gateway.peak_memory)),
-        ("at twice the peak: requests a second that came", flood.came),
+        ("at twice the peak: seconds that it lasted", flood.seconds),
+        ("requests a second that came", flood.came),
         ("memory at half of the time, MiB", flood.early_memory),
         ("memory after all of it, MiB", flood.peak_memory),
         ("requests answered 200", float(flood.taken)),
@@ -126,6 +131,7 @@ async fn half(template: &Template, all: &Arc<[Bytes]>, rate: f64) -> Measured {
 /// What twice the peak came to.
 #[derive(Default)]
 struct Flood {
+    seconds: f64,
     /// Requests a second.
     came: f64,
     /// When half of the requests were due, and after all of them.
@@ -138,11 +144,11 @@ struct Flood {
     doubled: usize,
 }
 
-async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
+async fn flood(template: &Template, rate: f64, wave: usize) -> Flood {
     let copy = template.used_copy().await;
     let gateway = Gateway::serve(&copy);
-    let prepared = Prepared::new(&template.scene, &FLOOD, requests, 17);
-    let all = prepared.requests(&template.scene, FLOOD.credential);
+    let (all, ids) = waves(template, wave);
+    let requests = all.len();
     let mut clients = Clients::connect(gateway.process.address(), FLOOD.connections).await;
     // They come without a break, so that whatever piles up goes on doing so.
     let early = async {
@@ -150,20 +156,32 @@ async fn flood(template: &Template, rate: f64, requests: usize) -> Flood {
         gateway.process.peak_memory()
     };
     let (outcome, early_memory) = tokio::join!(clients.run_at(&all, rate), early);
-    let came = float(requests) / outcome.seconds;
+    let seconds = outcome.seconds;
     let peak_memory = gateway.process.peak_memory();
     drop(clients);
     gateway.process.stop();
-    let flood = counted(outcome, &prepared.rows, &copy).await;
-    Flood { came, early_memory, peak_memory, ..flood }
+    let flood = counted(outcome, &ids, &copy).await;
+    Flood { seconds, came: float(requests) / seconds, early_memory, peak_memory, ..flood }
+}
+
+/// Requests for some seconds, and the ids of their messages. They are made wave by wave, so that not
+/// all of them are in memory in every form.
+fn waves(template: &Template, requests: usize) -> (Arc<[Bytes]>, Vec<[u8; 16]>) {
+    let (mut all, mut ids) = (Vec::new(), Vec::new());
+    for seed in FLOOD_SEEDS {
+        let prepared = Prepared::new(&template.scene, &FLOOD, requests, seed);
+        all.extend_from_slice(&prepared.requests(&template.scene, FLOOD.credential));
+        ids.extend(prepared.rows.iter().map(|row| row.message_id));
+    }
+    (all.into(), ids)
 }
 
 /// Looks at every answer, and for every message that was taken.
-async fn counted(outcome: Outcome, rows: &[FloorMessage], copy: &Copy) -> Flood {
+async fn counted(outcome: Outcome, ids: &[[u8; 16]], copy: &Copy) -> Flood {
     let stored = copy.message_ids().await;
     let kept: HashSet<_> = stored.iter().copied().collect();
     let doubled = stored.len() - kept.len();
-    let posted = outcome.answers.into_iter().zip(rows.chunks(FLOOD.batch));
+    let posted = outcome.answers.into_iter().zip(ids.chunks(FLOOD.batch));
     let (taken, refused): (Vec<_>, Vec<_>) = posted.partition(|(answer, _)| answer.status == 200);
     for (answer, _) in &refused {
         assert_eq!(answer.status, 503, "what is not taken is put off");
@@ -174,6 +192,6 @@ async fn counted(outcome: Outcome, rows: &[FloorMessage], copy: &Copy) -> Flood 
     all_stored(&Outcome { answers, ..Outcome::default() }, FLOOD.batch);
     let successes = messages.iter().map(|messages| messages.len()).sum();
     let messages = messages.into_iter().flatten();
-    let lost = messages.filter(|it| !kept.contains(&it.message_id)).count();
+    let lost = messages.filter(|id| !kept.contains(*id)).count();
     Flood { taken, refused: refused.len(), successes, lost, doubled, ..Flood::default() }
 }

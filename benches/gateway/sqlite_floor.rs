@@ -11,6 +11,7 @@ use super::pace::{Arrivals, Found, Line};
 use super::process::own_cpu;
 use super::requests::FloorMessage;
 use super::sqlite_ids::{self, Ids};
+use super::sqlite_log::{self, Log};
 use super::sqlite_rows;
 use super::sqlite_settling::Settling;
 use super::store::{Floor, Stored};
@@ -33,14 +34,13 @@ const STORED: &str = "
         (SELECT total(sender_account + sender_session + conversation) FROM payloads),
         (SELECT total(session * 1024 + shard) FROM inbox)";
 
-/// Opens a database as the gateway's writer does, except that commits copy the log to its places in
-/// the database, as SQLite has it; asks whether it is as durable.
-pub fn open(database: &Path) -> Connection {
+/// Opens a database as the gateway's writer does; asks whether it is as durable.
+fn open(database: &Path) -> Connection {
     let connection = Connection::open(database).expect("a database");
     let settings = [
         ("journal_mode", "WAL"),
         ("synchronous", "FULL"),
-        ("wal_autocheckpoint", "16000"),
+        ("wal_autocheckpoint", sqlite_log::LONGEST),
         ("journal_size_limit", "134217728"),
         ("cache_size", "-65536"),
     ];
@@ -60,7 +60,7 @@ fn ask<T: rusqlite::types::FromSql>(connection: &Connection, question: &str) -> 
 /// Writes all messages, so many in a transaction.
 pub fn write(database: &Path, messages: &[FloorMessage], group: usize) -> Floor {
     let connection = open(database);
-    let mut hand = Hand::new(&connection).expect("tables of the gateway");
+    let mut hand = Hand::new(&connection, database).expect("tables of the gateway");
     let (first, measured) = messages.split_at(messages.len() / 6);
     hand.write_all(first, group);
     let (start, before) = (Instant::now(), own_cpu());
@@ -73,7 +73,7 @@ pub fn write(database: &Path, messages: &[FloorMessage], group: usize) -> Floor 
 /// Writes requests that come at a rate: all that are due in one transaction.
 pub fn write_at(database: &Path, messages: &[FloorMessage], arrivals: Arrivals) -> Floor {
     let connection = open(database);
-    let mut hand = Hand::new(&connection).expect("tables of the gateway");
+    let mut hand = Hand::new(&connection, database).expect("tables of the gateway");
     let requests = arrivals.requests(messages.len());
     let (first, measured) = messages.split_at(requests / 6 * arrivals.batch);
     hand.write_all(first, arrivals.batch);
@@ -105,8 +105,10 @@ fn wait_until(due: Instant) {
     }
 }
 
-/// Statements that are prepared once.
+/// Statements that are prepared once, and who copies the log.
 struct Hand<'a> {
+    connection: &'a Connection,
+    log: Log,
     begin: Statement<'a>,
     take_numbers: Statement<'a>,
     payload: Statement<'a>,
@@ -119,8 +121,10 @@ struct Hand<'a> {
 pub type Numbered<'a> = (i64, &'a FloorMessage);
 
 impl<'a> Hand<'a> {
-    fn new(connection: &'a Connection) -> rusqlite::Result<Self> {
+    fn new(connection: &'a Connection, database: &Path) -> rusqlite::Result<Self> {
         Ok(Self {
+            connection,
+            log: Log::new(database),
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             take_numbers: connection.prepare(TAKE_NUMBERS)?,
             payload: connection.prepare(PAYLOAD)?,
@@ -142,7 +146,9 @@ impl<'a> Hand<'a> {
 
     /// Writes some messages in one transaction.
     fn commit(&mut self, group: &[FloorMessage]) {
+        self.log.finish(self.connection);
         self.transaction(group).expect("sound rows, and room on the disk");
+        self.log.grew(group.iter().map(|message| message.body.len()).sum());
     }
 
     fn transaction(&mut self, group: &[FloorMessage]) -> rusqlite::Result<()> {
