@@ -28,6 +28,7 @@ mod forget;
 mod fronts;
 mod gaps;
 mod groups;
+mod handed_out;
 mod health;
 mod inbox;
 mod introductions;
@@ -80,6 +81,7 @@ use crate::domain::Fault;
 use crate::domain::ports::{Backlog, Load, Soundness, Statistics, Store};
 use forget::SeenKey;
 use fronts::Fronts;
+use handed_out::HandedOut;
 use link::Statements;
 pub(super) use portable::PostgresPort;
 use writer::{Job, Memory, PgWriter};
@@ -157,6 +159,7 @@ pub struct PostgresStore {
     pool: PgPool,
     statements: Statements,
     fronts: Fronts,
+    handed_out: HandedOut,
     writer: Writer<Job>,
     /// What the writers know.
     memory: Arc<Memory>,
@@ -190,9 +193,11 @@ impl PostgresStore {
             PgWriter::new(options, statements, config.patience, memory)
         });
         let writer = Writer::start_all(writers, bounds);
-        let (fronts, forgotten) = (Fronts::default(), Mutex::default());
+        let (fronts, handed_out) = (Fronts::default(), HandedOut::default());
+        let forgotten = Mutex::default();
         let era_ids = config.era_ids.max(1);
-        let store = Self { pool, statements, fronts, writer, memory, era_ids, forgotten };
+        let store =
+            Self { pool, statements, fronts, handed_out, writer, memory, era_ids, forgotten };
         let known = store.learn_eras().await;
         known.map_err(|source| OpenError::Database {
             path: connect::place(&options).into(),

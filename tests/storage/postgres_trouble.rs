@@ -12,7 +12,9 @@ use sealpost::domain::inbox::{Accepted, Slot};
 use sealpost::domain::ports::{Inbox, Store, TopUps};
 use sealpost::domain::session::Session;
 use sealpost::domain::top_up::{SlotAddition, SlotsAdded, TopUpOffer};
-use sealpost::storage::conformance::scene::{START, Scene, at, ids, inbox_of, message_id};
+use sealpost::storage::conformance::scene::{
+    START, Scene, at, ids, inbox_of, message_id, message_ids,
+};
 use sealpost::storage::{OpenError, PostgresConfig, PostgresStore};
 use sqlx::{PgConnection, query};
 use tokio::task::yield_now;
@@ -107,6 +109,28 @@ async fn what_a_gateway_held_that_is_gone_without_a_word_is_free_again() {
     }
     assert!(scene.lease(&phone, at(100)).await.is_empty());
     lost.abort();
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
+async fn what_was_handed_out_is_acknowledged_when_the_server_has_forgotten_its_lease() {
+    let schema = Schema::create();
+    let (store, scene) = open(schema.config()).await;
+    let (bot, phone) = (scene.device(1).await, scene.device(2).await);
+    for n in 1..=3 {
+        scene.send(&bot, &[&phone], n).await;
+    }
+    let mut request = Scene::request(&phone, START);
+    request.limit = 2;
+    assert_eq!(ids(&store.lease(request).await.unwrap().messages), message_ids([1, 2]));
+    // A lease does not wait for the disk; this is what a crash leaves of one.
+    query("UPDATE inbox SET leased_until = 0, deliveries = 0")
+        .execute(&mut schema.connect().await)
+        .await
+        .unwrap();
+    scene.acknowledge(&phone, &[1, 3]).await;
+    assert_eq!(ids(&scene.lease(&phone, START).await), message_ids([2, 3]));
     store.close().await;
 }
 

@@ -137,7 +137,8 @@ impl Inbox for PostgresStore {
 
 /// Message ids stand in the payloads alone; an index from them to the rows of each inbox would
 /// cost every accepted message more than this search costs its acknowledgement. Ids are compared
-/// with a table of those that are wanted, made once; `OFFSET 0` sees to that.
+/// with a table of those that are wanted, made once; `OFFSET 0` sees to that. A server that crashed
+/// may not know of a delivery that this process knows of ([`super::handed_out`]).
 pub(super) const HANDED_OUT: &str = "
     SELECT number, message_id, sender_account, category
     FROM (
@@ -156,7 +157,7 @@ pub(super) const HANDED_OUT: &str = "
             WHERE payloads.shard = recent.home AND payloads.number = recent.number
             OFFSET 0
         ) AS payload
-        WHERE recent.deliveries > 0
+        WHERE recent.deliveries > 0 OR recent.number <= $6
         OFFSET 0
     ) AS handed_out
     WHERE is_wanted";
@@ -171,6 +172,7 @@ impl PostgresStore {
         let wanted: HashSet<MessageId> = ids.iter().copied().collect();
         let list = id_array(wanted.iter().copied());
         let first = FIRST_WINDOW + 2 * i64::try_from(wanted.len()).unwrap_or(0);
+        let last = self.handed_out.last(inbox).map_or(i64::MIN, |last| last.0);
         let front = self.front(inbox).await?;
         let mut handed_out = Vec::new();
         for (window, from) in [(Some(first), front), (Some(first * FURTHER), front), (None, 1)] {
@@ -180,6 +182,7 @@ impl PostgresStore {
                 .bind(window)
                 .bind(&list)
                 .bind(from)
+                .bind(last)
                 .fetch_all(&mut self.reader().await?)
                 .await
                 .map_err(during("looking for acknowledged messages"))?;

@@ -4,7 +4,8 @@
 //! allows, locks those that are still free, and writes into them until when they are held. An empty
 //! inbox is only looked at: nothing is locked, no transaction number is taken, and nothing is written.
 //! The commit does not wait for the disk. A server that crashes may forget a lease whose messages
-//! were sent already; they are handed out again then, as they would be after any other accident.
+//! were sent already; they are handed out again then, as they would be after any other accident,
+//! unless they were acknowledged meanwhile: that is possible still ([`super::handed_out`]).
 //!
 //! # The order of first deliveries
 //!
@@ -147,6 +148,7 @@ impl PostgresStore {
             };
             // What was taken is the reader's, whatever becomes of the rest.
             if !messages.is_empty() || nothing {
+                self.handed_out.note(request.inbox, &messages);
                 return Ok(Leased { messages, until, more });
             }
             // Each message that was set aside lets the next look come further.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::fronts::Fronts;
+use super::handed_out::HandedOut;
 use super::link::Statements;
 use super::{PostgresConfig, PostgresStore, connect, migrate};
 use crate::storage::batch::Writer;
@@ -24,6 +25,7 @@ impl PostgresStore {
             pool,
             statements,
             fronts: Fronts::default(),
+            handed_out: HandedOut::default(),
             writer: Writer::closed(),
             // Nobody who looks around asks for message ids, whose tables may not be there yet.
             memory: Arc::default(),
