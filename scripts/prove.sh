@@ -9,7 +9,7 @@ usage: scripts/prove.sh [PROOF ...]
 Runs the named proofs, or all of them:
 
   kills       kill -9 in a stream of posts, a hundred rounds, and the power cut
-  postgres-kills  kill -9 of PostgreSQL in a stream of posts, twenty rounds
+  postgres-kills  kill -9 of PostgreSQL amid posts and readers, twenty rounds
   sockets     ten thousand idle sockets: memory of each, and delivery beside an echo
   simulation  readers that come and go at random, two hundred times
   hushnet     HushNet's senders and readers for a minute each on both databases, and two thousand

@@ -8,6 +8,7 @@ mod commits;
 mod disk;
 mod http;
 mod postgres;
+mod reader;
 mod strace_log;
 mod stream;
 

@@ -20,10 +20,10 @@ use sealpost::sdk::types::{
 };
 use serde::de::DeserializeOwned;
 
-use super::http::{Answer, Connection};
+use super::http::Connection;
 
-/// How many messages a device asks for at a time.
-const PAGE: usize = 100;
+/// How many messages a device asks for, or acknowledges, at a time.
+pub const PAGE: usize = 100;
 
 /// An account's session, and the connection over which it talks to the gateway.
 pub struct Actor {
@@ -97,19 +97,13 @@ impl Actor {
 
     /// Posts a batch once to a gateway whose database may be out of reach.
     pub fn try_post(&mut self, batch: &Batch) -> io::Result<Posted> {
-        let (method, path) = ("POST", "/encrypted_messages");
-        let token = self.token(method, path, &batch.body);
-        let answer = self.connection.request(method, path, &token, &batch.body)?;
-        let text = String::from_utf8_lossy(&answer.body);
-        if answer.status == 503 {
-            assert!(answer.retry_after.is_some(), "503 without Retry-After: {text}");
+        let receipts: Option<Vec<Receipt>> =
+            self.try_call("POST", "/encrypted_messages", &batch.body)?;
+        let Some(receipts) = receipts else {
             return Ok(Posted::Refused);
-        }
-        assert_eq!(answer.status, 200, "{method} {path} was answered {text}");
-        let receipts: Data<Vec<Receipt>> =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(receipts.data.len(), batch.messages.len());
-        for receipt in &receipts.data {
+        };
+        assert_eq!(receipts.len(), batch.messages.len());
+        for receipt in &receipts {
             assert_eq!(receipt.state, ReceiptState::Success, "{receipt:?}");
         }
         Ok(Posted::Stored)
@@ -118,36 +112,52 @@ impl Actor {
     /// Everything that waits for this session, opened and acknowledged: text by message id, with
     /// the number of times that it came.
     pub fn drain(&mut self, sender: &Keystore) -> BTreeMap<MessageId, usize> {
-        let secret = self.keystore.session_private_key.agreement_secret();
-        let from = sender.session_private_key.verifying_key().agreement_key();
+        let answers = "the gateway answers a reader";
         let mut seen = BTreeMap::new();
         loop {
-            let page: Vec<InboxMessage> = self
-                .call("GET", &format!("/inbox?wait=0&limit={PAGE}"), b"")
-                .expect("the gateway answers a reader");
+            let page = self.try_fetch(sender, 0).expect(answers).expect(answers);
             if page.is_empty() {
                 return seen;
             }
-            for message in &page {
-                let sealed = base64url::decode(&message.data_base64).expect("base64");
-                let session = self.keystore.session_id;
-                let text = envelope::open(&sealed, session, &secret, Some(&[from]));
-                let text = text.expect("an envelope for this session");
-                assert_eq!(text, message.message_id.to_string().as_bytes());
-                *seen.entry(message.message_id).or_default() += 1;
+            let read: Vec<_> = page.iter().map(|message| message.message_id).collect();
+            for message in &read {
+                *seen.entry(*message).or_default() += 1;
             }
-            self.acknowledge(&page);
+            self.try_acknowledge(&read).expect(answers).expect(answers);
         }
     }
 
-    fn acknowledge(&mut self, page: &[InboxMessage]) {
+    /// Asks once for a page of what waits for this session, or comes within so many seconds, and
+    /// opens each message. `None` from a gateway whose database is out of reach.
+    pub fn try_fetch(
+        &mut self,
+        sender: &Keystore,
+        wait: u64,
+    ) -> io::Result<Option<Vec<InboxMessage>>> {
+        let page: Option<Vec<InboxMessage>> =
+            self.try_call("GET", &format!("/inbox?wait={wait}&limit={PAGE}"), b"")?;
+        page.iter().flatten().for_each(|message| self.open(sender, message));
+        Ok(page)
+    }
+
+    fn open(&self, sender: &Keystore, message: &InboxMessage) {
+        let secret = self.keystore.session_private_key.agreement_secret();
+        let from = sender.session_private_key.verifying_key().agreement_key();
+        let sealed = base64url::decode(&message.data_base64).expect("base64");
+        let text = envelope::open(&sealed, self.keystore.session_id, &secret, Some(&[from]));
+        let text = text.expect("an envelope for this session");
+        assert_eq!(text, message.message_id.to_string().as_bytes());
+    }
+
+    /// Acknowledges up to a page of messages once. `None` when nobody knows what became of it, with
+    /// a gateway whose database is out of reach.
+    pub fn try_acknowledge(&mut self, page: &[MessageId]) -> io::Result<Option<()>> {
         let status = AcknowledgementStatus::Read;
-        let read =
-            page.iter().map(|message| Acknowledgement { message_id: message.message_id, status });
+        let read = page.iter().map(|message| Acknowledgement { message_id: *message, status });
         let body = serde_json::to_vec(&read.collect::<Vec<_>>()).expect("plain data");
-        let answer: io::Result<Vec<Acknowledgement>> =
-            self.call("POST", "/acknowledgements", &body);
-        assert_eq!(answer.expect("the gateway answers a reader").len(), page.len());
+        let answer: Option<Vec<Acknowledgement>> =
+            self.try_call("POST", "/acknowledgements", &body)?;
+        Ok(answer.map(|answer| assert_eq!(answer.len(), page.len())))
     }
 
     fn call<T: DeserializeOwned>(
@@ -156,13 +166,28 @@ impl Actor {
         path: &str,
         body: &[u8],
     ) -> io::Result<T> {
+        let answer = self.try_call(method, path, body)?;
+        Ok(answer.unwrap_or_else(|| panic!("{method} {path} was answered 503")))
+    }
+
+    /// `None` for the one answer that a gateway may give whose database is out of reach.
+    fn try_call<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> io::Result<Option<T>> {
         let token = self.token(method, path, body);
-        let Answer { status, body, .. } = self.connection.request(method, path, &token, body)?;
-        let text = String::from_utf8_lossy(&body);
-        assert_eq!(status, 200, "{method} {path} was answered {text}");
-        let answer: Data<T> = serde_json::from_slice(&body)
+        let answer = self.connection.request(method, path, &token, body)?;
+        let text = String::from_utf8_lossy(&answer.body);
+        if answer.status == 503 {
+            assert!(answer.retry_after.is_some(), "503 without Retry-After: {text}");
+            return Ok(None);
+        }
+        assert_eq!(answer.status, 200, "{method} {path} was answered {text}");
+        let answer: Data<T> = serde_json::from_str(&text)
             .unwrap_or_else(|error| panic!("{method} {path} was answered {text}: {error}"));
-        Ok(answer.data)
+        Ok(Some(answer.data))
     }
 
     fn token(&mut self, method: &str, path: &str, body: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! A stream of posts over several connections that ends when the gateway does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -123,20 +123,41 @@ pub struct Found {
 /// everything again, to the last byte as before, and insists that what was missing is there, once,
 /// and that nothing else comes a second time.
 pub fn check_inboxes(address: SocketAddr, cast: &Cast, ledger: &Ledger, seed: u64) -> Found {
-    let first = drain_all(address, cast, seed);
+    let nothing = vec![BTreeSet::new(); cast.devices.len()];
+    check_rest(address, cast, ledger, &nothing, seed)
+}
+
+/// The same for devices that have acknowledged some messages already, which must not come again.
+pub fn check_rest(
+    address: SocketAddr,
+    cast: &Cast,
+    ledger: &Ledger,
+    acknowledged: &[BTreeSet<MessageId>],
+    seed: u64,
+) -> Found {
+    let mut inboxes = drain_all(address, cast, seed);
+    for (inbox, acknowledged) in inboxes.iter_mut().zip(acknowledged) {
+        let again: Vec<_> = inbox.intersection(acknowledged).collect();
+        assert!(again.is_empty(), "acknowledged and delivered again: {again:?}");
+        inbox.extend(acknowledged);
+    }
     let sent: BTreeSet<_> = ledger.sent.iter().flat_map(|batch| batch.messages.clone()).collect();
-    let lost: Vec<_> = ledger.promised.difference(&first).collect();
-    assert!(lost.is_empty(), "answered SUCCESS and lost: {lost:?}");
-    assert!(first.is_subset(&sent), "messages that nobody sent");
+    for inbox in &inboxes {
+        let lost: Vec<_> = ledger.promised.difference(inbox).collect();
+        assert!(lost.is_empty(), "answered SUCCESS and lost: {lost:?}");
+        assert!(inbox.is_subset(&sent), "messages that nobody sent");
+    }
+    let first = the_same(&inboxes);
 
     let mut bot = Actor::connect(address, &cast.bot, seed).expect("the gateway listens");
     for batch in &ledger.sent {
         let receipts = bot.post(batch).expect("the gateway answers");
         successes(batch, &receipts);
     }
-    let second = drain_all(address, cast, seed);
-    let missing: BTreeSet<_> = sent.difference(&first).copied().collect();
-    assert_eq!(second, missing, "sent again: exactly what was missing comes");
+    let inboxes = drain_all(address, cast, seed);
+    let second = the_same(&inboxes);
+    let missing: BTreeSet<_> = sent.difference(first).copied().collect();
+    assert_eq!(*second, missing, "sent again: exactly what was missing comes");
     Found {
         promised: ledger.promised.len(),
         unanswered: first.len() - ledger.promised.len(),
@@ -144,17 +165,21 @@ pub fn check_inboxes(address: SocketAddr, cast: &Cast, ledger: &Ledger, seed: u6
     }
 }
 
-/// What all devices got, which must be the same, and each message once.
-fn drain_all(address: SocketAddr, cast: &Cast, seed: u64) -> BTreeSet<MessageId> {
-    let drain = |device: &Keystore| -> BTreeMap<MessageId, usize> {
+/// What each device got, each message once.
+fn drain_all(address: SocketAddr, cast: &Cast, seed: u64) -> Vec<BTreeSet<MessageId>> {
+    let drain = |device: &Keystore| {
         let reader = Actor::connect(address, device, seed);
-        reader.expect("the gateway listens").drain(&cast.bot)
-    };
-    let inboxes: Vec<_> = cast.devices.iter().map(drain).collect();
-    for inbox in &inboxes {
+        let inbox = reader.expect("the gateway listens").drain(&cast.bot);
         let twice: Vec<_> = inbox.iter().filter(|(_, times)| **times != 1).collect();
         assert!(twice.is_empty(), "delivered more than once: {twice:?}");
-        assert!(inbox.keys().eq(inboxes[0].keys()), "the devices did not get the same messages");
-    }
-    inboxes[0].keys().copied().collect()
+        inbox.into_keys().collect()
+    };
+    cast.devices.iter().map(drain).collect()
+}
+
+/// What every device got, none more and none less than another.
+fn the_same(inboxes: &[BTreeSet<MessageId>]) -> &BTreeSet<MessageId> {
+    let same = inboxes.iter().all(|inbox| *inbox == inboxes[0]);
+    assert!(same, "the devices did not get the same messages");
+    &inboxes[0]
 }
