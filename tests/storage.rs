@@ -6,6 +6,7 @@ mod portable;
 mod postgres;
 mod postgres_eras;
 mod postgres_members;
+mod postgres_partitions;
 mod postgres_races;
 mod postgres_replaced;
 mod postgres_settings;

@@ -14,10 +14,10 @@ use crate::harness::postgres::Schema;
 
 /// Schemas, of which each is dropped when the next one is made.
 #[derive(Default)]
-struct Schemas(RefCell<Option<Schema>>);
+pub struct Schemas(RefCell<Option<Schema>>);
 
 impl Schemas {
-    fn config(&self) -> PostgresConfig {
+    pub fn config(&self) -> PostgresConfig {
         // The old one goes first.
         self.0.take();
         let schema = Schema::create();

@@ -42,17 +42,19 @@ struct Walk {
     limit: u32,
 }
 
-/// Rows are never updated, so those that were found are where they were found. What stands at the same
-/// place in another partition, should there be any, goes only if it is old enough itself.
+/// Rows are never updated, so those that were found are where they were found. A place is one of a
+/// partition, should there be any.
 pub(super) const FORGET: &str = "
-    DELETE FROM seen_messages WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM (
-            SELECT ctid, accepted_at FROM seen_messages
+    WITH old AS MATERIALIZED (
+        SELECT part, place FROM (
+            SELECT tableoid AS part, ctid AS place, accepted_at FROM seen_messages
             WHERE (shard, era, sender, message_id) > ($1, $2, $3, $4)
             ORDER BY shard, era, sender, message_id LIMIT $5
         ) AS stretch
         WHERE accepted_at < $6 LIMIT $7
-    )) AND accepted_at < $6
+    )
+    DELETE FROM seen_messages USING old
+    WHERE seen_messages.ctid = old.place AND seen_messages.tableoid = old.part
     RETURNING shard, era, sender, message_id";
 
 pub(super) const END_OF_STRETCH: &str = "

@@ -175,8 +175,11 @@ const CHECKSUMS: &str = "
     SELECT coalesce(sum(checksum_failures), 0)::bigint AS wrong
     FROM pg_stat_database WHERE datname = current_database()";
 
+/// Of the largest partition, if there are any: a stretch is one of each of them.
 const BLOCKS: &str = "
-    SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint AS blocks";
+    SELECT coalesce(max(pg_relation_size(relid)), pg_relation_size($1::text::regclass))
+        / current_setting('block_size')::bigint AS blocks
+    FROM pg_partition_tree($1::text::regclass)";
 
 const LIMIT: &str = "SELECT set_config('statement_timeout', $1, true)";
 

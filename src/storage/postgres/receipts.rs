@@ -74,8 +74,12 @@ pub(super) async fn are_there_older(
     Ok(old.map_err(during("looking for old receipts"))?.is_some())
 }
 
+/// A place is one of a partition, should there be any.
 pub(super) const FORGET: &str = "
-    DELETE FROM receipts WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM receipts WHERE delivered_at < $1 ORDER BY delivered_at LIMIT $2
+    WITH old AS MATERIALIZED (
+        SELECT tableoid AS part, ctid AS place FROM receipts WHERE delivered_at < $1
+        ORDER BY delivered_at LIMIT $2
         FOR UPDATE SKIP LOCKED
-    )) AND delivered_at < $1";
+    )
+    DELETE FROM receipts USING old
+    WHERE receipts.ctid = old.place AND receipts.tableoid = old.part";

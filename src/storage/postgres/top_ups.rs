@@ -52,13 +52,16 @@ pub(super) const EXTEND: &str = "UPDATE payloads SET waiting = $3 WHERE shard = 
 pub(super) const CLOSE: &str =
     "DELETE FROM top_ups WHERE shard = $1 AND sender = $2 AND message_id = $3";
 
-/// Those that somebody adds to at this moment are closed the next time.
+/// Those that somebody adds to at this moment are closed the next time. A place is one of a partition,
+/// should there be any.
 pub(super) const CLOSE_OVER: &str = "
-    DELETE FROM top_ups WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM top_ups WHERE open_until <= $1
+    WITH over AS MATERIALIZED (
+        SELECT tableoid AS part, ctid AS place FROM top_ups WHERE open_until <= $1
         ORDER BY open_until LIMIT $2
         FOR UPDATE SKIP LOCKED
-    )) AND open_until <= $1";
+    )
+    DELETE FROM top_ups USING over
+    WHERE top_ups.ctid = over.place AND top_ups.tableoid = over.part";
 
 #[async_trait]
 impl TopUps for PostgresStore {
