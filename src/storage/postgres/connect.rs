@@ -13,7 +13,10 @@ use crate::storage::error::{StoreError, during};
 use crate::storage::open::OpenError;
 
 /// The first version that has all that is used here.
-const OLDEST: i64 = 15_00_00;
+const OLDEST: i64 = 15 * MAJOR;
+
+/// A version is told as one number, with the minor one at its end.
+const MAJOR: i64 = 10_000;
 
 /// How many statements a connection remembers; there are fewer than that.
 const STATEMENTS: usize = 512;
@@ -103,6 +106,22 @@ pub(super) struct Server {
     synchronous_commit: String,
 }
 
+impl Server {
+    /// Looks whether it can be relied upon.
+    ///
+    /// # Errors
+    /// When it is too old, or does not wait for every disk at a commit.
+    fn check(&self, place: String) -> Result<(), OpenError> {
+        if self.version < OLDEST {
+            return Err(OpenError::Server { place, found: self.version / MAJOR });
+        }
+        if ["off", "local"].contains(&self.synchronous_commit.as_str()) {
+            return Err(OpenError::NotDurable { place, found: self.synchronous_commit.clone() });
+        }
+        Ok(())
+    }
+}
+
 /// The first connection, on which the server is asked what it is.
 ///
 /// # Errors
@@ -118,13 +137,7 @@ pub(super) async fn connect(
     let asked = timeout(patience, ask(&mut connection)).await;
     let asked = asked.unwrap_or_else(|_| Err(during(ASKING)(silence())));
     let server = asked.map_err(unusable)?;
-    if server.version < OLDEST {
-        return Err(OpenError::Server { place: place(options), found: server.version / 10_000 });
-    }
-    if ["off", "local"].contains(&server.synchronous_commit.as_str()) {
-        let (place, found) = (place(options), server.synchronous_commit);
-        return Err(OpenError::NotDurable { place, found });
-    }
+    server.check(place(options))?;
     Ok((connection, server))
 }
 
@@ -185,5 +198,26 @@ mod tests {
     fn the_limit_of_a_writers_statement_is_what_others_count_on() {
         let seconds = format!("{}s", LONGEST_STATEMENT.as_secs());
         assert!(WRITING.contains(&("statement_timeout", &seconds)));
+    }
+
+    fn check(version: i64) -> Result<(), OpenError> {
+        let server = Server { version, synchronous_commit: "on".to_owned() };
+        server.check("mail on db:5432".to_owned())
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_told_from_others() {
+        for version in [OLDEST, 15_00_14, 18_00_01] {
+            assert!(check(version).is_ok(), "{version}");
+        }
+        for (version, found) in [(14_00_23, 14), (OLDEST - 1, 14), (9_06_24, 9)] {
+            let refused = check(version).unwrap_err().to_string();
+            let sentence = format!(
+                "the server of the database mail on db:5432 is PostgreSQL {found}; sealpost needs {} \
+                 or later",
+                OLDEST / MAJOR
+            );
+            assert_eq!(refused, sentence);
+        }
     }
 }
