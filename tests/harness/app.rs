@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
+use sealpost::app::directory::DataDirectory;
 use sealpost::app::{App, AppError, Bound};
 use sealpost::config::Config;
 use sealpost::config::dialects::TextSecure;
@@ -22,6 +23,7 @@ use sealpost::domain::gateway::Gateway;
 use sealpost::domain::ids::{SessionId, UserId};
 use sealpost::domain::limits::Networks;
 use sealpost::domain::phone::Switchboard;
+use sealpost::domain::ports::Store;
 use sealpost::http::server;
 use sealpost::sdk::keys::SigningKey;
 use serde_json::Value;
@@ -145,6 +147,20 @@ impl TestApp {
         // What was drawn before must not be drawn again.
         self.seed += 1;
         let app = open(&self.config, &self.clock, self.seed).await;
+        self.go_on_with(app);
+    }
+
+    /// Stops the gateway and starts it again on the same data, which somebody has opened.
+    pub async fn restart_on(&mut self, store: Arc<dyn Store>) {
+        self.app.take().unwrap().close().await;
+        self.seed += 1;
+        let directory = DataDirectory::open(self.data()).unwrap();
+        let entropy = Arc::new(TestEntropy::new(self.seed));
+        let app = App::around(store, directory, &self.config, self.clock.clone(), entropy).await;
+        self.go_on_with(app.unwrap());
+    }
+
+    fn go_on_with(&mut self, app: App) {
         self.router = app.router();
         self.app = Some(app);
         self.sockets = OnceCell::new();
