@@ -1,4 +1,5 @@
-//! The two migration folders describe one schema: the same files, tables, columns, types and keys.
+//! The two migration folders describe one schema: the same files, tables, columns, types, defaults and
+//! keys.
 //!
 //! Both databases run their files and are asked for their catalogues. What only one of them has
 //! stands below, with the reason.
@@ -101,14 +102,36 @@ const SQLITE_SEQUENCES: &[(&str, &str)] =
 /// What a database says of its tables.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Schema {
-    /// Table, then column, then type in SQLite's words and whether it may be empty.
-    columns: BTreeMap<String, BTreeMap<String, (String, Nullable)>>,
+    /// Table, then column.
+    columns: BTreeMap<String, BTreeMap<String, Column>>,
     /// Primary keys: table and columns, in order.
     primary_keys: BTreeSet<(String, String)>,
     /// Other indexes.
     indexes: BTreeSet<Index>,
+    /// Columns that refer to others.
+    references: BTreeSet<Reference>,
     /// The rows of the table `sequences`.
     sequences: BTreeSet<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Column {
+    /// The type in SQLite's words.
+    kind: String,
+    nullable: Nullable,
+    /// What it is when nobody says, as SQL.
+    default: Option<String>,
+}
+
+/// One column of a foreign key.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reference {
+    table: String,
+    column: String,
+    other_table: String,
+    other_column: String,
+    /// What becomes of a row that refers to one which is deleted.
+    on_delete: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +163,7 @@ fn files(database: &str) -> Vec<String> {
 
 const SQLITE_COLUMNS: &str = "
     SELECT tables.name AS table_name, columns.name AS column_name, columns.type AS kind,
-        columns.\"notnull\" OR columns.pk AS required
+        columns.\"notnull\" OR columns.pk AS required, columns.dflt_value AS default_value
     FROM pragma_table_list AS tables JOIN pragma_table_info(tables.name) AS columns
     WHERE tables.schema = 'main' AND tables.strict";
 
@@ -162,6 +185,12 @@ const SQLITE_INDEX_COLUMNS: &str = "
         ORDER BY indexes.name, columns.seqno
     ) GROUP BY table_name, index_name";
 
+const SQLITE_REFERENCES: &str = "
+    SELECT tables.name AS table_name, keys.\"from\" AS column_name, keys.\"table\" AS other_table,
+        keys.\"to\" AS other_column, keys.on_delete
+    FROM pragma_table_list AS tables JOIN pragma_foreign_key_list(tables.name) AS keys
+    WHERE tables.schema = 'main' AND tables.strict";
+
 async fn sqlite_schema() -> Schema {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("schema.db");
@@ -170,8 +199,9 @@ async fn sqlite_schema() -> Schema {
     let mut schema = Schema::default();
     for row in sqlite(&mut connection, SQLITE_COLUMNS).await {
         let nullable = if row.get("required") { Nullable::No } else { Nullable::Yes };
+        let (kind, default) = (row.get("kind"), row.get("default_value"));
         let table = schema.columns.entry(row.get("table_name")).or_default();
-        table.insert(row.get("column_name"), (row.get("kind"), nullable));
+        table.insert(row.get("column_name"), Column { kind, nullable, default });
     }
     for row in sqlite(&mut connection, SQLITE_PRIMARY_KEYS).await {
         schema.primary_keys.insert((row.get("table_name"), row.get("column_names")));
@@ -182,6 +212,15 @@ async fn sqlite_schema() -> Schema {
             columns: row.get("column_names"),
             unique: row.get("only_one"),
             extent: extent(row.get("is_partial")),
+        });
+    }
+    for row in sqlite(&mut connection, SQLITE_REFERENCES).await {
+        schema.references.insert(Reference {
+            table: row.get("table_name"),
+            column: row.get("column_name"),
+            other_table: row.get("other_table"),
+            other_column: row.get("other_column"),
+            on_delete: row.get("on_delete"),
         });
     }
     let sequences = sqlite(&mut connection, "SELECT name FROM sequences").await;
@@ -198,7 +237,7 @@ async fn sqlite(
 
 const POSTGRES_COLUMN_LIST: &str = "
     SELECT table_name::text, column_name::text, data_type::text AS kind,
-        is_nullable = 'YES' AS nullable
+        is_nullable = 'YES' AS nullable, column_default::text AS default_value
     FROM information_schema.columns
     WHERE table_schema = current_schema() AND table_name <> '_sqlx_migrations'";
 
@@ -217,6 +256,21 @@ const POSTGRES_INDEX_COLUMNS: &str = "
     GROUP BY indexes.indexrelid, tables.relname, indexes.indisprimary, indexes.indisunique,
         indexes.indpred IS NOT NULL";
 
+const POSTGRES_REFERENCES: &str = "
+    SELECT tables.relname::text AS table_name, columns.attname::text AS column_name,
+        others.relname::text AS other_table, targets.attname::text AS other_column,
+        CASE keys.confdeltype WHEN 'a' THEN 'NO ACTION' WHEN 'r' THEN 'RESTRICT'
+            WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END AS on_delete
+    FROM pg_constraint AS keys
+        JOIN pg_class AS tables ON tables.oid = keys.conrelid
+        JOIN pg_class AS others ON others.oid = keys.confrelid
+        CROSS JOIN unnest(keys.conkey, keys.confkey) AS pairs (own, other)
+        JOIN pg_attribute AS columns
+            ON columns.attrelid = tables.oid AND columns.attnum = pairs.own
+        JOIN pg_attribute AS targets
+            ON targets.attrelid = others.oid AND targets.attnum = pairs.other
+    WHERE keys.contype = 'f' AND tables.relnamespace = current_schema()::regnamespace";
+
 async fn postgres_schema() -> Schema {
     let place = Place::create();
     drop(PostgresStore::open(&place.config()).await.unwrap());
@@ -225,8 +279,10 @@ async fn postgres_schema() -> Schema {
     for row in sqlx::query(POSTGRES_COLUMN_LIST).fetch_all(&mut connection).await.unwrap() {
         let nullable = if row.get("nullable") { Nullable::Yes } else { Nullable::No };
         let kind = in_sqlites_words(row.get("kind"));
+        let default: Option<String> = row.get("default_value");
+        let default = default.map(|value| value.trim_end_matches("::text").to_owned());
         let table = schema.columns.entry(row.get("table_name")).or_default();
-        table.insert(row.get("column_name"), (kind.to_owned(), nullable));
+        table.insert(row.get("column_name"), Column { kind: kind.to_owned(), nullable, default });
     }
     for row in sqlx::query(POSTGRES_INDEX_COLUMNS).fetch_all(&mut connection).await.unwrap() {
         let (table, columns) = (row.get("table_name"), row.get("column_names"));
@@ -236,6 +292,15 @@ async fn postgres_schema() -> Schema {
             let (unique, extent) = (row.get("only_one"), extent(row.get("is_partial")));
             schema.indexes.insert(Index { table, columns, unique, extent });
         }
+    }
+    for row in sqlx::query(POSTGRES_REFERENCES).fetch_all(&mut connection).await.unwrap() {
+        schema.references.insert(Reference {
+            table: row.get("table_name"),
+            column: row.get("column_name"),
+            other_table: row.get("other_table"),
+            other_column: row.get("other_column"),
+            on_delete: row.get("on_delete"),
+        });
     }
     let sequences = sqlx::query("SELECT name FROM sequences").fetch_all(&mut connection).await;
     schema.sequences = sequences.unwrap().iter().map(|row| row.get("name")).collect();
@@ -262,6 +327,7 @@ impl Schema {
             assert!(self.columns.remove(*table).is_some(), "no table {table}: {reason}");
             self.primary_keys.retain(|(own, _)| own != table);
             self.indexes.retain(|index| index.table != *table);
+            self.references.retain(|reference| reference.table != *table);
         }
     }
 }
@@ -293,6 +359,8 @@ async fn both_folders_make_the_same_tables() {
     let (mut sqlite, mut postgres) = (sqlite_schema().await, postgres_schema().await);
     assert!(sqlite.columns.contains_key("inbox") && sqlite.columns.len() >= 10, "{sqlite:?}");
     assert!(sqlite.indexes.len() >= 10 && sqlite.primary_keys.len() >= 10, "{sqlite:?}");
+    assert!(sqlite.references.len() >= 10, "{sqlite:?}");
+    assert_eq!(sqlite.columns["inbox"]["deliveries"].default.as_deref(), Some("0"));
     sqlite.take_out_tables(SQLITE_TABLES);
     postgres.take_out_tables(POSTGRES_TABLES);
     for (table, column, reason) in POSTGRES_COLUMNS {
@@ -315,6 +383,7 @@ async fn both_folders_make_the_same_tables() {
     take_out(&mut postgres.indexes, POSTGRES_INDEXES);
     take_out(&mut sqlite.indexes, SQLITE_INDEXES);
     assert_eq!(sqlite.columns, postgres.columns);
+    assert_eq!(sqlite.references, postgres.references);
     assert_eq!(sqlite.primary_keys, postgres.primary_keys);
     assert_eq!(sqlite.indexes, postgres.indexes);
     assert_eq!(sqlite.sequences, postgres.sequences);
