@@ -50,11 +50,13 @@ type Behaviour = fn(Scene) -> BoxFuture<'static, ()>;
 
 macro_rules! behaviours {
     ($($module:ident: $($name:ident),+;)+) => {
-        &[$($((stringify!($name), |scene| Box::pin($module::$name(scene)))),+),+]
+        &[$($((stringify!($module), stringify!($name), |scene| {
+            Box::pin($module::$name(scene))
+        })),+),+]
     };
 }
 
-const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
+const BEHAVIOURS: &[(&str, &str, Behaviour)] = behaviours! {
     accounts:
         an_account_is_found_by_its_names,
         names_are_unique,
@@ -351,7 +353,22 @@ const BEHAVIOURS: &[(&str, Behaviour)] = behaviours! {
 /// # Panics
 /// When the store does not do what a store must do.
 pub async fn run_all(make: impl AsyncFn() -> Arc<dyn Store>) {
-    for (name, behaviour) in BEHAVIOURS {
+    run(|_| true, make).await;
+}
+
+/// The same with the stories of these modules alone.
+///
+/// # Panics
+/// When the store does not do what a store must do, or no module has such a name.
+pub async fn run_those(modules: &[&str], make: impl AsyncFn() -> Arc<dyn Store>) {
+    for module in modules {
+        assert!(BEHAVIOURS.iter().any(|(it, ..)| it == module), "{module} tells no story");
+    }
+    run(|module| modules.contains(&module), make).await;
+}
+
+async fn run(is_told: impl Fn(&str) -> bool, make: impl AsyncFn() -> Arc<dyn Store>) {
+    for (_, name, behaviour) in BEHAVIOURS.iter().filter(|(module, ..)| is_told(module)) {
         eprintln!("conformance: {name}");
         let store = make().await;
         behaviour(Scene::new(Arc::clone(&store))).await;
