@@ -2,7 +2,7 @@
 //! whoever writes copies only the last little.
 
 use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -36,7 +36,7 @@ impl Log {
         let (wake, woken) = sync_channel(1);
         let is_nearly_copied = Arc::new(AtomicBool::new(false));
         let (path, flag) = (database.to_owned(), Arc::clone(&is_nearly_copied));
-        let copying = std::thread::spawn(move || copy_when_woken(path, &woken, &flag));
+        let copying = std::thread::spawn(move || copy_when_woken(&path, &woken, &flag));
         Self { written: 0, wake: Some(wake), is_nearly_copied, copying: Some(copying) }
     }
 
@@ -67,9 +67,9 @@ impl Drop for Log {
     }
 }
 
-fn copy_when_woken(path: PathBuf, woken: &Receiver<()>, is_nearly_copied: &AtomicBool) {
-    let connection = Connection::open(&path).expect("a database");
-    let file = OpenOptions::new().append(true).open(&path).expect("a database");
+fn copy_when_woken(path: &Path, woken: &Receiver<()>, is_nearly_copied: &AtomicBool) {
+    let connection = Connection::open(path).expect("a database");
+    let file = OpenOptions::new().append(true).open(path).expect("a database");
     while woken.recv().is_ok() {
         let (mut length, mut copied) = pass(&connection, "NOOP");
         if length < DUE {
