@@ -148,7 +148,7 @@ impl<'a> Hand<'a> {
     fn commit(&mut self, group: &[FloorMessage]) {
         self.log.finish(self.connection);
         self.transaction(group).expect("sound rows, and room on the disk");
-        self.log.grew(group.iter().map(|message| message.body.len()).sum());
+        self.log.grew(group.iter().map(cost).sum());
     }
 
     fn transaction(&mut self, group: &[FloorMessage]) -> rusqlite::Result<()> {
@@ -185,6 +185,12 @@ impl<'a> Hand<'a> {
         }
         Ok(())
     }
+}
+
+/// About how many bytes a message takes, as the gateway counts them.
+fn cost(message: &FloorMessage) -> usize {
+    let slots = message.slots.iter().map(|(.., slot)| slot.len() + 64);
+    512 + message.body.len() + slots.sum::<usize>()
 }
 
 /// What is in the tables, and what is on its way there.

@@ -1,7 +1,7 @@
 //! The floor's log, copied to its places in the database beside the floor, as the gateway does it:
 //! whoever writes copies only the last little.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,22 +71,33 @@ fn copy_when_woken(path: &Path, woken: &Receiver<()>, is_nearly_copied: &AtomicB
     let connection = Connection::open(path).expect("a database");
     let file = OpenOptions::new().append(true).open(path).expect("a database");
     while woken.recv().is_ok() {
-        let (mut length, mut copied) = pass(&connection, "NOOP");
-        if length < DUE {
-            continue;
-        }
-        for _ in 0..MOST_PASSES {
-            if length - copied <= LITTLE {
-                is_nearly_copied.store(true, Ordering::Release);
-                break;
-            }
-            pass(&connection, "PASSIVE");
-            file.sync_data().expect("a disk that works");
-            (length, copied) = pass(&connection, "NOOP");
+        if copy(&connection, &file) {
+            is_nearly_copied.store(true, Ordering::Release);
         }
     }
-    // Closing it would end the locks that the process has on the database.
-    std::mem::forget(file);
+    // Only now, since that ends all locks that the process has on the database: nobody writes.
+    drop((connection, file));
+}
+
+/// Copies most of a log that has become long; gives whether the rest is for the writer.
+fn copy(connection: &Connection, file: &File) -> bool {
+    let (mut length, mut copied) = pass(connection, "NOOP");
+    if length < DUE {
+        return false;
+    }
+    for _ in 0..MOST_PASSES {
+        if length - copied <= LITTLE {
+            return true;
+        }
+        let before = copied;
+        pass(connection, "PASSIVE");
+        (length, copied) = pass(connection, "NOOP");
+        if copied <= before {
+            return false;
+        }
+        file.sync_data().expect("a disk that works");
+    }
+    length - copied < DUE
 }
 
 /// The log's length, and how much of it is copied.
