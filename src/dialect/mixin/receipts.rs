@@ -40,11 +40,18 @@ pub struct Receipt<'a> {
 }
 
 /// An id that was understood, or what stood in its place.
-#[derive(Serialize)]
-#[serde(untagged)]
 enum Name<'a, Id> {
     Id(Id),
     Text(&'a str),
+}
+
+impl<Id: Serialize> Serialize for Name<'_, Id> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Id(id) => id.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
 }
 
 /// The sessions of everybody whom a message is for; none when nobody knows any more.
@@ -170,9 +177,9 @@ mod tests {
     /// As a client reads it, which knows every member and misses none.
     fn of(verdict: &Verdict) -> Read {
         let label = Label { message_id: "m".to_owned(), recipient_id: "r".to_owned() };
-        let written = serde_json::to_value(labelled(&label, verdict)).unwrap();
-        let read: Read = serde_json::from_value(written.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&read).unwrap(), written);
+        let written = serde_json::to_string(&labelled(&label, verdict)).unwrap();
+        let read: Read = serde_json::from_str(&written).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), written);
         assert_eq!((read.message_id.as_str(), read.recipient_id.as_str()), ("m", "r"));
         read
     }
