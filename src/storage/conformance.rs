@@ -133,6 +133,7 @@ const BEHAVIOURS: &[(&str, &str, Behaviour)] = behaviours! {
         an_overdue_message_can_still_be_acknowledged,
         a_late_acknowledgement_far_behind_is_found,
         released_messages_are_free_at_once,
+        what_never_left_cannot_be_acknowledged,
         a_late_release_leaves_the_lease_of_another_reader_alone,
         a_lease_says_whether_it_left_anything,
         expired_messages_are_not_handed_out,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use sealpost::config::Config;
 use sealpost::storage::PostgresConfig;
@@ -96,20 +97,23 @@ impl Schema {
     }
 }
 
+/// How long a test waits for somebody to get stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until somebody waits for a lock of this connection.
 pub async fn wait_until_blocked(schema: &Schema, holder: &mut PgConnection) {
     let pid: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(holder).await.expect("a pid");
     let mut onlooker = schema.connect().await;
     let waiting =
         "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))";
-    while !query_scalar::<_, bool>(waiting)
-        .bind(pid)
-        .fetch_one(&mut onlooker)
-        .await
-        .expect("the server answers")
-    {
-        tokio::task::yield_now().await;
-    }
+    let somebody_waits = async {
+        let ask = || query_scalar::<_, bool>(waiting).bind(pid);
+        while !ask().fetch_one(&mut onlooker).await.expect("the server answers") {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, somebody_waits).await;
+    in_time.expect("somebody waits for this connection");
 }
 
 impl Drop for Schema {

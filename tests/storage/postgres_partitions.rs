@@ -160,7 +160,7 @@ async fn what_is_over_goes_without_what_lies_at_its_place_in_another_partition()
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the PostgreSQL server that scripts/test.sh starts"]
-async fn a_look_for_damage_reads_every_partition() {
+async fn a_look_for_damage_reads_partitions() {
     let Story { schema, scene } = Story::begin().await;
     let look = async || scene.store.check(Duration::from_secs(60)).await;
     let found = look().await.unwrap();

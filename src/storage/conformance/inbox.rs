@@ -133,6 +133,14 @@ pub(super) async fn released_messages_are_free_at_once(scene: Scene) {
     assert_eq!(ids(&scene.lease(&phone, at(100)).await), message_ids([2, 3]));
 }
 
+pub(super) async fn what_never_left_cannot_be_acknowledged(scene: Scene) {
+    let (_, phone) = waiting(&scene, [1, 2]).await;
+    let orders = scene.lease(&phone, START).await.iter().map(|message| message.order).collect();
+    scene.release(&phone, orders, at(10), Release::Unsent).await;
+    scene.acknowledge(&phone, &[1, 2]).await;
+    assert_eq!(ids(&scene.lease(&phone, at(1)).await), message_ids([1, 2]));
+}
+
 pub(super) async fn a_late_release_leaves_the_lease_of_another_reader_alone(scene: Scene) {
     let (_, phone) = waiting(&scene, [1]).await;
     let first = scene.lease(&phone, START).await;

@@ -43,7 +43,7 @@ struct Walk {
 }
 
 /// Rows are never updated, so those that were found are where they were found. A place is one of a
-/// partition, should there be any.
+/// partition, should there be any; the list of places alone is what leads to them.
 pub(super) const FORGET: &str = "
     WITH old AS MATERIALIZED (
         SELECT part, place FROM (
@@ -53,8 +53,9 @@ pub(super) const FORGET: &str = "
         ) AS stretch
         WHERE accepted_at < $6 LIMIT $7
     )
-    DELETE FROM seen_messages USING old
-    WHERE seen_messages.ctid = old.place AND seen_messages.tableoid = old.part
+    DELETE FROM seen_messages
+    WHERE ctid = ANY (ARRAY(SELECT place FROM old))
+        AND (tableoid, ctid) IN (SELECT part, place FROM old)
     RETURNING shard, era, sender, message_id";
 
 pub(super) const END_OF_STRETCH: &str = "

@@ -168,7 +168,7 @@ const CHECKING: &str = "looking for damage";
 /// More is not said.
 const MOST_COMPLAINTS: usize = 10;
 
-/// Blocks that are read in one statement: 8 MiB.
+/// Blocks that are read in one statement: 8 MiB, or so much of each partition.
 const STEP: i64 = 1024;
 
 const CHECKSUMS: &str = "
@@ -208,25 +208,49 @@ macro_rules! tables {
     };
 }
 
-const TABLES: [Table; 19] = tables![
+const TABLES: [Table; 43] = tables![
     "accounts",
-    "settings",
-    "sessions",
     "api_tokens",
-    "conversations",
-    "participants",
-    "sequences",
-    "payloads",
-    "inbox",
-    "ended_inboxes",
-    "seen_messages",
-    "seen_eras",
-    "relationships",
-    "requests",
-    "top_ups",
-    "invites",
-    "used_tokens",
     "attachments",
+    "chats",
+    "codes",
+    "conversations",
+    "devices",
+    "direct_chats",
+    "drop_boxes",
+    "drop_files",
+    "drop_letters",
+    "drop_messages",
+    "ended_inboxes",
+    "inbox",
+    "introductions",
+    "invites",
+    "member_devices",
+    "members",
+    "node_guests",
+    "node_letters",
+    "node_lines",
+    "node_nonces",
+    "nodes",
+    "pairs",
+    "participants",
+    "payloads",
+    "phones",
+    "prekeys",
+    "receipts",
+    "relationships",
+    "relay_contacts",
+    "request_totals",
+    "requests",
+    "seen_eras",
+    "seen_messages",
+    "sequences",
+    "sessions",
+    "settings",
+    "taken_keys",
+    "top_ups",
+    "used_enrolments",
+    "used_tokens",
     "_sqlx_migrations"
 ];
 
@@ -247,5 +271,22 @@ fn complaint(error: &StoreError) -> Complaint {
         // apart from a disk that is broken.
         Some("XX001" | "XX002" | "58030") => Complaint::Damage(error.message().to_owned()),
         _ => Complaint::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::migrate::MIGRATIONS;
+    use super::*;
+
+    #[test]
+    fn every_table_is_read() {
+        let texts = MIGRATIONS.iter().flat_map(|(.., text)| text.split("CREATE TABLE ").skip(1));
+        let made = texts.filter_map(|text| text.split([' ', '(']).next());
+        let made: BTreeSet<&str> = made.chain(["_sqlx_migrations"]).collect();
+        let read: BTreeSet<&str> = TABLES.iter().map(|table| table.name).collect();
+        assert_eq!(read, made);
     }
 }

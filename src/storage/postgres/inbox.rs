@@ -1,6 +1,7 @@
 //! Messages and who waits for them: the readers' half, and what is asked of the writers.
 
 use std::collections::HashSet;
+use std::iter;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::ids::{AccountNumber, MessageId, Order, SessionNumber};
 use crate::domain::inbox::{
     Acceptance, Accepted, Cleared, InboxKey, InboxStatus, LeaseRequest, Leased, MessageDigest,
-    Returned, SetAside, Slot, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
+    Release, Returned, SetAside, Slot, Stretch, StuckInbox, Sweep, SweepRequest, Waiting,
 };
 use crate::domain::ports::{FreshId, Inbox};
 use crate::storage::acceptance::AcceptJob;
@@ -76,7 +77,12 @@ impl Inbox for PostgresStore {
         if returned.orders.is_empty() {
             return Ok(());
         }
-        self.submit(Job::Release(ReleaseJob { inbox, returned })).await
+        let is_unsent = returned.how == Release::Unsent;
+        self.submit(Job::Release(ReleaseJob { inbox, returned })).await?;
+        if is_unsent {
+            self.handed_out.forget(iter::once(inbox));
+        }
+        Ok(())
     }
 
     async fn browse(&self, inbox: InboxKey, stretch: Stretch) -> Result<Vec<Waiting>, Fault> {

@@ -148,7 +148,8 @@ impl PostgresStore {
             };
             // What was taken is the reader's, whatever becomes of the rest.
             if !messages.is_empty() || nothing {
-                self.handed_out.note(request.inbox, &messages);
+                let orders = messages.iter().map(|message| message.order);
+                self.handed_out.note(request.inbox, orders);
                 return Ok(Leased { messages, until, more });
             }
             // Each message that was set aside lets the next look come further.

@@ -12,7 +12,7 @@ use crate::storage::migrations::{self, migrations};
 use crate::storage::open::{OpenError, Progress};
 
 /// Every migration, in order.
-const MIGRATIONS: &[migrations::Text] = &migrations!("postgres");
+pub(super) const MIGRATIONS: &[migrations::Text] = &migrations!("postgres");
 
 /// Only one program at a time brings the tables up to date; any number does, as long as nobody else
 /// uses it. A lock that ends with its transaction, because behind a pooler nothing else ends surely.

@@ -81,5 +81,6 @@ pub(super) const FORGET: &str = "
         ORDER BY delivered_at LIMIT $2
         FOR UPDATE SKIP LOCKED
     )
-    DELETE FROM receipts USING old
-    WHERE receipts.ctid = old.place AND receipts.tableoid = old.part";
+    DELETE FROM receipts
+    WHERE ctid = ANY (ARRAY(SELECT place FROM old))
+        AND (tableoid, ctid) IN (SELECT part, place FROM old)";

@@ -60,8 +60,9 @@ pub(super) const CLOSE_OVER: &str = "
         ORDER BY open_until LIMIT $2
         FOR UPDATE SKIP LOCKED
     )
-    DELETE FROM top_ups USING over
-    WHERE top_ups.ctid = over.place AND top_ups.tableoid = over.part";
+    DELETE FROM top_ups
+    WHERE ctid = ANY (ARRAY(SELECT place FROM over))
+        AND (tableoid, ctid) IN (SELECT part, place FROM over)";
 
 #[async_trait]
 impl TopUps for PostgresStore {
@@ -89,6 +90,7 @@ impl TopUps for PostgresStore {
         let added = self.write(addition, |addition, link| Box::pin(add(addition, link))).await?;
         if added == SlotsAdded::Added {
             self.memory.rooms.forget(inboxes.iter().map(|inbox| inbox.session));
+            self.handed_out.forget(inboxes.iter().copied());
             self.fronts.forget(inboxes.into_iter());
         }
         Ok(added)
