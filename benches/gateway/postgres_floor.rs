@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sealpost::domain::clock::{Clock as _, SystemClock};
+use sealpost::storage::PostgresConfig;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _, query, query_scalar};
 use tokio::sync::Mutex;
@@ -16,8 +17,11 @@ use super::process::own_cpu;
 use super::requests::FloorMessage;
 use super::store::{Floor, Stored};
 
-/// As many as the gateway uses unless it is told otherwise.
-pub const WRITERS: usize = 2;
+/// As many connections as the gateway writes on unless it is told otherwise.
+fn writers() -> usize {
+    let usual = PostgresConfig::at("").writers;
+    usize::try_from(usual).expect("a few")
+}
 
 /// How long a message waits, in microseconds.
 const WEEK: i64 = 7 * 24 * 60 * 60 * 1_000_000;
@@ -90,7 +94,7 @@ pub async fn write(
 pub async fn write_at(url: &str, messages: &Arc<Vec<FloorMessage>>, arrivals: Arrivals) -> Floor {
     let requests = arrivals.requests(messages.len());
     let warm = requests / 6 * arrivals.batch;
-    let mut connections = connect(url, WRITERS).await;
+    let mut connections = connect(url, writers()).await;
     write_all(&mut connections, messages, 0..warm, arrivals.batch).await;
     let line = Line::new(requests - requests / 6, arrivals.each_second);
     let line = Arc::new(Mutex::new(line));
@@ -135,7 +139,7 @@ async fn next(line: &Mutex<Line>) -> Option<(Range<usize>, Vec<Instant>)> {
 
 async fn connect(url: &str, most: usize) -> Vec<PgConnection> {
     let mut connections = Vec::new();
-    for _ in 0..WRITERS.min(most) {
+    for _ in 0..writers().min(most) {
         connections.push(open(url).await);
     }
     connections
