@@ -225,7 +225,7 @@ mod tests {
         let row = FreshRow::new((0, 64), Timestamp::from_micros(1), Timestamp::from_micros(2));
         let key = RowKey { inbox: INBOX, number };
         draft.add(number, std::iter::once((key, row))).unwrap();
-        draft.stage();
+        draft.staging()();
         draft
     }
 

@@ -1,18 +1,15 @@
 //! The one connection that writes: what it can be asked, and the transaction around a group.
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use futures_util::poll;
-use sqlx::query;
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio::task::spawn_blocking;
 
 use super::super::acceptance::AcceptJob;
 use super::super::batch::{Answer, Batch, Pace};
-use super::super::error::{StoreError, during};
+use super::super::error::StoreError;
 use super::accept;
 use super::claims::{self, ClaimJob, ReleaseJob, RowsJob};
 use super::connection::WriterConnection;
@@ -25,6 +22,9 @@ use super::seen::{ForgetJob, SeenWriter};
 use super::set_aside::{self, SetAsideJob};
 use super::settle;
 use crate::domain::Fault;
+
+/// So many rows get ready sooner than another thread wakes up.
+const FEW_ROWS: usize = 128;
 
 /// What the writer can be asked. The frequent kinds are named, so that those of a whole group
 /// share their statements; everything rare is a [`Change`].
@@ -263,12 +263,22 @@ async fn transaction(
     Ok(())
 }
 
-/// What is in memory gets ready while the disk works.
+/// Commits on this thread: where all processors are busy, another one would wait for its turn. What is
+/// in memory gets ready meanwhile, elsewhere if it is much.
 async fn commit(connection: &mut WriterConnection, rows: &Draft) -> Result<(), StoreError> {
-    let commit = query("COMMIT").execute(&mut **connection);
-    let (outcome, ()) = meanwhile(commit, || rows.stage()).await;
-    outcome.map_err(during("committing"))?;
-    Ok(())
+    let staging = rows.staging();
+    let elsewhere = (rows.added() > FEW_ROWS).then(|| spawn_blocking(staging.clone()));
+    if elsewhere.is_none() {
+        staging();
+    }
+    let outcome = connection.run("COMMIT", [], "committing");
+    if let Some(staged) = elsewhere
+        && staged.await.is_err()
+    {
+        // A runtime that goes down leaves it undone.
+        staging();
+    }
+    outcome.map(drop)
 }
 
 #[derive(Default)]
@@ -280,19 +290,4 @@ struct Kinds<'a> {
     claim: Vec<&'a ClaimJob>,
     set_aside: Vec<&'a SetAsideJob>,
     forget: Vec<&'a ForgetJob>,
-}
-
-/// Waits for a statement, and does something while the driver's thread runs it: the first poll
-/// hands it over.
-async fn meanwhile<O, T>(
-    statement: impl Future<Output = O>,
-    something: impl FnOnce() -> T,
-) -> (O, T) {
-    let mut statement = pin!(statement);
-    let first = poll!(&mut statement);
-    let done = something();
-    match first {
-        Poll::Ready(outcome) => (outcome, done),
-        Poll::Pending => (statement.await, done),
-    }
 }

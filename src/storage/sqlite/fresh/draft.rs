@@ -16,7 +16,7 @@ const FEW: usize = 16;
 pub(in super::super) struct Draft {
     fresh: Arc<Fresh>,
     /// Rows of messages that the transaction stores, in the order of their messages' numbers.
-    added: Vec<(RowKey, FreshRow)>,
+    added: Arc<Vec<(RowKey, FreshRow)>>,
     /// The last message that it stores, or 0.
     last: i64,
     /// Rows that something happened to; `None` when they are fresh no more.
@@ -33,7 +33,7 @@ pub(in super::super) struct Draft {
 impl Draft {
     /// Nothing is changed yet.
     pub(in super::super) fn new(fresh: Arc<Fresh>) -> Self {
-        let (added, changed) = (Vec::new(), BTreeMap::new());
+        let (added, changed) = (Arc::default(), BTreeMap::new());
         let (moved, clean_through) = (Vec::new(), i64::MIN);
         Self { fresh, added, last: 0, changed, moved, clean_through, progress: None, begins: false }
     }
@@ -69,9 +69,10 @@ impl Draft {
         rows: impl Iterator<Item = (RowKey, FreshRow)>,
     ) -> Result<(), StoreError> {
         self.last = self.last.max(number);
-        let first = self.added.len();
-        self.added.extend(rows);
-        match all_differ(&self.added[first..]) {
+        let added = Arc::make_mut(&mut self.added);
+        let first = added.len();
+        added.extend(rows);
+        match all_differ(&added[first..]) {
             true => Ok(()),
             false => Err(StoreError::Corrupt { column: "payloads.slots" }),
         }
@@ -162,21 +163,22 @@ impl Draft {
         rows
     }
 
-    /// Puts the added rows among the others while the disk has the transaction, which takes as long.
+    /// What puts the added rows among the others, on any thread while the disk has the transaction.
     /// Readers leave them alone until [`Self::apply`] moves on what the last message is.
-    pub(in super::super) fn stage(&self) {
-        self.fresh.lock().rows.extend(self.added.iter().copied());
+    pub(in super::super) fn staging(&self) -> impl Fn() + Clone + Send + 'static {
+        let (fresh, added) = (Arc::clone(&self.fresh), Arc::clone(&self.added));
+        move || fresh.lock().rows.extend(added.iter().copied())
     }
 
     /// Takes the added rows away again, when they are surely not on disk.
     pub(in super::super) fn undo(self) {
         let mut state = self.fresh.lock();
-        for (key, _) in self.added {
-            state.rows.remove(&key);
+        for (key, _) in self.added.iter() {
+            state.rows.remove(key);
         }
     }
 
-    /// Makes the changes, once they are on disk; what they add is [staged](Self::stage).
+    /// Makes the changes, once they are on disk; what they add is [staged](Self::staging).
     pub(in super::super) fn apply(self) {
         let mut state = self.fresh.lock();
         state.last = state.last.max(self.last);
